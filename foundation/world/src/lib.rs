@@ -1,0 +1,112 @@
+//! The vocabulary between plan and reality: what the control plane wants (`Effect`) and what the world reports
+//! (`Observation`), as plain data. This crate knows no service and does no IO.
+//!
+//! An effect is never "do this" but "this is how the thing called `slot` must be", so sending one twice is
+//! harmless and only the newest version of a slot counts. An executor (host, edge, or the simulated world) keeps
+//! what it has applied, answers each effect with [`Observation::Applied`] or [`Observation::Refused`], and reports
+//! what happens by itself.
+
+mod frame;
+mod instance;
+mod load_balancer;
+mod network;
+mod observation;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+pub use frame::{FRAME_BYTES_MAX, Frame, FrameError, FrameReader};
+pub use instance::{Image, Instance, Metadata, Power};
+pub use load_balancer::{
+    Action, Algorithm, HealthCheck, HealthCheckPort, Listener, LoadBalancer, Node, Protocol, Target, TargetGroup, TargetKey,
+    TargetMode, WeightedGroup,
+};
+pub use network::{Interface, Network, Peer, Rule, SecurityGroup, Subnet, Traffic};
+pub use observation::{Exit, InstanceState, Observation, TargetHealth, TargetReason};
+
+/// Which executor looks after a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Executor {
+    Host,
+    Edge,
+}
+
+/// The kind of thing that a slot holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SlotKind {
+    /// A VPC: its subnets and the rules of its security groups. Id: the VPC's.
+    Network,
+    /// A network interface that belongs to no instance, such as a load balancer's in one zone. Id: the interface's.
+    Interface,
+    /// An instance with its interface and disk. Id: the instance's.
+    Instance,
+    /// A load balancer with its listeners, rules, target groups and targets. Id: its ARN.
+    LoadBalancer,
+}
+
+impl SlotKind {
+    pub fn executor(self) -> Executor {
+        match self {
+            SlotKind::Network | SlotKind::Interface | SlotKind::Instance => Executor::Host,
+            SlotKind::LoadBalancer => Executor::Edge,
+        }
+    }
+}
+
+/// Names one thing in the world. Slots sort by kind first, so that a network comes before its interfaces.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Slot {
+    pub kind: SlotKind,
+    pub id: String,
+}
+
+impl Slot {
+    pub fn new(kind: SlotKind, id: impl Into<String>) -> Self {
+        Self { kind, id: id.into() }
+    }
+}
+
+impl fmt::Display for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            SlotKind::Network => "network",
+            SlotKind::Interface => "interface",
+            SlotKind::Instance => "instance",
+            SlotKind::LoadBalancer => "load-balancer",
+        };
+        write!(f, "{kind}/{}", self.id)
+    }
+}
+
+/// The whole wanted state of one slot.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Want {
+    Network(Network),
+    Interface(Interface),
+    Instance(Box<Instance>),
+    LoadBalancer(Box<LoadBalancer>),
+}
+
+impl Want {
+    pub fn slot(&self) -> Slot {
+        match self {
+            Want::Network(n) => Slot::new(SlotKind::Network, n.id.as_str()),
+            Want::Interface(i) => Slot::new(SlotKind::Interface, i.id.as_str()),
+            Want::Instance(i) => Slot::new(SlotKind::Instance, i.id.as_str()),
+            Want::LoadBalancer(l) => Slot::new(SlotKind::LoadBalancer, l.id.as_str()),
+        }
+    }
+}
+
+/// What one slot must become. `want` is none when the thing must not exist (any more).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Effect {
+    pub slot: Slot,
+    /// Grows with each change of the slot; an executor ignores an older one than it has applied.
+    pub version: u64,
+    pub want: Option<Want>,
+}

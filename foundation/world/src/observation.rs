@@ -1,0 +1,73 @@
+use base::{InstanceId, LoadBalancerArn, TargetGroupArn, Time};
+use serde::{Deserialize, Serialize};
+
+use crate::{Slot, TargetKey};
+
+/// What an executor reports. Reports are of states, not of steps: after a lost connection the executor reports
+/// the present state of everything it has, and repeated reports are harmless.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Observation {
+    /// The slot is now as this version of its effect wants it. For an instance: its start or stop is under way;
+    /// `Instance` tells how it went.
+    Applied { slot: Slot, version: u64 },
+    /// The slot cannot become so; the executor has given up and cleaned up until a newer version comes.
+    Refused { slot: Slot, version: u64, reason: String },
+    /// The state of an instance's boot number `generation`.
+    Instance { id: InstanceId, generation: u64, state: InstanceState, at: Time },
+    /// The health of a target's registration number `generation`, sent when it changes.
+    Target { load_balancer: LoadBalancerArn, group: TargetGroupArn, target: TargetKey, generation: u64, health: TargetHealth },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum InstanceState {
+    /// PID 1 is up and the interface is there.
+    Running,
+    /// No process is left, the disk is kept.
+    Stopped { exit: Exit },
+    /// Disk and interface are gone too.
+    Gone,
+    /// It could not start, for a reason that a user can read.
+    Failed { reason: String },
+}
+
+/// Why an instance's PID 1 ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Exit {
+    /// As the effect asked.
+    Asked,
+    /// The instance shut itself down (`poweroff`, `halt`, `shutdown`).
+    Poweroff,
+    /// The instance asked for a reboot.
+    Reboot,
+    /// Killed from outside, by this signal.
+    Signal(i32),
+    /// Ended by itself with this status.
+    Status(i32),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "health", rename_all = "kebab-case")]
+pub enum TargetHealth {
+    /// Registered, not yet checked often enough.
+    Initial,
+    Healthy,
+    Unhealthy { reason: TargetReason },
+    /// Deregistered, with requests under way.
+    Draining,
+    /// Deregistered and idle, or past its deadline: it may be forgotten.
+    Drained,
+}
+
+/// Why a target failed its checks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "kebab-case")]
+pub enum TargetReason {
+    /// It answered with a status outside the matcher.
+    ResponseCodeMismatch { status: u16 },
+    Timeout,
+    /// The connection was refused or broke.
+    FailedHealthChecks,
+}
