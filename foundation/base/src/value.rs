@@ -81,7 +81,6 @@ impl<T: IntoValue> IntoValue for Option<T> {
     }
 }
 
-
 impl<T: FromValue> FromValue for Vec<T> {
     fn from_value(value: Value) -> Self {
         match value {

@@ -17,13 +17,20 @@ pub const FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub enum Frame {
     /// From the executor: the newest version it has applied of each slot, followed by observations of the present
     /// state of everything.
-    Hello { version: String, applied: Vec<(Slot, u64)> },
+    Hello {
+        version: String,
+        applied: Vec<(Slot, u64)>,
+    },
     /// From `serve`: every slot that may exist. The executor removes what is not in it.
-    Sync { slots: Vec<Slot> },
+    Sync {
+        slots: Vec<Slot>,
+    },
     Effect(Effect),
     Observation(Observation),
     /// From `serve`: end yourself. With `purge`, first remove everything that you made.
-    Shutdown { purge: bool },
+    Shutdown {
+        purge: bool,
+    },
 }
 
 #[derive(Debug)]
@@ -77,12 +84,16 @@ impl FrameReader {
     /// The next whole frame, or none until more bytes are pushed. After an error the stream is of no more use.
     pub fn next_frame(&mut self) -> Result<Option<Frame>, FrameError> {
         let rest = &self.bytes[self.start..];
-        let Some((header, rest)) = rest.split_first_chunk::<4>() else { return Ok(None) };
+        let Some((header, rest)) = rest.split_first_chunk::<4>() else {
+            return Ok(None);
+        };
         let length = u32::from_be_bytes(*header) as usize;
         if length > FRAME_BYTES_MAX {
             return Err(FrameError::TooLong(length));
         }
-        let Some(body) = rest.get(..length) else { return Ok(None) };
+        let Some(body) = rest.get(..length) else {
+            return Ok(None);
+        };
         let frame = serde_json::from_slice(body).map_err(FrameError::Json)?;
         self.start += 4 + length;
         Ok(Some(frame))

@@ -41,8 +41,9 @@ pub enum Power {
 pub enum Image {
     /// This machine's own `/usr` with a skeleton of our own.
     Host,
-    /// An imported image by id; the host knows its directory and whether it is a layer over `Host`.
-    Imported(ImageId),
+    /// An imported image. `location` is its directory's name under the host's image directory; what it is (a
+    /// layer over `Host` or a root file system of its own, an entry point) stands in the directory itself.
+    Imported { id: ImageId, location: String },
 }
 
 /// What the instance metadata service answers to this instance.

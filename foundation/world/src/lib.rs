@@ -11,6 +11,7 @@ mod instance;
 mod load_balancer;
 mod network;
 mod observation;
+mod paths;
 
 use std::fmt;
 
@@ -24,6 +25,7 @@ pub use load_balancer::{
 };
 pub use network::{Interface, Network, Peer, Rule, SecurityGroup, Subnet, Traffic};
 pub use observation::{Exit, InstanceState, Observation, TargetHealth, TargetReason};
+pub use paths::RunPaths;
 
 /// Which executor looks after a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -55,8 +55,14 @@ pub enum Protocol {
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
     /// To one of the groups, drawn by weight.
-    Forward { groups: Vec<WeightedGroup> },
-    FixedResponse { status: u16, content_type: Option<String>, body: String },
+    Forward {
+        groups: Vec<WeightedGroup>,
+    },
+    FixedResponse {
+        status: u16,
+        content_type: Option<String>,
+        body: String,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

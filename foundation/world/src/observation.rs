@@ -54,7 +54,9 @@ pub enum TargetHealth {
     /// Registered, not yet checked often enough.
     Initial,
     Healthy,
-    Unhealthy { reason: TargetReason },
+    Unhealthy {
+        reason: TargetReason,
+    },
     /// Deregistered, with requests under way.
     Draining,
     /// Deregistered and idle, or past its deadline: it may be forgotten.
@@ -66,7 +68,9 @@ pub enum TargetHealth {
 #[serde(tag = "reason", rename_all = "kebab-case")]
 pub enum TargetReason {
     /// It answered with a status outside the matcher.
-    ResponseCodeMismatch { status: u16 },
+    ResponseCodeMismatch {
+        status: u16,
+    },
     Timeout,
     /// The connection was refused or broke.
     FailedHealthChecks,

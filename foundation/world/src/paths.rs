@@ -1,0 +1,65 @@
+use std::path::{Path, PathBuf};
+
+use base::NetworkInterfaceId;
+
+/// Where the processes of one region find each other, under its data directory. Only names: nothing is opened here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunPaths {
+    data: PathBuf,
+}
+
+impl RunPaths {
+    pub fn new(data: impl Into<PathBuf>) -> Self {
+        Self { data: data.into() }
+    }
+
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// What does not outlive a reboot of the machine: sockets, pinned namespaces, pid files. A host mounts a tmpfs here.
+    pub fn run(&self) -> PathBuf {
+        self.data.join("run")
+    }
+
+    /// Stream socket on which the host executor listens.
+    pub fn host_socket(&self) -> PathBuf {
+        self.run().join("host.sock")
+    }
+
+    /// Stream socket on which the edge executor listens.
+    pub fn edge_socket(&self) -> PathBuf {
+        self.run().join("edge.sock")
+    }
+
+    /// The pinned network namespace that stands for an interface which belongs to no instance: whoever opens a
+    /// socket inside it has the interface's address.
+    pub fn interface_namespace(&self, id: &NetworkInterfaceId) -> PathBuf {
+        self.run().join("netns").join(id.as_str())
+    }
+
+    /// Imported images, a directory each.
+    pub fn images(&self) -> PathBuf {
+        self.data.join("images")
+    }
+
+    /// Disks of instances, a directory each.
+    pub fn instances(&self) -> PathBuf {
+        self.data.join("instances")
+    }
+
+    /// The control plane's journal.
+    pub fn journal(&self) -> PathBuf {
+        self.data.join("region.redb")
+    }
+
+    /// Access keys of the root user, mode 0600.
+    pub fn credentials(&self) -> PathBuf {
+        self.data.join("credentials.json")
+    }
+
+    /// Log files of the processes.
+    pub fn logs(&self) -> PathBuf {
+        self.data.join("logs")
+    }
+}
