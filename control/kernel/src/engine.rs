@@ -1,0 +1,255 @@
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::{Caller, Fault, Rng, Scope, Time, Value};
+use world::{Effect, Executor, Observation, Slot};
+
+use crate::cx::{Cx, Settings};
+use crate::due::DueQueue;
+use crate::journal::{Journal, JournalError, Write};
+use crate::registry::Registry;
+use crate::state::State;
+use crate::tx::{Changes, Tx};
+use crate::wanted::{Sequence, Wanted};
+
+/// Most keys reconciled in one go, so that requests get their turn.
+const RECONCILED_MAX: usize = 4_096;
+/// Most turns of one key in one go; a key that wants more is put off, for it does not converge.
+const TURNS_MAX: u32 = 64;
+/// When a reconciler that failed, or did not converge, is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What a commit made durable.
+#[derive(Debug, Default)]
+pub struct Committed {
+    /// Effects to send to the world now. They are sent again at a reconnect until they are answered.
+    pub effects: Vec<Effect>,
+    /// How many rows were written.
+    pub writes: usize,
+}
+
+/// A region's control plane: state, journal and due work. Calls change the state in memory; nothing may leave the
+/// house (answers to writes, effects) before [`Kernel::commit`] has returned.
+pub struct Kernel {
+    state: State,
+    registry: Arc<Registry>,
+    journal: Box<dyn Journal>,
+    epoch: u64,
+    changes: Changes,
+    due: DueQueue,
+    rng: Rng,
+    now: Time,
+    scope: Arc<Scope>,
+    settings: Arc<Settings>,
+}
+
+impl Kernel {
+    /// Loads the state from the journal and makes everything due, so that what was under way goes on.
+    pub fn open(
+        registry: impl FnOnce(&mut Registry),
+        mut journal: Box<dyn Journal>,
+        scope: Scope,
+        settings: Settings,
+        seed: u64,
+    ) -> Result<Self, JournalError> {
+        let mut all = Registry::default();
+        all.table::<Wanted>();
+        all.table::<Sequence>();
+        registry(&mut all);
+        let mut state = all.new_state();
+        for (key, json) in journal.load()? {
+            let table = key.split('\0').next().unwrap_or_default();
+            let table = state.table_by_name(table).ok_or_else(|| JournalError(format!("unknown table {table}")))?;
+            table.load(&json).map_err(|e| JournalError(format!("row {} is not understood: {e}", key.replace('\0', " "))))?;
+        }
+        let mut kernel = Self {
+            state,
+            registry: Arc::new(all),
+            journal,
+            epoch: 1,
+            changes: Changes::default(),
+            due: DueQueue::default(),
+            rng: Rng::new(seed),
+            now: Time::ZERO,
+            scope: Arc::new(scope),
+            settings: Arc::new(settings),
+        };
+        kernel.make_everything_due();
+        Ok(kernel)
+    }
+
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    pub fn scope(&self) -> &Arc<Scope> {
+        &self.scope
+    }
+
+    /// Runs an operation as one transaction. The caller's answer may leave after the next commit. An operation that
+    /// panics changes nothing and answers with an internal failure.
+    pub fn call(
+        &mut self,
+        now: Time,
+        caller: Caller,
+        request_id: &str,
+        service: &str,
+        operation: &str,
+        input: Value,
+    ) -> Result<Value, Fault> {
+        let registry = self.registry.clone();
+        let run = registry.run_operation(service, operation).ok_or_else(|| {
+            Fault::client("InvalidAction", format!("The action {operation} is not valid for this web service."))
+        })?;
+        let cx = self.cx(now, caller, request_id.into());
+        self.transact(&cx, |tx, cx| run(tx, cx, input))
+    }
+
+    /// Runs a transaction of the region's own.
+    pub fn run<T>(&mut self, now: Time, work: impl FnOnce(&mut Tx, &Cx) -> Result<T, Fault>) -> Result<T, Fault> {
+        let cx = self.own_cx(now);
+        self.transact(&cx, work)
+    }
+
+    /// Takes in what the world reports. Reports about older versions and generations are dropped.
+    pub fn observe(&mut self, now: Time, observation: &Observation) {
+        let cx = self.own_cx(now);
+        let registry = self.registry.clone();
+        let outcome = self.transact(&cx, |tx, cx| {
+            match observation {
+                Observation::Applied { slot, version } => answered(tx, slot, *version, None),
+                Observation::Refused { slot, version, reason } => answered(tx, slot, *version, Some(reason)),
+                _ => {}
+            }
+            registry.observers().iter().try_for_each(|observe| observe(tx, cx, observation))
+        });
+        if let Err(fault) = outcome {
+            tracing::error!(?observation, %fault, "an observation was not taken in");
+        }
+    }
+
+    /// Reconciles the keys that are due by `now`, a bounded number of them: ask [`Kernel::next_wake`] for more.
+    pub fn run_due(&mut self, now: Time) {
+        let now = now.max(self.now);
+        let mut turns: HashMap<(usize, String), u32> = HashMap::new();
+        for _ in 0..RECONCILED_MAX {
+            let Some(key) = self.due.pop(now) else { return };
+            let turn = turns.entry(key.clone()).or_insert(0);
+            *turn += 1;
+            if *turn > TURNS_MAX {
+                let (name, _) = self.registry.reconciler_at(key.0);
+                tracing::error!(reconciler = name, key = key.1, "does not converge");
+                self.due.add(key, now + RETRY);
+                continue;
+            }
+            let (name, run) = self.registry.reconciler_at(key.0);
+            let cx = self.own_cx(now);
+            match self.transact(&cx, |tx, cx| run(tx, cx, &key.1)) {
+                Ok(Some(wake_at)) => self.due.add(key, wake_at),
+                Ok(None) => {}
+                Err(fault) => {
+                    tracing::error!(reconciler = name, key = key.1, %fault, "reconciliation failed, tried again later");
+                    self.due.add(key, now + RETRY);
+                }
+            }
+        }
+    }
+
+    /// When the next key is due; none when nothing is under way.
+    pub fn next_wake(&self) -> Option<Time> {
+        self.due.next_time()
+    }
+
+    /// Makes everything since the last commit durable. On an error all of it is taken back and nothing was done:
+    /// whoever waits for an answer must be told so.
+    pub fn commit(&mut self) -> Result<Committed, JournalError> {
+        let changes = std::mem::take(&mut self.changes);
+        if changes.dirty.is_empty() {
+            return Ok(Committed::default());
+        }
+        let writes: Vec<Write> = changes.dirty.into_iter().map(|(key, read)| Write { value: read(&self.state), key }).collect();
+        if let Err(e) = self.journal.commit(self.epoch, &writes) {
+            for undo in changes.undo.into_iter().rev() {
+                undo(&mut self.state);
+            }
+            self.make_everything_due();
+            return Err(e);
+        }
+        let effects = changes.effects.iter().filter_map(|slot| self.state.get::<Wanted>(slot)).map(Wanted::effect).collect();
+        Ok(Committed { effects, writes: writes.len() })
+    }
+
+    /// Every durable wish to an executor, for one that has just (re)connected. Call it with nothing uncommitted.
+    pub fn effects_for(&self, executor: Executor) -> Vec<Effect> {
+        self.state.rows::<Wanted>().filter(|w| w.slot.kind.executor() == executor).map(Wanted::effect).collect()
+    }
+
+    /// A digest of the whole state; equal states have equal digests.
+    pub fn digest(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.state.dump().hash(&mut hasher);
+        hasher.finish()
+    }
+
+    fn own_cx(&mut self, now: Time) -> Cx {
+        let caller = Caller::root(&self.scope, "");
+        self.cx(now, caller, String::new())
+    }
+
+    fn cx(&mut self, now: Time, caller: Caller, request_id: String) -> Cx {
+        self.now = self.now.max(now);
+        let rng = Rng::new(self.rng.u64());
+        Cx::new(self.now, caller, request_id, self.scope.clone(), self.settings.clone(), rng)
+    }
+
+    fn transact<T>(&mut self, cx: &Cx, work: impl FnOnce(&mut Tx, &Cx) -> Result<T, Fault>) -> Result<T, Fault> {
+        let mut tx = Tx::new(&mut self.state, &self.registry, &mut self.changes);
+        let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut tx, cx))).unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+            tracing::error!(request_id = cx.request_id, panic = text, "a transaction panicked");
+            Err(Fault::internal())
+        });
+        if outcome.is_err() {
+            tx.roll_back();
+            return outcome;
+        }
+        let changed = tx.has_changed();
+        let mut due = std::mem::take(&mut tx.due);
+        if changed {
+            self.registry.any_change(&self.state, &mut due);
+        }
+        for key in due {
+            self.due.add(key, cx.now);
+        }
+        outcome
+    }
+
+    fn make_everything_due(&mut self) {
+        for key in self.registry.everything_due(&self.state) {
+            self.due.add(key, self.now);
+        }
+    }
+}
+
+/// Notes an executor's answer to the newest version of a slot; forgets a slot that is gone.
+fn answered(tx: &mut Tx, slot: &Slot, version: u64, refused: Option<&String>) {
+    let Some(wanted) = tx.get::<Wanted>(slot) else { return };
+    if wanted.version != version {
+        return;
+    }
+    if wanted.want.is_none() && refused.is_none() {
+        tx.remove::<Wanted>(slot);
+    } else {
+        tx.update::<Wanted>(slot, |w| {
+            w.applied = refused.is_none();
+            w.refused = refused.cloned();
+        });
+    }
+}

@@ -1,0 +1,126 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+
+/// One changed row: its journal key, and its JSON or none when it was removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Write {
+    pub key: String,
+    pub value: Option<Vec<u8>>,
+}
+
+/// The port to what keeps the state: redb on one machine, another store for several. `commit` returns only when
+/// the writes are durable, all of them; on an error none of them is.
+pub trait Journal: Send {
+    /// Every row, by journal key.
+    fn load(&mut self) -> Result<Vec<(String, Vec<u8>)>, JournalError>;
+
+    /// Makes the writes durable. `epoch` fences out an older leader, where there can be several.
+    fn commit(&mut self, epoch: u64, writes: &[Write]) -> Result<(), JournalError>;
+}
+
+/// The journal cannot be read or written, for the reason in the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalError(pub String);
+
+impl fmt::Display for JournalError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "journal: {}", self.0)
+    }
+}
+
+impl std::error::Error for JournalError {}
+
+impl JournalError {
+    fn of(e: impl fmt::Display) -> Self {
+        Self(e.to_string())
+    }
+}
+
+const ROWS: TableDefinition<&str, &[u8]> = TableDefinition::new("rows");
+/// Memory that redb may keep of its file; the state itself lives in our tables.
+const CACHE_BYTES: usize = 2 * 1024 * 1024;
+
+/// The journal in one redb file.
+pub struct RedbJournal {
+    db: Database,
+}
+
+impl RedbJournal {
+    /// Opens or makes the file. It is locked against a second process.
+    pub fn open(path: &Path) -> Result<Self, JournalError> {
+        let db = Database::builder().set_cache_size(CACHE_BYTES).create(path).map_err(JournalError::of)?;
+        Ok(Self { db })
+    }
+}
+
+impl Journal for RedbJournal {
+    fn load(&mut self) -> Result<Vec<(String, Vec<u8>)>, JournalError> {
+        let tx = self.db.begin_read().map_err(JournalError::of)?;
+        let table = match tx.open_table(ROWS) {
+            Ok(table) => table,
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+            Err(e) => return Err(JournalError::of(e)),
+        };
+        let mut rows = Vec::new();
+        for entry in table.iter().map_err(JournalError::of)? {
+            let (key, value) = entry.map_err(JournalError::of)?;
+            rows.push((key.value().to_string(), value.value().to_vec()));
+        }
+        Ok(rows)
+    }
+
+    fn commit(&mut self, _epoch: u64, writes: &[Write]) -> Result<(), JournalError> {
+        let tx = self.db.begin_write().map_err(JournalError::of)?;
+        {
+            let mut table = tx.open_table(ROWS).map_err(JournalError::of)?;
+            for write in writes {
+                match &write.value {
+                    Some(value) => table.insert(write.key.as_str(), value.as_slice()).map_err(JournalError::of)?,
+                    None => table.remove(write.key.as_str()).map_err(JournalError::of)?,
+                };
+            }
+        }
+        tx.commit().map_err(JournalError::of)
+    }
+}
+
+/// A journal in memory, for the simulated world: it survives a simulated crash, and can be told to fail.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryJournal {
+    pub rows: BTreeMap<String, Vec<u8>>,
+    /// The next commits fail while this is set.
+    pub failing: bool,
+}
+
+impl Journal for MemoryJournal {
+    fn load(&mut self) -> Result<Vec<(String, Vec<u8>)>, JournalError> {
+        Ok(self.rows.clone().into_iter().collect())
+    }
+
+    fn commit(&mut self, _epoch: u64, writes: &[Write]) -> Result<(), JournalError> {
+        if self.failing {
+            return Err(JournalError("No space left on device".into()));
+        }
+        for write in writes {
+            match &write.value {
+                Some(value) => self.rows.insert(write.key.clone(), value.clone()),
+                None => self.rows.remove(&write.key),
+            };
+        }
+        Ok(())
+    }
+}
+
+/// A journal that several owners share, so that a test can look into it while a kernel uses it.
+impl<J: Journal> Journal for std::sync::Arc<std::sync::Mutex<J>> {
+    fn load(&mut self) -> Result<Vec<(String, Vec<u8>)>, JournalError> {
+        self.lock().map_err(JournalError::of)?.load()
+    }
+
+    fn commit(&mut self, epoch: u64, writes: &[Write]) -> Result<(), JournalError> {
+        self.lock().map_err(JournalError::of)?.commit(epoch, writes)
+    }
+}

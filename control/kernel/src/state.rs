@@ -1,0 +1,77 @@
+use std::any::TypeId;
+use std::collections::{BTreeMap, HashMap};
+
+use crate::row::{AnyTable, Row, Table};
+
+/// All rows of all services, for reading. Plans get it as their view of what should be and what was observed.
+#[derive(Default)]
+pub struct State {
+    tables: HashMap<TypeId, Box<dyn AnyTable>>,
+}
+
+impl State {
+    pub(crate) fn add_table<R: Row>(&mut self) {
+        self.tables.entry(TypeId::of::<R>()).or_insert_with(|| Box::new(Table::<R>::new()));
+    }
+
+    /// The row of a key.
+    pub fn get<R: Row>(&self, key: &R::Key) -> Option<&R> {
+        self.table::<R>().rows.get(key)
+    }
+
+    /// All rows of a table in key order.
+    pub fn rows<R: Row>(&self) -> impl DoubleEndedIterator<Item = &R> + Clone {
+        self.table::<R>().rows.values()
+    }
+
+    /// How many rows a table has.
+    pub fn count<R: Row>(&self) -> usize {
+        self.table::<R>().rows.len()
+    }
+
+    /// Rows from `key` (inclusive) on, in key order.
+    pub fn rows_from<R: Row>(&self, key: &R::Key) -> impl DoubleEndedIterator<Item = &R> + Clone {
+        self.table::<R>().rows.range(key.clone()..).map(|(_, row)| row)
+    }
+
+    /// Rows that named `value` in the secondary index `name` (see [`Row::index`]), in key order.
+    pub fn rows_where<'a, R: Row>(&'a self, name: &'static str, value: &str) -> impl DoubleEndedIterator<Item = &'a R> + Clone {
+        let table = self.table::<R>();
+        table.keys_where(name, value).into_iter().flatten().filter_map(|key| table.rows.get(key))
+    }
+
+    pub(crate) fn table<R: Row>(&self) -> &Table<R> {
+        self.tables
+            .get(&TypeId::of::<R>())
+            .and_then(|t| t.as_any().downcast_ref())
+            .unwrap_or_else(|| panic!("table {} is not registered", R::TABLE))
+    }
+
+    pub(crate) fn table_mut<R: Row>(&mut self) -> &mut Table<R> {
+        self.tables
+            .get_mut(&TypeId::of::<R>())
+            .and_then(|t| t.as_any_mut().downcast_mut())
+            .unwrap_or_else(|| panic!("table {} is not registered", R::TABLE))
+    }
+
+    pub(crate) fn table_by_name(&mut self, name: &str) -> Option<&mut Box<dyn AnyTable>> {
+        self.tables.values_mut().find(|t| t.name() == name)
+    }
+
+    /// Every row as the journal keeps it, ordered by journal key.
+    pub(crate) fn dump(&self) -> BTreeMap<String, Vec<u8>> {
+        let mut all = BTreeMap::new();
+        for table in self.tables.values() {
+            table.dump(&mut |key, json| {
+                all.insert(key, json);
+            });
+        }
+        all
+    }
+
+    pub(crate) fn row_types(&self) -> impl Iterator<Item = TypeId> {
+        let mut types: Vec<_> = self.tables.values().map(|t| (t.name(), t.type_of_row())).collect();
+        types.sort_unstable_by_key(|(name, _)| *name);
+        types.into_iter().map(|(_, id)| id)
+    }
+}

@@ -1,0 +1,158 @@
+//! The kernel seen from a small service: counters that want to reach a goal and keep a network in the world.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use base::{Caller, Fault, Operation, Scope, Time, Value};
+use kernel::{Cx, Kernel, MemoryJournal, Registry, Row, Settings, Tx, Wanted};
+use serde::{Deserialize, Serialize};
+use world::{Network, Observation, Slot, SlotKind, Want};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Counter {
+    name: String,
+    value: i64,
+    goal: i64,
+}
+
+impl Row for Counter {
+    const TABLE: &'static str = "toy.counter";
+    type Key = String;
+    fn key(&self) -> String {
+        self.name.clone()
+    }
+    fn index(&self, add: &mut dyn FnMut(&'static str, &str)) {
+        add("goal", &self.goal.to_string());
+    }
+}
+
+/// Input: the goal, or a negative number that fails after it has written, or zero which panics.
+struct SetGoal;
+
+impl Operation for SetGoal {
+    type Input = i64;
+    type Output = i64;
+    const SERVICE: &'static str = "toy";
+    const NAME: &'static str = "SetGoal";
+}
+
+fn set_goal(tx: &mut Tx, _: &Cx, goal: i64) -> Result<i64, Fault> {
+    let value = tx.get::<Counter>(&"c".to_string()).map_or(0, |c| c.value);
+    tx.put(Counter { name: "c".into(), value, goal });
+    assert!(goal != 0, "zero");
+    if goal < 0 { Err(Fault::validation("negative")) } else { Ok(value) }
+}
+
+/// Counts one up a second until the goal is reached.
+fn count(tx: &mut Tx, cx: &Cx, key: &str) -> Result<Option<Time>, Fault> {
+    let Some(counter) = tx.get::<Counter>(&key.to_string()).cloned() else { return Ok(None) };
+    if counter.value >= counter.goal {
+        return Ok(None);
+    }
+    let value = counter.value + 1;
+    let network =
+        Network { id: "vpc-1".into(), cidrs: vec![format!("10.{value}.0.0/16")], subnets: vec![], security_groups: vec![] };
+    tx.want(slot(), Some(Want::Network(network)));
+    tx.put(Counter { value, ..counter });
+    Ok(Some(cx.now + Duration::from_secs(1)))
+}
+
+fn slot() -> Slot {
+    Slot::new(SlotKind::Network, "vpc-1")
+}
+
+fn toy(registry: &mut Registry) {
+    registry.table::<Counter>();
+    registry.operation::<SetGoal>(set_goal);
+    registry.reconciler("toy.count", count);
+    registry.watch::<Counter>("toy.count", |_, counter, due| due.push(counter.name.clone()));
+}
+
+type Shared = Arc<Mutex<MemoryJournal>>;
+
+fn open(journal: &Shared) -> Kernel {
+    Kernel::open(toy, Box::new(journal.clone()), Scope::new("eu-central-1", "000000000000"), Settings::default(), 7).unwrap()
+}
+
+fn call(kernel: &mut Kernel, goal: i64) -> Result<Value, Fault> {
+    let caller = Caller::root(kernel.scope(), "AK");
+    kernel.call(Time::from_unix_ms(1_000), caller, "r-1", "toy", "SetGoal", Value::Int(goal))
+}
+
+fn counter(kernel: &Kernel) -> Option<(i64, i64)> {
+    kernel.state().get::<Counter>(&"c".to_string()).map(|c| (c.value, c.goal))
+}
+
+#[test]
+fn a_failed_or_panicking_operation_changes_nothing() {
+    let journal = Shared::default();
+    let mut kernel = open(&journal);
+    call(&mut kernel, 3).unwrap();
+    let before = kernel.digest();
+    assert_eq!(call(&mut kernel, -1).unwrap_err().code, "ValidationError");
+    assert_eq!(call(&mut kernel, 0).unwrap_err().code, "InternalFailure");
+    assert_eq!(kernel.digest(), before);
+    assert_eq!(counter(&kernel), Some((0, 3)));
+    assert_eq!(kernel.state().rows_where::<Counter>("goal", "3").count(), 1);
+    assert_eq!(kernel.state().rows_where::<Counter>("goal", "-1").count(), 0);
+}
+
+#[test]
+fn a_failed_commit_takes_back_the_whole_batch_and_work_goes_on_later() {
+    let journal = Shared::default();
+    let mut kernel = open(&journal);
+    call(&mut kernel, 1).unwrap();
+    kernel.commit().unwrap();
+    journal.lock().unwrap().failing = true;
+    call(&mut kernel, 2).unwrap();
+    call(&mut kernel, 3).unwrap();
+    assert!(kernel.commit().is_err());
+    assert_eq!(counter(&kernel), Some((0, 1)), "as after the last good commit");
+    journal.lock().unwrap().failing = false;
+    kernel.run_due(Time::from_unix_ms(2_000));
+    assert_eq!(counter(&kernel), Some((1, 1)));
+    kernel.commit().unwrap();
+}
+
+#[test]
+fn a_restarted_kernel_has_what_was_committed_and_goes_on() {
+    let journal = Shared::default();
+    let mut kernel = open(&journal);
+    call(&mut kernel, 5).unwrap();
+    kernel.run_due(Time::from_unix_ms(1_000));
+    let committed = kernel.commit().unwrap();
+    assert_eq!(committed.effects.len(), 1, "one slot, one effect, however often it was wished");
+    let digest = kernel.digest();
+    drop(kernel);
+    let mut kernel = open(&journal);
+    assert_eq!(kernel.digest(), digest);
+    let mut now = Time::from_unix_ms(1_000);
+    while let Some(wake) = kernel.next_wake() {
+        now = now.max(wake);
+        kernel.run_due(now);
+        kernel.commit().unwrap();
+    }
+    assert_eq!(counter(&kernel), Some((5, 5)));
+}
+
+#[test]
+fn an_answer_counts_only_for_the_newest_version() {
+    let journal = Shared::default();
+    let mut kernel = open(&journal);
+    let now = Time::from_unix_ms(1_000);
+    let first = kernel.run(now, |tx, _| Ok(tx.want(slot(), Some(network("10.0.0.0/16"))))).unwrap();
+    let second = kernel.run(now, |tx, _| Ok(tx.want(slot(), Some(network("10.1.0.0/16"))))).unwrap();
+    assert!(second > first);
+    kernel.observe(now, &Observation::Applied { slot: slot(), version: first });
+    assert!(!kernel.state().get::<Wanted>(&slot()).unwrap().applied);
+    kernel.observe(now, &Observation::Applied { slot: slot(), version: second });
+    assert!(kernel.state().get::<Wanted>(&slot()).unwrap().applied);
+    let third = kernel.run(now, |tx, _| Ok(tx.want(slot(), None))).unwrap();
+    kernel.observe(now, &Observation::Applied { slot: slot(), version: third });
+    assert!(kernel.state().get::<Wanted>(&slot()).is_none(), "what is gone is forgotten");
+}
+
+fn network(cidr: &str) -> Want {
+    Want::Network(Network { id: "vpc-1".into(), cidrs: vec![cidr.into()], subnets: vec![], security_groups: vec![] })
+}
