@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -29,6 +29,14 @@ pub struct Committed {
     pub effects: Vec<Effect>,
     /// How many rows were written.
     pub writes: usize,
+}
+
+/// What a newly connected executor must be told.
+#[derive(Debug, Default)]
+pub struct Lacking {
+    pub effects: Vec<Effect>,
+    /// Every slot that may exist; the executor removes the others.
+    pub slots: Vec<Slot>,
 }
 
 /// A region's control plane: state, journal and due work. Calls change the state in memory; nothing may leave the
@@ -186,9 +194,31 @@ impl Kernel {
         Ok(Committed { effects, writes: writes.len() })
     }
 
-    /// Every durable wish to an executor, for one that has just (re)connected. Call it with nothing uncommitted.
-    pub fn effects_for(&self, executor: Executor) -> Vec<Effect> {
-        self.state.rows::<Wanted>().filter(|w| w.slot.kind.executor() == executor).map(Wanted::effect).collect()
+    /// Takes in what an executor that has just connected says it has applied: it may have done so while nobody
+    /// listened. Commit afterwards, then tell it what it lacks ([`Kernel::lacking`]).
+    pub fn connected(&mut self, now: Time, applied: &[(Slot, u64)]) {
+        for (slot, version) in applied {
+            let unanswered = self.state.get::<Wanted>(slot).is_some_and(|w| w.version == *version && !w.applied);
+            if unanswered {
+                self.observe(now, &Observation::Applied { slot: slot.clone(), version: *version });
+            }
+        }
+    }
+
+    /// What an executor that has applied `applied` must still be told, and every slot that may exist with it.
+    /// Call it with nothing uncommitted.
+    pub fn lacking(&self, executor: Executor, applied: &[(Slot, u64)]) -> Lacking {
+        let applied: BTreeSet<(&Slot, u64)> = applied.iter().map(|(slot, version)| (slot, *version)).collect();
+        let mut lacking = Lacking::default();
+        for wanted in self.state.rows::<Wanted>().filter(|w| w.slot.kind.executor() == executor) {
+            if wanted.want.is_some() {
+                lacking.slots.push(wanted.slot.clone());
+            }
+            if !applied.contains(&(&wanted.slot, wanted.version)) {
+                lacking.effects.push(wanted.effect());
+            }
+        }
+        lacking
     }
 
     /// A digest of the whole state; equal states have equal digests.

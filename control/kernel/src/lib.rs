@@ -18,7 +18,7 @@ mod tx;
 mod wanted;
 
 pub use cx::{Cx, Settings};
-pub use engine::{Committed, Kernel};
+pub use engine::{Committed, Kernel, Lacking};
 pub use journal::{Journal, JournalError, MemoryJournal, RedbJournal, Write};
 pub use page::{Page, page};
 pub use registry::{Reconciler, Registry};

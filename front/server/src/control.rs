@@ -1,0 +1,244 @@
+//! The thread that owns the kernel. Everyone else sends it work over one bounded channel and waits; it works in
+//! batches, so that waiting requests share one write to the disk, and lets nothing out before that write.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base::{Caller, Fault, Time, Value};
+use kernel::{Cx, Kernel, State, Tx};
+use tokio::sync::{mpsc, oneshot};
+use world::{Effect, Executor, Frame, Observation, Slot};
+
+/// Most work that waits; more is refused with `Throttling`.
+const WAITING_MAX: usize = 4_096;
+/// Most pieces of work that share a write to the disk.
+const BATCH_MAX: usize = 512;
+/// Longest sleep, so that a clock that was set is noticed.
+const SLEEP_MAX: Duration = Duration::from_secs(5);
+/// Frames that may wait for an executor; one that reads no faster is cut off and told everything anew.
+pub(crate) const FRAMES_MAX: usize = 65_536;
+
+/// A request as the control thread sees it.
+pub struct Call {
+    pub caller: Caller,
+    pub request_id: String,
+    pub service: String,
+    pub operation: String,
+    pub input: Value,
+}
+
+type Answer = Result<Value, Fault>;
+/// Sends an answer off, once it is known whether the commit succeeded.
+type Release = Box<dyn FnOnce(bool) + Send>;
+type Task = Box<dyn FnOnce(&mut Kernel, Time) -> Release + Send>;
+
+enum Work {
+    Task(Task),
+    Observed(Observation),
+    /// An executor is there, with the versions it has applied.
+    Connected { executor: Executor, applied: Vec<(Slot, u64)>, frames: mpsc::Sender<Frame> },
+    Stop,
+}
+
+/// The way to the control thread. Cheap to clone.
+#[derive(Clone)]
+pub struct Control {
+    work: SyncSender<Work>,
+}
+
+impl Control {
+    /// Starts the thread.
+    pub fn start(kernel: Kernel) -> std::io::Result<(Self, JoinHandle<()>)> {
+        let (work, inbox) = sync_channel(WAITING_MAX);
+        let thread = std::thread::Builder::new()
+            .name("control".into())
+            .spawn(move || Loop { kernel, inbox, executors: BTreeMap::new(), answers: Vec::new(), journal_failed: false }.run())?;
+        Ok((Self { work }, thread))
+    }
+
+    /// Runs an operation. Its answer comes once what it wrote is on the disk.
+    pub async fn call(&self, call: Call) -> Answer {
+        self.ask(move |kernel, now| {
+            let Call { caller, request_id, service, operation, input } = call;
+            kernel.call(now, caller, &request_id, &service, &operation, input)
+        })
+        .await
+    }
+
+    /// Looks at the state.
+    pub async fn read<T: Send + 'static>(&self, look: impl FnOnce(&State) -> T + Send + 'static) -> Result<T, Fault> {
+        self.ask(move |kernel, _| Ok(look(kernel.state()))).await
+    }
+
+    /// Runs a transaction of the region's own.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Tx, &Cx) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        self.ask(move |kernel, now| kernel.run(now, work)).await
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&mut Kernel, Time) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let (answer, wait) = oneshot::channel();
+        let task: Task = Box::new(move |kernel, now| {
+            let result = ask(kernel, now);
+            Box::new(move |committed| {
+                let _ = answer.send(if committed { result } else { Err(unavailable()) });
+            })
+        });
+        match self.work.try_send(Work::Task(task)) {
+            Ok(()) => wait.await.unwrap_or_else(|_| Err(unavailable())),
+            Err(TrySendError::Full(_)) => Err(Fault::new(400, "Throttling", "Rate exceeded")),
+            Err(TrySendError::Disconnected(_)) => Err(unavailable()),
+        }
+    }
+
+    /// Passes on what an executor reports; waits while the control thread is behind.
+    pub(crate) async fn observed(&self, observation: Observation) -> Result<(), Fault> {
+        self.send_patiently(Work::Observed(observation)).await
+    }
+
+    pub(crate) async fn connected(
+        &self,
+        executor: Executor,
+        applied: Vec<(Slot, u64)>,
+        frames: mpsc::Sender<Frame>,
+    ) -> Result<(), Fault> {
+        self.send_patiently(Work::Connected { executor, applied, frames }).await
+    }
+
+    /// Ends the thread after the work that is under way.
+    pub fn stop(&self) {
+        let _ = self.work.send(Work::Stop);
+    }
+
+    async fn send_patiently(&self, mut work: Work) -> Result<(), Fault> {
+        loop {
+            match self.work.try_send(work) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Disconnected(_)) => return Err(unavailable()),
+                Err(TrySendError::Full(back)) => work = back,
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+}
+
+fn unavailable() -> Fault {
+    Fault::new(503, "ServiceUnavailable", "The request has failed due to a temporary failure of the server.")
+}
+
+/// The wall clock, in the one place that reads it for the control plane.
+pub fn wall_clock() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time::from_unix_ms(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+struct Loop {
+    kernel: Kernel,
+    inbox: Receiver<Work>,
+    executors: BTreeMap<Executor, mpsc::Sender<Frame>>,
+    /// Answers that wait for the commit.
+    answers: Vec<Release>,
+    journal_failed: bool,
+}
+
+impl Loop {
+    fn run(mut self) {
+        loop {
+            let first = match self.inbox.recv_timeout(self.sleep()) {
+                Ok(work) => Some(work),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            let mut batch: Vec<Work> = first.into_iter().collect();
+            batch.extend(self.inbox.try_iter().take(BATCH_MAX));
+            if !self.turn(batch) {
+                return;
+            }
+        }
+    }
+
+    /// Works through a batch and makes it durable; false when the thread shall end.
+    fn turn(&mut self, batch: Vec<Work>) -> bool {
+        let now = wall_clock();
+        let mut connected = Vec::new();
+        let mut go_on = true;
+        for work in batch {
+            match work {
+                Work::Task(task) => {
+                    let release = task(&mut self.kernel, now);
+                    self.answers.push(release);
+                }
+                Work::Observed(observation) => self.kernel.observe(now, &observation),
+                Work::Connected { executor, applied, frames } => {
+                    self.kernel.connected(now, &applied);
+                    connected.push((executor, applied, frames));
+                }
+                Work::Stop => go_on = false,
+            }
+        }
+        self.kernel.run_due(now);
+        self.commit();
+        for (executor, applied, frames) in connected {
+            self.synchronise(executor, &applied, frames);
+        }
+        go_on
+    }
+
+    fn sleep(&self) -> Duration {
+        let Some(wake) = self.kernel.next_wake() else { return SLEEP_MAX };
+        let wait = Duration::from_millis(wake.ms_since(wall_clock()));
+        // While the journal cannot be written, due work is tried again at leisure, not in a hot loop.
+        let least = if self.journal_failed { Duration::from_millis(200) } else { Duration::ZERO };
+        wait.clamp(least, SLEEP_MAX)
+    }
+
+    fn commit(&mut self) {
+        match self.kernel.commit() {
+            Ok(committed) => {
+                if self.journal_failed {
+                    tracing::info!("the journal can be written again");
+                    self.journal_failed = false;
+                }
+                self.answers.drain(..).for_each(|release| release(true));
+                for effect in committed.effects {
+                    self.send(effect);
+                }
+            }
+            Err(e) => {
+                if !self.journal_failed {
+                    tracing::error!(%e, "nothing can be written; requests are answered with 503 until it can");
+                    self.journal_failed = true;
+                }
+                self.answers.drain(..).for_each(|release| release(false));
+            }
+        }
+    }
+
+    fn send(&mut self, effect: Effect) {
+        let executor = effect.slot.kind.executor();
+        let Some(frames) = self.executors.get(&executor) else { return };
+        if frames.try_send(Frame::Effect(effect)).is_err() {
+            tracing::warn!(?executor, "the executor reads too slowly or is gone; it will be told everything anew");
+            self.executors.remove(&executor);
+        }
+    }
+
+    /// Tells an executor that has just connected what it lacks, and what may exist.
+    fn synchronise(&mut self, executor: Executor, applied: &[(Slot, u64)], frames: mpsc::Sender<Frame>) {
+        let lacking = self.kernel.lacking(executor, applied);
+        let effects = lacking.effects.into_iter().map(Frame::Effect);
+        let sent = effects.chain([Frame::Sync { slots: lacking.slots }]).all(|frame| frames.try_send(frame).is_ok());
+        if sent {
+            self.executors.insert(executor, frames);
+        } else {
+            tracing::error!(?executor, "the executor cannot take all that it lacks");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The connections to the executors (host and edge): starts a process that is not there, speaks `world::Frame`
+//! with it, and starts it again when it dies. It knows nothing of what they do.
+
+use std::future::Future;
+use std::io;
+use std::path::PathBuf;
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::mpsc;
+use world::{Executor, Frame, FrameReader};
+
+use crate::control::{Control, FRAMES_MAX};
+
+/// An executor process: where it listens and how it is started.
+pub struct ExecutorProcess {
+    pub executor: Executor,
+    pub socket: PathBuf,
+    /// Starts the process, detached from ours.
+    pub start: Box<dyn Fn() -> io::Result<Child> + Send + Sync>,
+}
+
+/// How often a process that was started is looked for.
+const CONNECT_EVERY: Duration = Duration::from_millis(10);
+/// How long a started process may take until it listens.
+const START_MAX: Duration = Duration::from_secs(10);
+/// The first and the longest pause between two starts of a process that keeps dying.
+const PAUSE_MIN: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// A process that lived this long starts again without a pause.
+const HEALTHY: Duration = Duration::from_secs(10);
+
+/// Keeps one executor running and connected, for ever.
+pub(crate) async fn keep(process: ExecutorProcess, control: Control) {
+    let mut child: Option<Child> = None;
+    let mut pause = PAUSE_MIN;
+    loop {
+        let begun = Instant::now();
+        match connect(&process, &mut child).await {
+            Ok(stream) => {
+                if let Err(e) = converse(&process, &control, stream).await {
+                    tracing::warn!(executor = ?process.executor, %e, "the connection to the executor ended");
+                }
+            }
+            Err(e) => tracing::error!(executor = ?process.executor, %e, "the executor does not start"),
+        }
+        reap(&mut child);
+        if begun.elapsed() >= HEALTHY {
+            pause = PAUSE_MIN;
+            continue;
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
+}
+
+/// Connects to a process that runs, or starts it first.
+async fn connect(process: &ExecutorProcess, child: &mut Option<Child>) -> io::Result<UnixStream> {
+    if let Ok(stream) = UnixStream::connect(&process.socket).await {
+        return Ok(stream);
+    }
+    reap(child);
+    if child.is_none() {
+        tracing::info!(executor = ?process.executor, "starting the executor");
+        *child = Some((process.start)()?);
+    }
+    let deadline = Instant::now() + START_MAX;
+    loop {
+        match UnixStream::connect(&process.socket).await {
+            Ok(stream) => return Ok(stream),
+            Err(e) if Instant::now() >= deadline => return Err(e),
+            Err(_) => tokio::time::sleep(CONNECT_EVERY).await,
+        }
+        reap(child);
+        if child.is_none() {
+            return Err(io::Error::other("it ended before it listened; its log tells why"));
+        }
+    }
+}
+
+/// Collects a child that has ended.
+fn reap(child: &mut Option<Child>) {
+    if let Some(running) = child
+        && let Ok(Some(status)) = running.try_wait()
+    {
+        tracing::warn!(pid = running.id(), %status, "an executor ended");
+        *child = None;
+    }
+}
+
+async fn converse(process: &ExecutorProcess, control: &Control, stream: UnixStream) -> io::Result<()> {
+    let (read, write) = stream.into_split();
+    let (frames, outbox) = mpsc::channel(FRAMES_MAX);
+    tokio::select! {
+        ended = listen(process.executor, control, read, frames) => ended,
+        ended = speak(write, outbox) => ended,
+    }
+}
+
+async fn listen(executor: Executor, control: &Control, mut read: OwnedReadHalf, frames: mpsc::Sender<Frame>) -> io::Result<()> {
+    let mut reader = FrameReader::default();
+    let mut buffer = vec![0; 16 * 1024];
+    let mut frames = Some(frames);
+    loop {
+        let n = read.read(&mut buffer).await?;
+        if n == 0 {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it closed the connection"));
+        }
+        reader.push(&buffer[..n]);
+        while let Some(frame) = reader.next_frame().map_err(io::Error::other)? {
+            let taken = match frame {
+                Frame::Hello { version, applied } => {
+                    tracing::info!(?executor, version, slots = applied.len(), "the executor is there");
+                    match frames.take() {
+                        Some(frames) => control.connected(executor, applied, frames).await,
+                        None => return Err(io::Error::other("it said hello twice")),
+                    }
+                }
+                Frame::Observation(observation) => control.observed(observation).await,
+                other => return Err(io::Error::other(format!("it sent a frame that only we send: {other:?}"))),
+            };
+            taken.map_err(io::Error::other)?;
+        }
+    }
+}
+
+fn speak(mut write: OwnedWriteHalf, mut outbox: mpsc::Receiver<Frame>) -> impl Future<Output = io::Result<()>> {
+    async move {
+        while let Some(frame) = outbox.recv().await {
+            write.write_all(&frame.encode().map_err(io::Error::other)?).await?;
+        }
+        // The control thread has dropped its end, or never got it: listen until the executor is connected anew.
+        Err(io::Error::other("it was cut off"))
+    }
+}
