@@ -75,6 +75,13 @@ pub(crate) fn random_text(alphabet: &[u8], length: usize) -> io::Result<String> 
     Ok(text)
 }
 
+/// A seed for ids that are unique but not secret.
+pub(crate) fn random_seed() -> io::Result<u64> {
+    let mut bytes = [0; 8];
+    rand::fill(&mut bytes).map_err(|_| io::Error::other("the system has no randomness"))?;
+    Ok(u64::from_le_bytes(bytes))
+}
+
 fn read_json<T: for<'de> Deserialize<'de>>(file: &Path) -> io::Result<Option<T>> {
     match fs::read(file) {
         Ok(bytes) => {

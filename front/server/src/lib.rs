@@ -1,1 +1,123 @@
-//! Being built.
+//! The one HTTP endpoint of a region: it authenticates requests, routes them to the region's operations, and keeps
+//! the control thread and the connections to the executors. It knows no rules of any service.
+
+mod console;
+mod control;
+mod endpoint;
+mod executors;
+mod http;
+mod identity;
+mod status;
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use base::InstanceId;
+use kernel::{JournalError, Kernel, RedbJournal, Settings};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
+use world::RunPaths;
+
+pub use control::wall_clock;
+pub use endpoint::{Endpoint, read_endpoint};
+pub use executors::ExecutorProcess;
+pub use identity::{Credentials, read_credentials};
+
+/// How a region is run.
+pub struct Options {
+    pub paths: RunPaths,
+    /// Where the API and the console listen.
+    pub listen: SocketAddr,
+    /// The region's name; none keeps the one it has.
+    pub region: Option<String>,
+    /// What one vCPU means here, in thousandths of a core.
+    pub vcpu_millicores: u32,
+    pub executors: Vec<ExecutorProcess>,
+    /// Reads what an instance wrote to its console.
+    pub console_output: ConsoleOutput,
+}
+
+/// Reads an instance's console; the bytes lie with the host, not in the region's state.
+pub type ConsoleOutput = Box<dyn Fn(&InstanceId) -> io::Result<Vec<u8>> + Send + Sync>;
+
+/// Why a region does not start.
+#[derive(Debug)]
+pub enum StartError {
+    Listen(SocketAddr, io::Error),
+    Journal(JournalError),
+    Io(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Listen(address, e) => write!(f, "cannot listen on {address}: {e}; choose another with --listen"),
+            StartError::Journal(e) => write!(f, "{e}"),
+            StartError::Io(e) => write!(f, "{e}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<io::Error> for StartError {
+    fn from(e: io::Error) -> Self {
+        StartError::Io(e)
+    }
+}
+
+/// Runs a region until it is told to stop (SIGTERM, SIGINT, or the shutdown request of `allod down`). The
+/// executors and what they run live on, so that a restart disturbs no one; only the shutdown request ends them.
+pub fn run(options: Options) -> Result<(), StartError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let outcome = runtime.block_on(serve(options));
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn serve(options: Options) -> Result<(), StartError> {
+    let paths = &options.paths;
+    let listener = TcpListener::bind(options.listen).await.map_err(|e| StartError::Listen(options.listen, e))?;
+    let address = listener.local_addr()?;
+    let scope = identity::scope(paths, options.region.as_deref())?;
+    let credentials = identity::credentials(paths)?;
+    let endpoint = Endpoint { url: format!("http://{address}"), region: scope.region.clone(), pid: std::process::id() };
+    let settings = Settings { vcpu_millicores: options.vcpu_millicores, endpoint: endpoint.url.clone() };
+    let journal = RedbJournal::open(&paths.journal()).map_err(StartError::Journal)?;
+    let seed = identity::random_seed()?;
+    let kernel =
+        Kernel::open(region::services, Box::new(journal), scope.clone(), settings, seed).map_err(StartError::Journal)?;
+    let registry = kernel.registry().clone();
+    let (control, thread) = control::Control::start(kernel)?;
+    let stop = Arc::new(Notify::new());
+    let region = Arc::new(http::Region {
+        control: control.clone(),
+        registry,
+        scope,
+        console_token: console::token(&credentials),
+        credentials,
+        endpoint: endpoint.clone(),
+        paths: paths.clone(),
+        console_output: options.console_output,
+        stop: stop.clone(),
+    });
+    for process in options.executors {
+        tokio::spawn(executors::keep(process, control.clone()));
+    }
+    endpoint::write(paths, &endpoint)?;
+    tracing::info!(endpoint = endpoint.url, region = endpoint.region, "the region answers");
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        () = http::accept(listener, region) => {}
+        _ = terminate.recv() => tracing::info!("asked to end by a signal; what runs goes on"),
+        _ = interrupt.recv() => tracing::info!("asked to end by a signal; what runs goes on"),
+        () = stop.notified() => tracing::info!("the region was shut down"),
+    }
+    endpoint::remove(paths);
+    control.stop();
+    let _ = thread.join();
+    Ok(())
+}

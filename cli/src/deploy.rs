@@ -1,0 +1,187 @@
+//! `allod up` and the deletion of a stack: what `aws cloudformation deploy` does, with live progress.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value as Json, json};
+use world::RunPaths;
+
+use crate::Failure;
+use crate::arguments::{Output, Up};
+use crate::client::{ApiError, Client, read_text};
+use crate::image::text;
+
+/// How often a stack's events are looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+const CAPABILITIES: [&str; 3] = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"];
+
+pub fn up(paths: &RunPaths, arguments: &Up) -> Result<(), Failure> {
+    let client = Client::connect(paths)?;
+    let name = stack_name(arguments)?;
+    let template = read_text(&arguments.template)?;
+    let begun = Instant::now();
+    let mut input = json!({"StackName": name, "TemplateBody": template, "Capabilities": CAPABILITIES});
+    let present = describe(&client, &name)?;
+    // What is left of a creation that failed is cleared away, so that the user can simply try again.
+    let present = match present {
+        Some(stack) if ["ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"].contains(&text(&stack, "StackStatus").as_str()) => {
+            remove(&client, &stack, Progress::of(arguments.output))?;
+            None
+        }
+        present => present,
+    };
+    let given = parameters(&arguments.parameters, present.as_ref(), &template, &client)?;
+    input["Parameters"] = Json::Array(given);
+    let at_file = |e: ApiError| Failure::new(format!("{}: {}", arguments.template.display(), e.message));
+    let stack_id = match &present {
+        None => text(&client.call("cloudformation", "CreateStack", &input).map_err(at_file)?, "StackId"),
+        Some(stack) => {
+            let id = text(stack, "StackId");
+            let seen = events(&client, &id)?.len();
+            match client.call("cloudformation", "UpdateStack", &input) {
+                Ok(_) => {}
+                Err(e) if e.message.contains("No updates are to be performed") => {
+                    return finish(&client, &id, arguments.output, begun, "unchanged");
+                }
+                Err(e) => return Err(at_file(e)),
+            }
+            follow(&client, &id, seen, Progress::of(arguments.output))?;
+            return finish(&client, &id, arguments.output, begun, "updated");
+        }
+    };
+    follow(&client, &stack_id, 0, Progress::of(arguments.output))?;
+    finish(&client, &stack_id, arguments.output, begun, "created")
+}
+
+/// Deletes a stack and waits for its end.
+pub fn delete(paths: &RunPaths, name: &str) -> Result<(), Failure> {
+    let client = Client::connect(paths)?;
+    let stack = describe(&client, name)?.ok_or_else(|| Failure::new(format!("Stack with id {name} does not exist")))?;
+    remove(&client, &stack, Progress::Lines)
+}
+
+fn remove(client: &Client, stack: &Json, progress: Progress) -> Result<(), Failure> {
+    let id = text(stack, "StackId");
+    let seen = events(client, &id)?.len();
+    client.call("cloudformation", "DeleteStack", &json!({"StackName": id}))?;
+    follow(client, &id, seen, progress)?;
+    match describe(client, &id)?.map(|s| text(&s, "StackStatus")) {
+        Some(status) if status != "DELETE_COMPLETE" => Err(Failure::new(format!("the stack ended in {status}"))),
+        _ => Ok(()),
+    }
+}
+
+/// What happens while the stack changes goes to the terminal, or nowhere when the answer shall be JSON.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Lines,
+    Silent,
+}
+
+impl Progress {
+    fn of(output: Output) -> Self {
+        if output == Output::Json { Progress::Silent } else { Progress::Lines }
+    }
+}
+
+fn stack_name(arguments: &Up) -> Result<String, Failure> {
+    if let Some(name) = &arguments.stack_name {
+        return Ok(name.clone());
+    }
+    let stem = arguments.template.file_stem().and_then(|s| s.to_str());
+    stem.map(str::to_string).ok_or_else(|| Failure::new("say the stack's name with --stack-name"))
+}
+
+/// The given parameters; on an update those not given keep their value, as in `aws cloudformation deploy`.
+fn parameters(given: &[(String, String)], present: Option<&Json>, template: &str, client: &Client) -> Result<Vec<Json>, Failure> {
+    let mut all: Vec<Json> = given.iter().map(|(k, v)| json!({"ParameterKey": k, "ParameterValue": v})).collect();
+    let Some(stack) = present else { return Ok(all) };
+    let known = stack["Parameters"].as_array().cloned().unwrap_or_default();
+    let summary = client.call("cloudformation", "GetTemplateSummary", &json!({"TemplateBody": template}));
+    let Ok(summary) = summary else { return Ok(all) };
+    for wanted in summary["Parameters"].as_array().into_iter().flatten() {
+        let key = text(wanted, "ParameterKey");
+        let is_given = given.iter().any(|(k, _)| *k == key);
+        if !is_given && known.iter().any(|p| p["ParameterKey"] == key.as_str()) {
+            all.push(json!({"ParameterKey": key, "UsePreviousValue": true}));
+        }
+    }
+    Ok(all)
+}
+
+fn describe(client: &Client, name: &str) -> Result<Option<Json>, Failure> {
+    match client.call("cloudformation", "DescribeStacks", &json!({"StackName": name})) {
+        Ok(answer) => Ok(answer["Stacks"].as_array().and_then(|s| s.first()).cloned()),
+        Err(e) if e.message.contains("does not exist") => Ok(None),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// A stack's events, oldest first.
+fn events(client: &Client, id: &str) -> Result<Vec<Json>, ApiError> {
+    let mut all = Vec::new();
+    let mut token = Json::Null;
+    loop {
+        let mut input = json!({"StackName": id});
+        if !token.is_null() {
+            input["NextToken"] = token;
+        }
+        let mut answer = client.call("cloudformation", "DescribeStackEvents", &input)?;
+        all.extend(answer["StackEvents"].as_array().cloned().unwrap_or_default());
+        token = answer["NextToken"].take();
+        if token.is_null() {
+            all.reverse();
+            return Ok(all);
+        }
+    }
+}
+
+/// Shows a stack's events as they come, until the stack is done.
+fn follow(client: &Client, id: &str, mut seen: usize, progress: Progress) -> Result<(), Failure> {
+    loop {
+        let status = describe(client, id)?.map(|s| text(&s, "StackStatus"));
+        // Read after the status, so that the events before the end are never missed.
+        for event in events(client, id)?.iter().skip(seen) {
+            seen += 1;
+            if progress == Progress::Lines {
+                print_event(event);
+            }
+        }
+        if status.is_none_or(|s| !s.ends_with("_IN_PROGRESS")) {
+            return Ok(());
+        }
+        thread::sleep(LOOK_EVERY);
+    }
+}
+
+fn print_event(event: &Json) {
+    let time = event["Timestamp"].as_f64().map(|s| {
+        #[expect(clippy::cast_possible_truncation, reason = "a moment in milliseconds fits for ages")]
+        let ms = (s * 1_000.0) as i64;
+        base::Time::from_unix_ms(ms).iso8601_ms()
+    });
+    let time = time.or_else(|| event["Timestamp"].as_str().map(str::to_string)).unwrap_or_default();
+    let clock = time.get(11..23).unwrap_or_default();
+    let reason = event["ResourceStatusReason"].as_str().map(|r| format!("  {r}")).unwrap_or_default();
+    let (status, resource) = (text(event, "ResourceStatus"), text(event, "LogicalResourceId"));
+    println!("{clock}  {status:<28}  {:<42}  {resource}{reason}", text(event, "ResourceType"));
+}
+
+fn finish(client: &Client, id: &str, output: Output, begun: Instant, done: &str) -> Result<(), Failure> {
+    let stack = describe(client, id)?.ok_or_else(|| Failure::new("the stack is gone"))?;
+    let status = text(&stack, "StackStatus");
+    let seconds = begun.elapsed().as_secs_f64();
+    if output == Output::Json {
+        println!("{:#}", json!({"stack": stack, "outcome": done, "seconds": seconds}));
+    } else {
+        println!("\nStack {} {done} in {seconds:.1} s: {status}", text(&stack, "StackName"));
+        for o in stack["Outputs"].as_array().into_iter().flatten() {
+            println!("  {} = {}", text(o, "OutputKey"), text(o, "OutputValue"));
+        }
+    }
+    if ["CREATE_COMPLETE", "UPDATE_COMPLETE"].contains(&status.as_str()) {
+        return Ok(());
+    }
+    let why = stack["StackStatusReason"].as_str().map(|r| format!(": {r}")).unwrap_or_default();
+    Err(Failure::new(format!("the stack ended in {status}{why}")))
+}

@@ -1,0 +1,54 @@
+//! `allod image`: makes machine images of directories and OCI archives.
+
+use serde_json::{Value as Json, json};
+use world::RunPaths;
+
+use crate::Failure;
+use crate::arguments::{ImageBase, ImageImport, Output};
+use crate::client::Client;
+use crate::looking::print_table;
+
+/// The images of the account's own, newest first.
+fn own_images(client: &Client) -> Result<Vec<Json>, Failure> {
+    let answer = client.call("ec2", "DescribeImages", &json!({"Owners": ["self"]}))?;
+    let mut images = answer["Images"].as_array().cloned().unwrap_or_default();
+    images.sort_by_key(|image| std::cmp::Reverse(image["CreationDate"].as_str().unwrap_or_default().to_string()));
+    Ok(images)
+}
+
+pub fn import(paths: &RunPaths, arguments: &ImageImport) -> Result<(), Failure> {
+    let client = Client::connect(paths)?;
+    let imported = host::image::import(paths, &arguments.name, &arguments.source, arguments.base == ImageBase::Host)
+        .map_err(|e| Failure::new(format!("{}: {e}", arguments.source.display())))?;
+    // The directory's name is made of its content: the same files give the image that is there already.
+    let known = own_images(&client)?.into_iter().find(|i| i["Name"] == arguments.name.as_str());
+    if let Some(image) = &known {
+        if image["ImageLocation"].as_str().is_some_and(|l| l.ends_with(&imported.location)) {
+            println!("{} {} is unchanged", text(image, "ImageId"), arguments.name);
+            return Ok(());
+        }
+        // A name stands for the newest import; instances keep the files that they were started from.
+        client.call("ec2", "DeregisterImage", &json!({"ImageId": image["ImageId"]}))?;
+    }
+    let input = json!({"Name": arguments.name, "ImageLocation": imported.location, "Architecture": "x86_64", "RootDeviceName": "/dev/xvda"});
+    let answer = client.call("ec2", "RegisterImage", &input)?;
+    println!("{} {}", text(&answer, "ImageId"), arguments.name);
+    Ok(())
+}
+
+pub fn list(paths: &RunPaths, output: Output) -> Result<(), Failure> {
+    let client = Client::connect(paths)?;
+    let images = own_images(&client)?;
+    match output {
+        Output::Json => println!("{:#}", Json::Array(images)),
+        Output::Table => {
+            let rows = images.iter().map(|i| ["ImageId", "Name", "State", "CreationDate"].map(|f| text(i, f)).to_vec());
+            print_table(&["ID", "NAME", "STATE", "CREATED"], rows);
+        }
+    }
+    Ok(())
+}
+
+pub fn text(json: &Json, field: &str) -> String {
+    json[field].as_str().unwrap_or("-").to_string()
+}
