@@ -110,3 +110,15 @@ impl<T: IntoValue> IntoValue for std::collections::BTreeMap<String, T> {
         Value::Map(self.into_iter().map(|(k, v)| (k, v.into_value())).collect())
     }
 }
+
+impl<T: FromValue> FromValue for Box<T> {
+    fn from_value(value: Value) -> Self {
+        Box::new(T::from_value(value))
+    }
+}
+
+impl<T: IntoValue> IntoValue for Box<T> {
+    fn into_value(self) -> Value {
+        (*self).into_value()
+    }
+}
