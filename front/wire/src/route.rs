@@ -1,0 +1,116 @@
+use base::Fault;
+use http::request::Parts;
+use models::{Operation, Service};
+
+use crate::form;
+
+/// How a request and its answer are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// Form parameters in, XML out.
+    Query,
+    /// EC2's variant of it.
+    Ec2,
+    /// AWS JSON 1.0 and 1.1.
+    Json,
+    /// Our own: `X-Amz-Target: Allod_SERVICE.OPERATION`, members named as in the description, times in ISO 8601.
+    Plain,
+}
+
+/// What a request asks for.
+#[derive(Clone, Debug)]
+pub struct Route {
+    pub service: &'static Service,
+    pub operation: &'static Operation,
+    pub protocol: Protocol,
+}
+
+/// Why a request cannot be routed, and in which protocol to say so.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    pub protocol: Protocol,
+    pub namespace: Option<String>,
+    pub fault: Fault,
+}
+
+/// Tells service and operation: by `X-Amz-Target`, else by `Action`, `Version` and the service in the credential scope.
+pub fn route(parts: &Parts, body: &[u8]) -> Result<Route, Refusal> {
+    match parts.headers.get("x-amz-target") {
+        Some(target) => by_target(target.to_str().unwrap_or_default()),
+        None => by_action(parts, body),
+    }
+}
+
+fn by_target(target: &str) -> Result<Route, Refusal> {
+    let unknown = |protocol| Refusal {
+        protocol,
+        namespace: None,
+        fault: Fault::client("UnknownOperationException", format!("The operation {target} is unknown.")),
+    };
+    let (prefix, name) = target.rsplit_once('.').ok_or_else(|| unknown(Protocol::Json))?;
+    let (protocol, service) = match prefix.strip_prefix("Allod_") {
+        Some(service) => (Protocol::Plain, models::service(service)),
+        None => {
+            let mut all = models::names().filter_map(models::service);
+            (Protocol::Json, all.find(|s| s.target_prefix.as_deref() == Some(prefix)))
+        }
+    };
+    let service = service.ok_or_else(|| unknown(protocol))?;
+    let operation = service.operation(name).ok_or_else(|| unknown(protocol))?;
+    Ok(Route { service, operation, protocol })
+}
+
+fn by_action(parts: &Parts, body: &[u8]) -> Result<Route, Refusal> {
+    let refusal = |service: Option<&Service>, fault| Refusal {
+        protocol: service.map_or(Protocol::Query, protocol_of),
+        namespace: service.and_then(|s| s.xml_namespace.clone()),
+        fault,
+    };
+    let scope = signing_name(parts);
+    let parameters = form::parameters(parts, body).map_err(|fault| refusal(by_name(scope.as_deref(), None), fault))?;
+    let parameter = |name: &str| parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    let service = by_name(scope.as_deref(), parameter("Version"));
+    let Some(action) = parameter("Action").filter(|a| !a.is_empty()) else {
+        let text = "The action or operation requested is missing. Verify that the action is given by Action or X-Amz-Target.";
+        return Err(refusal(service, Fault::new(400, "MissingAction", text)));
+    };
+    let Some(service) = service else {
+        return Err(refusal(None, invalid_action(action)));
+    };
+    match service.operation(action) {
+        Some(operation) => Ok(Route { service, operation, protocol: protocol_of(service) }),
+        None => Err(refusal(Some(service), invalid_action(action))),
+    }
+}
+
+/// AWS's answer for an action that a service does not have.
+fn invalid_action(action: &str) -> Fault {
+    Fault::new(400, "InvalidAction", format!("The action {action} is not valid for this web service."))
+}
+
+fn protocol_of(service: &Service) -> Protocol {
+    if service.name == "ec2" { Protocol::Ec2 } else { Protocol::Query }
+}
+
+/// A query service by its signing name and version; by one of them where the other is not known.
+fn by_name(signing_name: Option<&str>, version: Option<&str>) -> Option<&'static Service> {
+    let speaks_query = |s: &&Service| s.protocols.iter().any(|p| p == "query" || p == "ec2");
+    let all = || models::names().filter_map(models::service).filter(speaks_query);
+    let named = || all().filter(|s| signing_name.is_none_or(|name| s.signing_name == name));
+    named().find(|s| version.is_some_and(|v| s.version == v)).or_else(|| signing_name.and_then(|_| named().next()))
+}
+
+/// The service in the credential scope, of a header or of a presigned URL.
+fn signing_name(parts: &Parts) -> Option<String> {
+    let header = parts.headers.get("authorization").and_then(|h| h.to_str().ok());
+    let in_header = header.and_then(|h| h.split_once("Credential=")).map(|(_, rest)| rest.split(',').next().unwrap_or_default());
+    let credential = match in_header {
+        Some(credential) => credential.to_string(),
+        None => {
+            let query = parts.uri.query()?;
+            let value = query.split('&').find_map(|pair| pair.strip_prefix("X-Amz-Credential="))?;
+            percent_encoding::percent_decode_str(value).decode_utf8().ok()?.into_owned()
+        }
+    };
+    credential.split('/').nth(3).map(str::to_string)
+}

@@ -1,0 +1,134 @@
+//! The checks that AWS's front end makes before a service sees a request: required members, allowed values, lengths
+//! and ranges, in AWS's words.
+
+use base::{Fault, Value};
+use models::{Range, Structure, Type};
+
+use crate::route::{Protocol, Route};
+
+/// Most errors told at once.
+const ERRORS_MAX: usize = 10;
+
+/// The code of a failed check.
+pub(crate) fn code(route: &Route) -> &'static str {
+    if matches!(route.protocol, Protocol::Query | Protocol::Ec2) || route.service.protocols.iter().any(|p| p == "query") {
+        "ValidationError"
+    } else {
+        "ValidationException"
+    }
+}
+
+pub(crate) fn validate(route: &Route, input: &str, value: &Value) -> Result<(), Fault> {
+    let Some(structure) = route.service.structure(input) else { return Ok(()) };
+    let mut check = Check { route, errors: Vec::new() };
+    check.structure(structure, value, "");
+    if check.errors.is_empty() {
+        return Ok(());
+    }
+    if route.service.name == "ec2" {
+        let missing = check.errors.iter().find_map(|e| e.missing.as_deref());
+        return Err(match missing {
+            Some(name) => Fault::client("MissingParameter", format!("The request must contain the parameter {name}")),
+            None => Fault::client("InvalidParameterValue", check.errors.remove(0).text),
+        });
+    }
+    let count = check.errors.len();
+    let plural = if count == 1 { "" } else { "s" };
+    let texts: Vec<String> = check.errors.into_iter().map(|e| e.text).collect();
+    Err(Fault::client(code(route), format!("{count} validation error{plural} detected: {}", texts.join("; "))))
+}
+
+struct Breach {
+    text: String,
+    /// The member that is missing, if that is what is wrong.
+    missing: Option<String>,
+}
+
+struct Check<'a> {
+    route: &'a Route,
+    errors: Vec<Breach>,
+}
+
+impl Check<'_> {
+    fn breach(&mut self, path: &str, value: &str, constraint: &str) {
+        if self.errors.len() < ERRORS_MAX {
+            let text = format!("Value {value} at '{path}' failed to satisfy constraint: {constraint}");
+            self.errors.push(Breach { text, missing: None });
+        }
+    }
+
+    fn structure(&mut self, structure: &Structure, value: &Value, path: &str) {
+        let Value::Struct(slots) = value else { return };
+        for (member, slot) in structure.members.iter().zip(slots) {
+            let path = inside(path, &lower_first(&member.name));
+            if *slot == Value::Null {
+                if member.required {
+                    self.breach(&path, "null", "Member must not be null");
+                    if let Some(last) = self.errors.last_mut() {
+                        last.missing = Some(member.name.clone());
+                    }
+                }
+                continue;
+            }
+            self.range(member.range, slot, &path);
+            self.value(&member.shape, slot, &path);
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "bounds and lengths are small")]
+    fn range(&mut self, range: Range, value: &Value, path: &str) {
+        let (number, text, noun) = match value {
+            Value::Int(n) => (*n as f64, format!("'{n}'"), "value"),
+            Value::List(items) => (items.len() as f64, format!("'[{} items]'", items.len()), "length"),
+            Value::Str(s) => (s.chars().count() as f64, format!("'{s}'"), "length"),
+            _ => return,
+        };
+        if let Some(least) = range.least.filter(|least| number < *least) {
+            self.breach(path, &text, &format!("Member must have {noun} greater than or equal to {least}"));
+        }
+        if let Some(most) = range.most.filter(|most| number > *most) {
+            self.breach(path, &text, &format!("Member must have {noun} less than or equal to {most}"));
+        }
+    }
+
+    fn value(&mut self, shape: &Type, value: &Value, path: &str) {
+        match (shape, value) {
+            (Type::Structure(name), value) => {
+                if let Some(structure) = self.route.service.structure(name) {
+                    self.structure(structure, value, path);
+                }
+            }
+            (Type::List { item, .. }, Value::List(items)) => {
+                for (n, each) in items.iter().enumerate() {
+                    self.value(item, each, &format!("{path}.{}.member", n + 1));
+                }
+            }
+            (Type::Map { value: item, .. }, Value::Map(entries)) => {
+                for (key, each) in entries {
+                    self.value(item, each, &inside(path, key));
+                }
+            }
+            (Type::Text(name), Value::Str(text)) => {
+                let Some(constraint) = self.route.service.strings.get(name) else { return };
+                // EC2 tells unknown values by errors of its own.
+                let closed = !constraint.values.is_empty() && self.route.service.name != "ec2";
+                if closed && !constraint.values.contains(text) {
+                    let allowed = constraint.values.join(", ");
+                    self.breach(path, &format!("'{text}'"), &format!("Member must satisfy enum value set: [{allowed}]"));
+                }
+                self.range(constraint.range, value, path);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn inside(path: &str, name: &str) -> String {
+    if path.is_empty() { name.into() } else { format!("{path}.{name}") }
+}
+
+/// The member's name as AWS's validator prints it: `AutoScalingGroupName` as `autoScalingGroupName`.
+fn lower_first(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map(|c| c.to_ascii_lowercase()).into_iter().chain(letters).collect()
+}

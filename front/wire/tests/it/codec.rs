@@ -1,0 +1,154 @@
+use base::{Fault, Value};
+use http::Request;
+use http::request::Parts;
+use proptest::prelude::{any, proptest};
+use wire::{Protocol, decode, encode, route};
+
+fn post(body: &str, target: Option<&str>) -> (Parts, Vec<u8>) {
+    let mut request = Request::post("/");
+    if let Some(target) = target {
+        request = request.header("x-amz-target", target);
+    }
+    let (parts, ()) = request.body(()).unwrap().into_parts();
+    (parts, body.as_bytes().to_vec())
+}
+
+/// Routes and decodes; gives the members that are set, with their slots' names.
+fn decoded(body: &str, target: Option<&str>) -> Result<Vec<(String, Value)>, Fault> {
+    let (parts, body) = post(body, target);
+    let route = route(&parts, &body).map_err(|r| r.fault)?;
+    let Value::Struct(slots) = decode(&route, &parts, &body)? else { return Ok(vec![]) };
+    let structure = route.service.structure(route.operation.input.as_ref().unwrap()).unwrap();
+    let all = structure.members.iter().map(|m| m.name.clone()).zip(slots);
+    Ok(all.filter(|(_, v)| *v != Value::Null).collect())
+}
+
+fn fault(body: &str, target: Option<&str>) -> (String, String) {
+    let fault = decoded(body, target).unwrap_err();
+    (fault.code.into_owned(), fault.message)
+}
+
+fn text(s: &str) -> Value {
+    Value::Str(s.into())
+}
+
+const EC2: &str = "Version=2016-11-15&Action=";
+const ASG: &str = "Version=2011-01-01&Action=";
+
+#[test]
+fn ec2_query_is_read() {
+    let got =
+        decoded(&format!("{EC2}DescribeInstances&InstanceId.1=i-1&InstanceId.2=i-2&MaxResults=5&DryRun=false"), None).unwrap();
+    assert_eq!(
+        got,
+        [
+            ("InstanceIds".into(), Value::List(vec![text("i-1"), text("i-2")])),
+            ("DryRun".into(), Value::Bool(false)),
+            ("MaxResults".into(), Value::Int(5)),
+        ]
+    );
+}
+
+#[test]
+fn query_is_read() {
+    let got =
+        decoded(&format!("{ASG}SuspendProcesses&AutoScalingGroupName=a+b%2Fc&ScalingProcesses.member.1=Launch"), None).unwrap();
+    assert_eq!(got[0], ("AutoScalingGroupName".into(), text("a b/c")));
+    assert_eq!(got[1], ("ScalingProcesses".into(), Value::List(vec![text("Launch")])));
+}
+
+#[test]
+fn json_is_read_also_the_plain_kind_of_any_service() {
+    let got = decoded(r#"{"Names":["/a"],"WithDecryption":true}"#, Some("AmazonSSM.GetParameters")).unwrap();
+    assert_eq!(got, [("Names".into(), Value::List(vec![text("/a")])), ("WithDecryption".into(), Value::Bool(true))]);
+    let got = decoded(r#"{"InstanceIds":["i-1"]}"#, Some("Allod_ec2.DescribeInstances")).unwrap();
+    assert_eq!(got, [("InstanceIds".into(), Value::List(vec![text("i-1")]))]);
+}
+
+#[test]
+fn bad_requests_are_told_in_awss_words() {
+    let cases = [
+        (format!("{EC2}Dance"), None, "InvalidAction", "The action Dance is not valid for this web service."),
+        (
+            format!("{EC2}CreateSubnet&CidrBlock=10.0.0.0/24"),
+            None,
+            "MissingParameter",
+            "The request must contain the parameter VpcId",
+        ),
+        (format!("{EC2}DescribeInstances&Color=red"), None, "UnknownParameter", "The parameter Color is not recognized"),
+        (
+            format!("{EC2}DescribeInstances&MaxResults=many"),
+            None,
+            "InvalidParameterValue",
+            "Invalid value for MaxResults: an integer is expected",
+        ),
+        (
+            format!("{ASG}SetDesiredCapacity&DesiredCapacity=1"),
+            None,
+            "ValidationError",
+            "1 validation error detected: Value null at 'autoScalingGroupName' failed to satisfy constraint: Member must not be null",
+        ),
+        ("{".into(), Some("AmazonSSM.GetParameters"), "SerializationException", "EOF while parsing an object at line 1 column 1"),
+        ("{}".into(), Some("AmazonSSM.Dance"), "UnknownOperationException", "The operation AmazonSSM.Dance is unknown."),
+        (r#"{"Names":"a"}"#.into(), Some("AmazonSSM.GetParameters"), "SerializationException", "/Names must be a list"),
+    ];
+    for (body, target, code, message) in cases {
+        assert_eq!(fault(&body, target), (code.into(), message.into()), "{body}");
+    }
+}
+
+#[test]
+fn answers_have_awss_form() {
+    let (parts, body) = post(&format!("{EC2}DescribeRegions"), None);
+    let ec2 = route(&parts, &body).unwrap();
+    let structure = ec2.service.structure("Region").unwrap();
+    let region =
+        structure.members.iter().map(|m| if m.name == "RegionName" { text("a<b>&\u{1}") } else { Value::Null }).collect();
+    let value = Value::Struct(vec![Value::List(vec![Value::Struct(region)])]);
+    let answer = encode(&ec2, Ok(&value), "r-1");
+    assert_eq!(
+        String::from_utf8(answer.into_body()).unwrap(),
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<DescribeRegionsResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\">\
+         <requestId>r-1</requestId><regionInfo><item><regionName>a&lt;b&gt;&amp;\u{fffd}</regionName></item></regionInfo></DescribeRegionsResponse>"
+    );
+    let answer = encode(&ec2, Err(&Fault::client("InvalidVpcID.NotFound", "no")), "r-2");
+    assert_eq!(answer.status(), 400);
+    assert_eq!(
+        String::from_utf8(answer.into_body()).unwrap(),
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>InvalidVpcID.NotFound</Code><Message>no</Message></Error></Errors>\
+         <RequestID>r-2</RequestID></Response>"
+    );
+    let (parts, body) = post(&format!("{ASG}SetDesiredCapacity&AutoScalingGroupName=a&DesiredCapacity=1"), None);
+    let asg = route(&parts, &body).unwrap();
+    let answer = encode(&asg, Ok(&Value::Null), "r-3");
+    assert_eq!(
+        String::from_utf8(answer.into_body()).unwrap(),
+        "<SetDesiredCapacityResponse xmlns=\"http://autoscaling.amazonaws.com/doc/2011-01-01/\"><ResponseMetadata><RequestId>r-3</RequestId>\
+         </ResponseMetadata></SetDesiredCapacityResponse>"
+    );
+    let (parts, body) = post("{}", Some("AmazonSSM.PutParameter"));
+    let ssm = route(&parts, &body).unwrap();
+    assert_eq!(ssm.protocol, Protocol::Json);
+    let answer = encode(&ssm, Err(&Fault::client("ParameterNotFound", "no")), "r-4");
+    assert_eq!(answer.body(), br#"{"__type":"ParameterNotFound","message":"no"}"#);
+}
+
+proptest! {
+    #[test]
+    fn random_bytes_are_refused_or_read_but_never_crash(body in proptest::collection::vec(any::<u8>(), 0..400), json in any::<bool>()) {
+        let target = json.then_some("AmazonSSM.PutParameter");
+        let (mut parts, _) = post("", target);
+        parts.uri = "/".parse().unwrap();
+        if let Ok(route) = route(&parts, &body) {
+            let _ = decode(&route, &parts, &body);
+        }
+    }
+
+    #[test]
+    fn random_parameters_are_refused_or_read_but_never_crash(keys in proptest::collection::vec("[A-Za-z.0-9]{0,40}", 0..20)) {
+        let body: String = keys.iter().map(|k| format!("&{k}=1")).collect();
+        let (parts, body) = post(&format!("{EC2}RunInstances{body}"), None);
+        let route = route(&parts, &body).unwrap();
+        let _ = decode(&route, &parts, &body);
+    }
+}

@@ -1,0 +1,5 @@
+//! Golden requests and answers per protocol, signatures that botocore made, and random bytes.
+#![allow(clippy::unwrap_used)]
+
+mod codec;
+mod signature;
