@@ -1,0 +1,233 @@
+//! The row of an Auto Scaling group: what its owner wants, and what launches have taught.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base::{GroupName, LaunchTemplateId, SubnetId, TargetGroupArn, Time};
+use kernel::Row;
+use serde::{Deserialize, Serialize};
+
+/// Most groups of a region, as AWS's quota.
+pub const GROUPS_MAX: usize = 500;
+/// Most instances that a group may want.
+pub const SIZE_MAX: u32 = 5_000;
+/// Most target groups of a group, as AWS's quota.
+pub const TARGET_GROUPS_MAX: usize = 50;
+/// Most tags of a group.
+pub const TAGS_MAX: usize = 50;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Group {
+    pub name: GroupName,
+    pub arn: String,
+    pub created_at: Time,
+    pub template: TemplateChoice,
+    pub min_size: u32,
+    pub max_size: u32,
+    pub desired_capacity: u32,
+    /// Zones in order of name.
+    pub zones: Vec<String>,
+    /// `VPCZoneIdentifier`; empty when default subnets of the zones are meant.
+    pub subnets: Vec<SubnetId>,
+    pub health_check: HealthCheck,
+    pub grace_s: u32,
+    /// A record: simple scaling policies, which use it, come later.
+    pub default_cooldown_s: u32,
+    /// A record.
+    pub default_instance_warmup_s: Option<u32>,
+    pub target_groups: Vec<TargetGroupArn>,
+    /// Detached, and instances still drain from them.
+    pub detaching: BTreeSet<TargetGroupArn>,
+    pub termination_policies: Vec<TerminationPolicy>,
+    pub protects_new: bool,
+    /// A record: only spot instances know it.
+    pub capacity_rebalance: bool,
+    pub suspended: BTreeMap<Process, Time>,
+    pub tags: BTreeMap<String, GroupTag>,
+    pub context: Option<String>,
+    pub service_linked_role: String,
+    /// Being deleted with all its instances.
+    pub deleting: bool,
+    /// The last request that changed the capacity, for the activities that follow from it.
+    pub request: Option<String>,
+    /// Zones in which launches fail, and until when no other is tried.
+    pub failing: BTreeMap<String, ZoneFailure>,
+    /// Launches that failed since one last succeeded, and what the last one said.
+    pub failures: u32,
+    pub last_failure: Option<String>,
+}
+
+impl Row for Group {
+    const TABLE: &'static str = "autoscaling.group";
+    type Key = GroupName;
+
+    fn key(&self) -> GroupName {
+        self.name.clone()
+    }
+
+    fn index(&self, add: &mut dyn FnMut(&'static str, &str)) {
+        add("template", &self.template.id);
+        for target_group in &self.target_groups {
+            add("target-group", target_group);
+        }
+    }
+}
+
+impl Group {
+    pub fn is_suspended(&self, process: Process) -> bool {
+        self.suspended.contains_key(&process)
+    }
+
+    /// Keeps the wanted capacity within the bounds, as AWS does when a bound moves past it.
+    pub(crate) fn clamp(&mut self) {
+        self.desired_capacity = self.desired_capacity.clamp(self.min_size, self.max_size.max(self.min_size));
+    }
+
+    /// A launch in the zone has failed; the next one there waits longer.
+    pub(crate) fn note_failure(&mut self, zone: &str, reason: &str, now: Time) {
+        let failure = self.failing.entry(zone.into()).or_insert(ZoneFailure { count: 0, retry_at: now });
+        failure.count = failure.count.saturating_add(1);
+        failure.retry_at = now + backoff(failure.count);
+        self.failures = self.failures.saturating_add(1);
+        self.last_failure = Some(reason.into());
+    }
+
+    /// A launch in the zone has succeeded.
+    pub(crate) fn note_success(&mut self, zone: &str) {
+        self.failing.remove(zone);
+        self.failures = 0;
+        self.last_failure = None;
+    }
+}
+
+/// 2 s after the first failed launch, twice as long after each further one, five minutes at most.
+fn backoff(failures: u32) -> std::time::Duration {
+    const SECONDS_MAX: u64 = 300;
+    std::time::Duration::from_secs(1_u64.checked_shl(failures.min(16)).unwrap_or(SECONDS_MAX).min(SECONDS_MAX))
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ZoneFailure {
+    pub count: u32,
+    pub retry_at: Time,
+}
+
+/// The launch template of a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TemplateChoice {
+    pub id: LaunchTemplateId,
+    pub name: String,
+    /// As it was given: `$Latest`, `$Default` or a number; the default version when absent.
+    pub version: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HealthCheck {
+    #[serde(rename = "EC2")]
+    Ec2,
+    #[serde(rename = "ELB")]
+    Elb,
+}
+
+impl HealthCheck {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ec2 => "EC2",
+            Self::Elb => "ELB",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupTag {
+    pub value: String,
+    pub propagate_at_launch: bool,
+}
+
+/// What a group does by itself ("Suspend and resume Amazon EC2 Auto Scaling processes").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Process {
+    Launch,
+    Terminate,
+    AddToLoadBalancer,
+    AlarmNotification,
+    #[serde(rename = "AZRebalance")]
+    AzRebalance,
+    HealthCheck,
+    InstanceRefresh,
+    ReplaceUnhealthy,
+    ScheduledActions,
+}
+
+impl Process {
+    pub const ALL: [Process; 9] = [
+        Process::Launch,
+        Process::Terminate,
+        Process::AddToLoadBalancer,
+        Process::AlarmNotification,
+        Process::AzRebalance,
+        Process::HealthCheck,
+        Process::InstanceRefresh,
+        Process::ReplaceUnhealthy,
+        Process::ScheduledActions,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Launch => "Launch",
+            Self::Terminate => "Terminate",
+            Self::AddToLoadBalancer => "AddToLoadBalancer",
+            Self::AlarmNotification => "AlarmNotification",
+            Self::AzRebalance => "AZRebalance",
+            Self::HealthCheck => "HealthCheck",
+            Self::InstanceRefresh => "InstanceRefresh",
+            Self::ReplaceUnhealthy => "ReplaceUnhealthy",
+            Self::ScheduledActions => "ScheduledActions",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|p| p.as_str() == text)
+    }
+}
+
+/// Which instance goes first when the group shrinks ("Configure termination policies").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TerminationPolicy {
+    Default,
+    OldestInstance,
+    NewestInstance,
+    ClosestToNextInstanceHour,
+    OldestLaunchTemplate,
+    /// Every instance comes from a launch template, so it tells none apart.
+    OldestLaunchConfiguration,
+    /// Instances of a group differ in nothing that it could allocate, so it tells none apart.
+    AllocationStrategy,
+}
+
+impl TerminationPolicy {
+    pub const ALL: [TerminationPolicy; 7] = [
+        TerminationPolicy::Default,
+        TerminationPolicy::OldestInstance,
+        TerminationPolicy::NewestInstance,
+        TerminationPolicy::ClosestToNextInstanceHour,
+        TerminationPolicy::OldestLaunchTemplate,
+        TerminationPolicy::OldestLaunchConfiguration,
+        TerminationPolicy::AllocationStrategy,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "Default",
+            Self::OldestInstance => "OldestInstance",
+            Self::NewestInstance => "NewestInstance",
+            Self::ClosestToNextInstanceHour => "ClosestToNextInstanceHour",
+            Self::OldestLaunchTemplate => "OldestLaunchTemplate",
+            Self::OldestLaunchConfiguration => "OldestLaunchConfiguration",
+            Self::AllocationStrategy => "AllocationStrategy",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|p| p.as_str() == text)
+    }
+}

@@ -1,0 +1,306 @@
+//! The launch of instances: from launch data to rows. Nothing starts here; the reconciler wishes what the rows say.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use base::{InstanceId, LaunchTemplateId, ReservationId, SecurityGroupId, SubnetId, Tags, VolumeId};
+use kernel::{Cx, State, Tx};
+
+use super::catalogue::InstanceType;
+use super::image::{Image, resolve_image};
+use super::instance::{ClientToken, Instance, Intent, Observed, Profile, RootVolume, Seen, TemplateUse};
+use super::launch_data::{Ebs, LaunchData, ProfileName};
+use super::launch_template::{TemplateName, find_template, version_data, version_number};
+use crate::error::Error;
+use crate::network::{self, InterfaceOwner, NetworkInterface, NewInterface, SecurityGroup, Subnet};
+use crate::tags;
+
+/// Most instances that a region keeps, ended ones of the last hour not counted.
+pub const INSTANCES_MAX: usize = 5_000;
+/// Most instances of one launch, as AWS's quota for one request.
+pub const LAUNCH_MAX: u32 = 1_000;
+/// AWS's default type where neither request nor template names one.
+const TYPE_DEFAULT: &str = "m1.small";
+const ROOT_DEVICE: &str = "/dev/xvda";
+const ROOT_GIB: i64 = 8;
+
+/// A launch from a template, as Auto Scaling makes it.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    pub template: TemplateName,
+    /// `$Latest`, `$Default` or a number; the default version when absent.
+    pub version: Option<String>,
+    /// The template's own, or a default subnet of `zone`, when absent.
+    pub subnet: Option<SubnetId>,
+    pub zone: Option<String>,
+    /// Laid over the template's tags for instances.
+    pub tags: Tags,
+    pub count: u32,
+    /// The service that asks, such as `autoscaling.amazonaws.com`.
+    pub requester: String,
+}
+
+/// Launches `count` instances, all or none.
+pub fn launch(tx: &mut Tx, cx: &Cx, launch: Launch) -> Result<Vec<InstanceId>, Error> {
+    let (template, data) = template_data(tx, &launch.template, launch.version.as_deref())?;
+    let request = Request {
+        data,
+        template: Some(template),
+        subnet: launch.subnet,
+        zone: launch.zone,
+        address: None,
+        least: launch.count,
+        most: launch.count,
+        tags: launch.tags,
+        token: None,
+        requester: Some(launch.requester),
+    };
+    run(tx, cx, request)
+}
+
+/// Whether a launch from this template version would be refused for what it names; the error says why.
+pub fn check_launch(state: &State, cx: &Cx, template: &TemplateName, version: Option<&str>) -> Result<(), Error> {
+    let (_, data) = template_data(state, template, version)?;
+    data.validate()?;
+    plan_machine(state, cx, &data).map(|_| ())
+}
+
+/// The template's id, the version's number and its data.
+pub(crate) fn template_data(state: &State, name: &TemplateName, version: Option<&str>) -> Result<(TemplateUse, LaunchData), Error> {
+    let template = find_template(state, name)?;
+    let version = version_number(state, template, version)?;
+    let data = version_data(state, &template.id, version).unwrap_or_default();
+    Ok((TemplateUse { id: template.id.clone(), version }, data))
+}
+
+/// A launch with everything laid together.
+pub(crate) struct Request {
+    pub(crate) data: LaunchData,
+    pub(crate) template: Option<TemplateUse>,
+    pub(crate) subnet: Option<SubnetId>,
+    pub(crate) zone: Option<String>,
+    pub(crate) address: Option<Ipv4Addr>,
+    /// Fewer than this many is an error; more than `most` are not made.
+    pub(crate) least: u32,
+    pub(crate) most: u32,
+    /// Laid over the data's tags for instances.
+    pub(crate) tags: Tags,
+    pub(crate) token: Option<ClientToken>,
+    pub(crate) requester: Option<String>,
+}
+
+/// What all instances of a launch have in common.
+struct Machine {
+    image: Image,
+    instance_type: &'static InstanceType,
+    profile: Option<(String, String)>,
+    root: Ebs,
+    root_device: String,
+}
+
+pub(crate) fn run(tx: &mut Tx, cx: &Cx, request: Request) -> Result<Vec<InstanceId>, Error> {
+    request.data.validate()?;
+    check_counts(tx, &request)?;
+    let machine = plan_machine(tx, cx, &request.data)?;
+    let subnet = choose_subnet(tx, &request)?;
+    let groups = find_groups(tx, &request.data, &subnet)?;
+    let interface_data = request.data.network_interfaces.first();
+    let address = request.address.or(interface_data.and_then(|i| i.private_ip_address));
+    if address.is_some() && request.most > 1 {
+        let text = "The parameter 'PrivateIpAddress' cannot be used to launch more than one instance.";
+        return Err(Error::InvalidCombination(text.into()));
+    }
+    let reservation = ReservationId::generate(&mut cx.rng());
+    let mut launched = Vec::new();
+    for index in 0..request.most {
+        let id = InstanceId::generate(&mut cx.rng());
+        let interface = NewInterface {
+            subnet: subnet.clone(),
+            groups: groups.clone(),
+            address,
+            description: interface_data.and_then(|i| i.description.clone()).unwrap_or_default(),
+            owner: InterfaceOwner::Instance(id.clone()),
+        };
+        let interface = match network::create_interface(tx, cx, interface) {
+            Ok(interface) => interface,
+            Err(Error::NoFreeAddress(_)) if index >= request.least => break,
+            Err(error) => return Err(error),
+        };
+        let interface = tx.get::<NetworkInterface>(&interface).cloned().ok_or(Error::Internal)?;
+        put_instance(tx, cx, &request, &machine, &reservation, &interface, id.clone(), index)?;
+        launched.push(id);
+    }
+    Ok(launched)
+}
+
+fn check_counts(state: &State, request: &Request) -> Result<(), Error> {
+    if request.least == 0 || request.most < request.least {
+        return Err(Error::InvalidCombination(format!(
+            "MinCount ({}) must be at least 1 and at most MaxCount ({}).",
+            request.least, request.most
+        )));
+    }
+    let ended = state.rows_where::<Instance>("state", "terminated").count();
+    let room = INSTANCES_MAX.saturating_sub(state.count::<Instance>() - ended);
+    if request.most > LAUNCH_MAX || request.most as usize > room {
+        return Err(Error::LimitExceeded(
+            "InstanceLimitExceeded",
+            format!("You have requested {} more instances; at most {} can be launched now", request.most, room.min(LAUNCH_MAX as usize)),
+        ));
+    }
+    Ok(())
+}
+
+fn plan_machine(state: &State, cx: &Cx, data: &LaunchData) -> Result<Machine, Error> {
+    let image = data.image_id.as_deref().ok_or_else(|| Error::Missing("The request must contain the parameter ImageId".into()))?;
+    let image = resolve_image(state, cx, image)?;
+    let type_name = data.instance_type.as_deref().unwrap_or(TYPE_DEFAULT);
+    let instance_type = InstanceType::find(type_name).ok_or_else(|| Error::NoInstanceType(type_name.into()))?;
+    if instance_type.family.architecture != image.architecture {
+        return Err(Error::ArchitectureMismatch {
+            instance_type: instance_type.family.architecture.as_str(),
+            image: image.architecture.as_str(),
+        });
+    }
+    if let Some(name) = &data.key_name
+        && !super::key_pair::exists(state, name)
+    {
+        return Err(Error::NoKeyPair(name.clone()));
+    }
+    let profile = data.iam_instance_profile.as_ref().map(|p| find_profile(state, p)).transpose()?.flatten();
+    let device = data.block_device_mappings.iter().find(|d| d.device_name.as_deref().is_none_or(is_root));
+    let root = device.and_then(|d| d.ebs.clone()).unwrap_or_default();
+    let root_device = device.and_then(|d| d.device_name.clone()).unwrap_or_else(|| ROOT_DEVICE.into());
+    Ok(Machine { image, instance_type, profile, root, root_device })
+}
+
+/// Templates made for other images name the root device otherwise.
+fn is_root(device: &str) -> bool {
+    matches!(device, ROOT_DEVICE | "/dev/sda1" | "xvda")
+}
+
+/// ARN and id of the profile; none when the request names none.
+pub(crate) fn find_profile(state: &State, name: &ProfileName) -> Result<Option<(String, String)>, Error> {
+    let (parameter, wanted) = match (&name.arn, &name.name) {
+        (Some(arn), _) => ("iamInstanceProfile.arn", arn),
+        (None, Some(name)) => ("iamInstanceProfile.name", name),
+        (None, None) => return Ok(None),
+    };
+    // The name is what follows the last slash of an ARN; names hold none.
+    let short = wanted.rsplit('/').next().unwrap_or_default();
+    let found = iam::instance_profile(state, short).filter(|p| name.arn.as_ref().is_none_or(|arn| *arn == p.arn));
+    match found {
+        Some(profile) => Ok(Some((profile.arn.clone(), profile.id.clone()))),
+        None => Err(Error::invalid(parameter, wanted, "Invalid IAM Instance Profile")),
+    }
+}
+
+fn choose_subnet(state: &State, request: &Request) -> Result<SubnetId, Error> {
+    let named = request.subnet.clone().or_else(|| request.data.network_interfaces.first()?.subnet_id.clone());
+    let placed = request.data.placement.as_ref().and_then(|p| p.availability_zone.as_deref());
+    let zone = request.zone.as_deref().or(placed);
+    match named {
+        Some(id) => {
+            let subnet = state.get::<Subnet>(&id).ok_or_else(|| Error::NoSubnet(id.clone()))?;
+            match zone {
+                Some(zone) if zone != subnet.zone => Err(Error::invalid("AvailabilityZone", zone, &format!("Subnet {id} is in the availability zone {}", subnet.zone))),
+                _ => Ok(id),
+            }
+        }
+        None => network::default_subnet(state, zone).map(|s| s.id.clone()),
+    }
+}
+
+/// The groups by id and by name; empty for the VPC's default group.
+fn find_groups(state: &State, data: &LaunchData, subnet: &SubnetId) -> Result<Vec<SecurityGroupId>, Error> {
+    if let Some(interface) = data.network_interfaces.first().filter(|i| !i.groups.is_empty()) {
+        return Ok(interface.groups.clone());
+    }
+    let vpc = &state.get::<Subnet>(subnet).ok_or_else(|| Error::NoSubnet(subnet.clone()))?.vpc;
+    let mut groups = data.security_group_ids.clone();
+    for name in &data.security_groups {
+        let found = state.rows_where::<SecurityGroup>("vpc", vpc).find(|g| g.name == *name);
+        groups.push(found.ok_or_else(|| Error::NoSecurityGroupName { name: name.clone(), vpc: vpc.clone() })?.id.clone());
+    }
+    Ok(groups)
+}
+
+#[allow(clippy::too_many_arguments)]
+fn put_instance(
+    tx: &mut Tx,
+    cx: &Cx,
+    request: &Request,
+    machine: &Machine,
+    reservation: &ReservationId,
+    interface: &NetworkInterface,
+    id: InstanceId,
+    launch_index: u32,
+) -> Result<(), Error> {
+    let data = &request.data;
+    let zone = tx.get::<Subnet>(&interface.subnet).map(|s| s.zone.clone()).unwrap_or_default();
+    let profile = machine.profile.clone().map(|(arn, profile_id)| {
+        let association = format!("iip-assoc-{}", cx.rng().hex(17));
+        Profile { arn, id: profile_id, association }
+    });
+    let instance = Instance {
+        id: id.clone(),
+        reservation: reservation.clone(),
+        launch_index,
+        launched_at: cx.now,
+        image: machine.image.id.clone(),
+        image_location: machine.image.location.clone(),
+        instance_type: machine.instance_type.name.into(),
+        template: request.template.clone(),
+        zone,
+        vpc: interface.vpc.clone(),
+        subnet: interface.subnet.clone(),
+        interface: interface.id.clone(),
+        address: interface.address,
+        key_name: data.key_name.clone(),
+        user_data: data.user_data.as_deref().map(Arc::from),
+        profile,
+        shutdown_behavior: data.instance_initiated_shutdown_behavior.unwrap_or_default(),
+        disable_api_termination: data.disable_api_termination.unwrap_or_default(),
+        disable_api_stop: data.disable_api_stop.unwrap_or_default(),
+        monitoring: data.monitoring.as_ref().is_some_and(|m| m.enabled),
+        ebs_optimized: data.ebs_optimized.unwrap_or_default(),
+        metadata_options: data.metadata_options.clone().unwrap_or_default(),
+        cpu_credits: data.credit_specification.as_ref().and_then(|c| c.cpu_credits.clone()),
+        root: root_volume(cx, machine),
+        client_token: request.token.clone(),
+        requester: request.requester.clone(),
+        intent: Intent::Running,
+        generation: 1,
+        cause: None,
+        observed: Observed { generation: 1, state: Seen::Nothing, at: cx.now },
+        gone_at: None,
+    };
+    let mut instance_tags = data.tags_for("instance");
+    instance_tags.extend(request.tags.clone());
+    tags::add(tx, &id, instance_tags)?;
+    tags::add(tx, &instance.root.id, data.tags_for("volume"))?;
+    tags::add(tx, &instance.interface, data.tags_for("network-interface"))?;
+    tx.put(instance);
+    Ok(())
+}
+
+fn root_volume(cx: &Cx, machine: &Machine) -> RootVolume {
+    let ebs = &machine.root;
+    let volume_type = ebs.volume_type.clone().unwrap_or_else(|| "gp3".into());
+    let gp3 = volume_type == "gp3";
+    RootVolume {
+        id: VolumeId::generate(&mut cx.rng()),
+        device: machine.root_device.clone(),
+        size_gib: ebs.volume_size.unwrap_or(ROOT_GIB),
+        iops: ebs.iops.or(gp3.then_some(3_000)),
+        throughput: ebs.throughput.or(gp3.then_some(125)),
+        encrypted: ebs.encrypted.unwrap_or_default(),
+        delete_on_termination: ebs.delete_on_termination.unwrap_or(true),
+        volume_type,
+    }
+}
+
+/// Instances that were launched from a template, in any state.
+pub fn launched_from<'a>(state: &'a State, template: &LaunchTemplateId) -> impl Iterator<Item = &'a Instance> {
+    state.rows_where::<Instance>("template", template)
+}

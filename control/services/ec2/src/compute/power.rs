@@ -1,0 +1,108 @@
+//! `StartInstances`, `StopInstances`, `RebootInstances` and `TerminateInstances`. One instance that cannot go along
+//! refuses the whole request.
+
+use base::{Fault, InstanceId};
+use kernel::{Cx, State, Tx};
+use shapes::ec2 as s;
+
+use super::answers::state_answer;
+use super::instance::{Instance, InstanceState, Why};
+use crate::error::Error;
+
+/// Most instances named in one request.
+const IDS_MAX: usize = 1_000;
+
+pub(crate) fn start_instances(tx: &mut Tx, cx: &Cx, input: s::StartInstancesRequest) -> Result<s::StartInstancesResult, Fault> {
+    let starting_instances = change(tx, &input.instance_ids, input.dry_run, |i| {
+        let id = i.id.clone();
+        if i.start(cx.now) { Ok(()) } else { Err(Error::WrongState { id, verb: "started" }) }
+    })?;
+    Ok(s::StartInstancesResult { starting_instances })
+}
+
+pub(crate) fn stop_instances(tx: &mut Tx, cx: &Cx, input: s::StopInstancesRequest) -> Result<s::StopInstancesResult, Fault> {
+    if input.hibernate == Some(true) {
+        return Err(Error::Unsupported("Instances of this region cannot hibernate.".into()).into());
+    }
+    let stopping_instances = change(tx, &input.instance_ids, input.dry_run, |i| {
+        let id = i.id.clone();
+        if i.disable_api_stop {
+            return Err(Error::NotPermitted(format!(
+                "The instance '{id}' may not be stopped. Modify its 'disableApiStop' instance attribute and try again."
+            )));
+        }
+        if i.stop(cx.now) { Ok(()) } else { Err(Error::WrongState { id, verb: "stopped" }) }
+    })?;
+    Ok(s::StopInstancesResult { stopping_instances })
+}
+
+pub(crate) fn reboot_instances(tx: &mut Tx, _: &Cx, input: s::RebootInstancesRequest) -> Result<(), Fault> {
+    change(tx, &input.instance_ids, input.dry_run, |i| {
+        let id = i.id.clone();
+        if i.reboot() { Ok(()) } else { Err(Error::WrongState { id, verb: "rebooted" }) }
+    })?;
+    Ok(())
+}
+
+pub(crate) fn terminate_instances(
+    tx: &mut Tx,
+    cx: &Cx,
+    input: s::TerminateInstancesRequest,
+) -> Result<s::TerminateInstancesResult, Fault> {
+    let terminating_instances = change(tx, &input.instance_ids, input.dry_run, |i| {
+        if i.disable_api_termination && !i.is_ending() {
+            return Err(Error::NotPermitted(format!(
+                "The instance '{}' may not be terminated. Modify its 'disableApiTermination' instance attribute and try again.",
+                i.id
+            )));
+        }
+        i.terminate(cx.now, Why::User);
+        Ok(())
+    })?;
+    Ok(s::TerminateInstancesResult { terminating_instances })
+}
+
+/// The ids of a request as ids that exist.
+pub(crate) fn existing(state: &State, ids: &[String]) -> Result<Vec<InstanceId>, Error> {
+    if let Some(malformed) = ids.iter().find(|id| !is_well_formed(id)) {
+        return Err(Error::MalformedInstanceId(malformed.clone()));
+    }
+    let ids: Vec<InstanceId> = ids.iter().map(|id| id.as_str().into()).collect();
+    let missing: Vec<InstanceId> = ids.iter().filter(|id| state.get::<Instance>(id).is_none()).cloned().collect();
+    if missing.is_empty() { Ok(ids) } else { Err(Error::NoInstances(missing)) }
+}
+
+fn is_well_formed(id: &str) -> bool {
+    id.strip_prefix(InstanceId::PREFIX).is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+fn change(
+    tx: &mut Tx,
+    ids: &[String],
+    dry_run: Option<bool>,
+    mut change: impl FnMut(&mut Instance) -> Result<(), Error>,
+) -> Result<Vec<s::InstanceStateChange>, Error> {
+    if ids.is_empty() {
+        return Err(Error::Missing("The request must contain the parameter InstanceId".into()));
+    }
+    if ids.len() > IDS_MAX {
+        return Err(Error::invalid("InstanceId", ids.len(), &format!("At most {IDS_MAX} instances can be named.")));
+    }
+    let mut changes = Vec::new();
+    for id in existing(tx, ids)? {
+        let Some(mut instance) = tx.get::<Instance>(&id).cloned() else { continue };
+        let before = instance.state();
+        change(&mut instance)?;
+        changes.push(answer(&id, before, instance.state()));
+        tx.put(instance);
+    }
+    if dry_run == Some(true) { Err(Error::DryRun) } else { Ok(changes) }
+}
+
+fn answer(id: &InstanceId, before: InstanceState, now: InstanceState) -> s::InstanceStateChange {
+    s::InstanceStateChange {
+        instance_id: Some(id.to_string()),
+        current_state: Some(state_answer(now)),
+        previous_state: Some(state_answer(before)),
+    }
+}
