@@ -7,6 +7,7 @@ mod endpoint;
 mod executors;
 mod http;
 mod identity;
+mod local;
 mod status;
 
 use std::fmt;

@@ -1,0 +1,156 @@
+//! What the server answers itself, under `/_allod/`: health, console, status, shutdown, signals of wait conditions. And
+//! the one AWS operation whose answer lies with the host: an instance's console output.
+
+use std::sync::Arc;
+
+use base::{Caller, Fault, FromValue, IntoValue, Operation, Value};
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderValue, Method, Response, StatusCode, header};
+use http_body_util::Full;
+use serde_json::{Value as Json, json};
+use shapes::ec2::ops::{DescribeInstances, GetConsoleOutput};
+use shapes::ec2::{DescribeInstancesRequest, GetConsoleOutputRequest, GetConsoleOutputResult};
+use wire::Protocol;
+
+use crate::control::Call;
+use crate::http::{Answer, Region, authenticate, is_read, plain};
+use crate::{console, status, wall_clock};
+
+/// Most bytes of a console that AWS gives: the last 64 KiB.
+const CONSOLE_BYTES_MAX: usize = 64 * 1024;
+
+pub(crate) async fn answer(region: &Region, parts: &Parts, body: &[u8]) -> Answer {
+    if !asked_for_loopback(parts) {
+        return plain(StatusCode::FORBIDDEN, "Ask for this page at 127.0.0.1 or localhost\n");
+    }
+    let path = parts.uri.path().trim_start_matches("/_allod");
+    match path {
+        "/health" => plain(StatusCode::OK, "ok\n"),
+        "/status" => match allowed(region, parts, body) {
+            Ok(()) => status_page(region).await,
+            Err(fault) => fault_page(&fault),
+        },
+        "/shutdown" if parts.method == Method::POST => match authenticate(region, Protocol::Plain, parts, body) {
+            Ok(_) => {
+                region.stop.notify_one();
+                json_page(StatusCode::OK, &json!({}))
+            }
+            Err(fault) => fault_page(&fault),
+        },
+        _ if path.starts_with("/wait/") => signal(region, parts, path, body).await,
+        _ if is_read(parts) => console_page(region, parts, path),
+        _ => plain(StatusCode::NOT_FOUND, "There is no such page\n"),
+    }
+}
+
+/// A page elsewhere on the web may make a browser connect here under its own name: only our names are served.
+fn asked_for_loopback(parts: &Parts) -> bool {
+    let host = parts.headers.get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let address: Option<std::net::IpAddr> = name.trim_matches(['[', ']']).parse().ok();
+    name == "localhost" || address.is_some_and(|a| a.is_loopback() || !a.is_unspecified())
+}
+
+/// A signed request, or a browser that was let in.
+fn allowed(region: &Region, parts: &Parts, body: &[u8]) -> Result<(), Fault> {
+    let cookies = parts.headers.get(header::COOKIE).and_then(|c| c.to_str().ok()).unwrap_or_default();
+    let known = cookies.split(';').filter_map(|c| c.trim().strip_prefix("allod=")).any(|token| same(token, &region.console_token));
+    if known {
+        return Ok(());
+    }
+    authenticate(region, Protocol::Plain, parts, body).map(|_| ())
+}
+
+fn same(a: &str, b: &str) -> bool {
+    aws_lc_rs::constant_time::verify_slices_are_equal(a.as_bytes(), b.as_bytes()).is_ok()
+}
+
+async fn status_page(region: &Region) -> Answer {
+    match status::status(region).await {
+        Ok(status) => json_page(StatusCode::OK, &status),
+        Err(fault) => fault_page(&fault),
+    }
+}
+
+/// A file of the console. `?token=..` lets a browser in and is then taken out of its address.
+fn console_page(region: &Region, parts: &Parts, path: &str) -> Answer {
+    let token = parts.uri.query().unwrap_or_default().split('&').find_map(|p| p.strip_prefix("token="));
+    if let Some(token) = token {
+        if !same(token, &region.console_token) {
+            return plain(StatusCode::FORBIDDEN, "The token is not this region's: `allod status` prints the console's address\n");
+        }
+        let mut answer = plain(StatusCode::SEE_OTHER, "");
+        let cookie = format!("allod={token}; Path=/_allod/; HttpOnly; SameSite=Strict");
+        answer.headers_mut().insert(header::LOCATION, HeaderValue::from_static("/_allod/"));
+        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+            answer.headers_mut().insert(header::SET_COOKIE, cookie);
+        }
+        return answer;
+    }
+    match console::file(path.trim_start_matches('/')) {
+        Some((kind, bytes)) => {
+            let mut answer = Response::new(Full::new(Bytes::from_static(bytes)));
+            let headers = answer.headers_mut();
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+            headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'self'; frame-ancestors 'none'"));
+            headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            answer
+        }
+        None => plain(StatusCode::NOT_FOUND, "There is no such page\n"),
+    }
+}
+
+/// A signal to a wait condition: whoever knows the handle's address may send it, as at AWS.
+async fn signal(region: &Region, parts: &Parts, path: &str, body: &[u8]) -> Answer {
+    if parts.method != Method::PUT {
+        return plain(StatusCode::METHOD_NOT_ALLOWED, "PUT a signal here\n");
+    }
+    let (handle, signal) = (path.trim_start_matches("/wait/").to_string(), body.to_vec());
+    let outcome = region.control.run(move |tx, cx| region::cloudformation::signal_wait_condition(tx, cx, &handle, &signal)).await;
+    match outcome {
+        Ok(()) => plain(StatusCode::OK, ""),
+        Err(fault) => fault_page(&fault),
+    }
+}
+
+pub(crate) fn has_operation(service: &str, operation: &str) -> bool {
+    (service, operation) == (GetConsoleOutput::SERVICE, GetConsoleOutput::NAME)
+}
+
+/// `GetConsoleOutput`: the region says whether the instance exists, the host what it wrote.
+pub(crate) async fn operate(region: &Region, caller: Caller, request_id: &str, input: Value) -> Result<Value, Fault> {
+    let id = GetConsoleOutputRequest::from_value(input).instance_id;
+    let ask = DescribeInstancesRequest { instance_ids: vec![id.clone()], ..Default::default() };
+    call::<DescribeInstances>(region, caller, request_id, ask).await?;
+    let bytes = (region.console_output)(&id.as_str().into()).unwrap_or_default();
+    let tail = &bytes[bytes.len().saturating_sub(CONSOLE_BYTES_MAX)..];
+    // AWS gives the text encoded in base64; the shape's type is a plain string.
+    let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, tail);
+    let output = GetConsoleOutputResult { instance_id: Some(id), timestamp: Some(wall_clock()), output: Some(encoded) };
+    Ok(output.into_value())
+}
+
+/// A typed operation of the region.
+pub(crate) async fn call<O: Operation>(region: &Region, caller: Caller, request_id: &str, input: O::Input) -> Result<O::Output, Fault> {
+    let call = Call {
+        caller,
+        request_id: request_id.into(),
+        service: O::SERVICE.into(),
+        operation: O::NAME.into(),
+        input: input.into_value(),
+    };
+    region.control.call(call).await.map(O::Output::from_value)
+}
+
+fn json_page(status: StatusCode, json: &Json) -> Answer {
+    let mut answer = plain(status, &json.to_string());
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
+}
+
+fn fault_page(fault: &Fault) -> Answer {
+    let status = StatusCode::from_u16(fault.http).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    json_page(status, &json!({"__type": fault.code, "message": fault.message}))
+}
+

@@ -1,0 +1,210 @@
+//! The state of everything in one page, for `allod status` and the console. It asks the same operations as any client.
+
+use base::{Caller, Fault, Time};
+use serde_json::{Value as Json, json};
+use shapes::autoscaling::ops::{DescribeAutoScalingGroups, DescribeScalingActivities};
+use shapes::autoscaling::{Activity, AutoScalingGroup, DescribeScalingActivitiesType};
+use shapes::cloudformation::ops::{DescribeStackEvents, DescribeStacks, ListStackResources};
+use shapes::cloudformation::{DescribeStackEventsInput, ListStackResourcesInput, Stack, StackEvent, StackResourceSummary};
+use shapes::ec2::Instance;
+use shapes::ec2::ops::DescribeInstances;
+use shapes::elbv2::ops::{DescribeListeners, DescribeLoadBalancers, DescribeTargetGroups, DescribeTargetHealth};
+use shapes::elbv2::{
+    DescribeListenersInput, DescribeTargetGroupsInput, DescribeTargetHealthInput, LoadBalancer, TargetGroup, TargetHealthDescription,
+};
+use world::LoadBalancer as Served;
+use world::{Slot, SlotKind, Want};
+
+use crate::http::Region;
+use crate::local::call;
+
+/// How much of a history the page shows.
+const EVENTS_SHOWN: usize = 50;
+const ACTIVITIES_SHOWN: i64 = 50;
+
+pub(crate) async fn status(region: &Region) -> Result<Json, Fault> {
+    let ask = Ask { region, caller: Caller::root(&region.scope, &region.credentials.access_key_id) };
+    let endpoint = &region.endpoint;
+    Ok(json!({
+        "region": endpoint.region,
+        "endpoint": endpoint.url,
+        "console": format!("{}/_allod/?token={}", endpoint.url, region.console_token),
+        "stacks": ask.stacks().await?,
+        "load_balancers": ask.load_balancers().await?,
+        "groups": ask.groups().await?,
+        "instances": ask.instances().await?,
+    }))
+}
+
+struct Ask<'a> {
+    region: &'a Region,
+    caller: Caller,
+}
+
+impl Ask<'_> {
+    async fn call<O: base::Operation>(&self, input: O::Input) -> Result<O::Output, Fault> {
+        call::<O>(self.region, self.caller.clone(), "", input).await
+    }
+
+    async fn stacks(&self) -> Result<Vec<Json>, Fault> {
+        let mut all = Vec::new();
+        for stack in self.call::<DescribeStacks>(Default::default()).await?.stacks {
+            let name = stack.stack_id.clone().unwrap_or(stack.stack_name.clone());
+            let input = ListStackResourcesInput { stack_name: name.clone(), ..Default::default() };
+            let resources = self.call::<ListStackResources>(input).await?.stack_resource_summaries;
+            let input = DescribeStackEventsInput { stack_name: name, ..Default::default() };
+            let events = self.call::<DescribeStackEvents>(input).await?.stack_events;
+            all.push(stack_json(&stack, &resources, &events));
+        }
+        Ok(all)
+    }
+
+    async fn load_balancers(&self) -> Result<Vec<Json>, Fault> {
+        let mut all = Vec::new();
+        for balancer in self.call::<DescribeLoadBalancers>(Default::default()).await?.load_balancers {
+            let arn = balancer.load_balancer_arn.clone();
+            let input = DescribeListenersInput { load_balancer_arn: arn.clone(), ..Default::default() };
+            let listeners = self.call::<DescribeListeners>(input).await?.listeners;
+            let ports: Vec<i64> = listeners.iter().filter_map(|l| l.port).collect();
+            let input = DescribeTargetGroupsInput { load_balancer_arn: arn.clone(), ..Default::default() };
+            let mut groups = Vec::new();
+            for group in self.call::<DescribeTargetGroups>(input).await?.target_groups {
+                let arn = group.target_group_arn.clone().unwrap_or_default();
+                let input = DescribeTargetHealthInput { target_group_arn: arn, ..Default::default() };
+                let targets = self.call::<DescribeTargetHealth>(input).await?.target_health_descriptions;
+                groups.push(target_group_json(&group, &targets));
+            }
+            all.push(self.load_balancer_json(&balancer, &ports, groups).await?);
+        }
+        Ok(all)
+    }
+
+    async fn load_balancer_json(&self, balancer: &LoadBalancer, ports: &[i64], groups: Vec<Json>) -> Result<Json, Fault> {
+        let arn = balancer.load_balancer_arn.clone().unwrap_or_default();
+        let served = self.region.control.read(move |state| {
+            let slot = Slot::new(SlotKind::LoadBalancer, arn);
+            match state.get::<kernel::Wanted>(&slot).and_then(|w| w.want.clone()) {
+                Some(Want::LoadBalancer(served)) => Some(*served),
+                _ => None,
+            }
+        });
+        let served: Option<Served> = served.await?;
+        let nodes = served.iter().flat_map(|s| &s.nodes).map(|n| json!({"zone": n.zone, "front": n.front}));
+        let name = balancer.dns_name.clone().unwrap_or_default();
+        let url = ports.first().map(|port| url(&name, *port));
+        Ok(json!({
+            "name": balancer.load_balancer_name,
+            "dns_name": name,
+            "url": url,
+            "state": balancer.state.as_ref().and_then(|s| s.code.clone()),
+            "zones": nodes.collect::<Vec<_>>(),
+            "target_groups": groups,
+        }))
+    }
+
+    async fn groups(&self) -> Result<Vec<Json>, Fault> {
+        let mut all = Vec::new();
+        for group in self.call::<DescribeAutoScalingGroups>(Default::default()).await?.auto_scaling_groups {
+            let name = Some(group.auto_scaling_group_name.clone());
+            let input = DescribeScalingActivitiesType {
+                auto_scaling_group_name: name,
+                max_records: Some(ACTIVITIES_SHOWN),
+                ..Default::default()
+            };
+            let activities = self.call::<DescribeScalingActivities>(input).await?.activities;
+            all.push(group_json(&group, &activities));
+        }
+        Ok(all)
+    }
+
+    async fn instances(&self) -> Result<Vec<Json>, Fault> {
+        let reservations = self.call::<DescribeInstances>(Default::default()).await?.reservations;
+        Ok(reservations.iter().flat_map(|r| &r.instances).map(instance_json).collect())
+    }
+}
+
+fn url(name: &str, port: i64) -> String {
+    if port == 80 { format!("http://{name}/") } else { format!("http://{name}:{port}/") }
+}
+
+fn stack_json(stack: &Stack, resources: &[StackResourceSummary], events: &[StackEvent]) -> Json {
+    let resources = resources.iter().map(|r| {
+        json!({
+            "logical_id": r.logical_resource_id,
+            "type": r.resource_type,
+            "physical_id": r.physical_resource_id,
+            "status": r.resource_status,
+            "reason": r.resource_status_reason,
+        })
+    });
+    let events = events.iter().take(EVENTS_SHOWN).map(|e| {
+        json!({
+            "time": e.timestamp.iso8601_ms(),
+            "logical_id": e.logical_resource_id,
+            "type": e.resource_type,
+            "status": e.resource_status,
+            "reason": e.resource_status_reason,
+        })
+    });
+    json!({
+        "name": stack.stack_name,
+        "status": stack.stack_status,
+        "reason": stack.stack_status_reason,
+        "outputs": stack.outputs.iter().map(|o| json!({"key": o.output_key, "value": o.output_value})).collect::<Vec<_>>(),
+        "resources": resources.collect::<Vec<_>>(),
+        "events": events.collect::<Vec<_>>(),
+    })
+}
+
+fn target_group_json(group: &TargetGroup, targets: &[TargetHealthDescription]) -> Json {
+    let targets = targets.iter().map(|t| {
+        let (target, health) = (t.target.clone().unwrap_or_default(), t.target_health.clone().unwrap_or_default());
+        json!({
+            "id": target.id,
+            "zone": target.availability_zone,
+            "port": target.port,
+            "state": health.state,
+            "reason": health.description.or(health.reason),
+        })
+    });
+    json!({"name": group.target_group_name, "targets": targets.collect::<Vec<_>>()})
+}
+
+fn group_json(group: &AutoScalingGroup, activities: &[Activity]) -> Json {
+    let instances = group.instances.iter().map(|i| {
+        json!({
+            "id": i.instance_id,
+            "zone": i.availability_zone,
+            "lifecycle_state": i.lifecycle_state,
+            "health": i.health_status,
+        })
+    });
+    let activities = activities.iter().map(|a| {
+        json!({
+            "time": a.start_time.iso8601_ms(),
+            "end": a.end_time.map(Time::iso8601_ms),
+            "status": a.status_code,
+            "description": a.description,
+            "cause": a.cause,
+        })
+    });
+    json!({
+        "name": group.auto_scaling_group_name,
+        "min": group.min_size,
+        "desired": group.desired_capacity,
+        "max": group.max_size,
+        "instances": instances.collect::<Vec<_>>(),
+        "activities": activities.collect::<Vec<_>>(),
+    })
+}
+
+fn instance_json(instance: &Instance) -> Json {
+    json!({
+        "id": instance.instance_id,
+        "zone": instance.placement.as_ref().and_then(|p| p.availability_zone.clone()),
+        "address": instance.private_ip_address,
+        "type": instance.instance_type,
+        "state": instance.state.as_ref().and_then(|s| s.name.clone()),
+        "image": instance.image_id,
+    })
+}
