@@ -1,0 +1,486 @@
+//! Instances: from what is wanted and what is there to the next step.
+
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use base::{InstanceId, Time};
+use world::{Exit, Image, Instance, InstanceState, Observation, Power, Slot, SlotKind, Want};
+
+use super::{Executor, Gone, now};
+use crate::cgroup::Limits;
+use crate::disk::{Disk, Disks};
+use crate::events::{Source, Token};
+use crate::failure::{During, Failure, Result};
+use crate::image::{self, Base, Service};
+use crate::netns::Namespace;
+use crate::network::{Inner, Port};
+use crate::process::{self, Answer, Order, Sources, Starting};
+use crate::records::{Boot, BootState, Record};
+use crate::sys::process as system;
+use crate::sys::process::{Ended, Pid};
+
+/// How long an init may take to prepare itself.
+const PREPARE: Duration = Duration::from_secs(20);
+/// What the host waits beyond the grace that init itself keeps.
+const STOP_MARGIN: Duration = Duration::from_secs(2);
+const STOP_GRACE_MS_MAX: u64 = 600_000;
+
+/// An instance's init as a process.
+pub(super) struct Process {
+    pub pid: Pid,
+    pub pidfd: OwnedFd,
+    pub exit_token: Token,
+    pub generation: u64,
+    pub stage: Stage,
+}
+
+pub(super) enum Stage {
+    /// It builds its root and will answer.
+    Preparing {
+        socket: OwnedFd,
+        token: Token,
+        deadline: Instant,
+    },
+    /// It could not start; killed, its end is awaited.
+    Failing {
+        reason: String,
+    },
+    Up,
+    /// Asked to stop; killed at the deadline.
+    Stopping {
+        deadline: Option<Instant>,
+    },
+}
+
+/// An instance with what is there of it.
+pub(super) struct Held {
+    pub version: u64,
+    pub instance: Instance,
+    /// To be terminated: process, interface and disk.
+    pub removed: bool,
+    pub port: Option<Port>,
+    pub boot: Option<Boot>,
+    pub process: Option<Process>,
+}
+
+/// What to do next for an instance.
+#[derive(Debug, PartialEq, Eq)]
+enum Step {
+    Nothing,
+    Stop,
+    Start,
+    Update,
+    Dispose,
+}
+
+pub(super) fn gone(id: &InstanceId, generation: u64) -> Observation {
+    Observation::Instance { id: id.clone(), generation, state: InstanceState::Gone, at: now() }
+}
+
+impl Held {
+    fn step(&self) -> Step {
+        let on = self.instance.power == Power::On && !self.removed;
+        match &self.process {
+            Some(process) => match process.stage {
+                Stage::Failing { .. } | Stage::Stopping { .. } => Step::Nothing,
+                _ if !on || process.generation < self.instance.generation => Step::Stop,
+                _ => Step::Update,
+            },
+            None if self.removed => Step::Dispose,
+            None if on && self.boot.as_ref().is_none_or(|boot| boot.generation < self.instance.generation) => Step::Start,
+            None => Step::Nothing,
+        }
+    }
+
+    pub fn deadline(&self) -> Option<Instant> {
+        match &self.process.as_ref()?.stage {
+            Stage::Preparing { deadline, .. } => Some(*deadline),
+            Stage::Stopping { deadline } => *deadline,
+            _ => None,
+        }
+    }
+
+    /// The state to report; none while it starts, or before anything happened.
+    pub fn observation(&self, at: Time) -> Option<Observation> {
+        let id = self.instance.id.clone();
+        let report = |generation, state| Some(Observation::Instance { id, generation, state, at });
+        if let Some(process) = &self.process {
+            let up = matches!(process.stage, Stage::Up | Stage::Stopping { .. });
+            return if up { report(process.generation, InstanceState::Running) } else { None };
+        }
+        match &self.boot {
+            Some(Boot { generation, state: BootState::Stopped { exit } }) => {
+                // An instance that was off already when it was asked to stop is as stopped as it can be.
+                report(*generation, InstanceState::Stopped { exit: *exit })
+            }
+            Some(Boot { generation, state: BootState::Failed { reason } }) => {
+                report(*generation, InstanceState::Failed { reason: reason.clone() })
+            }
+            Some(Boot { state: BootState::Running { .. }, .. }) => None,
+            None if self.instance.power == Power::Off => {
+                report(self.instance.generation, InstanceState::Stopped { exit: Exit::Asked })
+            }
+            None => None,
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        Limits { cpu_millicores: self.instance.cpu_millicores, memory_bytes: self.instance.memory_bytes }
+    }
+
+    fn record(&self) -> Record {
+        Record {
+            slot: Slot::new(SlotKind::Instance, self.instance.id.as_str()),
+            version: self.version,
+            removed: self.removed,
+            want: Some(Want::Instance(Box::new(self.instance.clone()))),
+            port: self.port.clone(),
+            boot: self.boot.clone(),
+        }
+    }
+}
+
+impl Executor {
+    pub(super) fn apply_instance(&mut self, version: u64, want: Instance) -> Result<()> {
+        let id = want.id.clone();
+        if want.memory_bytes == 0 || want.cpu_millicores == 0 {
+            return Err(Failure::new("an instance needs processor time and memory"));
+        }
+        if want.hostname.is_empty() || want.hostname.len() > 64 || !want.hostname.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(Failure::new(format!("{:?} is no host name", want.hostname)));
+        }
+        self.gone.remove(&Slot::new(SlotKind::Instance, id.as_str()));
+        match self.instances.get_mut(&id) {
+            Some(held) => {
+                let moved = held.port.as_ref().is_some_and(|port| port.interface.address != want.interface.address);
+                if moved && want.generation == held.instance.generation && want.power == Power::On {
+                    return Err(Failure::new("the address of a running instance cannot change"));
+                }
+                held.version = version;
+                held.removed = false;
+                // A process keeps the interface it was started with until it is stopped.
+                held.instance = want;
+            }
+            None => {
+                let held = Held { version, instance: want, removed: false, port: None, boot: None, process: None };
+                self.instances.insert(id.clone(), held);
+            }
+        }
+        self.save(&id)?;
+        self.advance(&id)
+    }
+
+    pub(super) fn remove_instance(&mut self, id: &InstanceId, version: u64) -> Result<()> {
+        if let Some(held) = self.instances.get_mut(id) {
+            held.removed = true;
+            held.version = version;
+        }
+        self.save(id)?;
+        self.advance(id)
+    }
+
+    /// Reports the present state again: the effect may have changed nothing.
+    pub(super) fn repeat_state(&mut self, id: &InstanceId) {
+        if let Some(observation) = self.instances.get(id).and_then(|held| held.observation(now())) {
+            self.observe(observation);
+        } else if let Some(known) = self.gone.get(&Slot::new(SlotKind::Instance, id.as_str())) {
+            self.observe(gone(id, known.generation));
+        }
+    }
+
+    pub(super) fn save(&self, id: &InstanceId) -> Result<()> {
+        self.instances.get(id).map_or(Ok(()), |held| self.records.save(&held.record()))
+    }
+
+    /// Takes the next step towards what is wanted.
+    pub(super) fn advance(&mut self, id: &InstanceId) -> Result<()> {
+        match self.instances.get(id).map_or(Step::Nothing, Held::step) {
+            Step::Nothing => Ok(()),
+            Step::Stop => {
+                self.stop(id);
+                Ok(())
+            }
+            Step::Start => {
+                if let Err(failure) = self.start(id) {
+                    self.start_failed(id, &failure);
+                }
+                Ok(())
+            }
+            Step::Update => self.update(id),
+            Step::Dispose => self.dispose(id),
+        }
+    }
+
+    fn update(&mut self, id: &InstanceId) -> Result<()> {
+        let Some(held) = self.instances.get_mut(id) else {
+            return Ok(());
+        };
+        self.cgroups.limit(id, held.limits())?;
+        if let Some(vpc) = self.vpcs.get_mut(&held.instance.interface.vpc).filter(|_| held.port.is_some()) {
+            held.port = Some(vpc.router.update(&self.machine, &held.instance.interface)?);
+        }
+        self.save(id)
+    }
+
+    /// From decision to a clone that prepares itself. An error leaves to `start_failed` what was made.
+    fn start(&mut self, id: &InstanceId) -> Result<()> {
+        let Some(held) = self.instances.get(id) else {
+            return Ok(());
+        };
+        let (instance, limits) = (held.instance.clone(), held.limits());
+        let disk = self.disks.provide(id)?;
+        let (service, sources) = self.sources(&instance.image, disk)?;
+        let log = Disks::console_log(&self.paths, id)?;
+        self.stale_groups.remove(id.as_str());
+        let cgroup = self.cgroups.create(id, limits)?;
+        let starting = process::start(Order { instance: &instance, service, log, cgroup })?;
+        let handed = process::hand_over(&starting, &sources);
+        let pid = starting.pid;
+        self.watch_start(id, starting, instance.generation)?;
+        handed?;
+        self.cgroups.admit(id, pid)?;
+        let namespace = Namespace::open(format!("/proc/{pid}/ns/net")).during("opening an instance's network namespace")?;
+        self.yield_address(&instance.interface);
+        self.vpc(&instance.interface.vpc)?;
+        let Some(vpc) = self.vpcs.get_mut(&instance.interface.vpc) else {
+            return Err(Failure::new("the instance's VPC is missing"));
+        };
+        let port = vpc.router.attach(&self.machine, &instance.interface, &namespace, Inner::Instance)?;
+        if let Some(held) = self.instances.get_mut(id) {
+            held.port = Some(port);
+        }
+        Ok(())
+    }
+
+    fn sources(&self, image: &Image, disk: Disk) -> Result<(Option<Service>, Sources)> {
+        let skeleton = Some(self.skeleton.clone());
+        match image {
+            Image::Host => Ok((None, Sources { disk, skeleton, image: None })),
+            Image::Imported { location, .. } => {
+                let (manifest, files) = image::load(&self.paths, location)?;
+                let skeleton = skeleton.filter(|_| manifest.base == Base::Host);
+                Ok((manifest.service(), Sources { disk, skeleton, image: Some(files) }))
+            }
+        }
+    }
+
+    fn watch_start(&mut self, id: &InstanceId, starting: Starting, generation: u64) -> Result<()> {
+        let Starting { pid, pidfd, socket } = starting;
+        let watched = self.events.watch(&pidfd, Source::Exit(id.clone())).and_then(|exit_token| {
+            let token = self.events.watch(&socket, Source::Answer(id.clone()));
+            token.map(|token| (exit_token, token)).inspect_err(|_| self.events.forget(&pidfd, exit_token))
+        });
+        let (exit_token, token) = watched.during("watching an instance's init").inspect_err(|_| {
+            system::signal(&pidfd, libc::SIGKILL).ok();
+        })?;
+        let stage = Stage::Preparing { socket, token, deadline: Instant::now() + PREPARE };
+        if let Some(held) = self.instances.get_mut(id) {
+            held.process = Some(Process { pid, pidfd, exit_token, generation, stage });
+        }
+        Ok(())
+    }
+
+    /// The clone has answered, or closed its end.
+    pub fn answered(&mut self, id: &InstanceId) {
+        let Some(Process { stage: Stage::Preparing { socket, .. }, .. }) =
+            self.instances.get(id).and_then(|h| h.process.as_ref())
+        else {
+            return;
+        };
+        let released = match process::answer(socket) {
+            Answer::Prepared => self.release(id),
+            Answer::Failed(failure) => Err(failure),
+        };
+        if let Err(failure) = released {
+            self.start_failed(id, &failure);
+        }
+    }
+
+    /// Records that the instance runs, and only then lets it.
+    fn release(&mut self, id: &InstanceId) -> Result<()> {
+        let Some(held) = self.instances.get_mut(id) else {
+            return Ok(());
+        };
+        let Some(process) = held.process.as_mut() else {
+            return Ok(());
+        };
+        let start_time_ticks = system::start_time_ticks(process.pid).during("reading a process's start time")?;
+        let state = BootState::Running { pid: process.pid, start_time_ticks, asked_to_stop: false };
+        held.boot = Some(Boot { generation: process.generation, state });
+        self.save(id)?;
+        let Some(held) = self.instances.get_mut(id) else {
+            return Ok(());
+        };
+        if let Some(process) = held.process.as_mut()
+            && let Stage::Preparing { socket, token, .. } = std::mem::replace(&mut process.stage, Stage::Up)
+        {
+            process::release(&socket)?;
+            self.events.forget(&socket, token);
+        }
+        let observation = held.observation(now());
+        self.observations.extend(observation);
+        Ok(())
+    }
+
+    /// Ends a start that went wrong. The failure is reported when the process is gone, if there is one.
+    fn start_failed(&mut self, id: &InstanceId, failure: &Failure) {
+        tracing::warn!("{id} does not start: {failure}");
+        let Some(held) = self.instances.get_mut(id) else {
+            return;
+        };
+        let generation = held.instance.generation;
+        match held.process.as_mut() {
+            Some(process) => {
+                let failing = Stage::Failing { reason: failure.to_string() };
+                if let Stage::Preparing { socket, token, .. } = std::mem::replace(&mut process.stage, failing) {
+                    self.events.forget(&socket, token);
+                }
+                system::signal(&process.pidfd, libc::SIGKILL).ok();
+            }
+            None => {
+                held.boot = Some(Boot { generation, state: BootState::Failed { reason: failure.to_string() } });
+                let observation = held.observation(now());
+                self.observations.extend(observation);
+                self.drop_group(id);
+                self.save(id).inspect_err(|e| tracing::error!("{e}")).ok();
+            }
+        }
+    }
+
+    /// Asks init to shut the instance down.
+    fn stop(&mut self, id: &InstanceId) {
+        let Some(held) = self.instances.get_mut(id) else {
+            return;
+        };
+        let grace = Duration::from_millis(held.instance.stop_grace_ms.min(STOP_GRACE_MS_MAX));
+        let Some(process) = held.process.as_mut() else {
+            return;
+        };
+        let preparing = matches!(process.stage, Stage::Preparing { .. });
+        let signal = if preparing { libc::SIGKILL } else { libc::SIGTERM };
+        let stopping = Stage::Stopping { deadline: Some(Instant::now() + grace + STOP_MARGIN) };
+        if let Stage::Preparing { socket, token, .. } = std::mem::replace(&mut process.stage, stopping) {
+            self.events.forget(&socket, token);
+        }
+        system::signal(&process.pidfd, signal).inspect_err(|e| tracing::warn!("stopping {id}: {e}")).ok();
+        if let Some(Boot { state: BootState::Running { asked_to_stop, .. }, .. }) = &mut held.boot {
+            *asked_to_stop = true;
+        }
+        self.save(id).inspect_err(|e| tracing::error!("{e}")).ok();
+    }
+
+    /// A deadline has passed.
+    pub(super) fn end_patience(&mut self, id: &InstanceId) {
+        let Some(process) = self.instances.get_mut(id).and_then(|held| held.process.as_mut()) else {
+            return;
+        };
+        match &mut process.stage {
+            Stage::Preparing { .. } => self.start_failed(id, &Failure::new("the instance's init did not get ready in time")),
+            Stage::Stopping { deadline } => {
+                *deadline = None;
+                system::signal(&process.pidfd, libc::SIGKILL).ok();
+                self.cgroups.kill(id);
+            }
+            _ => {}
+        }
+    }
+
+    /// An init has ended, and with it, as the kernel sees to, everything in its PID namespace.
+    pub fn exited(&mut self, id: &InstanceId) {
+        let Some(held) = self.instances.get_mut(id) else {
+            return;
+        };
+        let Some(process) = &held.process else {
+            return;
+        };
+        let ended = match system::ended(&process.pidfd) {
+            Ok(None) => return,
+            Ok(Some(ended)) => ended,
+            Err(e) => {
+                tracing::error!("asking how {id} ended: {e}");
+                Ended::Unknown
+            }
+        };
+        let Some(process) = held.process.take() else {
+            return;
+        };
+        self.events.forget(&process.pidfd, process.exit_token);
+        let state = match process.stage {
+            Stage::Preparing { socket, token, .. } => {
+                self.events.forget(&socket, token);
+                BootState::Failed { reason: "the instance's init ended while it prepared itself".into() }
+            }
+            Stage::Failing { reason } => BootState::Failed { reason },
+            Stage::Up => BootState::Stopped { exit: exit(ended, false) },
+            Stage::Stopping { .. } => BootState::Stopped { exit: exit(ended, true) },
+        };
+        held.boot = Some(Boot { generation: process.generation, state });
+        let observation = held.observation(now());
+        self.observations.extend(observation);
+        self.clean_up_boot(id);
+        self.save(id).inspect_err(|e| tracing::error!("{e}")).ok();
+        if let Err(failure) = self.advance(id) {
+            tracing::error!("{id}: {failure}");
+        }
+    }
+
+    /// Takes away what a boot had beside its process.
+    pub(super) fn clean_up_boot(&mut self, id: &InstanceId) {
+        self.drop_group(id);
+        let Some(held) = self.instances.get_mut(id) else {
+            return;
+        };
+        let interface = held.port.take().map_or_else(|| held.instance.interface.clone(), |port| port.interface);
+        if let Some(vpc) = self.vpcs.get_mut(&interface.vpc) {
+            vpc.router.detach(&self.machine, &interface.id);
+        }
+        self.drop_idle_vpc(&interface.vpc);
+    }
+
+    fn dispose(&mut self, id: &InstanceId) -> Result<()> {
+        let Some(held) = self.instances.remove(id) else {
+            return Ok(());
+        };
+        self.disks.discard(id)?;
+        self.emptying_due = true;
+        let generation = held.instance.generation;
+        self.note_gone(Slot::new(SlotKind::Instance, id.as_str()), Gone { version: held.version, generation })?;
+        self.observe(gone(id, generation));
+        Ok(())
+    }
+}
+
+/// What the end of an init means.
+pub(super) fn exit(ended: Ended, asked: bool) -> Exit {
+    match ended {
+        _ if asked => Exit::Asked,
+        Ended::Status(status) => Exit::Status(status),
+        // The kernel ends the init of a PID namespace with these when something in it calls reboot(2).
+        Ended::Signal(libc::SIGHUP) => Exit::Reboot,
+        Ended::Signal(libc::SIGINT) => Exit::Poweroff,
+        Ended::Signal(signal) => Exit::Signal(signal),
+        // Only after a change of hosts on a kernel before 6.15: nobody saw it, so nobody inside can have asked us.
+        Ended::Unknown => Exit::Signal(libc::SIGKILL),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::exit;
+    use crate::sys::process::Ended;
+    use world::Exit;
+
+    #[test]
+    fn ends_mean_what_the_kernel_says() {
+        for (ended, asked, wanted) in [
+            (Ended::Status(0), true, Exit::Asked),
+            (Ended::Signal(9), true, Exit::Asked),
+            (Ended::Signal(1), false, Exit::Reboot),
+            (Ended::Signal(2), false, Exit::Poweroff),
+            (Ended::Signal(9), false, Exit::Signal(9)),
+            (Ended::Status(70), false, Exit::Status(70)),
+        ] {
+            assert_eq!(exit(ended, asked), wanted, "{ended:?} {asked}");
+        }
+    }
+}

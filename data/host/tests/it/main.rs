@@ -1,0 +1,5 @@
+//! Tests of the host executor with real namespaces, packets and processes. They need root.
+#![allow(unsafe_code, clippy::unwrap_used)]
+
+mod support;
+mod traffic;
