@@ -1,13 +1,12 @@
 //! Limits of instances: directories and files of cgroup v1 or v2, written by ourselves. On a machine that mounts both
 //! (hybrid), v1 limits and v2 kills.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use crate::failure::{During, Failure, Result};
-use crate::sys::process::Pid;
 
 /// Processes and threads of one instance.
 pub(crate) const PIDS_MAX: u64 = 4096;
@@ -32,6 +31,22 @@ impl Limits {
     }
 }
 
+/// The way into a group.
+#[derive(Debug)]
+pub(crate) struct Entrance {
+    /// The v2 directory, for `clone3`.
+    pub directory: OwnedFd,
+    doors: Vec<File>,
+}
+
+impl Entrance {
+    /// Moves the calling process into the v1 groups. That a task moves itself, and alone, spares the kernel from
+    /// waiting until every processor has noticed (some 10 ms for each group).
+    pub fn pass(&self) -> io::Result<()> {
+        self.doors.iter().try_for_each(|mut door| door.write_all(b"0"))
+    }
+}
+
 /// The way this machine limits processes.
 trait Hierarchy {
     /// The directories of one group, each of which limits something.
@@ -39,8 +54,8 @@ trait Hierarchy {
     /// Makes the directories above the group, ready to limit what is below.
     fn prepare(&self, region: &Path) -> io::Result<()>;
     fn limit(&self, group: &Path, limits: Limits) -> Result<()>;
-    /// Moves a process in, where being born in the v2 directory is not enough.
-    fn admit(&self, group: &Path, pid: Pid) -> io::Result<()>;
+    /// Opens the files by which a process moves itself in, where being born in the v2 directory is not enough.
+    fn doors(&self, group: &Path) -> io::Result<Vec<File>>;
     /// Says in words what cannot be limited here; empty when all can.
     fn missing(&self) -> Vec<&'static str>;
 }
@@ -79,24 +94,20 @@ impl Cgroups {
         self.region.join(name)
     }
 
-    /// Makes the group `name` with its limits, and opens its v2 directory for a process to be born in.
-    pub fn create(&self, name: &str, limits: Limits) -> Result<OwnedFd> {
+    /// Makes the group `name` with its limits, and opens what a process needs to be born in it.
+    pub fn create(&self, name: &str, limits: Limits) -> Result<Entrance> {
         let group = self.group(name);
         for directory in self.hierarchy.directories(&group) {
             make(&directory).during(format_args!("making {}", directory.display()))?;
         }
         self.hierarchy.limit(&group, limits)?;
-        let directory = fs::File::open(self.unified.join(&group)).during("opening a cgroup")?;
-        Ok(directory.into())
+        let directory = File::open(self.unified.join(&group)).during("opening a cgroup")?;
+        let doors = self.hierarchy.doors(&group).during("opening a cgroup's list of tasks")?;
+        Ok(Entrance { directory: directory.into(), doors })
     }
 
     pub fn limit(&self, name: &str, limits: Limits) -> Result<()> {
         self.hierarchy.limit(&self.group(name), limits)
-    }
-
-    /// Completes the move of a process born in the v2 directory.
-    pub fn admit(&self, name: &str, pid: Pid) -> Result<()> {
-        self.hierarchy.admit(&self.group(name), pid).during("moving an instance into its cgroups")
     }
 
     /// Kills every process of the group, if there is one.
@@ -207,10 +218,10 @@ impl Hierarchy for V1 {
         grown.or_else(|_| write(&directory, "memory.limit_in_bytes", limits.memory_bytes))
     }
 
-    fn admit(&self, group: &Path, pid: Pid) -> io::Result<()> {
+    fn doors(&self, group: &Path) -> io::Result<Vec<File>> {
         let unified = self.unified.join(group);
         let others = self.directories(group).into_iter().filter(|directory| *directory != unified);
-        others.map(|directory| fs::write(directory.join("cgroup.procs"), pid.to_string())).collect()
+        others.map(|directory| File::options().write(true).open(directory.join("tasks"))).collect()
     }
 
     fn missing(&self) -> Vec<&'static str> {
@@ -269,8 +280,8 @@ impl Hierarchy for V2 {
         if self.offers(group, "pids") { write(&directory, "pids.max", PIDS_MAX) } else { Ok(()) }
     }
 
-    fn admit(&self, _group: &Path, _pid: Pid) -> io::Result<()> {
-        Ok(())
+    fn doors(&self, _group: &Path) -> io::Result<Vec<File>> {
+        Ok(Vec::new())
     }
 
     fn missing(&self) -> Vec<&'static str> {

@@ -15,7 +15,7 @@ use crate::failure::{During, Failure, Result};
 use crate::netlink::{self, End, Hop, Netlink, Request};
 use crate::netns::Namespace;
 use crate::nft::{self, Cidr, Known, Member};
-use crate::nftables::Nftables;
+use crate::nftables::{Filter, Nftables};
 
 /// As on AWS inside a VPC.
 const MTU_BYTES: u32 = 9001;
@@ -65,6 +65,15 @@ pub(crate) enum Inner {
     Service,
 }
 
+/// What becomes of the veth pair of a disconnected interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// Removed. The kernel takes some 20 ms for it, in which the host does nothing else.
+    Remove,
+    /// Left to go with the namespace at its other end, which is ending. No route leads to it any more.
+    Leave,
+}
+
 /// The router's end of an interface; recorded, so that a new host knows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Port {
@@ -90,6 +99,7 @@ pub(crate) struct Machine {
 pub(crate) struct Router {
     namespace: Namespace,
     netlink: Netlink,
+    filter: Filter,
     network: Option<Network>,
     ports: BTreeMap<NetworkInterfaceId, Port>,
     known: Known,
@@ -108,6 +118,7 @@ impl Router {
         };
         let inside = namespace.enter(&machine.home).during("entering a VPC's namespace")?;
         let mut netlink = Netlink::open().during("opening netlink")?;
+        let filter = machine.nftables.open()?;
         if fresh {
             apply_settings(&ROUTER_SETTINGS)?;
             let metadata = netlink::add_address(LOOPBACK_INDEX, nft::METADATA_ADDRESS, 32);
@@ -117,6 +128,7 @@ impl Router {
         let mut router = Self {
             namespace,
             netlink,
+            filter,
             network: None,
             ports: BTreeMap::new(),
             known: Known::default(),
@@ -273,8 +285,8 @@ impl Router {
         Ok(new)
     }
 
-    /// Disconnects an interface. Does nothing when there is none.
-    pub fn detach(&mut self, machine: &Machine, id: &NetworkInterfaceId) {
+    /// Disconnects an interface at once. Does nothing when there is none.
+    pub fn detach(&mut self, machine: &Machine, id: &NetworkInterfaceId, link: Link) {
         let Some(port) = self.ports.remove(id) else {
             return;
         };
@@ -283,15 +295,22 @@ impl Router {
             // The elements were not as recorded: start over from what is known.
             self.rebuild(machine).inspect_err(|e| tracing::warn!("{e}")).ok();
         }
-        match self.netlink.transact([netlink::remove_link(port.index)]) {
-            Err(e) if e.raw_os_error() != Some(libc::ENODEV) => tracing::warn!("removing {}: {e}", port.device),
+        let away = match link {
+            Link::Remove => netlink::remove_link(port.index),
+            Link::Leave => netlink::remove_route(port.interface.address, 32, &Hop::Device(port.index)),
+        };
+        match self.netlink.transact([away]) {
+            // The device went with the namespace at its other end.
+            Err(e) if !matches!(e.raw_os_error(), Some(libc::ENODEV | libc::ESRCH)) => {
+                tracing::warn!("removing {}: {e}", port.device)
+            }
             _ => {}
         }
     }
 
     fn filter(&self, machine: &Machine, text: &str) -> Result<()> {
         let _inside = self.namespace.enter(&machine.home).during("entering a VPC's namespace")?;
-        machine.nftables.run(text)
+        self.filter.run(text)
     }
 
     /// Every subnet's first address is the router's.

@@ -4,6 +4,8 @@
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::ptr::NonNull;
+use std::rc::Rc;
 
 use crate::failure::{During, Failure, Result};
 
@@ -25,7 +27,16 @@ struct Library {
     run: RunText,
 }
 
-pub(crate) struct Nftables(Option<Library>);
+pub(crate) struct Nftables(Option<Rc<Library>>);
+
+/// A conversation with the packet filter of one network namespace. Kept open: closing one makes the kernel wait.
+pub(crate) struct Filter(Option<Context>);
+
+struct Context {
+    library: Rc<Library>,
+    /// From `nft_ctx_new`, freed once.
+    handle: NonNull<c_void>,
+}
 
 impl Nftables {
     pub fn load() -> Self {
@@ -35,15 +46,53 @@ impl Nftables {
         if library.is_none() {
             tracing::warn!("libnftables.so.1 is missing: packet filters go through the slower nft command");
         }
-        Self(library)
+        Self(library.map(Rc::new))
     }
 
-    /// Runs `text` as one transaction: all of it or nothing.
+    /// Opens the packet filter of the namespace that this process is in now.
+    pub fn open(&self) -> Result<Filter> {
+        let Some(library) = &self.0 else {
+            return Ok(Filter(None));
+        };
+        // SAFETY: the function takes flags, of which none is asked for.
+        let handle = NonNull::new(unsafe { (library.new)(0) }).ok_or_else(|| Failure::new("libnftables gives no context"))?;
+        // SAFETY: the context was just made. Without these two it would print to our own output.
+        unsafe {
+            (library.buffer_output)(handle.as_ptr());
+            (library.buffer_error)(handle.as_ptr());
+        }
+        Ok(Filter(Some(Context { library: library.clone(), handle })))
+    }
+}
+
+impl Filter {
+    /// Runs `text` as one transaction: all of it or nothing. The process must be in the filter's namespace.
     pub fn run(&self, text: &str) -> Result<()> {
         match &self.0 {
-            Some(library) => library.run(text),
+            Some(context) => context.run(text),
             None => run_command(text),
         }
+    }
+}
+
+impl Context {
+    fn run(&self, text: &str) -> Result<()> {
+        let text = CString::new(text).map_err(|_| Failure::new("the packet filter's text holds a zero byte"))?;
+        // SAFETY: the context lives as long as this value, is used by one thread, and the error text is copied
+        // before the context is used again.
+        unsafe {
+            if (self.library.run)(self.handle.as_ptr(), text.as_ptr()) == 0 {
+                return Ok(());
+            }
+            Err(failure(CStr::from_ptr((self.library.error_text)(self.handle.as_ptr()))))
+        }
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        // SAFETY: made by `nft_ctx_new`, and nobody has it after this.
+        unsafe { (self.library.free)(self.handle.as_ptr()) };
     }
 }
 
@@ -64,24 +113,6 @@ impl Library {
                 error_text: std::mem::transmute::<*mut c_void, ErrorText>(symbol(c"nft_ctx_get_error_buffer")?),
                 run: std::mem::transmute::<*mut c_void, RunText>(symbol(c"nft_run_cmd_from_buffer")?),
             })
-        }
-    }
-
-    fn run(&self, text: &str) -> Result<()> {
-        let text = CString::new(text).map_err(|_| Failure::new("the packet filter's text holds a zero byte"))?;
-        // SAFETY: a context is made, used by this thread alone, and freed on every way out; the error text is
-        // copied before that. The context's socket is opened here, so it belongs to the current namespace.
-        unsafe {
-            let context = (self.new)(0);
-            if context.is_null() {
-                return Err(Failure::new("libnftables gives no context"));
-            }
-            (self.buffer_output)(context);
-            (self.buffer_error)(context);
-            let result = (self.run)(context, text.as_ptr());
-            let outcome = if result == 0 { Ok(()) } else { Err(failure(CStr::from_ptr((self.error_text)(context)))) };
-            (self.free)(context);
-            outcome
         }
     }
 }

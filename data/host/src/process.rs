@@ -9,6 +9,7 @@ use std::{fs, io};
 
 use world::Instance;
 
+use crate::cgroup::Entrance;
 use crate::disk::{Disk, IDS_PER_INSTANCE};
 use crate::failure::{During, Failure, Result};
 use crate::image::Service;
@@ -52,8 +53,7 @@ pub(crate) struct Order<'a> {
     pub instance: &'a Instance,
     pub service: Option<Service>,
     pub log: fs::File,
-    /// Directory of the v2 cgroup to be born in.
-    pub cgroup: OwnedFd,
+    pub entrance: Entrance,
 }
 
 /// What the clone answered.
@@ -66,7 +66,7 @@ pub(crate) enum Answer {
 pub(crate) fn start(order: Order<'_>) -> Result<Starting> {
     let (ours, theirs) = socket::pair().during("making a socket pair")?;
     // SAFETY: the host has one thread.
-    match unsafe { process::clone(NAMESPACES, Some(order.cgroup.as_fd())) }.during("cloning an instance's init")? {
+    match unsafe { process::clone(NAMESPACES, Some(order.entrance.directory.as_fd())) }.during("cloning an instance's init")? {
         Cloned::Child => child(order, &theirs),
         Cloned::Parent { pid, pidfd } => Ok(Starting { pid, pidfd, socket: ours }),
     }
@@ -114,8 +114,9 @@ pub(crate) fn release(socket: &OwnedFd) -> Result<()> {
 /// The clone's way from birth to init.
 fn child(order: Order<'_>, socket: &OwnedFd) -> ! {
     let became = catch_unwind(AssertUnwindSafe(|| {
+        let passed = order.entrance.pass().during("moving into the instance's cgroups");
         let descriptors = keep_descriptors(socket, &order.log).during("sorting descriptors");
-        descriptors.and_then(|(socket, log)| become_init(order, socket, log))
+        descriptors.and_then(|(socket, log)| become_init(order, passed, socket, log))
     }));
     // Only a failure comes here: it has been told to the host, or there is no host any more.
     drop(became);
@@ -123,8 +124,8 @@ fn child(order: Order<'_>, socket: &OwnedFd) -> ! {
     unsafe { libc::_exit(init::STATUS_BROKEN) }
 }
 
-fn become_init(order: Order<'_>, socket: OwnedFd, log: fs::File) -> Result<()> {
-    let told = prepare(order.instance, &socket);
+fn become_init(order: Order<'_>, passed: Result<()>, socket: OwnedFd, log: fs::File) -> Result<()> {
+    let told = passed.and_then(|()| prepare(order.instance, &socket));
     let report = match &told {
         Ok(()) => socket::send(&socket, PREPARED, &[]),
         Err(failure) => socket::send(&socket, failure.to_string().as_bytes(), &[]),

@@ -55,7 +55,7 @@ impl Executor {
             observations: Vec::new(),
             stale_groups: BTreeSet::new(),
             remover: None,
-            emptying_due: true,
+            emptying_at: Some(Instant::now()),
             retry_at: None,
         };
         if rebooted {

@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use base::{InstanceId, Time};
 use world::{Exit, Image, Instance, InstanceState, Observation, Power, Slot, SlotKind, Want};
 
-use super::{Executor, Gone, now};
+use super::{EMPTYING_DELAY, Executor, Gone, now};
 use crate::cgroup::Limits;
 use crate::disk::{Disk, Disks};
 use crate::events::{Source, Token};
 use crate::failure::{During, Failure, Result};
 use crate::image::{self, Base, Service};
 use crate::netns::Namespace;
-use crate::network::{Inner, Port};
+use crate::network::{Inner, Link, Port};
 use crate::process::{self, Answer, Order, Sources, Starting};
 use crate::records::{Boot, BootState, Record};
 use crate::sys::process as system;
@@ -232,13 +232,12 @@ impl Executor {
         let (service, sources) = self.sources(&instance.image, disk)?;
         let log = Disks::console_log(&self.paths, id)?;
         self.stale_groups.remove(id.as_str());
-        let cgroup = self.cgroups.create(id, limits)?;
-        let starting = process::start(Order { instance: &instance, service, log, cgroup })?;
+        let entrance = self.cgroups.create(id, limits)?;
+        let starting = process::start(Order { instance: &instance, service, log, entrance })?;
         let handed = process::hand_over(&starting, &sources);
         let pid = starting.pid;
         self.watch_start(id, starting, instance.generation)?;
         handed?;
-        self.cgroups.admit(id, pid)?;
         let namespace = Namespace::open(format!("/proc/{pid}/ns/net")).during("opening an instance's network namespace")?;
         self.yield_address(&instance.interface);
         self.vpc(&instance.interface.vpc)?;
@@ -432,7 +431,7 @@ impl Executor {
         };
         let interface = held.port.take().map_or_else(|| held.instance.interface.clone(), |port| port.interface);
         if let Some(vpc) = self.vpcs.get_mut(&interface.vpc) {
-            vpc.router.detach(&self.machine, &interface.id);
+            vpc.router.detach(&self.machine, &interface.id, Link::Leave);
         }
         self.drop_idle_vpc(&interface.vpc);
     }
@@ -442,7 +441,7 @@ impl Executor {
             return Ok(());
         };
         self.disks.discard(id)?;
-        self.emptying_due = true;
+        self.emptying_at.get_or_insert(Instant::now() + EMPTYING_DELAY);
         let generation = held.instance.generation;
         self.note_gone(Slot::new(SlotKind::Instance, id.as_str()), Gone { version: held.version, generation })?;
         self.observe(gone(id, generation));

@@ -6,7 +6,7 @@ use world::{Interface, Network, Slot, SlotKind, Want};
 use super::{Executor, HeldInterface, HeldNetwork};
 use crate::failure::{During, Result};
 use crate::netns::{self, Namespace};
-use crate::network::Inner;
+use crate::network::{Inner, Link};
 use crate::records::Record;
 
 impl Executor {
@@ -81,7 +81,7 @@ impl Executor {
     pub(super) fn remove_interface(&mut self, id: &NetworkInterfaceId) -> Result<()> {
         if let Some(held) = self.interfaces.remove(id) {
             if let Some(vpc) = self.vpcs.get_mut(&held.want.vpc) {
-                vpc.router.detach(&self.machine, id);
+                vpc.router.detach(&self.machine, id, Link::Remove);
             }
             self.drop_idle_vpc(&held.want.vpc);
         }
@@ -98,7 +98,7 @@ impl Executor {
         };
         let leaving = self.instances.values().any(|held| held.removed && held.instance.interface.id == holder);
         if leaving && holder != want.id {
-            vpc.router.detach(&self.machine, &holder);
+            vpc.router.detach(&self.machine, &holder, Link::Leave);
         }
     }
 }

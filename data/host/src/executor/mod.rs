@@ -31,6 +31,8 @@ const SLOTS_MAX: usize = 4096;
 const GONE_MAX: usize = 16_384;
 /// How often what could not be removed at once is tried again.
 const RETRY: Duration = Duration::from_millis(50);
+/// Old disks are deleted some at a time, and not while their instances' successors start.
+const EMPTYING_DELAY: Duration = Duration::from_secs(1);
 
 /// A VPC that has a router.
 struct Vpc {
@@ -78,7 +80,7 @@ pub(crate) struct Executor {
     /// Groups whose directories were still in use.
     stale_groups: BTreeSet<String>,
     remover: Option<(Child, Option<(std::os::fd::OwnedFd, Token)>)>,
-    emptying_due: bool,
+    emptying_at: Option<Instant>,
     retry_at: Option<Instant>,
 }
 
@@ -213,7 +215,8 @@ impl Executor {
     /// When something is to be done although nothing happens.
     pub fn due(&self) -> Option<Instant> {
         let stops = self.instances.values().filter_map(Held::deadline);
-        stops.chain(self.retry_at).chain(self.metadata.due()).min()
+        let emptying = self.emptying_at.filter(|_| self.remover.is_none());
+        stops.chain(self.retry_at).chain(emptying).chain(self.metadata.due()).min()
     }
 
     /// Does what is due.
@@ -227,7 +230,7 @@ impl Executor {
             self.retry_at = None;
             self.clear_stale();
         }
-        if self.emptying_due && self.remover.is_none() {
+        if self.emptying_at.is_some_and(|at| at <= now) && self.remover.is_none() {
             self.start_remover();
         }
     }
@@ -251,7 +254,7 @@ impl Executor {
     }
 
     fn start_remover(&mut self) {
-        self.emptying_due = false;
+        self.emptying_at = None;
         match self.disks.start_emptying() {
             Ok(None) => {}
             Ok(Some(child)) => {
