@@ -125,6 +125,19 @@ impl<'a> Tx<'a> {
         }));
     }
 
+    /// Runs a part of the transaction that takes effect whole or not at all: when it fails, what it did is taken back
+    /// and the transaction goes on.
+    pub fn attempt<T, E>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
+        let from = self.changes.undo.len();
+        let outcome = work(self);
+        if outcome.is_err() {
+            for undo in self.changes.undo.drain(from..).rev() {
+                undo(self.state);
+            }
+        }
+        outcome
+    }
+
     /// Whether this transaction has changed any row.
     pub(crate) fn has_changed(&self) -> bool {
         self.changes.undo.len() > self.undo_from

@@ -1,0 +1,305 @@
+//! Creating and updating, also on the way back of a failed update: every resource whose needs are settled is begun, as
+//! many at once as the dependencies allow.
+
+use std::collections::BTreeMap;
+
+use base::Time;
+use kernel::{Cx, Progress, ResourceRequest, StackResource, Tx};
+use serde_json::Value as Json;
+
+use super::{STABILISE_MAX, members, set_member, tags_of, turn};
+use crate::event;
+use crate::program::{Change, Declaration, Program};
+use crate::state::{Member, MemberStatus, Physical, Stack, StackStatus};
+
+pub(super) fn step(tx: &mut Tx, cx: &Cx, mut stack: Stack) -> Option<Time> {
+    let program = match Program::of(tx, cx, &stack) {
+        Ok(program) => program,
+        Err(reason) => {
+            turn::failed(tx, cx, stack, reason);
+            return None;
+        }
+    };
+    if stack.deadline.is_some_and(|deadline| deadline <= cx.now) && !stack.failed {
+        cancel_all(tx, cx, &mut stack, "Resource creation cancelled");
+    }
+    let mut forward = Forward { program: &program, wake_at: stack.deadline };
+    loop {
+        let known: BTreeMap<String, Member> = members(tx, &stack.id).into_iter().map(|m| (m.logical_id.clone(), m)).collect();
+        let mut moved = false;
+        for declaration in program.declarations() {
+            moved |= forward.look(tx, cx, &mut stack, &known, declaration);
+        }
+        if !moved {
+            break;
+        }
+    }
+    finish(tx, cx, stack, &program, &forward)
+}
+
+/// Whether all is settled, or what failed has brought everything to a halt.
+fn finish(tx: &mut Tx, cx: &Cx, stack: Stack, program: &Program, forward: &Forward) -> Option<Time> {
+    let all = members(tx, &stack.id);
+    let wanted = |m: &&Member| program.declaration(&m.logical_id).is_some();
+    let busy = all.iter().filter(wanted).any(|m| {
+        !m.settled && matches!(m.status, MemberStatus::CreateInProgress | MemberStatus::UpdateInProgress) && m.touched
+    });
+    if stack.failed {
+        if busy {
+            return forward.wake_at;
+        }
+        let failed: Vec<&Member> =
+            all.iter().filter(|m| matches!(m.status, MemberStatus::CreateFailed | MemberStatus::UpdateFailed)).collect();
+        let verb = if stack.status == StackStatus::CreateInProgress { "create" } else { "update" };
+        let reason = turn::failure_text(verb, &failed);
+        turn::failed(tx, cx, stack, reason);
+        return None;
+    }
+    let settled = program.declarations().all(|d| all.iter().any(|m| m.logical_id == d.logical_id && m.settled));
+    if settled {
+        turn::settled(tx, cx, stack, program);
+        return None;
+    }
+    forward.wake_at
+}
+
+/// Stops everything that is under way in a stack that has failed or run out of time.
+fn cancel_all(tx: &mut Tx, cx: &Cx, stack: &mut Stack, reason: &str) {
+    stack.failed = true;
+    tx.put(stack.clone());
+    for member in members(tx, &stack.id).into_iter().filter(|m| m.touched && !m.settled) {
+        let status = match member.status {
+            MemberStatus::CreateInProgress => MemberStatus::CreateFailed,
+            MemberStatus::UpdateInProgress => MemberStatus::UpdateFailed,
+            _ => continue,
+        };
+        set_member(tx, cx, stack, member, status, Some(reason.into()));
+    }
+}
+
+struct Forward<'a> {
+    program: &'a Program,
+    wake_at: Option<Time>,
+}
+
+impl Forward<'_> {
+    /// Looks at one resource; true when something changed.
+    fn look(&mut self, tx: &mut Tx, cx: &Cx, stack: &mut Stack, known: &BTreeMap<String, Member>, wanted: &Declaration) -> bool {
+        let member = known.get(&wanted.logical_id);
+        if member.is_some_and(|m| m.settled) {
+            return false;
+        }
+        if let Some(member) = member.filter(|m| m.touched && in_progress(m)) {
+            return self.wait(tx, cx, stack, member.clone(), wanted);
+        }
+        let ready = wanted.needs.iter().all(|need| known.get(need).is_some_and(|m| m.settled));
+        if stack.failed || !ready || member.is_some_and(|m| m.touched && is_failed(m) && !rolling_back(stack)) {
+            return false;
+        }
+        let Some(resource) = tx.registry().stack_resource(&wanted.type_name) else {
+            self.fail(tx, cx, stack, self.member_for(stack, member, wanted, cx), format!("Unrecognized resource type {}", wanted.type_name));
+            return true;
+        };
+        match self.program.properties(tx, cx, stack, &wanted.logical_id) {
+            Ok(properties) => self.begin(tx, cx, stack, member, wanted, resource, properties),
+            Err(reason) => self.fail(tx, cx, stack, self.member_for(stack, member, wanted, cx), reason),
+        }
+        true
+    }
+
+    fn member_for(&self, stack: &Stack, member: Option<&Member>, wanted: &Declaration, cx: &Cx) -> Member {
+        let base = member.cloned().unwrap_or_else(|| Member {
+            stack: stack.id.clone(),
+            logical_id: wanted.logical_id.clone(),
+            type_name: wanted.type_name.clone(),
+            status: MemberStatus::CreateInProgress,
+            reason: None,
+            changed: cx.now,
+            physical: None,
+            replaced: None,
+            settled: false,
+            touched: false,
+            needs: wanted.needs.clone(),
+            retain_on_delete: false,
+            retain_on_replace: false,
+        });
+        Member {
+            needs: wanted.needs.clone(),
+            retain_on_delete: wanted.retain_on_delete,
+            retain_on_replace: wanted.retain_on_replace,
+            touched: true,
+            ..base
+        }
+    }
+
+    /// Creates, changes or replaces a resource, or sees that nothing is to do.
+    #[expect(clippy::too_many_arguments, reason = "the resource with all that is known of it, once")]
+    fn begin(
+        &mut self,
+        tx: &mut Tx,
+        cx: &Cx,
+        stack: &mut Stack,
+        known: Option<&Member>,
+        wanted: &Declaration,
+        resource: &dyn StackResource,
+        properties: Json,
+    ) {
+        let mut member = self.member_for(stack, known, wanted, cx);
+        let present = member.physical.clone().filter(|_| member.type_name == wanted.type_name);
+        let change = present.as_ref().map(|p| self.program.change(&wanted.type_name, &p.properties, &properties));
+        match (present, change) {
+            (Some(_), Some(Change::None)) => {
+                member.settled = true;
+                member.touched = known.is_some_and(|m| m.touched);
+                if is_failed(&member) {
+                    set_member(tx, cx, stack, member, MemberStatus::UpdateComplete, None);
+                } else {
+                    tx.put(member);
+                }
+            }
+            (Some(present), Some(Change::InPlace)) => self.update(tx, cx, stack, member, wanted, resource, present, properties),
+            (present, _) => {
+                let replaces = member.physical.is_some();
+                if replaces {
+                    member.replaced = present.or(member.physical.take());
+                    member.physical = None;
+                }
+                member.type_name = wanted.type_name.clone();
+                self.create(tx, cx, stack, member, wanted, resource, properties, replaces);
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the resource with all that is known of it, once")]
+    fn create(
+        &mut self,
+        tx: &mut Tx,
+        cx: &Cx,
+        stack: &mut Stack,
+        mut member: Member,
+        wanted: &Declaration,
+        resource: &dyn StackResource,
+        properties: Json,
+        replaces: bool,
+    ) {
+        let (status, reason) = if replaces {
+            let text = "Requested update requires the creation of a new physical resource; hence creating one.";
+            (MemberStatus::UpdateInProgress, Some(text.to_string()))
+        } else {
+            (MemberStatus::CreateInProgress, None)
+        };
+        member = set_member(tx, cx, stack, member, status, reason);
+        for ignored in self.program.ignored(&wanted.type_name, &properties) {
+            let note = Member { reason: Some(format!("Property {ignored} has no effect here and is ignored")), ..member.clone() };
+            event::of_member(tx, cx, stack, &note);
+        }
+        let tags = tags_of(stack, &wanted.logical_id);
+        let made = tx.attempt(|tx| resource.create(tx, cx, &request(stack, wanted, &properties, &tags)));
+        match made {
+            Ok(id) => {
+                member.physical = Some(Physical { id, properties });
+                let status = member.status;
+                member = set_member(tx, cx, stack, member, status, Some("Resource creation Initiated".into()));
+                self.wait(tx, cx, stack, member, wanted);
+            }
+            Err(fault) => self.fail(tx, cx, stack, member, fault_text(&fault)),
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the resource with all that is known of it, once")]
+    fn update(
+        &mut self,
+        tx: &mut Tx,
+        cx: &Cx,
+        stack: &mut Stack,
+        mut member: Member,
+        wanted: &Declaration,
+        resource: &dyn StackResource,
+        present: Physical,
+        properties: Json,
+    ) {
+        member = set_member(tx, cx, stack, member, MemberStatus::UpdateInProgress, None);
+        let tags = tags_of(stack, &wanted.logical_id);
+        let outcome =
+            tx.attempt(|tx| resource.update(tx, cx, &present.id, &present.properties, &request(stack, wanted, &properties, &tags)));
+        match outcome {
+            Ok(()) => {
+                member.physical = Some(Physical { id: present.id, properties });
+                tx.put(member.clone());
+                self.wait(tx, cx, stack, member, wanted);
+            }
+            Err(fault) => self.fail(tx, cx, stack, member, fault_text(&fault)),
+        }
+    }
+
+    /// Looks whether a resource has become what it was asked to be; true when it has, or never will.
+    fn wait(&mut self, tx: &mut Tx, cx: &Cx, stack: &mut Stack, mut member: Member, wanted: &Declaration) -> bool {
+        let Some(resource) = tx.registry().stack_resource(&member.type_name) else { return false };
+        let Some(physical) = member.physical.clone() else { return false };
+        let tags = tags_of(stack, &wanted.logical_id);
+        let progress = resource.progress(tx, cx, &physical.id, &request(stack, wanted, &physical.properties, &tags));
+        match progress {
+            Progress::Ready => {
+                member.settled = true;
+                let created = member.status == MemberStatus::CreateInProgress;
+                let status = if created { MemberStatus::CreateComplete } else { MemberStatus::UpdateComplete };
+                set_member(tx, cx, stack, member, status, None);
+            }
+            Progress::Pending => {
+                let deadline = member.changed + STABILISE_MAX;
+                if cx.now < deadline {
+                    self.wake_at = Some(self.wake_at.map_or(deadline, |t| t.min(deadline)));
+                    return false;
+                }
+                self.fail(tx, cx, stack, member, "Exceeded attempts to wait".into());
+            }
+            Progress::Failed(reason) => self.fail(tx, cx, stack, member, reason),
+        }
+        true
+    }
+
+    fn fail(&mut self, tx: &mut Tx, cx: &Cx, stack: &mut Stack, member: Member, reason: String) {
+        let updates = member.replaced.is_some() || member.status == MemberStatus::UpdateInProgress;
+        let (status, cancelled) = if updates {
+            (MemberStatus::UpdateFailed, "Resource update cancelled")
+        } else {
+            (MemberStatus::CreateFailed, "Resource creation cancelled")
+        };
+        set_member(tx, cx, stack, member, status, Some(reason));
+        if stack.status != StackStatus::UpdateRollbackInProgress {
+            cancel_all(tx, cx, stack, cancelled);
+        } else {
+            stack.failed = true;
+            tx.put(stack.clone());
+        }
+    }
+}
+
+fn request<'a>(stack: &'a Stack, wanted: &'a Declaration, properties: &'a Json, tags: &'a base::Tags) -> ResourceRequest<'a> {
+    ResourceRequest {
+        stack_id: &stack.id,
+        stack_name: &stack.name,
+        logical_id: &wanted.logical_id,
+        properties,
+        tags,
+        creation_policy: wanted.creation_policy.as_ref(),
+        update_policy: wanted.update_policy.as_ref(),
+    }
+}
+
+fn in_progress(member: &Member) -> bool {
+    matches!(member.status, MemberStatus::CreateInProgress | MemberStatus::UpdateInProgress) && member.physical.is_some()
+}
+
+fn is_failed(member: &Member) -> bool {
+    matches!(member.status, MemberStatus::CreateFailed | MemberStatus::UpdateFailed)
+}
+
+fn rolling_back(stack: &Stack) -> bool {
+    stack.status == StackStatus::UpdateRollbackInProgress
+}
+
+/// A refusal as CloudFormation words it in an event.
+pub(super) fn fault_text(fault: &base::Fault) -> String {
+    format!("{} (Status Code: {}; Error Code: {})", fault.message, fault.http, fault.code)
+}
