@@ -234,6 +234,9 @@ impl Row for Member {
         add("stack", &self.stack);
         if let Some(physical) = &self.physical {
             add("physical", &physical.id);
+            if self.type_name == "AWS::CloudFormation::WaitConditionHandle" {
+                add("wait-handle", physical.id.rsplit('/').next().unwrap_or_default());
+            }
         }
     }
 }

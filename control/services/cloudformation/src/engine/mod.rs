@@ -5,6 +5,8 @@ mod forward;
 mod removal;
 mod turn;
 
+pub(crate) use turn::turn_back;
+
 use std::time::Duration;
 
 use base::{Fault, StackId, Tags, Time};

@@ -1,0 +1,252 @@
+//! Change sets: what an update would do, kept until someone executes it. `aws cloudformation deploy` works by them.
+
+use base::{Fault, StackId, Time};
+use kernel::{Cx, Registry, Row, State, Tx, page};
+use serde::{Deserialize, Serialize};
+use shapes::cloudformation as api;
+use shapes::cloudformation::ops;
+
+use crate::engine::set_stack;
+use crate::error::Error;
+use crate::operations::{body, refuse, tags_shape};
+use crate::program::{self, Planned};
+use crate::stack::{self, Request, find_alive};
+use crate::state::{OnFailure, Stack, StackStatus, Wish};
+
+/// Most change sets of one stack.
+const CHANGE_SETS_MAX: usize = 100;
+const NO_CHANGES: &str = "The submitted information didn't contain changes. Submit different information to create a change set.";
+
+/// A prepared creation or update.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChangeSet {
+    pub id: String,
+    pub name: String,
+    pub stack: StackId,
+    pub stack_name: String,
+    pub wish: Wish,
+    pub capabilities: Vec<String>,
+    pub description: Option<String>,
+    pub created: Time,
+    pub on_failure: OnFailure,
+    pub changes: Vec<Planned>,
+    pub executed: bool,
+    /// Why it cannot be executed.
+    pub failure: Option<String>,
+}
+
+impl Row for ChangeSet {
+    const TABLE: &'static str = "cloudformation.change-set";
+    type Key = String;
+    fn key(&self) -> String {
+        self.id.clone()
+    }
+    fn index(&self, add: &mut dyn FnMut(&'static str, &str)) {
+        add("stack", &self.stack);
+    }
+}
+
+impl ChangeSet {
+    /// By its id, or by its name within a stack.
+    pub fn find<'a>(state: &'a State, name: &str, stack: Option<&str>) -> Result<&'a ChangeSet, Error> {
+        if let Some(found) = state.get::<ChangeSet>(&name.to_string()) {
+            return Ok(found);
+        }
+        let Some(stack) = stack else {
+            return Err(Error::Invalid("StackName must be specified if ChangeSetName is not specified as an ARN.".into()));
+        };
+        let stack = find_alive(state, stack)?;
+        let mut all = state.rows_where::<ChangeSet>("stack", &stack.id);
+        all.find(|c| c.name == name).ok_or_else(|| Error::NoChangeSet(name.into()))
+    }
+
+    fn status(&self) -> &'static str {
+        if self.failure.is_some() { "FAILED" } else { "CREATE_COMPLETE" }
+    }
+
+    fn execution_status(&self) -> &'static str {
+        match (self.executed, &self.failure) {
+            (true, _) => "EXECUTE_COMPLETE",
+            (false, None) => "AVAILABLE",
+            (false, Some(_)) => "UNAVAILABLE",
+        }
+    }
+}
+
+pub(crate) fn register(registry: &mut Registry) {
+    registry.operation::<ops::CreateChangeSet>(create_change_set);
+    registry.operation::<ops::DescribeChangeSet>(describe_change_set);
+    registry.operation::<ops::ExecuteChangeSet>(execute_change_set);
+    registry.operation::<ops::DeleteChangeSet>(delete_change_set);
+    registry.operation::<ops::ListChangeSets>(list_change_sets);
+}
+
+fn create_change_set(tx: &mut Tx, cx: &Cx, input: api::CreateChangeSetInput) -> Result<api::CreateChangeSetOutput, Fault> {
+    refuse(&[
+        ("TemplateURL", input.template_url.is_some()),
+        ("ResourcesToImport", !input.resources_to_import.is_empty()),
+        ("IncludeNestedStacks", input.include_nested_stacks == Some(true)),
+        ("ImportExistingResources", input.import_existing_resources == Some(true)),
+        ("RollbackConfiguration", input.rollback_configuration.as_ref().is_some_and(|r| !r.rollback_triggers.is_empty())),
+        ("NotificationARNs", !input.notification_arns.is_empty()),
+        ("ResourceTypes", !input.resource_types.is_empty()),
+    ])?;
+    let present = tx.rows_where::<Stack>("name", &input.stack_name).next().cloned();
+    let present = present.or_else(|| tx.get::<Stack>(&StackId::from(input.stack_name.as_str())).cloned());
+    let creates = input.change_set_type.as_deref() == Some("CREATE");
+    let previous = match &present {
+        Some(stack) if creates && stack.status != StackStatus::ReviewInProgress => {
+            let text = format!("Stack [{}] already exists and cannot be created again with the changeSet [{}].", stack.name, input.change_set_name);
+            return Err(Error::Invalid(text).into());
+        }
+        Some(stack) if !creates && !stack.status.can_update() => {
+            return Err(Error::WrongStatus { stack: stack.id.to_string(), status: stack.status.name(), verb: "updated" }.into());
+        }
+        None if !creates => return Err(Error::Invalid(format!("Stack [{}] does not exist", input.stack_name)).into()),
+        Some(stack) if !creates => Some(stack.wish.clone()),
+        _ => None,
+    };
+    let template = match (input.use_previous_template, &previous) {
+        (Some(true), Some(previous)) => previous.template.clone(),
+        _ => body(input.template_body.as_deref())?.to_string(),
+    };
+    let request = Request { template: &template, parameters: &input.parameters, tags: &input.tags, capabilities: &input.capabilities };
+    let mut wish = stack::wish(tx, cx, &request, previous.as_ref())?;
+    if let Some(previous) = previous.filter(|_| input.tags.is_empty()) {
+        wish.tags = previous.tags;
+    }
+    let stack = match present {
+        Some(stack) => stack,
+        None => {
+            let mut stack = stack::new(tx, cx, &input.stack_name, wish.clone())?;
+            set_stack(tx, cx, &mut stack, StackStatus::ReviewInProgress, Some("User Initiated".into()));
+            stack
+        }
+    };
+    let on_failure = match input.on_stack_failure.as_deref() {
+        Some("DELETE") => OnFailure::Delete,
+        Some("DO_NOTHING") => OnFailure::DoNothing,
+        _ => OnFailure::Rollback,
+    };
+    let id = add(tx, cx, &stack, &input, wish, on_failure)?;
+    Ok(api::CreateChangeSetOutput { id: Some(id), stack_id: Some(stack.id.to_string()) })
+}
+
+fn add(tx: &mut Tx, cx: &Cx, stack: &Stack, input: &api::CreateChangeSetInput, wish: Wish, on_failure: OnFailure) -> Result<String, Error> {
+    let others: Vec<&ChangeSet> = tx.rows_where::<ChangeSet>("stack", &stack.id).collect();
+    if others.iter().any(|c| c.name == input.change_set_name) {
+        return Err(Error::AlreadyExists(format!("ChangeSet {}", input.change_set_name)));
+    }
+    if others.len() >= CHANGE_SETS_MAX {
+        return Err(Error::LimitExceeded(format!("A stack has at most {CHANGE_SETS_MAX} change sets")));
+    }
+    let changes = program::planned(tx, cx, stack, &wish)?;
+    let unchanged = stack.status != StackStatus::ReviewInProgress && !program::differs(tx, cx, stack, &wish)?;
+    let id = cx.scope.arn("cloudformation", format!("changeSet/{}/{}", input.change_set_name, cx.rng().uuid()));
+    tx.put(ChangeSet {
+        id: id.clone(),
+        name: input.change_set_name.clone(),
+        stack: stack.id.clone(),
+        stack_name: stack.name.clone(),
+        wish,
+        capabilities: input.capabilities.clone(),
+        description: input.description.clone(),
+        created: cx.now,
+        on_failure,
+        changes,
+        executed: false,
+        failure: unchanged.then(|| NO_CHANGES.to_string()),
+    });
+    Ok(id)
+}
+
+fn describe_change_set(tx: &mut Tx, _: &Cx, input: api::DescribeChangeSetInput) -> Result<api::DescribeChangeSetOutput, Fault> {
+    let set = ChangeSet::find(tx, &input.change_set_name, input.stack_name.as_deref())?;
+    let change = |p: &Planned| api::Change {
+        r#type: Some("Resource".into()),
+        resource_change: Some(api::ResourceChange {
+            action: Some(p.action.clone()),
+            logical_resource_id: Some(p.logical_id.clone()),
+            physical_resource_id: p.physical_id.clone(),
+            resource_type: Some(p.type_name.clone()),
+            replacement: p.replacement.map(|r| if r { "True" } else { "False" }.into()),
+            scope: if p.action == "Modify" { vec!["Properties".into()] } else { vec![] },
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let parameter = |(key, value): (&String, &crate::state::ParameterValue)| api::Parameter {
+        parameter_key: Some(key.clone()),
+        parameter_value: Some(value.given.clone()),
+        use_previous_value: None,
+        resolved_value: value.resolved.clone(),
+    };
+    Ok(api::DescribeChangeSetOutput {
+        change_set_name: Some(set.name.clone()),
+        change_set_id: Some(set.id.clone()),
+        stack_id: Some(set.stack.to_string()),
+        stack_name: Some(set.stack_name.clone()),
+        description: set.description.clone(),
+        parameters: set.wish.parameters.iter().map(parameter).collect(),
+        creation_time: Some(set.created),
+        execution_status: Some(set.execution_status().into()),
+        status: Some(set.status().into()),
+        status_reason: set.failure.clone(),
+        capabilities: set.capabilities.clone(),
+        tags: tags_shape(&set.wish.tags),
+        changes: set.changes.iter().map(change).collect(),
+        ..Default::default()
+    })
+}
+
+fn execute_change_set(tx: &mut Tx, cx: &Cx, input: api::ExecuteChangeSetInput) -> Result<api::ExecuteChangeSetOutput, Fault> {
+    let set = ChangeSet::find(tx, &input.change_set_name, input.stack_name.as_deref())?.clone();
+    if set.executed || set.failure.is_some() {
+        let text = format!("ChangeSet [{}] cannot be executed in its current execution status of [{}]", set.id, set.execution_status());
+        return Err(Fault::client("InvalidChangeSetStatus", text));
+    }
+    let mut stack = find_alive(tx, &set.stack)?.clone();
+    stack.capabilities = set.capabilities.clone();
+    stack.on_failure = if input.disable_rollback == Some(true) { OnFailure::DoNothing } else { set.on_failure };
+    stack.client_token = input.client_request_token;
+    if stack.status == StackStatus::ReviewInProgress {
+        stack.wish = set.wish.clone();
+        stack::begin_create(tx, cx, stack);
+    } else {
+        stack::begin_update(tx, cx, stack, set.wish.clone())?;
+    }
+    // The other change sets were made against what is no more.
+    let others: Vec<String> = tx.rows_where::<ChangeSet>("stack", &set.stack).map(|c| c.id.clone()).filter(|id| *id != set.id).collect();
+    for id in others {
+        tx.remove::<ChangeSet>(&id);
+    }
+    tx.put(ChangeSet { executed: true, ..set });
+    Ok(api::ExecuteChangeSetOutput::default())
+}
+
+fn delete_change_set(tx: &mut Tx, _: &Cx, input: api::DeleteChangeSetInput) -> Result<api::DeleteChangeSetOutput, Fault> {
+    if let Ok(set) = ChangeSet::find(tx, &input.change_set_name, input.stack_name.as_deref()) {
+        let id = set.id.clone();
+        tx.remove::<ChangeSet>(&id);
+    }
+    Ok(api::DeleteChangeSetOutput::default())
+}
+
+fn list_change_sets(tx: &mut Tx, _: &Cx, input: api::ListChangeSetsInput) -> Result<api::ListChangeSetsOutput, Fault> {
+    let stack = find_alive(tx, &input.stack_name)?;
+    let all = tx.rows_where::<ChangeSet>("stack", &stack.id);
+    let page = page(all, |c| c.id.clone(), input.next_token.as_deref(), CHANGE_SETS_MAX, || Error::BadToken.into())?;
+    let summary = |c: &ChangeSet| api::ChangeSetSummary {
+        stack_id: Some(c.stack.to_string()),
+        stack_name: Some(c.stack_name.clone()),
+        change_set_id: Some(c.id.clone()),
+        change_set_name: Some(c.name.clone()),
+        execution_status: Some(c.execution_status().into()),
+        status: Some(c.status().into()),
+        status_reason: c.failure.clone(),
+        creation_time: Some(c.created),
+        description: c.description.clone(),
+        ..Default::default()
+    };
+    Ok(api::ListChangeSetsOutput { summaries: page.items.into_iter().map(summary).collect(), next_token: page.next_token })
+}

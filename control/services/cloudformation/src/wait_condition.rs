@@ -1,0 +1,256 @@
+//! `AWS::CloudFormation::WaitCondition` and its handle: a stack waits until something outside says that it is done, by
+//! a PUT to the handle's address. Source: "Create wait conditions in a CloudFormation template", CloudFormation User Guide.
+
+use std::time::Duration;
+
+use base::{Fault, Time};
+use kernel::{Cx, Progress, Registry, ResourceRequest, Row, StackResource, State, Tx};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
+use shapes::cloudformation::{SignalResourceInput, ops};
+
+use crate::error::Error;
+use crate::stack::find_alive;
+use crate::state::{Member, MemberStatus};
+
+/// Most signals kept of one handle.
+const SIGNALS_MAX: usize = 1_000;
+/// Longest signal, in bytes.
+const SIGNAL_BYTES_MAX: usize = 4_096;
+const TIMER: &str = "cloudformation.wait-condition";
+
+/// A condition that waits. Its physical id is its key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WaitCondition {
+    pub id: String,
+    /// Key of the handle, the last part of its address.
+    pub handle: String,
+    pub count: usize,
+    pub deadline: Time,
+    /// The deadline came first.
+    pub expired: bool,
+}
+
+impl Row for WaitCondition {
+    const TABLE: &'static str = "cloudformation.wait-condition";
+    type Key = String;
+    fn key(&self) -> String {
+        self.id.clone()
+    }
+}
+
+/// A signal that came to a handle.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Signal {
+    pub handle: String,
+    pub unique_id: String,
+    pub success: bool,
+    pub reason: String,
+    pub data: String,
+}
+
+impl Row for Signal {
+    const TABLE: &'static str = "cloudformation.signal";
+    type Key = String;
+    fn key(&self) -> String {
+        format!("{}/{}", self.handle, self.unique_id)
+    }
+    fn index(&self, add: &mut dyn FnMut(&'static str, &str)) {
+        add("handle", &self.handle);
+    }
+}
+
+pub(crate) fn register(registry: &mut Registry) {
+    registry.resource(Handle);
+    registry.resource(Condition);
+    registry.operation::<ops::SignalResource>(signal_resource);
+    registry.reconciler(TIMER, expire);
+    registry.watch::<WaitCondition>(TIMER, |_, condition, due| due.push(condition.id.clone()));
+}
+
+fn expire(tx: &mut Tx, cx: &Cx, key: &str) -> Result<Option<Time>, Fault> {
+    let key = key.to_string();
+    let Some(condition) = tx.get::<WaitCondition>(&key).filter(|c| !c.expired).cloned() else { return Ok(None) };
+    if cx.now < condition.deadline {
+        return Ok(Some(condition.deadline));
+    }
+    tx.put(WaitCondition { expired: true, ..condition });
+    Ok(None)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct SignalBody {
+    status: String,
+    unique_id: String,
+    #[serde(default)]
+    data: Json,
+    #[serde(default)]
+    reason: Json,
+}
+
+/// Takes in a signal that was PUT to a handle's address. `handle` is the last part of the address.
+pub fn signal_wait_condition(tx: &mut Tx, _: &Cx, handle: &str, body: &[u8]) -> Result<(), Fault> {
+    let known = tx.rows_where::<Member>("wait-handle", handle).next().is_some();
+    if !known || handle.is_empty() {
+        return Err(Fault::new(404, "NotFound", "There is no such wait condition handle"));
+    }
+    if body.len() > SIGNAL_BYTES_MAX {
+        return Err(Fault::new(413, "RequestEntityTooLarge", format!("A signal has at most {SIGNAL_BYTES_MAX} bytes")));
+    }
+    let malformed = |e: String| Fault::client("MalformedSignal", format!("A signal is JSON with Status, UniqueId, Data and Reason: {e}"));
+    let signal: SignalBody = serde_json::from_slice(body).map_err(|e| malformed(e.to_string()))?;
+    let success = match signal.status.as_str() {
+        "SUCCESS" => true,
+        "FAILURE" => false,
+        other => return Err(malformed(format!("Status is SUCCESS or FAILURE, not {other}"))),
+    };
+    add(tx, handle, &signal.unique_id, success, text(&signal.reason), text(&signal.data))
+}
+
+fn text(json: &Json) -> String {
+    json.as_str().map_or_else(|| if json.is_null() { String::new() } else { json.to_string() }, str::to_string)
+}
+
+fn add(tx: &mut Tx, handle: &str, unique_id: &str, success: bool, reason: String, data: String) -> Result<(), Fault> {
+    if tx.rows_where::<Signal>("handle", handle).count() >= SIGNALS_MAX {
+        return Err(Error::LimitExceeded(format!("A wait condition takes at most {SIGNALS_MAX} signals")).into());
+    }
+    let signal = Signal { handle: handle.into(), unique_id: unique_id.into(), success, reason, data };
+    // A repeated id is the same signal.
+    if tx.get::<Signal>(&signal.key()).is_none() {
+        tx.put(signal);
+    }
+    Ok(())
+}
+
+/// `SignalResource` for a wait condition under way.
+fn signal_resource(tx: &mut Tx, _: &Cx, input: SignalResourceInput) -> Result<(), Fault> {
+    let stack = find_alive(tx, &input.stack_name)?;
+    let none = || Error::NoResource { resource: input.logical_resource_id.clone(), stack: input.stack_name.clone() };
+    let key = Member::key_of(&stack.id, &input.logical_resource_id);
+    let member = tx.get::<Member>(&key).ok_or_else(none)?;
+    let condition = member.physical.as_ref().and_then(|p| tx.get::<WaitCondition>(&p.id));
+    let Some(condition) = condition.filter(|_| member.status == MemberStatus::CreateInProgress) else {
+        let text = format!("Resource {} is in {} state and cannot take signals", input.logical_resource_id, member.status.name());
+        return Err(Error::Invalid(text).into());
+    };
+    let handle = condition.handle.clone();
+    add(tx, &handle, &input.unique_id, input.status == "SUCCESS", String::new(), String::new())
+}
+
+/// The key of a handle in its address.
+fn key_of(address: &str) -> &str {
+    address.rsplit('/').next().unwrap_or_default()
+}
+
+struct Handle;
+
+impl StackResource for Handle {
+    fn type_name(&self) -> &'static str {
+        "AWS::CloudFormation::WaitConditionHandle"
+    }
+
+    fn schema(&self) -> &'static str {
+        include_str!("wait_condition_handle.schema")
+    }
+
+    fn create(&self, _: &mut Tx, cx: &Cx, _: &ResourceRequest) -> Result<String, Fault> {
+        // Whoever knows the address may signal: it must not be guessed.
+        let mut rng = cx.rng();
+        Ok(format!("{}/_allod/wait/{}{}", cx.settings.endpoint, rng.hex(32), rng.hex(16)))
+    }
+
+    fn update(&self, _: &mut Tx, _: &Cx, _: &str, _: &Json, _: &ResourceRequest) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn delete(&self, tx: &mut Tx, _: &Cx, physical_id: &str) -> Result<Progress, Fault> {
+        let signals: Vec<String> = tx.rows_where::<Signal>("handle", key_of(physical_id)).map(Row::key).collect();
+        for signal in signals {
+            tx.remove::<Signal>(&signal);
+        }
+        Ok(Progress::Ready)
+    }
+
+    fn attribute(&self, _: &State, _: &Cx, _: &str, name: &str) -> Result<Json, Fault> {
+        Err(Error::Invalid(format!("a wait condition handle has no attribute {name}")).into())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Properties {
+    handle: String,
+    timeout: u64,
+    count: Option<usize>,
+}
+
+struct Condition;
+
+impl Condition {
+    fn properties(request: &ResourceRequest) -> Result<Properties, Error> {
+        serde_json::from_value(request.properties.clone()).map_err(|e| Error::Invalid(format!("Properties validation failed: {e}")))
+    }
+}
+
+impl StackResource for Condition {
+    fn type_name(&self) -> &'static str {
+        "AWS::CloudFormation::WaitCondition"
+    }
+
+    fn schema(&self) -> &'static str {
+        include_str!("wait_condition.schema")
+    }
+
+    fn create(&self, tx: &mut Tx, cx: &Cx, request: &ResourceRequest) -> Result<String, Fault> {
+        let properties = Self::properties(request)?;
+        let id = cx.scope.arn(
+            "cloudformation",
+            format!("stack/{}/{}/{}", request.stack_name, cx.rng().uuid(), request.logical_id),
+        );
+        tx.put(WaitCondition {
+            id: id.clone(),
+            handle: key_of(&properties.handle).into(),
+            count: properties.count.unwrap_or(1),
+            deadline: cx.now + Duration::from_secs(properties.timeout),
+            expired: false,
+        });
+        Ok(id)
+    }
+
+    fn progress(&self, state: &State, _: &Cx, physical_id: &str, _: &ResourceRequest) -> Progress {
+        let Some(condition) = state.get::<WaitCondition>(&physical_id.to_string()) else {
+            return Progress::Failed("The wait condition is gone".into());
+        };
+        let signals = || state.rows_where::<Signal>("handle", &condition.handle);
+        if let Some(failure) = signals().find(|s| !s.success) {
+            return Progress::Failed(format!("WaitCondition received failed message: '{}' for uniqueId: {}", failure.reason, failure.unique_id));
+        }
+        let received = signals().count();
+        if received >= condition.count {
+            return Progress::Ready;
+        }
+        if condition.expired {
+            let text = format!("WaitCondition timed out. Received {received} conditions when expecting {}", condition.count);
+            return Progress::Failed(text);
+        }
+        Progress::Pending
+    }
+
+    fn update(&self, _: &mut Tx, _: &Cx, _: &str, _: &Json, _: &ResourceRequest) -> Result<(), Fault> {
+        Err(Error::Unsupported("Update to resource type AWS::CloudFormation::WaitCondition is not supported.".into()).into())
+    }
+
+    fn delete(&self, tx: &mut Tx, _: &Cx, physical_id: &str) -> Result<Progress, Fault> {
+        tx.remove::<WaitCondition>(&physical_id.to_string());
+        Ok(Progress::Ready)
+    }
+
+    fn attribute(&self, state: &State, _: &Cx, physical_id: &str, _: &str) -> Result<Json, Fault> {
+        let handle = state.get::<WaitCondition>(&physical_id.to_string()).map(|c| c.handle.clone()).unwrap_or_default();
+        let data: serde_json::Map<String, Json> =
+            state.rows_where::<Signal>("handle", &handle).map(|s| (s.unique_id.clone(), json!(s.data))).collect();
+        Ok(Json::String(Json::Object(data).to_string()))
+    }
+}
