@@ -34,8 +34,8 @@ impl Limits {
 /// The way into a group.
 #[derive(Debug)]
 pub(crate) struct Entrance {
-    /// The v2 directory, for `clone3`.
-    pub directory: OwnedFd,
+    /// The v2 directory, for `clone3`; none when the process must walk in.
+    pub directory: Option<OwnedFd>,
     doors: Vec<File>,
 }
 
@@ -97,13 +97,23 @@ impl Cgroups {
     /// Makes the group `name` with its limits, and opens what a process needs to be born in it.
     pub fn create(&self, name: &str, limits: Limits) -> Result<Entrance> {
         let group = self.group(name);
+        let unified = self.unified.join(&group);
+        // The kernel kills who is born in a group that was killed before, so an old one is replaced or, while dead
+        // processes are still in it, walked into.
+        let fresh = remove(&unified).is_ok();
         for directory in self.hierarchy.directories(&group) {
             make(&directory).during(format_args!("making {}", directory.display()))?;
         }
         self.hierarchy.limit(&group, limits)?;
-        let directory = File::open(self.unified.join(&group)).during("opening a cgroup")?;
-        let doors = self.hierarchy.doors(&group).during("opening a cgroup's list of tasks")?;
-        Ok(Entrance { directory: directory.into(), doors })
+        let mut doors = self.hierarchy.doors(&group).during("opening a cgroup's list of tasks")?;
+        let directory = if fresh {
+            Some(File::open(&unified).during("opening a cgroup")?.into())
+        } else {
+            let procs = unified.join("cgroup.procs");
+            doors.push(File::options().write(true).open(procs).during("opening a cgroup's list of processes")?);
+            None
+        };
+        Ok(Entrance { directory, doors })
     }
 
     pub fn limit(&self, name: &str, limits: Limits) -> Result<()> {

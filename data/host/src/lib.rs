@@ -48,6 +48,10 @@ use failure::Failure;
 /// How long `purge` waits for killed processes.
 const PURGE: Duration = Duration::from_secs(20);
 
+/// How long a taken lock is waited for.
+const LOCK_PATIENCE: Duration = Duration::from_secs(1);
+const LOCK_STEP: Duration = Duration::from_millis(5);
+
 /// What a host needs to know.
 #[derive(Clone, Debug)]
 pub struct HostOptions {
@@ -140,16 +144,25 @@ struct Lock {
 }
 
 impl Lock {
-    /// None when another process holds it.
+    /// None when another process holds it, and goes on to.
     fn take(path: PathBuf) -> io::Result<Option<Self>> {
         use std::os::fd::AsRawFd;
         use std::os::unix::fs::MetadataExt;
+        // A host that was killed just now may have left a clone that has not closed the file yet.
+        let deadline = Instant::now() + LOCK_PATIENCE;
         loop {
             let file = fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
             // SAFETY: no pointers.
             if unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } < 0 {
                 let error = io::Error::last_os_error();
-                return if error.kind() == io::ErrorKind::WouldBlock { Ok(None) } else { Err(error) };
+                if error.kind() != io::ErrorKind::WouldBlock {
+                    return Err(error);
+                }
+                if Instant::now() >= deadline {
+                    return Ok(None);
+                }
+                std::thread::sleep(LOCK_STEP);
+                continue;
             }
             // A host that ended meanwhile may have removed the file: then this lock is on nothing.
             if fs::metadata(&path).is_ok_and(|there| file.metadata().is_ok_and(|ours| ours.ino() == there.ino())) {

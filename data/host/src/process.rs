@@ -66,7 +66,9 @@ pub(crate) enum Answer {
 pub(crate) fn start(order: Order<'_>) -> Result<Starting> {
     let (ours, theirs) = socket::pair().during("making a socket pair")?;
     // SAFETY: the host has one thread.
-    match unsafe { process::clone(NAMESPACES, Some(order.entrance.directory.as_fd())) }.during("cloning an instance's init")? {
+    match unsafe { process::clone(NAMESPACES, order.entrance.directory.as_ref().map(AsFd::as_fd)) }
+        .during("cloning an instance's init")?
+    {
         Cloned::Child => child(order, &theirs),
         Cloned::Parent { pid, pidfd } => Ok(Starting { pid, pidfd, socket: ours }),
     }

@@ -100,13 +100,13 @@ impl Held {
         }
     }
 
-    /// The state to report; none while it starts, or before anything happened.
+    /// The state to report; none while it starts or stops, or before anything happened.
     pub fn observation(&self, at: Time) -> Option<Observation> {
         let id = self.instance.id.clone();
         let report = |generation, state| Some(Observation::Instance { id, generation, state, at });
         if let Some(process) = &self.process {
-            let up = matches!(process.stage, Stage::Up | Stage::Stopping { .. });
-            return if up { report(process.generation, InstanceState::Running) } else { None };
+            // One that is stopping will be heard of when it has stopped.
+            return if matches!(process.stage, Stage::Up) { report(process.generation, InstanceState::Running) } else { None };
         }
         match &self.boot {
             Some(Boot { generation, state: BootState::Stopped { exit } }) => {
@@ -392,7 +392,7 @@ impl Executor {
         let Some(process) = &held.process else {
             return;
         };
-        let ended = match system::ended(&process.pidfd) {
+        let ended = match system::ended(process.pid, &process.pidfd) {
             Ok(None) => return,
             Ok(Some(ended)) => ended,
             Err(e) => {
@@ -458,7 +458,7 @@ pub(super) fn exit(ended: Ended, asked: bool) -> Exit {
         Ended::Signal(libc::SIGHUP) => Exit::Reboot,
         Ended::Signal(libc::SIGINT) => Exit::Poweroff,
         Ended::Signal(signal) => Exit::Signal(signal),
-        // Only after a change of hosts on a kernel before 6.15: nobody saw it, so nobody inside can have asked us.
+        // Only after a change of hosts, on a kernel before 6.15, when the machine's init was faster to reap it.
         Ended::Unknown => Exit::Signal(libc::SIGKILL),
     }
 }

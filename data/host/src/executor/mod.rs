@@ -116,6 +116,7 @@ impl Executor {
         if self.version(&slot).is_some_and(|known| known > version) {
             return;
         }
+        let before = self.observations.len();
         let outcome = self.admit(&slot, want.as_ref()).and_then(|()| match want {
             Some(Want::Network(network)) => self.apply_network(version, network),
             Some(Want::Interface(interface)) => self.apply_interface(version, interface),
@@ -127,8 +128,10 @@ impl Executor {
             Ok(()) => Observation::Applied { slot: slot.clone(), version },
             Err(failure) => Observation::Refused { slot: slot.clone(), version, reason: failure.to_string() },
         };
-        self.observe(answer);
-        if slot.kind == SlotKind::Instance {
+        let told = self.observations.len() > before;
+        // The answer comes before what followed from it.
+        self.observations.insert(before, answer);
+        if slot.kind == SlotKind::Instance && !told {
             self.repeat_state(&InstanceId::from(slot.id));
         }
     }

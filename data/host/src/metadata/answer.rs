@@ -121,11 +121,9 @@ fn read_headers<'a>(headers: &[httparse::Header<'a>]) -> Headers<'a> {
 
 fn respond(method: &str, target: &str, headers: &Headers<'_>, subject: &Subject<'_>, tokens: &Tokens, now_s: u64) -> Response {
     let path = target.split(['?', '#']).next().unwrap_or_default();
-    let Some(path) = below_version(path) else {
-        return if path == "/" && matches!(method, "GET" | "HEAD") { Response::text("latest") } else { Response::error(404) };
-    };
+    let below = below_version(path);
     match method {
-        "PUT" if path == "api/token" => {
+        "PUT" if below == Some("api/token") => {
             let ttl_s = headers.ttl.and_then(|ttl| ttl.parse().ok()).filter(|ttl| (1..=TTL_SECONDS_MAX).contains(ttl));
             match ttl_s {
                 // A proxy that was fooled into passing this on gives itself away so.
@@ -138,10 +136,12 @@ fn respond(method: &str, target: &str, headers: &Headers<'_>, subject: &Subject<
                 }
             }
         }
-        "GET" | "HEAD" => match headers.token {
-            Some(token) if !tokens.is_valid(token, &subject.instance, now_s) => Response::error(401),
-            None if subject.metadata.tokens_required => Response::error(401),
-            _ => look_up(path, subject),
+        "GET" | "HEAD" => match (headers.token, below) {
+            (Some(token), _) if !tokens.is_valid(token, &subject.instance, now_s) => Response::error(401),
+            (None, _) if subject.metadata.tokens_required => Response::error(401),
+            (_, Some(below)) => look_up(below, subject),
+            (_, None) if path == "/" => Response::text("latest"),
+            (_, None) => Response::error(404),
         },
         _ => Response::error(405),
     }

@@ -65,8 +65,8 @@ pub(crate) enum Ended {
     Unknown,
 }
 
-/// How the process ended; none while it runs. Reaps it when it is our child.
-pub(crate) fn ended(pidfd: impl AsFd) -> io::Result<Option<Ended>> {
+/// How process `pid`, which is held by `pidfd`, ended; none while it runs. Reaps it when it is our child.
+pub(crate) fn ended(pid: Pid, pidfd: impl AsFd) -> io::Result<Option<Ended>> {
     let pidfd = pidfd.as_fd();
     let id = libc::id_t::try_from(pidfd.as_raw_fd()).map_err(|_| io::ErrorKind::InvalidInput)?;
     // SAFETY: a zeroed siginfo is valid to be overwritten, and its pid field is set by `waitid` (zero: still runs).
@@ -81,35 +81,52 @@ pub(crate) fn ended(pidfd: impl AsFd) -> io::Result<Option<Ended>> {
         }
     }
     let error = io::Error::last_os_error();
-    if error.raw_os_error() == Some(libc::ECHILD) { Ok(ended_stranger(pidfd)) } else { Err(error) }
+    if error.raw_os_error() == Some(libc::ECHILD) { Ok(ended_stranger(pid, pidfd)) } else { Err(error) }
 }
 
 /// The same for a process that another parent reaps, such as an instance started by the host before us.
-fn ended_stranger(pidfd: BorrowedFd<'_>) -> Option<Ended> {
+fn ended_stranger(pid: Pid, pidfd: BorrowedFd<'_>) -> Option<Ended> {
     let mut poll = libc::pollfd { fd: pidfd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
     // SAFETY: one valid pollfd.
     if unsafe { libc::poll(&raw mut poll, 1, 0) } == 0 {
         return None;
     }
+    // Its parent may reap it at any moment: before that `/proc` knows, after that the pidfd does (from Linux 6.15).
+    let status = zombie_status(pid, pidfd).or_else(|| reaped_status(pidfd));
+    Some(status.map_or(Ended::Unknown, |status| {
+        if libc::WIFSIGNALED(status) { Ended::Signal(libc::WTERMSIG(status)) } else { Ended::Status(libc::WEXITSTATUS(status)) }
+    }))
+}
+
+fn reaped_status(pidfd: BorrowedFd<'_>) -> Option<i32> {
     // SAFETY: the kernel fills the structure, whose zeros are valid, and looks at `mask` first.
     let (result, info) = unsafe {
         let mut info: libc::pidfd_info = std::mem::zeroed();
         info.mask = u64::from(libc::PIDFD_INFO_EXIT);
         (libc::ioctl(pidfd.as_raw_fd(), libc::PIDFD_GET_INFO, &raw mut info), info)
     };
-    if result < 0 || info.mask & u64::from(libc::PIDFD_INFO_EXIT) == 0 {
-        return Some(Ended::Unknown);
-    }
-    let status = info.exit_code;
-    Some(if libc::WIFSIGNALED(status) { Ended::Signal(libc::WTERMSIG(status)) } else { Ended::Status(libc::WEXITSTATUS(status)) })
+    (result == 0 && info.mask & u64::from(libc::PIDFD_INFO_EXIT) != 0).then_some(info.exit_code)
+}
+
+fn zombie_status(pid: Pid, pidfd: BorrowedFd<'_>) -> Option<i32> {
+    let status = stat_field(&format!("/proc/{pid}/stat"), 52).ok()?;
+    // Still to be reaped, so the number was still its own when the file was read.
+    signal(pidfd, 0).ok()?;
+    i32::try_from(status).ok()
+}
+
+/// A number in `/proc/PID/stat`, its fields counted from 1 as in proc(5).
+fn stat_field(path: &str, number: usize) -> io::Result<u64> {
+    let stat = std::fs::read_to_string(path)?;
+    // The name, second field, may hold anything; nothing after its closing parenthesis does.
+    let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let field = rest.split_whitespace().nth(number - 3);
+    field.and_then(|field| field.parse().ok()).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 /// When the process started, in clock ticks since the machine did: with the number, it names a process for ever.
 pub(crate) fn start_time_ticks(pid: Pid) -> io::Result<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The name, second field, may hold anything; nothing after its closing parenthesis does. 22nd field in all.
-    let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    rest.split_whitespace().nth(19).and_then(|field| field.parse().ok()).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    stat_field(&format!("/proc/{pid}/stat"), 22)
 }
 
 /// Becomes user and group `uid`, `gid` with no further groups.
@@ -196,11 +213,9 @@ pub(crate) fn set_title(title: &str) -> io::Result<()> {
     let name = std::ffi::CString::new(title)?;
     // SAFETY: the name lives through the call.
     check(unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr(), 0, 0, 0) })?;
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let field = |n: usize| rest.split_whitespace().nth(n - 3).and_then(|f| f.parse::<usize>().ok()).unwrap_or(0);
-    // Fields 48 and 49 bound the memory of the arguments.
-    let (start, end) = (field(48), field(49));
+    // The bounds of the memory that holds the arguments.
+    let bound = |number| Ok::<_, io::Error>(usize::try_from(stat_field("/proc/self/stat", number)?).unwrap_or(0));
+    let (start, end) = (bound(48)?, bound(49)?);
     if start == 0 || end <= start {
         return Ok(());
     }

@@ -1,5 +1,8 @@
 //! Tests of the host executor with real namespaces, packets and processes. They need root.
 #![allow(unsafe_code, clippy::unwrap_used)]
 
+mod life;
+mod metadata;
 mod support;
+mod takeover;
 mod traffic;

@@ -59,23 +59,16 @@ impl Host {
     pub fn connect(&mut self) {
         self.serve = None;
         let deadline = Instant::now() + PATIENCE;
-        let stream = loop {
-            match UnixStream::connect(self.paths.host_socket()) {
-                Ok(stream) => break stream,
-                Err(e) => assert!(Instant::now() < deadline, "no host answers: {e}"),
+        self.serve = Some(loop {
+            if let Some(serve) = Serve::greeted(&self.paths) {
+                break serve;
             }
+            assert!(Instant::now() < deadline, "no host answers");
             if let Some(status) = self.process.as_mut().and_then(|child| child.try_wait().expect("our child")) {
                 panic!("the host ended with {status}");
             }
             std::thread::sleep(Duration::from_millis(2));
-        };
-        stream.set_read_timeout(Some(Duration::from_millis(20))).expect("set");
-        let mut serve = Serve { stream, reader: FrameReader::default(), applied: Vec::new(), heard: Vec::new() };
-        match serve.next(deadline) {
-            Some(Frame::Hello { applied, .. }) => serve.applied = applied,
-            other => panic!("instead of a greeting: {other:?}"),
-        }
-        self.serve = Some(serve);
+        });
     }
 
     pub fn serve(&mut self) -> &mut Serve {
@@ -84,10 +77,6 @@ impl Host {
 
     pub fn disconnect(&mut self) {
         self.serve = None;
-    }
-
-    pub fn pid(&self) -> u32 {
-        self.process.as_ref().expect("it runs").id()
     }
 
     /// Kills the host as `kill -9` does.
@@ -143,12 +132,11 @@ impl Host {
     pub fn state(&mut self, instance: &Instance, wanted: impl Fn(&InstanceState) -> bool) -> InstanceState {
         let found = self.serve().until(&format!("a state of {}", instance.id), |o| match o {
             Observation::Instance { id, generation, state, .. } => {
-                if let InstanceState::Failed { reason } = state
-                    && !wanted(state)
-                {
-                    panic!("{id} failed: {reason}");
+                let meant = *id == instance.id && *generation == instance.generation;
+                match state {
+                    InstanceState::Failed { reason } if meant && !wanted(state) => panic!("{id} failed: {reason}"),
+                    state => meant && wanted(state),
                 }
-                *id == instance.id && *generation == instance.generation && wanted(state)
             }
             _ => false,
         });
@@ -211,6 +199,18 @@ impl Drop for Host {
 }
 
 impl Serve {
+    /// None when nobody is there, or a clone of a killed host that still holds its socket for a moment.
+    fn greeted(paths: &RunPaths) -> Option<Self> {
+        let stream = UnixStream::connect(paths.host_socket()).ok()?;
+        stream.set_read_timeout(Some(Duration::from_millis(20))).expect("set");
+        let mut serve = Serve { stream, reader: FrameReader::default(), applied: Vec::new(), heard: Vec::new() };
+        match serve.next(Instant::now() + PATIENCE)? {
+            Frame::Hello { applied, .. } => serve.applied = applied,
+            other => panic!("instead of a greeting: {other:?}"),
+        }
+        Some(serve)
+    }
+
     /// The next frame before the deadline.
     pub fn next(&mut self, deadline: Instant) -> Option<Frame> {
         let mut chunk = [0; 4096];
@@ -224,7 +224,7 @@ impl Serve {
             match self.stream.read(&mut chunk) {
                 Ok(0) => return None,
                 Ok(length) => self.reader.push(&chunk[..length]),
-                Err(_) if Instant::now() < deadline => {}
+                Err(e) if e.kind() == std::io::ErrorKind::WouldBlock && Instant::now() < deadline => {}
                 Err(_) => return None,
             }
         }
