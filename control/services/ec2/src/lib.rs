@@ -1,1 +1,27 @@
-//! Being built.
+//! Amazon EC2: `network` owns VPCs and everything in them, `compute` owns images, launch templates and instances.
+//!
+//! Both share the errors, filters, paging and tags at the top of this crate. The crate never does IO: what should
+//! be leaves as wishes for `world` slots, what is comes back as observations.
+
+mod describe;
+mod error;
+mod filter;
+mod kind;
+pub mod network;
+pub mod tags;
+
+use kernel::Registry;
+
+pub use error::Error;
+pub use kind::Kind;
+pub use network::{
+    Cidr, InterfaceOwner, InternetGateway, NetworkInterface, NewInterface, RouteTable, SecurityGroup, SecurityGroupRule, Subnet,
+    Vpc, create_interface, default_subnet, default_vpc, delete_interface, ensure_default_network, free_addresses,
+    set_interface_groups, world_interface,
+};
+
+/// Adds the service to a region.
+pub fn register(registry: &mut Registry) {
+    tags::register(registry);
+    network::register(registry);
+}

@@ -1,0 +1,61 @@
+//! The network half of EC2: VPCs, subnets, gateways, route tables, security groups and network interfaces.
+//!
+//! It owns their rows and the wishes for networks and services' interfaces; it never decides who runs where. Other
+//! services call its transitions in their own transactions.
+
+mod cidr;
+mod interface;
+mod internet_gateway;
+mod network_acl;
+mod reconcile;
+mod route_table;
+mod security_group;
+mod security_group_rule;
+mod subnet;
+mod vpc;
+mod zone;
+
+use kernel::{Registry, State};
+
+pub use cidr::{Cidr, Cidr6, NoCidr};
+pub use interface::{
+    InterfaceOwner, NetworkInterface, NewInterface, SourceDestCheck, create_interface, delete_interface, free_addresses,
+    set_interface_groups, set_source_dest_check, world_interface,
+};
+pub use internet_gateway::InternetGateway;
+pub use network_acl::NetworkAcl;
+pub use reconcile::ensure_default_network;
+pub use route_table::{Association, RouteTable, Target};
+pub use security_group::{SecurityGroup, find as find_security_group, find_by_name as find_security_group_by_name};
+pub use security_group_rule::{Direction, Peer, SecurityGroupRule, Traffic};
+pub use subnet::{Subnet, default_subnet, find as find_subnet};
+pub use vpc::{Purpose, Vpc, default_vpc, find as find_vpc};
+
+use crate::kind::Kind;
+
+pub(crate) fn register(registry: &mut Registry) {
+    registry.table::<Vpc>();
+    registry.table::<Subnet>();
+    registry.table::<InternetGateway>();
+    registry.table::<RouteTable>();
+    registry.table::<SecurityGroup>();
+    registry.table::<SecurityGroupRule>();
+    registry.table::<NetworkInterface>();
+    registry.table::<NetworkAcl>();
+    reconcile::register(registry);
+}
+
+/// Whether a resource of the network half exists.
+pub(crate) fn exists(state: &State, kind: Kind, id: &str) -> bool {
+    match kind {
+        Kind::Vpc => state.get::<Vpc>(&id.into()).is_some(),
+        Kind::Subnet => state.get::<Subnet>(&id.into()).is_some(),
+        Kind::InternetGateway => state.get::<InternetGateway>(&id.into()).is_some(),
+        Kind::RouteTable => state.get::<RouteTable>(&id.into()).is_some(),
+        Kind::SecurityGroup => state.get::<SecurityGroup>(&id.into()).is_some(),
+        Kind::SecurityGroupRule => state.get::<SecurityGroupRule>(&id.into()).is_some(),
+        Kind::NetworkInterface => state.get::<NetworkInterface>(&id.into()).is_some(),
+        Kind::NetworkAcl => state.get::<NetworkAcl>(&id.into()).is_some(),
+        _ => false,
+    }
+}
