@@ -1,1 +1,124 @@
-//! Being built.
+//! The traffic plane: the body of the process `allod edge`. It is the executor of load balancers: it takes whole,
+//! versioned configurations from `serve` over a Unix socket, listens for users, forwards to targets, checks their
+//! health and reports it. It lives through restarts of `serve` and comes back by itself with its last configuration.
+//!
+//! It never decides which targets there are, knows no service and no rows, and sends no user data to the control plane.
+//!
+//! ```text
+//!  serve <-- Unix socket --> control thread: configuration, health checks, listening sockets, files under run/
+//!                                 | snapshots (Arc)            ^ atomics: health, requests under way
+//!                                 v                            |
+//!  users --> worker threads, one a core: listeners (SO_REUSEPORT), HTTP/1.1, connections to targets
+//! ```
+
+mod clock;
+mod connector;
+mod control;
+mod front;
+mod http;
+mod metrics;
+mod proxy;
+mod snapshot;
+mod target;
+mod worker;
+
+use std::fmt;
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use connector::Sockets;
+pub use control::run;
+pub use front::{FrontListener, FrontReport, front_report_path};
+pub use metrics::GroupTotals;
+
+/// How the edge is run.
+#[derive(Clone, Debug)]
+pub struct EdgeOptions {
+    /// The region's data directory.
+    pub data: PathBuf,
+    /// Worker threads; zero means one per core.
+    pub workers: usize,
+    pub sockets: Sockets,
+    /// The loopback address that all load balancers share.
+    pub front_door: Ipv4Addr,
+    /// Added to a listener's port that cannot be had (taken, or not permitted); tried three times over.
+    pub fallback_offset: u16,
+    /// How long requests under way may take at the end.
+    pub stop_grace: Duration,
+}
+
+impl EdgeOptions {
+    pub fn new(data: impl Into<PathBuf>) -> Self {
+        Self {
+            data: data.into(),
+            workers: 0,
+            sockets: Sockets::Namespace,
+            front_door: Ipv4Addr::LOCALHOST,
+            fallback_offset: 8_000,
+            stop_grace: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Why the edge cannot run.
+#[derive(Debug)]
+pub enum EdgeError {
+    /// Another edge serves this data directory.
+    AlreadyRunning(PathBuf),
+    Io {
+        what: String,
+        source: io::Error,
+    },
+}
+
+impl EdgeError {
+    pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let what = what.into();
+        move |source| EdgeError::Io { what, source }
+    }
+}
+
+impl fmt::Display for EdgeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            EdgeError::AlreadyRunning(lock) => write!(f, "another edge holds {}", lock.display()),
+            EdgeError::Io { what, source } => write!(f, "{what}: {source}"),
+        }
+    }
+}
+
+impl std::error::Error for EdgeError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            EdgeError::AlreadyRunning(_) => None,
+            EdgeError::Io { source, .. } => Some(source),
+        }
+    }
+}
+
+/// Parsers as the fuzz and property tests call them.
+#[doc(hidden)]
+pub mod testing {
+    use std::mem::MaybeUninit;
+
+    use crate::http::body::Decoder;
+    use crate::http::head::{Framing, HEADERS_MAX, parse_answer, parse_request};
+    use crate::http::scan::HeadScan;
+
+    /// Reads a request or an answer and its body as the edge does; the data of the body, or why it is refused.
+    pub fn read_message(bytes: &[u8], is_request: bool) -> Result<Option<Vec<u8>>, String> {
+        let Some(span) = HeadScan::default().advance(bytes).map_err(|e| e.to_string())? else { return Ok(None) };
+        let mut slots = [const { MaybeUninit::uninit() }; HEADERS_MAX];
+        let head = &bytes[span.begin..span.end];
+        let framing: Framing = if is_request {
+            parse_request(head, &mut slots).map_err(|e| e.to_string())?.framing
+        } else {
+            parse_answer(head, &mut slots, false).map_err(|e| e.to_string())?.framing
+        };
+        let mut rest = bytes[span.end..].to_vec();
+        let decoded = Decoder::new(framing).decode(&mut rest).map_err(|e| e.to_string())?;
+        Ok(Some(rest[decoded.data].to_vec()))
+    }
+}

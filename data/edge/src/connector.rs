@@ -1,0 +1,109 @@
+//! Opens sockets towards targets, in the network namespace of a load balancer's interface, so that security groups
+//! see the load balancer's address. It knows nothing of what the connection is for.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::net::{SocketAddr, SocketAddrV4, TcpStream as StdStream};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use base::NetworkInterfaceId;
+use rustix::fs::{fstat, stat};
+use rustix::net::sockopt::{set_socket_keepalive, set_tcp_keepcnt, set_tcp_keepidle, set_tcp_keepintvl, set_tcp_nodelay};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use tokio::net::{TcpSocket, TcpStream};
+use world::RunPaths;
+
+/// A target whose machine is gone without a word is noticed by keep-alive probes: after this long without data, then
+/// every so often, so many times.
+const PROBE_AFTER: Duration = Duration::from_secs(5);
+const PROBE_EVERY: Duration = Duration::from_secs(2);
+const PROBES: u32 = 3;
+/// Namespaces kept open; beyond that all are opened anew.
+const OPEN_MAX: usize = 256;
+
+/// Where sockets to targets are opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sockets {
+    /// In the namespace pinned for the load balancer's interface. Needs root.
+    Namespace,
+    /// Right here, to loopback targets only: for tests, and where there are no namespaces.
+    Direct,
+}
+
+/// Opens sockets for one thread.
+#[derive(Debug)]
+pub struct Connector {
+    sockets: Sockets,
+    paths: RunPaths,
+    home: OwnedFd,
+    open: RefCell<HashMap<NetworkInterfaceId, Pin>>,
+}
+
+#[derive(Debug)]
+struct Pin {
+    namespace: OwnedFd,
+    device: u64,
+    inode: u64,
+}
+
+impl Connector {
+    pub fn new(sockets: Sockets, paths: RunPaths) -> io::Result<Self> {
+        let home = File::open("/proc/thread-self/ns/net")?.into();
+        Ok(Self { sockets, paths, home, open: RefCell::default() })
+    }
+
+    /// Connects to a target from an interface. The time it may take is up to the caller.
+    pub async fn connect(&self, from: &NetworkInterfaceId, to: SocketAddrV4) -> io::Result<TcpStream> {
+        let socket = match self.sockets {
+            Sockets::Direct if !to.ip().is_loopback() => {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    "only loopback targets can be reached without namespaces",
+                ));
+            }
+            Sockets::Direct => open_socket()?,
+            Sockets::Namespace => self.socket_inside(from)?,
+        };
+        TcpSocket::from_std_stream(StdStream::from(socket)).connect(SocketAddr::V4(to)).await
+    }
+
+    /// A socket of the interface's namespace. There is no waiting between going in and coming back.
+    fn socket_inside(&self, interface: &NetworkInterfaceId) -> io::Result<OwnedFd> {
+        let mut open = self.open.borrow_mut();
+        let path = self.paths.interface_namespace(interface);
+        let found = stat(&path)?;
+        let known = open.get(interface).is_some_and(|p| (p.device, p.inode) == (found.st_dev, found.st_ino));
+        if !known {
+            if open.len() >= OPEN_MAX {
+                open.clear();
+            }
+            let namespace: OwnedFd = File::open(&path)?.into();
+            let found = fstat(&namespace)?;
+            open.insert(interface.clone(), Pin { namespace, device: found.st_dev, inode: found.st_ino });
+        }
+        let pin = open.get(interface).ok_or(io::ErrorKind::NotFound)?;
+        move_into_link_name_space(pin.namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
+        let socket = open_socket();
+        if let Err(e) = move_into_link_name_space(self.home.as_fd(), Some(LinkNameSpaceType::Network)) {
+            // To go on in the wrong namespace would send traffic to a stranger. A new edge comes back within a second.
+            tracing::error!("cannot return to the machine's own network namespace: {e}");
+            std::process::abort();
+        }
+        socket
+    }
+}
+
+fn open_socket() -> io::Result<OwnedFd> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
+    set_tcp_nodelay(&socket, true)?;
+    set_socket_keepalive(&socket, true)?;
+    set_tcp_keepidle(&socket, PROBE_AFTER)?;
+    set_tcp_keepintvl(&socket, PROBE_EVERY)?;
+    set_tcp_keepcnt(&socket, PROBES)?;
+    Ok(socket)
+}

@@ -1,0 +1,103 @@
+//! The connection to `serve`: frames in, frames out. The newest connection is the one that counts. What frames mean
+//! is decided by its owner.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
+use tokio::task::spawn_local;
+use world::{Frame, FrameReader};
+
+/// Frames that may wait for `serve`; when it reads no faster it is cut off, and told everything when it comes back.
+const FRAMES_MAX: usize = 65_536;
+
+/// What happens on the socket.
+#[derive(Debug)]
+pub enum LinkEvent {
+    Connected(Link),
+    Frame(u64, Frame),
+}
+
+/// A way to send frames; the number tells connections apart.
+#[derive(Clone, Debug)]
+pub struct Link {
+    pub number: u64,
+    frames: mpsc::Sender<Frame>,
+}
+
+impl Link {
+    /// Sends without waiting; false when the other side is gone or does not read.
+    pub fn send(&self, frame: Frame) -> bool {
+        self.frames.try_send(frame).is_ok()
+    }
+}
+
+/// Listens for `serve`, readable by our user alone. The socket appears ready under its name, in place of an old one.
+pub fn listen(path: &Path) -> io::Result<UnixListener> {
+    let fresh = path.with_extension("sock.new");
+    match fs::remove_file(&fresh) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    let listener = UnixListener::bind(&fresh)?;
+    fs::set_permissions(&fresh, fs::Permissions::from_mode(0o600))?;
+    fs::rename(&fresh, path)?;
+    Ok(listener)
+}
+
+/// Takes in connections for ever.
+pub async fn accept(listener: UnixListener, events: mpsc::Sender<LinkEvent>) {
+    let mut number = 0;
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                number += 1;
+                spawn_local(converse(number, stream, events.clone()));
+            }
+            Err(e) => {
+                tracing::warn!("cannot accept a connection of serve: {e}");
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+async fn converse(number: u64, stream: UnixStream, events: mpsc::Sender<LinkEvent>) {
+    let (mut read, mut write) = stream.into_split();
+    let (frames, mut outbox) = mpsc::channel::<Frame>(FRAMES_MAX);
+    let speaking = async move {
+        while let Some(frame) = outbox.recv().await {
+            write.write_all(&frame.encode().map_err(io::Error::other)?).await?;
+        }
+        Err::<(), io::Error>(io::Error::other("a newer connection took over"))
+    };
+    let listening = async {
+        let closed = || io::Error::other("the edge ends");
+        events.send(LinkEvent::Connected(Link { number, frames })).await.map_err(|_| closed())?;
+        let mut reader = FrameReader::default();
+        let mut bytes = vec![0; 64 * 1024];
+        loop {
+            let count = read.read(&mut bytes).await?;
+            if count == 0 {
+                return Err::<(), io::Error>(io::ErrorKind::UnexpectedEof.into());
+            }
+            reader.push(&bytes[..count]);
+            while let Some(frame) = reader.next_frame().map_err(io::Error::other)? {
+                events.send(LinkEvent::Frame(number, frame)).await.map_err(|_| closed())?;
+            }
+        }
+    };
+    let ended = tokio::select! { ended = speaking => ended, ended = listening => ended };
+    if let Err(e) = ended {
+        tracing::info!("the connection of serve ended: {e}");
+    }
+}
+
+/// Sends one text and closes; a reader that does not read is left after a moment.
+pub async fn write_once(mut stream: UnixStream, text: Vec<u8>) {
+    let _ = tokio::time::timeout(std::time::Duration::from_secs(5), stream.write_all(&text)).await;
+}

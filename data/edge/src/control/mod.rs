@@ -1,0 +1,468 @@
+//! The control thread of the edge: takes configurations from `serve`, opens listening sockets, publishes snapshots to
+//! the workers, keeps targets checked, reports, and keeps what it needs to come back on disk. No user's byte passes
+//! through it.
+
+mod compile;
+mod doors;
+mod health;
+mod link;
+mod store;
+mod targets;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{LocalSet, spawn_local};
+use world::{Effect, Executor, Frame, LoadBalancer, Observation, RunPaths, Slot, SlotKind, Want};
+
+use crate::connector::Connector;
+use crate::front::{FrontListener, FrontReport, front_report_path};
+use crate::metrics::GroupTotals;
+use crate::snapshot::{Site, Snapshot};
+use crate::target::Target;
+use crate::worker::{self, Command, WorkerHandle};
+use crate::{EdgeError, EdgeOptions};
+use doors::{Doors, Opened, Wanted};
+use link::{Link, LinkEvent};
+use store::{Stored, StoredBalancer};
+use targets::{TargetEvent, Targets};
+
+/// Events that may wait for the control thread.
+const EVENTS_MAX: usize = 1_024;
+/// Requests under way at a target that is gone from the configuration may take this long.
+const REMOVED_GRACE: Duration = Duration::from_secs(10);
+
+/// The body of the process `allod edge`: serves until it is told to end, by `serve` or by a signal.
+pub fn run(options: EdgeOptions) -> Result<(), EdgeError> {
+    let paths = RunPaths::new(&options.data);
+    let run = paths.run();
+    fs::create_dir_all(&run).map_err(EdgeError::io(format!("{}", run.display())))?;
+    let _lock = lock(run.join("edge.lock"))?;
+    raise_descriptor_limit();
+    let workers = match options.workers {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        some => some,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
+    let runtime = runtime.map_err(EdgeError::io("the runtime"))?;
+    LocalSet::new().block_on(&runtime, async {
+        let (events, inbox) = mpsc::channel(EVENTS_MAX);
+        let mut control = Control::new(options, paths, workers, events)?;
+        control.restore().await?;
+        control.serve(inbox).await
+    })
+}
+
+/// One edge for a data directory. The lock goes with the process, however it ends.
+fn lock(path: PathBuf) -> Result<File, EdgeError> {
+    let opened = OpenOptions::new().create(true).write(true).truncate(false).mode(0o600).open(&path);
+    let file = opened.map_err(EdgeError::io(format!("{}", path.display())))?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(EdgeError::AlreadyRunning(path)),
+        Err(e) => Err(EdgeError::io(format!("{}", path.display()))(e.into())),
+    }
+}
+
+/// Every connection needs two descriptors.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(e) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
+        tracing::warn!("the limit on open files stays at {:?}: {e}", limit.current);
+    }
+}
+
+struct Served {
+    version: u64,
+    balancer: LoadBalancer,
+}
+
+struct Control {
+    options: EdgeOptions,
+    paths: RunPaths,
+    workers: Vec<WorkerHandle>,
+    doors: Doors,
+    targets: Targets,
+    balancers: BTreeMap<String, Served>,
+    link: Option<Link>,
+    front: FrontReport,
+    /// The file on disk is behind.
+    unsaved: bool,
+}
+
+impl Control {
+    fn new(options: EdgeOptions, paths: RunPaths, workers: usize, events: mpsc::Sender<TargetEvent>) -> Result<Self, EdgeError> {
+        let start = |index| {
+            let (sockets, paths) = (options.sockets, paths.clone());
+            worker::start(index, move || Connector::new(sockets, paths)).map_err(EdgeError::io("a worker thread"))
+        };
+        let connector = Connector::new(options.sockets, paths.clone()).map_err(EdgeError::io("the network namespace"))?;
+        Ok(Self {
+            workers: (0..workers).map(start).collect::<Result<_, _>>()?,
+            doors: Doors::new(workers, options.fallback_offset),
+            targets: Targets::new(workers, Rc::new(connector), events),
+            balancers: BTreeMap::new(),
+            link: None,
+            front: FrontReport::default(),
+            unsaved: false,
+            options,
+            paths,
+        })
+    }
+
+    /// Takes up what was served when the last edge ended.
+    async fn restore(&mut self) -> Result<(), EdgeError> {
+        let stored = store::load(&self.paths);
+        for StoredBalancer { version, balancer } in stored.balancers {
+            let name = balancer.name.clone();
+            if let Err(reason) = self.adopt(version, balancer, &stored.health, true).await? {
+                tracing::error!(name, "a load balancer is not served again: {reason}");
+            }
+        }
+        self.save();
+        Ok(())
+    }
+
+    async fn serve(&mut self, mut target_events: mpsc::Receiver<TargetEvent>) -> Result<(), EdgeError> {
+        let socket = self.paths.edge_socket();
+        let listener = link::listen(&socket).map_err(EdgeError::io(format!("{}", socket.display())))?;
+        let (link_events, mut from_serve) = mpsc::channel(EVENTS_MAX);
+        spawn_local(link::accept(listener, link_events));
+        let metrics_socket = metrics_socket(&self.paths);
+        let metrics = link::listen(&metrics_socket).map_err(EdgeError::io(format!("{}", metrics_socket.display())))?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(EdgeError::io("signals"))?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(EdgeError::io("signals"))?;
+        let idle = self.targets.idle.clone();
+        loop {
+            tokio::select! {
+                Some(event) = from_serve.recv() => match event {
+                    LinkEvent::Connected(link) => self.connected(link),
+                    LinkEvent::Frame(number, frame) if self.link.as_ref().is_some_and(|l| l.number == number) => {
+                        if let Some(purge) = self.obey(frame).await? {
+                            return self.end(purge).await;
+                        }
+                    }
+                    LinkEvent::Frame(..) => {}
+                },
+                Some(event) = target_events.recv() => self.target_event(event).await?,
+                () = idle.notified() => self.report_drained(),
+                Ok((asker, _)) = metrics.accept() => drop(spawn_local(link::write_once(asker, serde_json::to_vec(&self.totals()).unwrap_or_default()))),
+                _ = terminate.recv() => return self.end(Purge::No).await,
+                _ = interrupt.recv() => return self.end(Purge::No).await,
+            }
+            self.save();
+        }
+    }
+
+    fn connected(&mut self, link: Link) {
+        let slot = |id: &String| Slot::new(SlotKind::LoadBalancer, id.as_str());
+        let applied = self.balancers.iter().map(|(id, served)| (slot(id), served.version)).collect();
+        self.link = Some(link);
+        self.send(Frame::Hello { version: env!("CARGO_PKG_VERSION").into(), applied });
+        for observation in self.targets.report_all() {
+            self.report(observation);
+        }
+    }
+
+    fn send(&mut self, frame: Frame) {
+        if self.link.as_ref().is_some_and(|link| !link.send(frame)) {
+            // It gets everything anew when it connects again.
+            self.link = None;
+        }
+    }
+
+    fn report(&mut self, observation: Observation) {
+        self.send(Frame::Observation(observation));
+    }
+
+    /// Does what `serve` says; tells whether to end.
+    async fn obey(&mut self, frame: Frame) -> Result<Option<Purge>, EdgeError> {
+        match frame {
+            Frame::Effect(effect) => self.apply(effect).await?,
+            Frame::Sync { slots } => {
+                let named: BTreeSet<String> =
+                    slots.into_iter().filter(|s| s.kind.executor() == Executor::Edge).map(|s| s.id).collect();
+                let stray: Vec<String> = self.balancers.keys().filter(|id| !named.contains(*id)).cloned().collect();
+                for id in stray {
+                    self.remove(&id).await?;
+                }
+            }
+            Frame::Shutdown { purge } => return Ok(Some(if purge { Purge::Yes } else { Purge::No })),
+            Frame::Hello { .. } | Frame::Observation(_) => tracing::warn!("serve sent a frame that only executors send"),
+        }
+        Ok(None)
+    }
+
+    async fn apply(&mut self, effect: Effect) -> Result<(), EdgeError> {
+        let Effect { slot, version, want } = effect;
+        let known = self.balancers.get(&slot.id).map_or(0, |served| served.version);
+        if version < known {
+            return Ok(());
+        }
+        let outcome = match want {
+            _ if version == known && known > 0 => Ok(Vec::new()),
+            None => self.remove(&slot.id).await.map(|()| Ok(Vec::new()))?,
+            Some(Want::LoadBalancer(balancer)) if *balancer.id == slot.id => self.adopt(version, *balancer, &[], false).await?,
+            Some(_) => Err("this slot does not hold what it names".to_string()),
+        };
+        match outcome {
+            Ok(observations) => {
+                self.report(Observation::Applied { slot, version });
+                observations.into_iter().for_each(|o| self.report(o));
+                self.report_drained();
+            }
+            Err(reason) => {
+                tracing::warn!(%slot, version, "refused: {reason}");
+                self.report(Observation::Refused { slot, version, reason });
+            }
+        }
+        Ok(())
+    }
+
+    /// Serves this configuration from now on. When it is refused, the one before goes on being served.
+    async fn adopt(
+        &mut self,
+        version: u64,
+        balancer: LoadBalancer,
+        remembered: &[store::StoredHealth],
+        patient: bool,
+    ) -> Result<Result<Vec<Observation>, String>, EdgeError> {
+        let id = balancer.id.to_string();
+        if let Err(reason) = compile::check(&balancer).and_then(|()| self.check_fronts(&balancer)) {
+            return Ok(Err(reason));
+        }
+        let others = self.balancers.iter().filter(|(other, _)| **other != id).map(|(_, served)| &served.balancer);
+        let wanted = self.wanted_doors(others.chain([&balancer]));
+        let opened = match self.doors.open(&wanted, patient) {
+            Ok(opened) => opened,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let (reports, gone) = self.targets.update(&balancer, remembered);
+        self.balancers.insert(id, Served { version, balancer });
+        self.doors.keep(&wanted);
+        self.publish(opened).await?;
+        self.let_go(gone).await;
+        Ok(Ok(reports))
+    }
+
+    /// Two load balancers cannot have one address of their own.
+    fn check_fronts(&self, balancer: &LoadBalancer) -> Result<(), String> {
+        let others = self.balancers.values().map(|s| &s.balancer).filter(|b| b.id != balancer.id);
+        for node in others.flat_map(|b| &b.nodes) {
+            if balancer.nodes.iter().any(|n| n.front == node.front) {
+                return Err(format!("{} belongs to another load balancer", node.front));
+            }
+        }
+        match balancer.nodes.iter().any(|n| n.front == self.options.front_door) {
+            true => Err(format!("{} is the front door of all", self.options.front_door)),
+            false => Ok(()),
+        }
+    }
+
+    fn wanted_doors<'a>(&self, balancers: impl Iterator<Item = &'a LoadBalancer>) -> BTreeSet<Wanted> {
+        balancers.flat_map(|b| compile::wanted_doors(b, self.options.front_door)).collect()
+    }
+
+    async fn remove(&mut self, id: &str) -> Result<(), EdgeError> {
+        if self.balancers.remove(id).is_none() {
+            return Ok(());
+        }
+        let gone = self.targets.forget(id);
+        let wanted = self.wanted_doors(self.balancers.values().map(|s| &s.balancer));
+        self.doors.keep(&wanted);
+        self.publish(Vec::new()).await?;
+        self.let_go(gone).await;
+        Ok(())
+    }
+
+    /// Gives the workers the present configuration, and returns when all of them route by it.
+    async fn publish(&mut self, opened: Vec<Opened>) -> Result<(), EdgeError> {
+        let snapshot = Arc::new(self.compile());
+        let mut parts: Vec<Vec<_>> = self.workers.iter().map(|_| Vec::new()).collect();
+        for Opened { at, listeners } in opened {
+            parts.iter_mut().zip(listeners).for_each(|(part, listener)| part.push((at, listener)));
+        }
+        let gone = || EdgeError::io("a worker")(io::ErrorKind::BrokenPipe.into());
+        let mut answers = Vec::new();
+        for (worker, listeners) in self.workers.iter().zip(parts) {
+            let (done, answer) = oneshot::channel();
+            let command = Command::Apply { snapshot: snapshot.clone(), listeners, done };
+            worker.commands.send(command).await.map_err(|_| gone())?;
+            answers.push(answer);
+        }
+        for answer in answers {
+            answer.await.map_err(|_| gone())?;
+        }
+        self.unsaved = true;
+        self.write_front();
+        Ok(())
+    }
+
+    fn compile(&self) -> Snapshot {
+        let mut snapshot = Snapshot { targets: self.targets.connectable().collect(), ..Snapshot::default() };
+        for Served { balancer, .. } in self.balancers.values() {
+            let shared = Arc::new(compile::compile_balancer(balancer));
+            let groups: BTreeMap<&str, _> = balancer
+                .target_groups
+                .iter()
+                .filter_map(|g| Some((g.id.as_str(), self.targets.compile(&balancer.id, g)?)))
+                .collect();
+            for listener in &balancer.listeners {
+                let route = compile::compile_route(&listener.default_action, |id| groups.get(id).cloned());
+                let site = Arc::new(Site { balancer: shared.clone(), route });
+                let addresses = balancer.nodes.iter().map(|n| n.front).chain([self.options.front_door]);
+                for at in addresses.filter_map(|address| self.doors.actual((address, listener.port))) {
+                    snapshot.doors.entry(at).or_default().push(site.clone());
+                }
+            }
+        }
+        snapshot
+    }
+
+    /// Closes the connections of targets that are gone: at once when nothing is under way, else after a while.
+    async fn let_go(&self, gone: Vec<Arc<Target>>) {
+        for target in gone {
+            if target.outstanding() == 0 {
+                self.cut(target.number).await;
+                continue;
+            }
+            let workers: Vec<_> = self.workers.iter().map(|w| w.commands.clone()).collect();
+            spawn_local(async move {
+                tokio::time::sleep(REMOVED_GRACE).await;
+                target.set_cut();
+                for worker in workers {
+                    let _ = worker.send(Command::Cut(target.number)).await;
+                }
+            });
+        }
+    }
+
+    async fn cut(&self, number: u64) {
+        for worker in &self.workers {
+            let _ = worker.commands.send(Command::Cut(number)).await;
+        }
+    }
+
+    async fn target_event(&mut self, event: TargetEvent) -> Result<(), EdgeError> {
+        let balancers = &self.balancers;
+        let slow_start = |key: &targets::MemberKey| {
+            let groups = balancers.get(&*key.load_balancer).into_iter().flat_map(|s| &s.balancer.target_groups);
+            groups.filter(|g| g.id == key.group).map(|g| g.slow_start_ms).next().unwrap_or(0)
+        };
+        let (report, cut) = self.targets.observe(event, slow_start);
+        if let Some(number) = cut {
+            self.cut(number).await;
+        }
+        if let Some(report) = report {
+            self.unsaved = true;
+            self.report(report);
+        }
+        Ok(())
+    }
+
+    fn report_drained(&mut self) {
+        for observation in self.targets.drained() {
+            self.unsaved = true;
+            self.report(observation);
+        }
+    }
+
+    fn save(&mut self) {
+        if !std::mem::take(&mut self.unsaved) {
+            return;
+        }
+        let balancers = self.balancers.values().map(|s| StoredBalancer { version: s.version, balancer: s.balancer.clone() });
+        let stored = Stored { balancers: balancers.collect(), health: self.targets.remember() };
+        if let Err(e) = store::save(&self.paths, &stored) {
+            tracing::error!("the configuration cannot be saved; an edge that dies would come back without it: {e}");
+        }
+    }
+
+    fn write_front(&mut self) {
+        let front = FrontReport { listeners: self.balancers.values().flat_map(|s| self.front_of(&s.balancer)).collect() };
+        if front == self.front {
+            return;
+        }
+        if let Err(e) = front.write(&self.paths) {
+            tracing::error!("{}: {e}", front_report_path(&self.paths).display());
+        }
+        self.front = front;
+    }
+
+    fn front_of(&self, balancer: &LoadBalancer) -> Vec<FrontListener> {
+        let listener = |l: &world::Listener| {
+            let front_door = self.doors.actual((self.options.front_door, l.port))?;
+            let node = |n: &world::Node| Some((n.zone.clone(), self.doors.actual((n.front, l.port))?));
+            let port = if front_door.port() == 80 { String::new() } else { format!(":{}", front_door.port()) };
+            Some(FrontListener {
+                load_balancer: balancer.id.to_string(),
+                dns_name: balancer.dns_name.clone(),
+                listener: l.id.to_string(),
+                port: l.port,
+                front_door,
+                nodes: balancer.nodes.iter().filter_map(node).collect(),
+                url: format!("http://{}{port}/", balancer.dns_name),
+            })
+        };
+        balancer.listeners.iter().filter_map(listener).collect()
+    }
+
+    /// Sums of what the workers have counted, by load balancer and target group.
+    fn totals(&self) -> Vec<(String, String, GroupTotals)> {
+        self.targets.counters().map(|(b, g, c)| (b.to_string(), g.to_string(), c.totals())).collect()
+    }
+
+    /// Lets requests under way finish, and ends.
+    async fn end(&mut self, purge: Purge) -> Result<(), EdgeError> {
+        self.save();
+        self.link = None;
+        let mut answers = Vec::new();
+        for worker in &self.workers {
+            let (done, answer) = oneshot::channel();
+            if worker.commands.send(Command::Stop { grace: self.options.stop_grace, done }).await.is_ok() {
+                answers.push(answer);
+            }
+        }
+        for answer in answers {
+            let _ = answer.await;
+        }
+        for worker in self.workers.drain(..) {
+            drop(worker.commands);
+            let _ = worker.thread.join();
+        }
+        let mut files = vec![self.paths.edge_socket(), metrics_socket(&self.paths), front_report_path(&self.paths)];
+        if purge == Purge::Yes {
+            files.push(store::path(&self.paths));
+            files.push(self.paths.run().join("edge.lock"));
+        }
+        for file in files {
+            match fs::remove_file(&file) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => tracing::warn!("{}: {e}", file.display()),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whoever connects here gets the counters as JSON, `[[load balancer, target group, totals], ...]`, and an end of stream.
+fn metrics_socket(paths: &RunPaths) -> PathBuf {
+    paths.run().join("edge-metrics.sock")
+}
+
+/// Whether to leave nothing behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purge {
+    Yes,
+    No,
+}

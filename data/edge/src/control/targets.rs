@@ -1,0 +1,326 @@
+//! Every registered target with its health: what is checked, what was reported, who is draining. It does not route.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddrV4;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use base::{LoadBalancerArn, NetworkInterfaceId, TargetGroupArn, Time};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::{AbortHandle, spawn_local};
+use world::{LoadBalancer, Observation, TargetGroup, TargetHealth, TargetKey, TargetMode};
+
+use super::compile::{check_address, interface_towards};
+use super::health::{Judge, Subject, keep_checking};
+use super::store::StoredHealth;
+use crate::clock::{now_ms, wall};
+use crate::connector::Connector;
+use crate::metrics::GroupCounters;
+use crate::target::{Group, Standing, Target};
+
+/// Names a registration within the whole edge.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MemberKey {
+    pub load_balancer: LoadBalancerArn,
+    pub group: TargetGroupArn,
+    pub target: TargetKey,
+}
+
+/// What the tasks of targets tell the control thread; the number tells whether it is still about this registration.
+#[derive(Debug)]
+pub enum TargetEvent {
+    Health {
+        key: MemberKey,
+        number: u64,
+        health: TargetHealth,
+    },
+    /// A draining target's time is over.
+    Deadline {
+        key: MemberKey,
+        number: u64,
+    },
+}
+
+#[derive(Debug)]
+struct Member {
+    target: Arc<Target>,
+    generation: u64,
+    health: TargetHealth,
+    check: Option<(Subject, AbortHandle)>,
+    draining_until: Option<(Time, AbortHandle)>,
+}
+
+#[derive(Debug)]
+struct GroupState {
+    turn: Arc<AtomicUsize>,
+    counters: Arc<GroupCounters>,
+}
+
+/// All targets of all load balancers.
+pub struct Targets {
+    members: BTreeMap<MemberKey, Member>,
+    groups: BTreeMap<(LoadBalancerArn, TargetGroupArn), GroupState>,
+    next_number: u64,
+    workers: usize,
+    connector: Rc<Connector>,
+    events: mpsc::Sender<TargetEvent>,
+    /// Told when a draining target's last request ends.
+    pub idle: Arc<Notify>,
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.stop_checking();
+        self.stop_draining();
+    }
+}
+
+impl Member {
+    fn stop_checking(&mut self) {
+        if let Some((_, task)) = self.check.take() {
+            task.abort();
+        }
+    }
+
+    fn stop_draining(&mut self) {
+        if let Some((_, task)) = self.draining_until.take() {
+            task.abort();
+        }
+    }
+
+    fn is_same(&self, generation: u64, address: SocketAddrV4, from: &NetworkInterfaceId) -> bool {
+        self.generation == generation && self.target.address == address && self.target.from == *from
+    }
+}
+
+impl Targets {
+    pub fn new(workers: usize, connector: Rc<Connector>, events: mpsc::Sender<TargetEvent>) -> Self {
+        let (members, groups) = Default::default();
+        Self { members, groups, next_number: 1, workers, connector, events, idle: Arc::default() }
+    }
+
+    /// Takes in a load balancer's targets; returns what is to be reported and the targets that are gone.
+    pub fn update(&mut self, balancer: &LoadBalancer, remembered: &[StoredHealth]) -> (Vec<Observation>, Vec<Arc<Target>>) {
+        let mut reports = Vec::new();
+        let mut gone = Vec::new();
+        let mut there = BTreeSet::new();
+        for group in &balancer.target_groups {
+            self.groups
+                .entry((balancer.id.clone(), group.id.clone()))
+                .or_insert_with(|| GroupState { turn: Arc::default(), counters: Arc::new(GroupCounters::new(self.workers)) });
+            for wanted in &group.targets {
+                let key = MemberKey { load_balancer: balancer.id.clone(), group: group.id.clone(), target: wanted.key.clone() };
+                there.insert(key.clone());
+                let Some(from) = interface_towards(balancer, wanted) else { continue };
+                let address = SocketAddrV4::new(wanted.address, wanted.key.port);
+                if !self.members.get(&key).is_some_and(|m| m.is_same(wanted.generation, address, &from)) {
+                    let remembered = remembered.iter().find(|r| is_about(r, &key, wanted.generation)).map(|r| r.health.clone());
+                    let old = self.admit(&key, wanted.generation, address, from.clone(), remembered);
+                    gone.extend(old);
+                }
+                let subject = Subject { check: group.health_check.clone(), address: check_address(group, wanted), from };
+                match wanted.mode {
+                    TargetMode::Active => reports.extend(self.activate(&key, group, subject)),
+                    TargetMode::Draining { until } => reports.extend(self.drain(&key, until)),
+                }
+            }
+        }
+        gone.extend(self.remove_where(|key| key.load_balancer == balancer.id && !there.contains(key)));
+        let groups: BTreeSet<&TargetGroupArn> = balancer.target_groups.iter().map(|g| &g.id).collect();
+        self.groups.retain(|(of, group), _| *of != balancer.id || groups.contains(group));
+        (reports, gone)
+    }
+
+    /// Forgets a load balancer; returns its targets.
+    pub fn forget(&mut self, balancer: &str) -> Vec<Arc<Target>> {
+        self.groups.retain(|(of, _), _| *of != *balancer);
+        self.remove_where(|key| key.load_balancer == *balancer)
+    }
+
+    fn remove_where(&mut self, gone: impl Fn(&MemberKey) -> bool) -> Vec<Arc<Target>> {
+        let keys: Vec<MemberKey> = self.members.keys().filter(|key| gone(key)).cloned().collect();
+        let removed = keys.iter().filter_map(|key| self.members.remove(key));
+        removed.map(|m| m.target.clone()).inspect(|t| t.set_standing(Standing::Draining)).collect()
+    }
+
+    /// A new registration; returns the one that it replaces.
+    fn admit(
+        &mut self,
+        key: &MemberKey,
+        generation: u64,
+        address: SocketAddrV4,
+        from: NetworkInterfaceId,
+        remembered: Option<TargetHealth>,
+    ) -> Option<Arc<Target>> {
+        let target = Arc::new(Target::new(self.next_number, address, from, self.idle.clone()));
+        self.next_number += 1;
+        let old = self.members.remove(key);
+        // The same registration under another address or interface keeps what is known of it.
+        let known = old.as_ref().filter(|m| m.generation == generation).map(|m| m.health.clone());
+        let health = known.or(remembered).unwrap_or(TargetHealth::Initial);
+        target.set_standing(standing_of(&health));
+        self.members.insert(key.clone(), Member { target, generation, health, check: None, draining_until: None });
+        old.map(|m| m.target.clone()).inspect(|t| t.set_standing(Standing::Draining))
+    }
+
+    /// Sees to it that a target is checked as its group wants it.
+    fn activate(&mut self, key: &MemberKey, group: &TargetGroup, subject: Subject) -> Option<Observation> {
+        let member = self.members.get_mut(key)?;
+        let mut report = None;
+        if matches!(member.health, TargetHealth::Draining | TargetHealth::Drained) {
+            member.stop_draining();
+            report = Some(TargetHealth::Initial);
+        }
+        if !group.health_check.enabled {
+            member.stop_checking();
+            report = (member.health != TargetHealth::Healthy).then_some(TargetHealth::Healthy);
+        }
+        let report = report.map(|health| set_health(key, member, health));
+        let as_wanted = member.check.as_ref().is_some_and(|(checked, task)| *checked == subject && !task.is_finished());
+        if group.health_check.enabled && !as_wanted {
+            member.stop_checking();
+            let judge = Judge::new(member.health.clone());
+            let (events, key, target) = (self.events.clone(), key.clone(), member.target.clone());
+            let number = target.number;
+            let changed = async move |health| {
+                let _ = events.send(TargetEvent::Health { key: key.clone(), number, health }).await;
+            };
+            let checks = keep_checking(subject.clone(), self.connector.clone(), judge, changed, move || target.call_back());
+            member.check = Some((subject, spawn_local(checks).abort_handle()));
+        }
+        report
+    }
+
+    /// Gives a target no new requests, and begins to wait for its end.
+    fn drain(&mut self, key: &MemberKey, until: Time) -> Option<Observation> {
+        let member = self.members.get_mut(key)?;
+        if member.health == TargetHealth::Drained || member.draining_until.as_ref().is_some_and(|(u, _)| *u == until) {
+            return None;
+        }
+        member.stop_checking();
+        member.stop_draining();
+        let (events, number, event_key) = (self.events.clone(), member.target.number, key.clone());
+        let wait = Duration::from_millis(until.ms_since(wall()));
+        let waiting = spawn_local(async move {
+            tokio::time::sleep(wait).await;
+            let _ = events.send(TargetEvent::Deadline { key: event_key, number }).await;
+        });
+        member.draining_until = Some((until, waiting.abort_handle()));
+        (member.health != TargetHealth::Draining).then(|| set_health(key, member, TargetHealth::Draining))
+    }
+
+    /// Takes in what a target's task has found; returns what is to be reported, and the target when it must be cut.
+    pub fn observe(&mut self, event: TargetEvent, slow_start: impl Fn(&MemberKey) -> u64) -> (Option<Observation>, Option<u64>) {
+        match event {
+            TargetEvent::Health { key, number, health } => {
+                let warms = health == TargetHealth::Healthy && slow_start(&key) > 0 && self.has_healthy_sibling(&key);
+                let Some(member) = self.members.get_mut(&key).filter(|m| m.target.number == number) else { return (None, None) };
+                if member.draining_until.is_some() || member.health == health {
+                    return (None, None);
+                }
+                if warms {
+                    member.target.warm_from(now_ms());
+                }
+                (Some(set_health(&key, member, health)), None)
+            }
+            TargetEvent::Deadline { key, number } => {
+                let Some(member) = self.members.get_mut(&key).filter(|m| m.target.number == number) else { return (None, None) };
+                if member.health != TargetHealth::Draining {
+                    return (None, None);
+                }
+                member.target.set_cut();
+                (Some(set_health(&key, member, TargetHealth::Drained)), Some(number))
+            }
+        }
+    }
+
+    fn has_healthy_sibling(&self, key: &MemberKey) -> bool {
+        let same_group = |other: &MemberKey| other.load_balancer == key.load_balancer && other.group == key.group;
+        self.members.iter().any(|(other, m)| other != key && same_group(other) && m.health == TargetHealth::Healthy)
+    }
+
+    /// Draining targets that have nothing left to do.
+    pub fn drained(&mut self) -> Vec<Observation> {
+        let done = self.members.iter_mut().filter(|(_, m)| m.health == TargetHealth::Draining && m.target.outstanding() == 0);
+        done.map(|(key, member)| set_health(key, member, TargetHealth::Drained)).collect()
+    }
+
+    /// The present health of everything.
+    pub fn report_all(&self) -> Vec<Observation> {
+        self.members.iter().map(|(key, member)| report(key, member)).collect()
+    }
+
+    /// For the file on disk.
+    pub fn remember(&self) -> Vec<StoredHealth> {
+        let stored = |(key, member): (&MemberKey, &Member)| StoredHealth {
+            load_balancer: key.load_balancer.to_string(),
+            group: key.group.to_string(),
+            target: key.target.clone(),
+            generation: member.generation,
+            health: member.health.clone(),
+        };
+        self.members.iter().map(stored).collect()
+    }
+
+    /// A group as the workers route to it.
+    pub fn compile(&self, balancer: &LoadBalancerArn, group: &TargetGroup) -> Option<Arc<Group>> {
+        let state = self.groups.get(&(balancer.clone(), group.id.clone()))?;
+        let member = |key: &TargetKey| {
+            let key = MemberKey { load_balancer: balancer.clone(), group: group.id.clone(), target: key.clone() };
+            self.members.get(&key).map(|m| m.target.clone())
+        };
+        let active = group.targets.iter().filter(|t| t.mode == TargetMode::Active);
+        Some(Arc::new(Group {
+            algorithm: group.algorithm,
+            slow_start_ms: group.slow_start_ms,
+            targets: active.filter_map(|t| member(&t.key)).collect(),
+            turn: state.turn.clone(),
+            counters: state.counters.clone(),
+        }))
+    }
+
+    /// Numbers of the targets whose idle connections may be kept.
+    pub fn connectable(&self) -> impl Iterator<Item = u64> {
+        self.members.values().filter(|m| m.target.standing() != Standing::Draining).map(|m| m.target.number)
+    }
+
+    /// The counters of every group.
+    pub fn counters(&self) -> impl Iterator<Item = (&LoadBalancerArn, &TargetGroupArn, &GroupCounters)> {
+        self.groups.iter().map(|((balancer, group), state)| (balancer, group, &*state.counters))
+    }
+}
+
+fn is_about(remembered: &StoredHealth, key: &MemberKey, generation: u64) -> bool {
+    *key.load_balancer == *remembered.load_balancer
+        && *key.group == *remembered.group
+        && key.target == remembered.target
+        && generation == remembered.generation
+}
+
+fn standing_of(health: &TargetHealth) -> Standing {
+    match health {
+        TargetHealth::Initial => Standing::Initial,
+        TargetHealth::Healthy => Standing::Healthy,
+        TargetHealth::Unhealthy { .. } => Standing::Unhealthy,
+        TargetHealth::Draining | TargetHealth::Drained => Standing::Draining,
+    }
+}
+
+fn set_health(key: &MemberKey, member: &mut Member, health: TargetHealth) -> Observation {
+    tracing::info!(group = %key.group, target = key.target.id, port = key.target.port, ?health, "target health");
+    member.health = health;
+    member.target.set_standing(standing_of(&member.health));
+    report(key, member)
+}
+
+fn report(key: &MemberKey, member: &Member) -> Observation {
+    Observation::Target {
+        load_balancer: key.load_balancer.clone(),
+        group: key.group.clone(),
+        target: key.target.clone(),
+        generation: member.generation,
+        health: member.health.clone(),
+    }
+}

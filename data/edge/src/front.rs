@@ -1,0 +1,55 @@
+//! Where users reach the load balancers: `run/edge-front.json`, for whoever prints a URL. Only the file's shape.
+
+use std::net::SocketAddrV4;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use world::RunPaths;
+
+/// The content of `run/edge-front.json`. It is replaced as a whole when a listener comes or goes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FrontReport {
+    pub listeners: Vec<FrontListener>,
+}
+
+/// One listener of one load balancer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FrontListener {
+    /// ARN.
+    pub load_balancer: String,
+    pub dns_name: String,
+    /// ARN.
+    pub listener: String,
+    /// The port that was asked for.
+    pub port: u16,
+    /// The shared front door; its port differs from `port` where that could not be had.
+    pub front_door: SocketAddrV4,
+    /// The load balancer's own addresses, with the zone of each.
+    pub nodes: Vec<(String, SocketAddrV4)>,
+    /// `http://NAME[:PORT]/` by way of the front door.
+    pub url: String,
+}
+
+/// Where the report of a region lies.
+pub fn front_report_path(paths: &RunPaths) -> PathBuf {
+    paths.run().join("edge-front.json")
+}
+
+impl FrontReport {
+    /// Reads the report; none when there is no edge or the file is not understood.
+    pub fn read(paths: &RunPaths) -> Option<Self> {
+        serde_json::from_slice(&std::fs::read(front_report_path(paths)).ok()?).ok()
+    }
+
+    pub(crate) fn write(&self, paths: &RunPaths) -> std::io::Result<()> {
+        write_atomically(&front_report_path(paths), &serde_json::to_vec_pretty(self)?)
+    }
+}
+
+/// Replaces a file as a whole: whoever reads it sees the old or the new one. Under `run`, which no reboot survives, so
+/// that nothing waits for a disk.
+pub(crate) fn write_atomically(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    let fresh = path.with_extension("new");
+    std::fs::write(&fresh, content)?;
+    std::fs::rename(fresh, path)
+}

@@ -1,0 +1,186 @@
+//! A target's answer on its way to the client.
+
+use std::cell::Cell;
+use std::io;
+use std::mem::MaybeUninit;
+use std::time::Instant;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::plan::Forward;
+use super::relay::{Relay, RelayError};
+use crate::http::HttpError;
+use crate::http::body::{Decoder, Encoding};
+use crate::http::forward::{AnswerRules, write_answer};
+use crate::http::head::{Framing, HEADERS_MAX, parse_answer};
+use crate::http::scan::{HeadScan, HeadSpan};
+use crate::worker::Worker;
+use crate::worker::buffer::{Buffer, LARGE_BYTES};
+use crate::worker::io::{read, write_all};
+use crate::worker::watch::Watch;
+
+/// Informational answers (1xx) before the final one.
+const INFORMATIONAL_MAX: u32 = 16;
+
+/// Why an answer did not reach the client whole.
+#[derive(Debug)]
+pub enum AnswerError {
+    /// The target ended the connection before its answer's head was whole; the client has got nothing.
+    Lost,
+    /// The target did not answer within the idle timeout; the client has got nothing.
+    Late,
+    /// The target's answer is not understood; the client has got nothing.
+    Garbage(HttpError),
+    /// The target failed within the body: the client has got a part.
+    Broken,
+    /// The client is gone, or does not take its answer.
+    Client,
+}
+
+/// How an answer ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Answered {
+    /// The target's connection may carry another exchange.
+    pub keep_target: bool,
+    /// The client's connection was announced to be kept.
+    pub keep_client: bool,
+    /// Both sides now speak another protocol.
+    pub switched: bool,
+}
+
+/// Where an answer comes from and goes to.
+pub struct AnswerPath<'a, R, W> {
+    pub worker: &'a Worker,
+    pub plan: &'a Forward,
+    pub from: &'a mut R,
+    pub from_watch: &'a Watch,
+    pub to: &'a mut W,
+    pub to_watch: &'a Watch,
+    pub buffer: &'a mut Buffer,
+    /// Set once the client gets the final answer: from then on it cannot be replaced by one of ours.
+    pub begun: &'a Cell<bool>,
+    pub dispatched: Instant,
+}
+
+/// A head as it goes on, and what it says about the rest.
+struct Made {
+    text: Vec<u8>,
+    status: u16,
+    framing: Framing,
+    encoding: Encoding,
+    keep_target: bool,
+    keep_client: bool,
+}
+
+impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> AnswerPath<'_, R, W> {
+    pub async fn run(mut self) -> Result<Answered, AnswerError> {
+        for _ in 0..=INFORMATIONAL_MAX {
+            let span = self.read_head().await?;
+            let made = self.make(span).map_err(AnswerError::Garbage)?;
+            self.buffer.consume(span.end);
+            match made.status {
+                101 if self.plan.websocket => {
+                    self.begun.set(true);
+                    self.count(101);
+                    self.write_only(made.text).await?;
+                    return Ok(Answered { keep_target: false, keep_client: false, switched: true });
+                }
+                101 => return Err(AnswerError::Garbage(HttpError::Syntax("an upgrade that nobody asked for"))),
+                100..=199 if self.plan.client_http11 => self.write_only(made.text).await?,
+                100..=199 => self.worker.buffers.give_text_back(made.text),
+                status => {
+                    self.begun.set(true);
+                    self.count(status);
+                    return self.send(made).await;
+                }
+            }
+        }
+        Err(AnswerError::Garbage(HttpError::TooLarge("the number of informational answers")))
+    }
+
+    async fn read_head(&mut self) -> Result<HeadSpan, AnswerError> {
+        let mut scan = HeadScan::default();
+        let idle_ms = self.plan.balancer.idle_timeout_ms;
+        loop {
+            match scan.advance(self.buffer.filled()).map_err(AnswerError::Garbage)? {
+                Some(HeadSpan { begin: 1.., .. }) => return Err(AnswerError::Garbage(HttpError::Syntax("an empty line"))),
+                Some(span) => return Ok(span),
+                None => {}
+            }
+            if self.buffer.space().is_empty() {
+                if self.buffer.capacity() == LARGE_BYTES {
+                    return Err(AnswerError::Garbage(HttpError::TooLarge("the head")));
+                }
+                self.worker.buffers.enlarge(self.buffer);
+            }
+            match read(self.from, self.from_watch, idle_ms, self.buffer.space()).await {
+                Ok(0) => return Err(AnswerError::Lost),
+                Ok(bytes) => self.buffer.filled_by(bytes),
+                Err(e) if e.kind() == io::ErrorKind::TimedOut && self.from_watch.has_expired() => return Err(AnswerError::Late),
+                Err(_) => return Err(AnswerError::Lost),
+            }
+        }
+    }
+
+    fn make(&self, span: HeadSpan) -> Result<Made, HttpError> {
+        let mut slots = [const { MaybeUninit::uninit() }; HEADERS_MAX];
+        let answer = parse_answer(&self.buffer.filled()[..span.end], &mut slots, self.plan.to_head)?;
+        let may_chunk = self.plan.client_http11;
+        let (encoding, ends_by_close) = match answer.framing {
+            Framing::None | Framing::Length(_) => (Encoding::Raw, false),
+            Framing::Chunked | Framing::UntilClose if may_chunk => (Encoding::Chunked, false),
+            Framing::Chunked | Framing::UntilClose => (Encoding::Raw, true),
+        };
+        let keep_client = self.plan.keep_alive && !ends_by_close;
+        let switching = answer.status == 101;
+        let mut text = self.worker.buffers.text();
+        self.worker.date.with(|date| {
+            let rules = AnswerRules { date, close: !keep_client, chunked: encoding == Encoding::Chunked, switching };
+            write_answer(&mut text, &answer, &rules);
+        });
+        Ok(Made { text, status: answer.status, framing: answer.framing, encoding, keep_target: answer.keep_alive, keep_client })
+    }
+
+    fn count(&self, status: u16) {
+        let micros = u64::try_from(self.dispatched.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.plan.group.counters.worker(self.worker.index).answered(status, micros);
+    }
+
+    async fn write_only(&mut self, text: Vec<u8>) -> Result<(), AnswerError> {
+        let idle_ms = self.plan.balancer.idle_timeout_ms;
+        let sent = write_all(self.to, self.to_watch, idle_ms, [&text, &[], &[], &[]]).await;
+        self.worker.buffers.give_text_back(text);
+        sent.map_err(|_| AnswerError::Client)
+    }
+
+    async fn send(mut self, made: Made) -> Result<Answered, AnswerError> {
+        let Made { text, framing, encoding, keep_target, keep_client, .. } = made;
+        if framing == Framing::None {
+            self.write_only(text).await?;
+        } else {
+            let mut relay = Relay {
+                buffers: &self.worker.buffers,
+                idle_ms: self.plan.balancer.idle_timeout_ms,
+                from: self.from,
+                from_watch: self.from_watch,
+                to: self.to,
+                to_watch: self.to_watch,
+                buffer: self.buffer,
+                decoder: Decoder::new(framing),
+                encoding,
+            };
+            let relayed = relay.run(&text).await;
+            self.worker.buffers.give_text_back(text);
+            relayed.map_err(|e| match e {
+                RelayError::Source(_) => AnswerError::Broken,
+                RelayError::Framing(why) => {
+                    tracing::warn!("an answer's body is not understood: {why}");
+                    AnswerError::Broken
+                }
+                RelayError::Sink => AnswerError::Client,
+            })?;
+        }
+        // What came unasked behind the answer belongs to nobody.
+        Ok(Answered { keep_target: keep_target && self.buffer.is_empty(), keep_client, switched: false })
+    }
+}

@@ -1,0 +1,286 @@
+//! Takes a request to a target, and to another one where that loses nothing.
+//!
+//! A connection that is refused is tried elsewhere for every request, since nothing was sent. A request that was sent
+//! and got no byte of an answer is tried elsewhere when its method is idempotent and its body is still at hand. An ALB
+//! does less: it answers 502 when a target dies with a request. A request that may not be repeated uses a connection
+//! that was idle only for a moment, so that it does not meet one which its target is closing.
+
+use std::cell::Cell;
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::answer::{AnswerError, AnswerPath, Answered};
+use super::plan::{Forward, body_at_hand, skip_body};
+use super::relay::{Relay, RelayError};
+use super::tunnel::tunnel;
+use super::{Client, Next};
+use crate::clock::now_ms;
+use crate::http::answer::write_page;
+use crate::http::body::{Decoder, Encoding};
+use crate::http::head::Framing;
+use crate::target::{InFlight, Target};
+use crate::worker::Worker;
+use crate::worker::buffer::Buffer;
+use crate::worker::io::write_all;
+use crate::worker::pool::Upstream;
+
+/// Targets that a request is taken to at most.
+const TRIES_MAX: usize = 3;
+/// All connecting of a request together ("ELB User Guide, Troubleshoot: HTTP 504", 10 s).
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+/// Connecting to one target while there are others.
+const CONNECT_SHORT: Duration = Duration::from_millis(500);
+/// How long a connection may have been idle for a request that can be repeated, and for one that cannot.
+const IDLE_MS_MAX: u64 = 60_000;
+const IDLE_MS_BRIEF: u64 = 2_000;
+
+/// How a try ended without an answer that the client could get.
+struct Failure {
+    status: u16,
+    /// Another target may try.
+    retry: bool,
+    /// The request's body was touched: where the next request begins is not known.
+    unread: bool,
+}
+
+enum Tried {
+    Done(Next),
+    Failed(Failure),
+}
+
+pub async fn forward(worker: &Worker, client: &mut Client, plan: Forward) -> Next {
+    let counters = plan.group.counters.worker(worker.index);
+    let begun = Instant::now();
+    let mut tried: Vec<u64> = Vec::new();
+    let mut failure = Failure { status: 503, retry: true, unread: false };
+    for attempt in 0..TRIES_MAX {
+        let flight = plan.group.choose(now_ms(), &mut worker.rng.borrow_mut(), &tried);
+        let Some(flight) = flight else { break };
+        if attempt > 0 {
+            counters.retried();
+        }
+        match one_try(worker, client, &plan, flight, &mut tried, begun).await {
+            Tried::Done(next) => {
+                worker.buffers.give_text_back(plan.head);
+                return next;
+            }
+            Tried::Failed(failed) => failure = failed,
+        }
+        if !failure.retry {
+            break;
+        }
+    }
+    if failure.status >= 500 {
+        counters.failed();
+    }
+    let whole = !failure.unread && skip_body(&mut client.buffer, plan.framing);
+    let close = !whole || !plan.keep_alive;
+    let mut text = worker.buffers.text();
+    worker.date.with(|date| write_page(&mut text, failure.status, date, close, plan.to_head));
+    let sent = write_all(&mut client.stream, &client.watch, plan.balancer.idle_timeout_ms, [&text, &[], &[], &[]]).await;
+    worker.buffers.give_text_back(text);
+    worker.buffers.give_text_back(plan.head);
+    match sent {
+        Err(_) => Next::Close,
+        Ok(()) if !whole => Next::Linger,
+        Ok(()) if close => Next::Close,
+        Ok(()) => Next::Keep,
+    }
+}
+
+async fn one_try(
+    worker: &Worker,
+    client: &mut Client,
+    plan: &Forward,
+    flight: InFlight,
+    tried: &mut Vec<u64>,
+    begun: Instant,
+) -> Tried {
+    let target = flight.target().clone();
+    let mut upstream = match connection(worker, plan, &target, tried, begun).await {
+        Ok(upstream) => upstream,
+        Err(e) => {
+            tracing::debug!(target = %target.address, "no connection: {e}");
+            target.set_aside(now_ms());
+            tried.push(target.number);
+            let status = if e.kind() == io::ErrorKind::TimedOut { 504 } else { 502 };
+            return Tried::Failed(Failure { status, retry: true, unread: false });
+        }
+    };
+    let mut buffer = worker.buffers.small();
+    let sent_on = Cell::new(false);
+    let at_hand = body_at_hand(&client.buffer, plan.framing);
+    let outcome = match at_hand {
+        Some(length) => whole_request(worker, client, plan, &mut upstream, &mut buffer, length, &sent_on).await,
+        None => streamed_request(worker, client, plan, &mut upstream, &mut buffer, &sent_on).await,
+    };
+    let tried_out = match outcome {
+        Ok(answered) if answered.switched => {
+            tunnel(worker, client, plan.balancer.idle_timeout_ms, upstream, &mut buffer).await;
+            Tried::Done(Next::Close)
+        }
+        Ok(answered) => {
+            target.call_back();
+            if at_hand.is_some() {
+                skip_body(&mut client.buffer, plan.framing);
+            }
+            if answered.keep_target && worker.snapshot.borrow().targets.contains(&target.number) {
+                worker.pool.give_back(target.number, upstream);
+            }
+            Tried::Done(if answered.keep_client { Next::Keep } else { Next::Close })
+        }
+        Err(error) => after_error(worker, plan, &target, &upstream, tried, at_hand.is_some(), error, sent_on.get()),
+    };
+    worker.buffers.give_back(buffer);
+    tried_out
+}
+
+/// Why a request that a connection was there for failed.
+enum ExchangeError {
+    Answer(AnswerError),
+    /// The client's request broke off or makes no sense; the status to say so with.
+    Request(u16),
+    /// The answer ended before the request did: it is the client's, and the connections end.
+    Early,
+}
+
+#[expect(clippy::too_many_arguments, reason = "all that the decision depends on")]
+fn after_error(
+    worker: &Worker,
+    plan: &Forward,
+    target: &Target,
+    upstream: &Upstream,
+    tried: &mut Vec<u64>,
+    at_hand: bool,
+    error: ExchangeError,
+    sent_on: bool,
+) -> Tried {
+    let failed = |status, retry| Tried::Failed(Failure { status, retry, unread: !at_hand });
+    match error {
+        ExchangeError::Early => Tried::Done(Next::Linger),
+        _ if sent_on => Tried::Done(Next::Close),
+        ExchangeError::Request(status) => failed(status, false),
+        ExchangeError::Answer(AnswerError::Lost) => {
+            worker.pool.forget(target.number);
+            if !upstream.reused {
+                target.set_aside(now_ms());
+                tried.push(target.number);
+            }
+            failed(502, plan.idempotent && at_hand && !target.is_cut())
+        }
+        ExchangeError::Answer(AnswerError::Late) => failed(504, false),
+        ExchangeError::Answer(AnswerError::Garbage(why)) => {
+            tracing::warn!(target = %target.address, "an answer is not understood: {why}");
+            failed(502, false)
+        }
+        ExchangeError::Answer(AnswerError::Broken | AnswerError::Client) => Tried::Done(Next::Close),
+    }
+}
+
+/// One that is kept, or a new one.
+async fn connection(worker: &Worker, plan: &Forward, target: &Target, tried: &[u64], begun: Instant) -> io::Result<Upstream> {
+    let repeatable = plan.idempotent && !matches!(plan.framing, Framing::Chunked);
+    if let Some(kept) = worker.pool.take(target.number, if repeatable { IDLE_MS_MAX } else { IDLE_MS_BRIEF }) {
+        return Ok(kept);
+    }
+    let left = CONNECT_MAX.saturating_sub(begun.elapsed());
+    let within = if plan.group.has_alternative(tried, target) { CONNECT_SHORT.min(left) } else { left };
+    worker.connect(target, within).await
+}
+
+/// A request that is all there: sent at once, and kept until an answer comes.
+async fn whole_request(
+    worker: &Worker,
+    client: &mut Client,
+    plan: &Forward,
+    upstream: &mut Upstream,
+    buffer: &mut Buffer,
+    length: usize,
+    begun: &Cell<bool>,
+) -> Result<Answered, ExchangeError> {
+    let dispatched = Instant::now();
+    let idle_ms = plan.balancer.idle_timeout_ms;
+    let body = &client.buffer.filled()[..length];
+    let sent = write_all(&mut upstream.stream, &upstream.watch, idle_ms, [&plan.head, body, &[], &[]]).await;
+    if let Err(e) = sent {
+        let late = e.kind() == io::ErrorKind::TimedOut;
+        return Err(ExchangeError::Answer(if late { AnswerError::Late } else { AnswerError::Lost }));
+    }
+    let answer = AnswerPath {
+        worker,
+        plan,
+        from: &mut upstream.stream,
+        from_watch: &upstream.watch,
+        to: &mut client.stream,
+        to_watch: &client.watch,
+        buffer,
+        begun,
+        dispatched,
+    };
+    answer.run().await.map_err(ExchangeError::Answer)
+}
+
+/// A request whose body is still coming: it goes on while the answer may already come back.
+async fn streamed_request(
+    worker: &Worker,
+    client: &mut Client,
+    plan: &Forward,
+    upstream: &mut Upstream,
+    buffer: &mut Buffer,
+    begun: &Cell<bool>,
+) -> Result<Answered, ExchangeError> {
+    let (mut from_target, mut to_target) = upstream.stream.split();
+    let (mut from_client, mut to_client) = client.stream.split();
+    let encoding = if plan.framing == Framing::Chunked { Encoding::Chunked } else { Encoding::Raw };
+    let mut request = Relay {
+        buffers: &worker.buffers,
+        idle_ms: plan.balancer.idle_timeout_ms,
+        from: &mut from_client,
+        from_watch: &client.watch,
+        to: &mut to_target,
+        to_watch: &upstream.watch,
+        buffer: &mut client.buffer,
+        decoder: Decoder::new(plan.framing),
+        encoding,
+    };
+    let answer = AnswerPath {
+        worker,
+        plan,
+        from: &mut from_target,
+        from_watch: &upstream.watch,
+        to: &mut to_client,
+        to_watch: &client.watch,
+        buffer,
+        begun,
+        dispatched: Instant::now(),
+    };
+    let (request, answer) = (request.run(&plan.head), answer.run());
+    tokio::pin!(request, answer);
+    let mut sent = false;
+    let mut sending = true;
+    loop {
+        tokio::select! {
+            biased;
+            result = &mut request, if sending => {
+                sending = false;
+                match result {
+                    Ok(()) => sent = true,
+                    // It may have answered before it stopped listening.
+                    Err(RelayError::Sink) => {}
+                    Err(RelayError::Framing(why)) => {
+                        tracing::debug!("a request's body is refused: {why}");
+                        return Err(ExchangeError::Request(400));
+                    }
+                    Err(RelayError::Source(e)) if e.kind() == io::ErrorKind::TimedOut => return Err(ExchangeError::Request(408)),
+                    Err(RelayError::Source(_)) => return Err(ExchangeError::Request(400)),
+                }
+            }
+            result = &mut answer => {
+                return match result {
+                    Ok(_) if !sent => Err(ExchangeError::Early),
+                    other => other.map_err(ExchangeError::Answer),
+                };
+            }
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! From a client's connection to a target's and back: reads requests, lets [`plan`] decide, forwards, tries again
+//! where nothing was lost, answers by itself where it must. It never decides who is healthy.
+
+mod answer;
+mod forward;
+mod plan;
+mod relay;
+mod tunnel;
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::rc::Rc;
+
+use rustix::net::{Shutdown, shutdown};
+use tokio::net::TcpStream;
+
+use crate::clock::now_ms;
+use crate::http::HttpError;
+use crate::http::answer::write_page;
+use crate::http::scan::{HeadScan, HeadSpan};
+use crate::worker::Worker;
+use crate::worker::buffer::{Buffer, LARGE_BYTES};
+use crate::worker::io::write_all;
+use crate::worker::watch::{Role, Watch};
+use plan::Plan;
+
+/// A head must be whole this long after its first byte, however it trickles in; less when the idle timeout is less.
+const HEAD_MS_MAX: u64 = 60_000;
+/// What of a refused request is still read, so that the client gets to see the answer.
+const LINGER_BYTES_MAX: usize = 256 * 1024;
+const LINGER_MS: u64 = 2_000;
+/// For an address that has lost its load balancer.
+const DEFAULT_IDLE_MS: u64 = 60_000;
+
+/// A client's connection. The watch goes before the socket.
+pub struct Client {
+    pub watch: Watch,
+    pub stream: TcpStream,
+    pub buffer: Buffer,
+    pub address: Ipv4Addr,
+    /// Where it came in.
+    pub at: SocketAddrV4,
+    /// When it is too old for another request; set by the first one.
+    pub ends_ms: u64,
+}
+
+/// What becomes of a client's connection after a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    Keep,
+    Close,
+    /// Close, but let the client read our answer although we have not read all of its request.
+    Linger,
+}
+
+enum NoRequest {
+    /// It ended, or came late without having begun a request.
+    Gone,
+    /// A request began and did not end in time.
+    Late,
+    Bad(HttpError),
+}
+
+/// Serves a client's connection to its end.
+pub async fn serve(worker: Rc<Worker>, stream: TcpStream, address: Ipv4Addr, at: SocketAddrV4) {
+    let _ = stream.set_nodelay(true);
+    let watch = worker.watches.watch(&stream, Role::Client(at));
+    let mut client = Client { watch, stream, buffer: Buffer::default(), address, at, ends_ms: u64::MAX };
+    loop {
+        let next = match next_head(&worker, &mut client).await {
+            // On the heap, so that an idle connection does not hold what an exchange needs.
+            Ok(span) => Box::pin(exchange(&worker, &mut client, span)).await,
+            Err(NoRequest::Gone) => Next::Close,
+            Err(NoRequest::Late) => refuse(&worker, &mut client, 408).await,
+            Err(NoRequest::Bad(error)) => {
+                tracing::debug!(client = %client.address, "refused: {error}");
+                refuse(&worker, &mut client, error.status()).await
+            }
+        };
+        match next {
+            Next::Keep => continue,
+            Next::Close => break,
+            Next::Linger => {
+                linger(&mut client).await;
+                break;
+            }
+        }
+    }
+    worker.buffers.give_back(std::mem::take(&mut client.buffer));
+}
+
+/// Waits for the head of the next request.
+async fn next_head(worker: &Worker, client: &mut Client) -> Result<HeadSpan, NoRequest> {
+    let idle_ms = idle_timeout_ms(worker, client.at);
+    if client.buffer.is_empty() {
+        await_first_byte(worker, client, idle_ms).await?;
+    }
+    let mut scan = HeadScan::default();
+    let by = now_ms() + idle_ms.min(HEAD_MS_MAX);
+    loop {
+        if let Some(span) = scan.advance(client.buffer.filled()).map_err(NoRequest::Bad)? {
+            client.watch.read_done();
+            return Ok(span);
+        }
+        if client.buffer.space().is_empty() {
+            if client.buffer.capacity() == LARGE_BYTES {
+                return Err(NoRequest::Bad(HttpError::TooLarge("the head")));
+            }
+            worker.buffers.enlarge(&mut client.buffer);
+        }
+        match client.stream.try_read(client.buffer.space()) {
+            Ok(0) if client.watch.has_expired() => return Err(NoRequest::Late),
+            Ok(0) => return Err(NoRequest::Gone),
+            Ok(bytes) => client.buffer.filled_by(bytes),
+            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
+                client.watch.read_by(by);
+                client.stream.readable().await.map_err(|_| NoRequest::Gone)?;
+            }
+            Err(_) => return Err(NoRequest::Gone),
+        }
+    }
+}
+
+/// Waits between requests, without a buffer.
+async fn await_first_byte(worker: &Worker, client: &mut Client, idle_ms: u64) -> Result<(), NoRequest> {
+    let mut buffer = std::mem::take(&mut client.buffer);
+    loop {
+        if !buffer.is_real() {
+            buffer = worker.buffers.small();
+        }
+        match client.stream.try_read(buffer.space()) {
+            Ok(0) => {
+                worker.buffers.give_back(buffer);
+                return Err(NoRequest::Gone);
+            }
+            Ok(bytes) => {
+                client.watch.read_done();
+                buffer.filled_by(bytes);
+                client.buffer = buffer;
+                return Ok(());
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(_) => return Err(NoRequest::Gone),
+        }
+        worker.buffers.give_back(std::mem::take(&mut buffer));
+        if !worker.keeps(client.at) || now_ms() >= client.ends_ms {
+            return Err(NoRequest::Gone);
+        }
+        client.watch.read_within(idle_ms.min(client.ends_ms - now_ms()));
+        client.watch.set_idle(true);
+        let ready = client.stream.readable().await;
+        client.watch.set_idle(false);
+        ready.map_err(|_| NoRequest::Gone)?;
+    }
+}
+
+fn idle_timeout_ms(worker: &Worker, at: SocketAddrV4) -> u64 {
+    let snapshot = worker.snapshot.borrow();
+    snapshot.doors.get(&at).and_then(|sites| sites.first()).map_or(DEFAULT_IDLE_MS, |site| site.balancer.idle_timeout_ms)
+}
+
+async fn exchange(worker: &Worker, client: &mut Client, span: HeadSpan) -> Next {
+    let plan = plan::plan(worker, client, &client.buffer.filled()[span.begin..span.end]);
+    client.buffer.consume(span.end);
+    match plan {
+        Plan::Forward(forward) => {
+            if client.ends_ms == u64::MAX {
+                client.ends_ms = now_ms().saturating_add(forward.balancer.client_keep_alive_ms);
+            }
+            forward::forward(worker, client, forward).await
+        }
+        Plan::Answer(own) => {
+            let whole = plan::skip_body(&mut client.buffer, own.framing);
+            let idle_ms = idle_timeout_ms(worker, client.at);
+            let sent = write_all(&mut client.stream, &client.watch, idle_ms, [&own.text, &[], &[], &[]]).await;
+            worker.buffers.give_text_back(own.text);
+            match sent {
+                Err(_) => Next::Close,
+                Ok(()) if !whole => Next::Linger,
+                Ok(()) if own.close => Next::Close,
+                Ok(()) => Next::Keep,
+            }
+        }
+    }
+}
+
+/// Answers what cannot be understood, and ends the connection: nobody knows where a next request would begin.
+async fn refuse(worker: &Worker, client: &mut Client, status: u16) -> Next {
+    let mut text = worker.buffers.text();
+    worker.date.with(|date| write_page(&mut text, status, date, true, false));
+    // Late clients had their reading side shut, not their writing side.
+    let sent = write_all(&mut client.stream, &client.watch, LINGER_MS, [&text, &[], &[], &[]]).await;
+    worker.buffers.give_text_back(text);
+    if sent.is_ok() { Next::Linger } else { Next::Close }
+}
+
+/// Says that nothing more comes, and reads on for a moment: closing with unread bytes would make the kernel send a
+/// reset, which may overtake the answer.
+async fn linger(client: &mut Client) {
+    let _ = shutdown(&client.stream, Shutdown::Write);
+    client.watch.read_by(now_ms() + LINGER_MS);
+    let mut sink = [0; 4096];
+    let mut left = LINGER_BYTES_MAX;
+    while left > 0 {
+        match client.stream.try_read(&mut sink) {
+            Ok(0) => return,
+            Ok(bytes) => left = left.saturating_sub(bytes),
+            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
+                if client.stream.readable().await.is_err() {
+                    return;
+                }
+            }
+            Err(_) => return,
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Decides what becomes of a request once its head is there, and writes the head that goes on. No waiting here, so
+//! nothing borrowed from the buffer outlives it.
+
+use std::mem::MaybeUninit;
+use std::sync::Arc;
+
+use super::Client;
+use crate::clock::{now_ms, unix_seconds};
+use crate::http::HttpError;
+use crate::http::answer::{OwnAnswer, write, write_page};
+use crate::http::forward::{RequestRules, host_and_path, write_request};
+use crate::http::head::{Framing, HEADERS_MAX, Request, parse_request};
+use crate::snapshot::{Balancer, Route, Site, site_for};
+use crate::target::Group;
+use crate::worker::Worker;
+use crate::worker::buffer::Buffer;
+
+pub enum Plan {
+    Forward(Forward),
+    Answer(Own),
+}
+
+/// An answer of our own, ready to send.
+pub struct Own {
+    pub text: Vec<u8>,
+    /// Where the request's body ends.
+    pub framing: Framing,
+    pub close: bool,
+}
+
+/// A request on its way to a target.
+pub struct Forward {
+    pub balancer: Arc<Balancer>,
+    pub group: Arc<Group>,
+    /// The head as the target gets it.
+    pub head: Vec<u8>,
+    pub framing: Framing,
+    /// Doing it twice is the same as doing it once (RFC 9110, 9.2.2).
+    pub idempotent: bool,
+    pub to_head: bool,
+    pub websocket: bool,
+    pub client_http11: bool,
+    /// The client's connection may be kept.
+    pub keep_alive: bool,
+}
+
+pub fn plan(worker: &Worker, client: &Client, head: &[u8]) -> Plan {
+    let mut slots = [const { MaybeUninit::uninit() }; HEADERS_MAX];
+    let request = match parse_request(head, &mut slots) {
+        Ok(request) => request,
+        Err(error) => return Plan::Answer(refusal(worker, client, error)),
+    };
+    let snapshot = worker.snapshot.borrow().clone();
+    let keep_alive = request.keep_alive && worker.keeps(client.at) && now_ms() < client.ends_ms;
+    let Some(sites) = snapshot.doors.get(&client.at) else {
+        return Plan::Answer(page(worker, &request, 503, false));
+    };
+    let Some(site) = site_for(sites, host_and_path(&request).0) else {
+        return Plan::Answer(unknown_host(worker, &request, sites, keep_alive));
+    };
+    match &site.route {
+        Route::Fixed { status, content_type, body } => {
+            let mut text = worker.buffers.text();
+            let to_head = request.method == "HEAD";
+            let answer = OwnAnswer { status: *status, content_type, body, close: !keep_alive, to_head };
+            worker.date.with(|date| write(&mut text, date, &answer));
+            Plan::Answer(Own { text, framing: request.framing, close: !keep_alive })
+        }
+        Route::Forward { groups, weights } => {
+            let drawn = Route::draw(groups, *weights, &mut worker.rng.borrow_mut()).cloned();
+            match drawn {
+                Some(group) => Plan::Forward(forward(worker, client, &request, site, group, keep_alive)),
+                None => Plan::Answer(page(worker, &request, 503, keep_alive)),
+            }
+        }
+    }
+}
+
+fn forward(
+    worker: &Worker,
+    client: &Client,
+    request: &Request<'_, '_>,
+    site: &Site,
+    group: Arc<Group>,
+    keep_alive: bool,
+) -> Forward {
+    let mut head = worker.buffers.text();
+    let balancer = site.balancer.clone();
+    let trace = trace_id(worker);
+    let rules = RequestRules {
+        client: client.address,
+        port: client.at.port(),
+        dns_name: &balancer.dns_name,
+        preserve_host: balancer.preserve_host,
+        drop_invalid: balancer.drop_invalid,
+        trace: &trace,
+    };
+    write_request(&mut head, request, &rules);
+    Forward {
+        group,
+        head,
+        framing: request.framing,
+        idempotent: matches!(request.method, "GET" | "HEAD" | "PUT" | "DELETE" | "OPTIONS") && !request.websocket,
+        to_head: request.method == "HEAD",
+        websocket: request.websocket,
+        client_http11: request.http11,
+        keep_alive,
+        balancer,
+    }
+}
+
+/// `1-TIME-ID` with 8 and 24 hexadecimal digits.
+fn trace_id(worker: &Worker) -> String {
+    let mut rng = worker.rng.borrow_mut();
+    format!("1-{:08x}-{:016x}{:08x}", unix_seconds() & 0xffff_ffff, rng.u64(..), rng.u32(..))
+}
+
+fn refusal(worker: &Worker, client: &Client, error: HttpError) -> Own {
+    tracing::debug!(client = %client.address, "refused: {error}");
+    let mut text = worker.buffers.text();
+    worker.date.with(|date| write_page(&mut text, error.status(), date, true, false));
+    // Where its body ends is not known.
+    Own { text, framing: Framing::UntilClose, close: true }
+}
+
+fn page(worker: &Worker, request: &Request<'_, '_>, status: u16, keep_alive: bool) -> Own {
+    let mut text = worker.buffers.text();
+    worker.date.with(|date| write_page(&mut text, status, date, !keep_alive, request.method == "HEAD"));
+    Own { text, framing: request.framing, close: !keep_alive }
+}
+
+/// Several load balancers share this address and none has the name that was called.
+fn unknown_host(worker: &Worker, request: &Request<'_, '_>, sites: &[Arc<Site>], keep_alive: bool) -> Own {
+    let called = host_and_path(request).0.unwrap_or("no host");
+    let names: Vec<&str> = sites.iter().map(|s| s.balancer.dns_name.as_str()).collect();
+    let body = format!("No load balancer here is called {called}. Those that listen here are: {}\n", names.join(", "));
+    let mut text = worker.buffers.text();
+    let to_head = request.method == "HEAD";
+    let answer =
+        OwnAnswer { status: 404, content_type: "text/plain; charset=utf-8", body: body.as_bytes(), close: !keep_alive, to_head };
+    worker.date.with(|date| write(&mut text, date, &answer));
+    Own { text, framing: request.framing, close: !keep_alive }
+}
+
+/// How much of the body lies in the buffer, when all of it does.
+pub fn body_at_hand(buffer: &Buffer, framing: Framing) -> Option<usize> {
+    match framing {
+        Framing::None => Some(0),
+        Framing::Length(length) => usize::try_from(length).ok().filter(|length| *length <= buffer.filled().len()),
+        Framing::Chunked | Framing::UntilClose => None,
+    }
+}
+
+/// Drops the body of a request from the buffer; false when it is not all there.
+pub fn skip_body(buffer: &mut Buffer, framing: Framing) -> bool {
+    let at_hand = body_at_hand(buffer, framing);
+    buffer.consume(at_hand.unwrap_or(0));
+    at_hand.is_some()
+}

@@ -1,0 +1,87 @@
+//! Moves a body from one connection to another as it comes: what cannot be sent on is not read either, so that the
+//! slower side sets the pace.
+
+use std::io;
+
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+
+use crate::http::HttpError;
+use crate::http::body::{ChunkLine, Decoder, Encoding};
+use crate::worker::buffer::{Buffer, Buffers, SMALL_BYTES};
+use crate::worker::io::{read, write_all};
+use crate::worker::watch::Watch;
+
+/// Why a body did not get across.
+#[derive(Debug)]
+pub enum RelayError {
+    /// The source broke, or ended before the body did.
+    Source(io::Error),
+    /// The source broke the rules of its framing.
+    Framing(HttpError),
+    /// The sink takes no more.
+    Sink,
+}
+
+/// One direction of an exchange.
+pub struct Relay<'a, R, W> {
+    pub buffers: &'a Buffers,
+    pub idle_ms: u64,
+    pub from: &'a mut R,
+    pub from_watch: &'a Watch,
+    pub to: &'a mut W,
+    pub to_watch: &'a Watch,
+    /// Holds what has come already.
+    pub buffer: &'a mut Buffer,
+    pub decoder: Decoder,
+    pub encoding: Encoding,
+}
+
+impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Relay<'_, R, W> {
+    /// Sends `head`, then the body to its end.
+    pub async fn run(&mut self, mut head: &[u8]) -> Result<(), RelayError> {
+        loop {
+            let decoded = self.decoder.decode(self.buffer.filled_mut()).map_err(RelayError::Framing)?;
+            self.send(head, decoded.data, decoded.done).await?;
+            head = &[];
+            self.buffer.consume(decoded.consumed);
+            if decoded.done {
+                return Ok(());
+            }
+            if self.buffer.capacity() <= SMALL_BYTES && self.decoder.expects_more_than(SMALL_BYTES) {
+                self.buffers.enlarge(self.buffer);
+            }
+            let bytes = read(self.from, self.from_watch, self.idle_ms, self.buffer.space()).await.map_err(RelayError::Source)?;
+            if bytes == 0 {
+                return self.finish().await;
+            }
+            self.buffer.filled_by(bytes);
+            self.to_watch.refresh_read(self.idle_ms);
+        }
+    }
+
+    async fn send(&mut self, head: &[u8], data: std::ops::Range<usize>, done: bool) -> Result<(), RelayError> {
+        let data = &self.buffer.filled()[data];
+        let line = if self.encoding == Encoding::Chunked { ChunkLine::new(data.len()) } else { ChunkLine::default() };
+        let end: &[u8] = match (self.encoding, data.is_empty(), done) {
+            (Encoding::Raw, _, _) | (Encoding::Chunked, true, false) => b"",
+            (Encoding::Chunked, false, false) => b"\r\n",
+            (Encoding::Chunked, false, true) => b"\r\n0\r\n\r\n",
+            (Encoding::Chunked, true, true) => b"0\r\n\r\n",
+        };
+        write_all(self.to, self.to_watch, self.idle_ms, [head, line.as_bytes(), data, end]).await.map_err(|_| RelayError::Sink)
+    }
+
+    /// Like [`Relay::run`], and then tells the sink that nothing more comes.
+    pub async fn run_and_end(mut self) -> Result<(), RelayError> {
+        self.run(&[]).await?;
+        self.to.shutdown().await.map_err(|_| RelayError::Sink)
+    }
+
+    /// The source has ended.
+    async fn finish(&mut self) -> Result<(), RelayError> {
+        if !self.decoder.may_end() {
+            return Err(RelayError::Source(io::ErrorKind::UnexpectedEof.into()));
+        }
+        self.send(&[], 0..0, true).await
+    }
+}

@@ -1,0 +1,42 @@
+//! What follows a WebSocket handshake: bytes in both directions that nobody here understands.
+
+use super::Client;
+use super::relay::Relay;
+use crate::http::body::{Decoder, Encoding};
+use crate::worker::Worker;
+use crate::worker::buffer::Buffer;
+use crate::worker::pool::Upstream;
+
+/// Runs until both sides have ended, one has failed, or neither has said anything for the idle timeout.
+pub async fn tunnel(worker: &Worker, client: &mut Client, idle_ms: u64, mut upstream: Upstream, buffer: &mut Buffer) {
+    let (mut from_target, mut to_target) = upstream.stream.split();
+    let (mut from_client, mut to_client) = client.stream.split();
+    if !client.buffer.is_real() {
+        client.buffer = worker.buffers.small();
+    }
+    let up = Relay {
+        buffers: &worker.buffers,
+        idle_ms,
+        from: &mut from_client,
+        from_watch: &client.watch,
+        to: &mut to_target,
+        to_watch: &upstream.watch,
+        buffer: &mut client.buffer,
+        decoder: Decoder::UntilClose,
+        encoding: Encoding::Raw,
+    };
+    let down = Relay {
+        buffers: &worker.buffers,
+        idle_ms,
+        from: &mut from_target,
+        from_watch: &upstream.watch,
+        to: &mut to_client,
+        to_watch: &client.watch,
+        buffer,
+        decoder: Decoder::UntilClose,
+        encoding: Encoding::Raw,
+    };
+    if let Err(e) = tokio::try_join!(up.run_and_end(), down.run_and_end()) {
+        tracing::debug!("a tunnel ended: {e:?}");
+    }
+}

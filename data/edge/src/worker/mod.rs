@@ -1,0 +1,201 @@
+//! One worker: a thread with its own Tokio runtime, listeners, connections, buffers and counters. It shares with the
+//! others only the snapshot of the configuration and the atomics of targets. It never decides about health.
+
+pub(crate) mod buffer;
+pub(crate) mod io;
+pub(crate) mod pool;
+pub(crate) mod watch;
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::io::Result as IoResult;
+use std::net::{SocketAddr, SocketAddrV4, TcpListener as StdListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use fastrand::Rng;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{AbortHandle, LocalSet, spawn_local};
+
+use crate::clock::{DateText, now_ms};
+use crate::connector::Connector;
+use crate::proxy;
+use crate::snapshot::Snapshot;
+use buffer::Buffers;
+use pool::Pool;
+use watch::{SWEEP_EVERY_MS, Watches};
+
+/// Commands that may wait for a worker.
+const COMMANDS_MAX: usize = 64;
+/// Pause after an accept that failed for want of descriptors or memory.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Client connections of one worker; more wait in the kernel's queue.
+const CLIENTS_MAX: usize = 50_000;
+/// Buffers are given back to the machine after this many sweeps without a connection.
+const TRIM_AFTER_SWEEPS: u32 = 20;
+
+/// What the control thread tells a worker.
+pub enum Command {
+    /// Route by this from now on; take over these listeners, close those that are no longer in it.
+    Apply { snapshot: Arc<Snapshot>, listeners: Vec<(SocketAddrV4, StdListener)>, done: oneshot::Sender<()> },
+    /// Cut every connection to this target.
+    Cut(u64),
+    /// Accept no more, finish what is under way, for so long at most.
+    Stop { grace: Duration, done: oneshot::Sender<()> },
+}
+
+/// A worker as its control thread holds it.
+#[derive(Debug)]
+pub struct WorkerHandle {
+    pub commands: mpsc::Sender<Command>,
+    pub thread: JoinHandle<()>,
+}
+
+/// What all tasks of a worker share.
+pub struct Worker {
+    pub index: usize,
+    pub snapshot: RefCell<Arc<Snapshot>>,
+    pub buffers: Buffers,
+    pub watches: Rc<Watches>,
+    pub pool: Pool,
+    pub connector: Connector,
+    pub date: DateText,
+    pub rng: RefCell<Rng>,
+    stopping: Cell<bool>,
+    listening: RefCell<HashMap<SocketAddrV4, AbortHandle>>,
+}
+
+/// Starts a worker's thread.
+pub fn start(index: usize, connector: impl FnOnce() -> IoResult<Connector> + Send + 'static) -> IoResult<WorkerHandle> {
+    let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
+    let thread = std::thread::Builder::new().name(format!("edge-{index}")).spawn(move || {
+        if let Err(e) = run(index, connector, inbox) {
+            tracing::error!(index, "a worker cannot run: {e}");
+        }
+    })?;
+    Ok(WorkerHandle { commands, thread })
+}
+
+fn run(index: usize, connector: impl FnOnce() -> IoResult<Connector>, inbox: mpsc::Receiver<Command>) -> IoResult<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    let worker = Rc::new(Worker {
+        index,
+        snapshot: RefCell::default(),
+        buffers: Buffers::default(),
+        watches: Rc::default(),
+        pool: Pool::default(),
+        connector: connector()?,
+        date: DateText::default(),
+        rng: RefCell::new(Rng::new()),
+        stopping: Cell::new(false),
+        listening: RefCell::default(),
+    });
+    LocalSet::new().block_on(&runtime, async move {
+        spawn_local(sweep(worker.clone()));
+        obey(worker, inbox).await;
+    });
+    Ok(())
+}
+
+async fn obey(worker: Rc<Worker>, mut inbox: mpsc::Receiver<Command>) {
+    while let Some(command) = inbox.recv().await {
+        match command {
+            Command::Apply { snapshot, listeners, done } => {
+                worker.apply(snapshot, listeners);
+                let _ = done.send(());
+            }
+            Command::Cut(target) => {
+                worker.pool.forget(target);
+                worker.watches.cut_target(target);
+            }
+            Command::Stop { grace, done } => {
+                worker.stop(grace).await;
+                let _ = done.send(());
+                return;
+            }
+        }
+    }
+}
+
+/// Enforces deadlines for as long as there is any connection.
+async fn sweep(worker: Rc<Worker>) {
+    let mut quiet_sweeps = 0;
+    loop {
+        if worker.watches.is_empty() {
+            quiet_sweeps += 1;
+            if quiet_sweeps >= TRIM_AFTER_SWEEPS {
+                worker.buffers.trim();
+                worker.watches.woken.notified().await;
+            }
+        } else {
+            quiet_sweeps = 0;
+        }
+        tokio::time::sleep(Duration::from_millis(SWEEP_EVERY_MS)).await;
+        worker.watches.sweep();
+        worker.pool.sweep();
+    }
+}
+
+impl Worker {
+    fn apply(self: &Rc<Self>, snapshot: Arc<Snapshot>, listeners: Vec<(SocketAddrV4, StdListener)>) {
+        let before = self.snapshot.replace(snapshot.clone());
+        for (at, listener) in listeners {
+            match TcpListener::from_std(listener) {
+                Ok(listener) => {
+                    let task = spawn_local(accept(self.clone(), at, listener));
+                    self.listening.borrow_mut().insert(at, task.abort_handle());
+                }
+                Err(e) => tracing::error!(%at, "a listener cannot be taken over: {e}"),
+            }
+        }
+        self.listening.borrow_mut().retain(|at, task| {
+            let stays = snapshot.doors.contains_key(at);
+            if !stays {
+                task.abort();
+            }
+            stays
+        });
+        if before.doors.keys().any(|at| !snapshot.doors.contains_key(at)) {
+            self.watches.close_idle(|at| !snapshot.doors.contains_key(&at));
+        }
+        self.pool.retain(|target| snapshot.targets.contains(&target));
+    }
+
+    /// Whether a connection accepted here may be kept for another request.
+    pub fn keeps(&self, at: SocketAddrV4) -> bool {
+        !self.stopping.get() && self.snapshot.borrow().doors.contains_key(&at)
+    }
+
+    async fn stop(&self, grace: Duration) {
+        self.stopping.set(true);
+        self.listening.borrow_mut().drain().for_each(|(_, task)| task.abort());
+        let end = now_ms() + u64::try_from(grace.as_millis()).unwrap_or(u64::MAX / 2);
+        while self.watches.clients() > 0 && now_ms() < end {
+            self.watches.close_idle(|_| true);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        self.watches.cut_all();
+    }
+}
+
+async fn accept(worker: Rc<Worker>, at: SocketAddrV4, listener: TcpListener) {
+    loop {
+        if worker.watches.clients_reach(CLIENTS_MAX) {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        }
+        match listener.accept().await {
+            Ok((stream, SocketAddr::V4(peer))) => {
+                spawn_local(proxy::serve(worker.clone(), stream, *peer.ip(), at));
+            }
+            Ok((_, SocketAddr::V6(_))) => {}
+            Err(e) => {
+                tracing::warn!(%at, "cannot accept: {e}");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}

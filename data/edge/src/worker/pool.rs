@@ -1,0 +1,96 @@
+//! Connections to targets: opened, lent to one exchange at a time, kept while idle.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+
+use super::Worker;
+use super::watch::{Role, Watch};
+use crate::clock::now_ms;
+use crate::target::Target;
+
+/// Idle connections that a worker keeps to one target.
+const IDLE_MAX: usize = 256;
+/// Longest idle life of a connection.
+const IDLE_MS_MAX: u64 = 60_000;
+
+/// A connection to a target. The watch goes before the socket.
+#[derive(Debug)]
+pub struct Upstream {
+    pub watch: Watch,
+    pub stream: TcpStream,
+    /// It has carried an exchange before.
+    pub reused: bool,
+    idle_since: u64,
+}
+
+/// Idle connections by target; those used last are used next.
+#[derive(Debug, Default)]
+pub struct Pool {
+    idle: RefCell<HashMap<u64, Vec<Upstream>>>,
+}
+
+impl Pool {
+    /// A connection that is still open and has been idle for no longer than this.
+    pub fn take(&self, target: u64, idle_ms_max: u64) -> Option<Upstream> {
+        let mut idle = self.idle.borrow_mut();
+        let kept = idle.get_mut(&target)?;
+        let oldest = now_ms().saturating_sub(idle_ms_max);
+        while let Some(upstream) = kept.pop_if(|u| u.idle_since >= oldest) {
+            if upstream.is_quiet() {
+                return Some(upstream);
+            }
+        }
+        None
+    }
+
+    pub fn give_back(&self, target: u64, mut upstream: Upstream) {
+        upstream.reused = true;
+        upstream.idle_since = now_ms();
+        let mut idle = self.idle.borrow_mut();
+        let kept = idle.entry(target).or_default();
+        if kept.len() < IDLE_MAX {
+            kept.push(upstream);
+        }
+    }
+
+    /// Closes all idle connections of a target: one was found dead.
+    pub fn forget(&self, target: u64) {
+        self.idle.borrow_mut().remove(&target);
+    }
+
+    /// Keeps only the connections of targets that `keep` names.
+    pub fn retain(&self, keep: impl Fn(u64) -> bool) {
+        self.idle.borrow_mut().retain(|target, _| keep(*target));
+    }
+
+    /// Closes what has been idle for too long, or was closed by its target.
+    pub fn sweep(&self) {
+        let oldest = now_ms().saturating_sub(IDLE_MS_MAX);
+        self.idle.borrow_mut().retain(|_, kept| {
+            kept.retain(|u| u.idle_since >= oldest && u.is_quiet());
+            !kept.is_empty()
+        });
+    }
+}
+
+impl Upstream {
+    /// Neither closed nor saying something unasked.
+    fn is_quiet(&self) -> bool {
+        let mut byte = [0];
+        matches!(self.stream.try_read(&mut byte), Err(e) if e.kind() == io::ErrorKind::WouldBlock)
+    }
+}
+
+impl Worker {
+    /// Opens a connection to a target.
+    pub async fn connect(&self, target: &Target, within: Duration) -> io::Result<Upstream> {
+        let connecting = self.connector.connect(&target.from, target.address);
+        let stream = tokio::time::timeout(within, connecting).await.map_err(|_| io::ErrorKind::TimedOut)??;
+        let watch = self.watches.watch(&stream, Role::Target(target.number));
+        Ok(Upstream { watch, stream, reused: false, idle_since: 0 })
+    }
+}
