@@ -1,0 +1,10 @@
+//! The application as a process, asked over real connections on the loopback.
+
+#![allow(clippy::unwrap_used)]
+
+mod identity;
+mod pages;
+mod sessions;
+mod stop;
+mod support;
+mod work;
