@@ -8,6 +8,7 @@ use base::{
     SubnetId, VpcId,
 };
 
+use crate::compute::ComputeError;
 use crate::kind::Kind;
 
 /// A caller's mistake, or `Internal`.
@@ -40,6 +41,9 @@ pub enum Error {
     TooManyTags,
     /// The thing, such as `The vpc 'vpc-1'`, cannot go while others need it.
     InUse(String),
+
+    /// Of images, templates and instances.
+    Compute(ComputeError),
 
     // The network.
     NoVpc(VpcId),
@@ -167,6 +171,7 @@ impl From<Error> for Fault {
             E::ReservedTag => of("InvalidParameterValue", "Tag keys starting with 'aws:' are reserved for internal use".into()),
             E::TooManyTags => of("TagLimitExceeded", "The maximum number of tags for a resource has been reached.".into()),
             E::InUse(thing) => of("DependencyViolation", format!("{thing} has dependencies and cannot be deleted.")),
+            E::Compute(error) => error.into(),
             other => network(other),
         }
     }

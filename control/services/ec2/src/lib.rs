@@ -3,6 +3,7 @@
 //! Both share the errors, filters, paging and tags at the top of this crate. The crate never does IO: what should
 //! be leaves as wishes for `world` slots, what is comes back as observations.
 
+pub mod compute;
 mod describe;
 mod error;
 mod filter;
@@ -12,6 +13,9 @@ pub mod tags;
 
 use kernel::Registry;
 
+pub use compute::{
+    Instance, InstanceState, Launch, LaunchTemplate, TemplateName, check_launch, find_template, launch, terminate, version_number,
+};
 pub use error::Error;
 pub use kind::Kind;
 pub use network::{
@@ -24,4 +28,5 @@ pub use network::{
 pub fn register(registry: &mut Registry) {
     tags::register(registry);
     network::register(registry);
+    compute::register(registry);
 }

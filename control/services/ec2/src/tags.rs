@@ -13,7 +13,7 @@ use crate::describe::results_max;
 use crate::error::{Error, unless_dry};
 use crate::filter::Filters;
 use crate::kind::Kind;
-use crate::network;
+use crate::{compute, network};
 
 /// Most tags of one resource; `aws:` tags do not count.
 pub const TAGS_MAX: usize = 50;
@@ -153,7 +153,7 @@ fn resources(state: &State, ids: Vec<String>) -> Result<BTreeSet<String>, Error>
     for id in &ids {
         let kind = Kind::of(id).ok_or_else(|| Error::BadTagId(id.clone()))?;
         kind.check(id)?;
-        if !network::exists(state, kind, id) {
+        if !network::exists(state, kind, id) && !compute::exists(state, kind, id) {
             return Err(Error::NotFound(kind, vec![id.clone()]));
         }
     }

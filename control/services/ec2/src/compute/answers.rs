@@ -57,9 +57,7 @@ pub(crate) fn instance_answer(state: &State, scope: &Scope, instance: &Instance)
         root_device_type: some("ebs"),
         security_groups: interface.map(|i| groups(state, i)).unwrap_or_default(),
         source_dest_check: interface.map(|i| i.source_dest_check),
-        state_reason: instance
-            .state_reason()
-            .map(|(code, message)| s::StateReason { code: some(code), message: Some(message) }),
+        state_reason: instance.state_reason().map(|(code, message)| s::StateReason { code: some(code), message: Some(message) }),
         tags: tags::shapes(state, &instance.id),
         virtualization_type: some("hvm"),
         cpu_options: instance_type.map(cpu_options),
@@ -147,7 +145,12 @@ pub(crate) fn groups(state: &State, interface: &NetworkInterface) -> Vec<s::Grou
     interface.groups.iter().map(|id| s::GroupIdentifier { group_id: Some(id.to_string()), group_name: name(id) }).collect()
 }
 
-fn interface_answer(state: &State, scope: &Scope, instance: &Instance, interface: &NetworkInterface) -> s::InstanceNetworkInterface {
+fn interface_answer(
+    state: &State,
+    scope: &Scope,
+    instance: &Instance,
+    interface: &NetworkInterface,
+) -> s::InstanceNetworkInterface {
     let name = instance.private_dns_name(&scope.region);
     let address = interface.address.to_string();
     s::InstanceNetworkInterface {

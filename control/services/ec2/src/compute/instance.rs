@@ -194,6 +194,7 @@ impl Row for Instance {
         add("zone", &self.zone);
         add("interface", &self.interface);
         add("image", &self.image);
+        add("volume", &self.root.id);
         add("state", self.state().as_str());
         if let Some(template) = &self.template {
             add("template", &template.id);

@@ -7,6 +7,7 @@ use kernel::{Cx, Row, State, Tx};
 use serde::{Deserialize, Serialize};
 use sha2::Digest;
 
+use super::error::ComputeError;
 use crate::error::Error;
 use crate::tags;
 
@@ -66,12 +67,12 @@ pub fn import_key_pair(tx: &mut Tx, cx: &Cx, name: &str, public_key: &str, tags:
         return Err(Error::invalid("KeyName", name, "It must have 1 to 255 ASCII characters."));
     }
     if exists(tx, name) {
-        return Err(Error::KeyPairInUse(name.into()));
+        return Err(ComputeError::KeyPairInUse.into());
     }
     if tx.count::<KeyPair>() >= KEY_PAIRS_MAX {
         return Err(Error::LimitExceeded("KeyPairLimitExceeded", format!("at most {KEY_PAIRS_MAX} key pairs")));
     }
-    let (kind, blob) = read_public_key(public_key).ok_or(Error::MalformedKey)?;
+    let (kind, blob) = read_public_key(public_key).ok_or(ComputeError::MalformedKey)?;
     let id = format!("key-{}", cx.rng().hex(17));
     let pair = KeyPair {
         id: id.clone(),

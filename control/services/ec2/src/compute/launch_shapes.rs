@@ -7,15 +7,7 @@ use super::launch_data::{
     BlockDevice, CreditSpecification, Ebs, InterfaceData, LaunchData, MaintenanceOptions, MetadataOptions, Monitoring,
     PlacementData, PrivateDnsNameOptions, ProfileName, ShutdownBehavior, Tag, TagSpecification,
 };
-use crate::error::Error;
-
-/// Names a member when it is there and would change what the instance is.
-fn refuse(members: &[(&str, bool)]) -> Result<(), Error> {
-    match members.iter().find(|(_, there)| *there) {
-        None => Ok(()),
-        Some((name, _)) => Err(Error::Unsupported(format!("The parameter {name} is not supported in this region."))),
-    }
-}
+use crate::error::{Error, refuse};
 
 macro_rules! block_devices {
     ($list:expr) => {
@@ -123,7 +115,10 @@ pub(crate) fn of_run(r: s::RunInstancesRequest) -> Result<LaunchData, Error> {
         ("ElasticInferenceAccelerators", !r.elastic_inference_accelerators.is_empty()),
         ("InstanceMarketOptions", r.instance_market_options.is_some()),
         ("CpuOptions", r.cpu_options.is_some()),
-        ("CapacityReservationTarget", r.capacity_reservation_specification.is_some_and(|c| c.capacity_reservation_target.is_some())),
+        (
+            "CapacityReservationTarget",
+            r.capacity_reservation_specification.is_some_and(|c| c.capacity_reservation_target.is_some()),
+        ),
         ("LicenseSpecifications", !r.license_specifications.is_empty()),
         ("HibernationOptions", r.hibernation_options.is_some_and(|h| h.configured == Some(true))),
         ("EnclaveOptions", r.enclave_options.is_some_and(|e| e.enabled == Some(true))),
@@ -163,7 +158,10 @@ pub(crate) fn of_template(t: s::RequestLaunchTemplateData) -> Result<LaunchData,
         ("ElasticInferenceAccelerators", !t.elastic_inference_accelerators.is_empty()),
         ("InstanceMarketOptions", t.instance_market_options.is_some()),
         ("CpuOptions", t.cpu_options.is_some()),
-        ("CapacityReservationTarget", t.capacity_reservation_specification.is_some_and(|c| c.capacity_reservation_target.is_some())),
+        (
+            "CapacityReservationTarget",
+            t.capacity_reservation_specification.is_some_and(|c| c.capacity_reservation_target.is_some()),
+        ),
         ("LicenseSpecifications", !t.license_specifications.is_empty()),
         ("HibernationOptions", t.hibernation_options.is_some_and(|h| h.configured == Some(true))),
         ("EnclaveOptions", t.enclave_options.is_some_and(|e| e.enabled == Some(true))),

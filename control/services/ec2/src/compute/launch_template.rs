@@ -6,7 +6,9 @@ use base::{LaunchTemplateId, Tags, Time};
 use kernel::{Cx, Row, State, Tx};
 use serde::{Deserialize, Serialize};
 
+use super::error::ComputeError;
 use super::launch_data::LaunchData;
+use crate::Kind;
 use crate::error::Error;
 use crate::tags;
 
@@ -86,14 +88,14 @@ impl TemplateName {
     pub fn of(id: Option<String>, name: Option<String>) -> Result<Self, Error> {
         match (id, name) {
             (Some(id), None) if id.starts_with(LaunchTemplateId::PREFIX) => Ok(Self::Id(id.into())),
-            (Some(id), None) => Err(Error::MalformedTemplateId(id)),
+            (Some(id), None) => Err(Error::Malformed(Kind::LaunchTemplate, id)),
             (None, Some(name)) => Ok(Self::Name(name)),
             (Some(_), Some(_)) => Err(Error::InvalidCombination(
                 "The parameters LaunchTemplateId and LaunchTemplateName cannot be used together; specify one of them.".into(),
             )),
-            (None, None) => {
-                Err(Error::Missing("Either a launch template ID or a launch template name must be specified in the request.".into()))
-            }
+            (None, None) => Err(Error::Missing(
+                "Either a launch template ID or a launch template name must be specified in the request.".into(),
+            )),
         }
     }
 }
@@ -104,7 +106,7 @@ pub fn find_template<'a>(state: &'a State, name: &TemplateName) -> Result<&'a La
         TemplateName::Id(id) => state.get::<LaunchTemplate>(id),
         TemplateName::Name(name) => state.rows_where::<LaunchTemplate>("name", name).next(),
     };
-    found.ok_or_else(|| Error::NoTemplate(name.clone()))
+    found.ok_or_else(|| ComputeError::NoTemplate(name.clone()).into())
 }
 
 /// The number that `$Latest`, `$Default` or digits stand for; `$Default` when nothing is said. The newest version
@@ -115,12 +117,12 @@ pub fn version_number(state: &State, template: &LaunchTemplate, version: Option<
         Some("$Latest") => latest_version(state, template),
         Some(digits) => match digits.parse() {
             Ok(number) => number,
-            Err(_) => return Err(Error::MalformedTemplateVersion(digits.into())),
+            Err(_) => return Err(ComputeError::MalformedTemplateVersion(digits.into()).into()),
         },
     };
     match state.get::<LaunchTemplateVersion>(&VersionKey(template.id.clone(), number)) {
         Some(_) => Ok(number),
-        None => Err(Error::NoTemplateVersion { template: template.id.clone(), version: number.to_string() }),
+        None => Err(ComputeError::NoTemplateVersion { template: template.id.clone(), version: number.to_string() }.into()),
     }
 }
 
@@ -145,7 +147,7 @@ pub fn create_template(
 ) -> Result<LaunchTemplateId, Error> {
     check_name(name)?;
     if tx.rows_where::<LaunchTemplate>("name", name).next().is_some() {
-        return Err(Error::TemplateNameInUse);
+        return Err(ComputeError::TemplateNameInUse.into());
     }
     if tx.count::<LaunchTemplate>() >= TEMPLATES_MAX {
         return Err(Error::LimitExceeded("ResourceLimitExceeded", format!("at most {TEMPLATES_MAX} launch templates")));
@@ -182,7 +184,10 @@ pub fn create_version(
         }
     };
     if tx.rows_where::<LaunchTemplateVersion>("template", &template.id).count() >= VERSIONS_MAX {
-        return Err(Error::LimitExceeded("VersionLimitExceeded", format!("at most {VERSIONS_MAX} versions of a launch template")));
+        return Err(Error::LimitExceeded(
+            "VersionLimitExceeded",
+            format!("at most {VERSIONS_MAX} versions of a launch template"),
+        ));
     }
     let number = template.latest_version + 1;
     put_version(tx, cx, &template.id, number, description, data);
@@ -201,11 +206,11 @@ pub fn set_default_version(tx: &mut Tx, name: &TemplateName, version: &str) -> R
 /// Removes a version. The default one cannot be removed.
 pub fn delete_version(tx: &mut Tx, template: &LaunchTemplate, number: u64) -> Result<(), Error> {
     if number == template.default_version {
-        return Err(Error::DefaultTemplateVersion);
+        return Err(ComputeError::DefaultTemplateVersion.into());
     }
     match tx.remove::<LaunchTemplateVersion>(&VersionKey(template.id.clone(), number)) {
         Some(_) => Ok(()),
-        None => Err(Error::NoTemplateVersion { template: template.id.clone(), version: number.to_string() }),
+        None => Err(ComputeError::NoTemplateVersion { template: template.id.clone(), version: number.to_string() }.into()),
     }
 }
 
@@ -235,5 +240,9 @@ fn put_version(tx: &mut Tx, cx: &Cx, id: &LaunchTemplateId, number: u64, descrip
 /// 3 to 128 letters, digits and `( ) . - / _`.
 fn check_name(name: &str) -> Result<(), Error> {
     let known = |c: char| c.is_ascii_alphanumeric() || "().-/_".contains(c);
-    if (3..=128).contains(&name.len()) && name.chars().all(known) { Ok(()) } else { Err(Error::MalformedTemplateName(name.into())) }
+    if (3..=128).contains(&name.len()) && name.chars().all(known) {
+        Ok(())
+    } else {
+        Err(ComputeError::MalformedTemplateName(name.into()).into())
+    }
 }

@@ -6,7 +6,9 @@ use kernel::{Cx, State, Tx};
 use shapes::ec2 as s;
 
 use super::answers::state_answer;
+use super::error::ComputeError;
 use super::instance::{Instance, InstanceState, Why};
+use crate::Kind;
 use crate::error::Error;
 
 /// Most instances named in one request.
@@ -15,7 +17,7 @@ const IDS_MAX: usize = 1_000;
 pub(crate) fn start_instances(tx: &mut Tx, cx: &Cx, input: s::StartInstancesRequest) -> Result<s::StartInstancesResult, Fault> {
     let starting_instances = change(tx, &input.instance_ids, input.dry_run, |i| {
         let id = i.id.clone();
-        if i.start(cx.now) { Ok(()) } else { Err(Error::WrongState { id, verb: "started" }) }
+        if i.start(cx.now) { Ok(()) } else { Err(ComputeError::WrongState { id, verb: "started" }.into()) }
     })?;
     Ok(s::StartInstancesResult { starting_instances })
 }
@@ -31,7 +33,7 @@ pub(crate) fn stop_instances(tx: &mut Tx, cx: &Cx, input: s::StopInstancesReques
                 "The instance '{id}' may not be stopped. Modify its 'disableApiStop' instance attribute and try again."
             )));
         }
-        if i.stop(cx.now) { Ok(()) } else { Err(Error::WrongState { id, verb: "stopped" }) }
+        if i.stop(cx.now) { Ok(()) } else { Err(ComputeError::WrongState { id, verb: "stopped" }.into()) }
     })?;
     Ok(s::StopInstancesResult { stopping_instances })
 }
@@ -39,7 +41,7 @@ pub(crate) fn stop_instances(tx: &mut Tx, cx: &Cx, input: s::StopInstancesReques
 pub(crate) fn reboot_instances(tx: &mut Tx, _: &Cx, input: s::RebootInstancesRequest) -> Result<(), Fault> {
     change(tx, &input.instance_ids, input.dry_run, |i| {
         let id = i.id.clone();
-        if i.reboot() { Ok(()) } else { Err(Error::WrongState { id, verb: "rebooted" }) }
+        if i.reboot() { Ok(()) } else { Err(ComputeError::WrongState { id, verb: "rebooted" }.into()) }
     })?;
     Ok(())
 }
@@ -64,16 +66,10 @@ pub(crate) fn terminate_instances(
 
 /// The ids of a request as ids that exist.
 pub(crate) fn existing(state: &State, ids: &[String]) -> Result<Vec<InstanceId>, Error> {
-    if let Some(malformed) = ids.iter().find(|id| !is_well_formed(id)) {
-        return Err(Error::MalformedInstanceId(malformed.clone()));
-    }
+    ids.iter().try_for_each(|id| Kind::Instance.check(id))?;
     let ids: Vec<InstanceId> = ids.iter().map(|id| id.as_str().into()).collect();
-    let missing: Vec<InstanceId> = ids.iter().filter(|id| state.get::<Instance>(id).is_none()).cloned().collect();
-    if missing.is_empty() { Ok(ids) } else { Err(Error::NoInstances(missing)) }
-}
-
-fn is_well_formed(id: &str) -> bool {
-    id.strip_prefix(InstanceId::PREFIX).is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_hexdigit()))
+    let missing: Vec<String> = ids.iter().filter(|id| state.get::<Instance>(id).is_none()).map(|id| id.to_string()).collect();
+    if missing.is_empty() { Ok(ids) } else { Err(Error::NotFound(Kind::Instance, missing)) }
 }
 
 fn change(

@@ -11,7 +11,7 @@ use super::catalogue::InstanceType;
 use super::instance::{Instance, InstanceState, Intent};
 use super::metadata::metadata;
 use super::user_data;
-use crate::network;
+use crate::network::{self, NetworkInterface};
 use crate::tags;
 
 /// How long an ended instance stays visible ("Terminate your instance").
@@ -94,8 +94,7 @@ pub(crate) fn reconcile(tx: &mut Tx, cx: &Cx, key: &str) -> Result<Option<Time>,
             tx.want(instance.slot(), None);
         }
         Plan::Gone => {
-            network::delete_interface(tx, &instance.interface)?;
-            tags::forget(tx, &instance.interface);
+            network::delete_interface(tx, cx, &instance.interface)?;
             tags::forget(tx, &instance.root.id);
             tx.update::<Instance>(&instance.id, |i| i.gone_at = Some(cx.now));
         }
@@ -113,6 +112,11 @@ pub(crate) fn keys_of_wanted(_: &State, wanted: &Wanted, due: &mut Vec<String>) 
     if wanted.slot.kind == SlotKind::Instance {
         due.push(wanted.slot.id.clone());
     }
+}
+
+/// Keys that a change of an interface, such as its groups, makes due.
+pub(crate) fn keys_of_interface(state: &State, interface: &NetworkInterface, due: &mut Vec<String>) {
+    due.extend(state.rows_where::<Instance>("interface", &interface.id).map(|i| i.id.to_string()));
 }
 
 /// Takes in what the host says about an instance.

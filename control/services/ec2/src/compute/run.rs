@@ -7,12 +7,13 @@ use kernel::{Cx, State, Tx};
 use shapes::ec2 as s;
 
 use super::answers::{reservation_answer, reservation_of};
+use super::error::ComputeError;
 use super::instance::{ClientToken, Instance};
 use super::launch::{Request, run, template_data};
 use super::launch_data::LaunchData;
 use super::launch_shapes;
 use super::launch_template::TemplateName;
-use crate::error::Error;
+use crate::error::{Error, unless_dry};
 
 /// Longest client token.
 const TOKEN_CHARS_MAX: usize = 64;
@@ -25,19 +26,16 @@ pub(crate) fn run_instances(tx: &mut Tx, cx: &Cx, input: s::RunInstancesRequest)
     }
     if let Some(earlier) = token.as_ref().and_then(|t| launched_with(tx, t)) {
         if earlier.client_token.as_ref().is_some_and(|t| t.request != digest) {
-            return Err(Error::IdempotentMismatch.into());
+            return Err(ComputeError::IdempotentMismatch.into());
         }
         let reservation = earlier.reservation.clone();
         return Ok(reservation_answer(tx, cx, &reservation_of(tx, &reservation)));
     }
-    let dry_run = input.dry_run == Some(true);
+    let dry_run = input.dry_run;
     let request = request(tx, input, token.map(|token| ClientToken { token, request: digest }))?;
     let launched = run(tx, cx, request)?;
-    if dry_run {
-        return Err(Error::DryRun.into());
-    }
     let instances: Vec<&Instance> = launched.iter().filter_map(|id: &InstanceId| tx.get::<Instance>(id)).collect();
-    Ok(reservation_answer(tx, cx, &instances))
+    unless_dry(dry_run, reservation_answer(tx, cx, &instances))
 }
 
 fn launched_with<'a>(state: &'a State, token: &str) -> Option<&'a Instance> {
@@ -73,7 +71,18 @@ fn request(state: &State, input: s::RunInstancesRequest, token: Option<ClientTok
             (Some(used), data)
         }
     };
-    Ok(Request { data: own.over(under), template, subnet, zone: None, address, least, most, tags: Tags::new(), token, requester: None })
+    Ok(Request {
+        data: own.over(under),
+        template,
+        subnet,
+        zone: None,
+        address,
+        least,
+        most,
+        tags: Tags::new(),
+        token,
+        requester: None,
+    })
 }
 
 fn count(parameter: &str, count: i64) -> Result<u32, Error> {

@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::error::ComputeError;
 use super::launch_data::USER_DATA_BYTES_MAX;
 use crate::error::Error;
 
@@ -18,8 +19,8 @@ pub(crate) fn decode(base64: &str) -> Option<Vec<u8>> {
 /// Refuses what is not base64 or too long.
 pub(crate) fn check(base64: &str) -> Result<(), Error> {
     match decode(base64) {
-        None => Err(Error::MalformedUserData),
-        Some(bytes) if bytes.len() > USER_DATA_BYTES_MAX => Err(Error::LongUserData),
+        None => Err(ComputeError::MalformedUserData.into()),
+        Some(bytes) if bytes.len() > USER_DATA_BYTES_MAX => Err(ComputeError::LongUserData.into()),
         Some(_) => Ok(()),
     }
 }

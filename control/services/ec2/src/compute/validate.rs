@@ -2,6 +2,7 @@
 //! subnets) is looked up at the launch only, as AWS does.
 
 use super::catalogue::InstanceType;
+use super::error::ComputeError;
 use super::launch_data::{DEVICES_MAX, InterfaceData, LaunchData, MetadataOptions};
 use super::user_data;
 use crate::error::Error;
@@ -14,7 +15,7 @@ impl LaunchData {
         if let Some(name) = &self.instance_type
             && InstanceType::find(name).is_none()
         {
-            return Err(Error::NoInstanceType(name.clone()));
+            return Err(ComputeError::NoInstanceType(name.clone()).into());
         }
         if let Some(tenancy) = self.placement.as_ref().and_then(|p| p.tenancy.as_deref()).filter(|t| *t != "default") {
             return Err(Error::Unsupported(format!("This region has no instances of tenancy '{tenancy}'.")));
@@ -32,7 +33,9 @@ impl LaunchData {
             && profile.arn.is_some()
             && profile.name.is_some()
         {
-            return Err(Error::InvalidCombination("The parameter 'iamInstanceProfile.name' may not be used in combination with 'iamInstanceProfile.arn'".into()));
+            return Err(Error::InvalidCombination(
+                "The parameter 'iamInstanceProfile.name' may not be used in combination with 'iamInstanceProfile.arn'".into(),
+            ));
         }
         self.metadata_options.as_ref().map_or(Ok(()), MetadataOptions::validate)?;
         self.validate_devices()?;
@@ -95,7 +98,9 @@ impl MetadataOptions {
             return Err(Error::Unsupported("This region has no IPv6 endpoint for instance metadata.".into()));
         }
         match self.http_put_response_hop_limit {
-            Some(limit) if !(1..=64).contains(&limit) => Err(Error::invalid("HttpPutResponseHopLimit", limit, "It must be 1 to 64.")),
+            Some(limit) if !(1..=64).contains(&limit) => {
+                Err(Error::invalid("HttpPutResponseHopLimit", limit, "It must be 1 to 64."))
+            }
             _ => Ok(()),
         }
     }
