@@ -1,6 +1,6 @@
 //! Turns a plan's actions into rows: instances launched and ended at EC2, registrations at ELB, activities.
 
-use base::{GroupName, InstanceId, Tags, TargetGroupArn};
+use base::{Fault, GroupName, InstanceId, Tags, TargetGroupArn};
 use kernel::{Cx, Tx};
 
 use crate::activity::{self, Activity, Beginning, Status, text};
@@ -61,7 +61,7 @@ fn enter_service(tx: &mut Tx, cx: &Cx, id: &InstanceId, register: &[TargetGroupA
 
 /// Registers an instance; a target group that will not have it leaves a failed activity that says why.
 fn register_one(tx: &mut Tx, cx: &Cx, id: &InstanceId, target_group: &TargetGroupArn) {
-    let outcome = elb::register_instance(tx, cx, target_group, id);
+    let outcome = tx.attempt(|tx| elb::register_instance(tx, cx, target_group, id));
     tx.update::<Member>(id, |m| {
         m.handled.insert(target_group.clone());
     });
@@ -76,12 +76,12 @@ fn register_one(tx: &mut Tx, cx: &Cx, id: &InstanceId, target_group: &TargetGrou
         subnet: Some(&member.subnet),
     };
     let key = activity::begin(tx, cx, beginning);
-    activity::fail(tx, cx, &key, Status::Failed, &error.to_string());
+    activity::fail(tx, cx, &key, Status::Failed, &Fault::from(error).message);
 }
 
 fn deregister(tx: &mut Tx, cx: &Cx, id: &InstanceId, target_group: &TargetGroupArn) {
     // A target group that is gone has no registrations any more.
-    let _ = elb::deregister_instance(tx, cx, target_group, id);
+    let _ = tx.attempt(|tx| elb::deregister_instance(tx, cx, target_group, id));
     let Some(member) = tx.get::<Member>(id).cloned() else { return };
     if member.lifecycle == Lifecycle::InService {
         tx.update::<Member>(id, |m| {
@@ -181,14 +181,14 @@ fn launch(tx: &mut Tx, cx: &Cx, name: &GroupName, place: &Place, why: LaunchReas
         zone: &place.zone,
         subnet: place.subnet.as_deref(),
     };
-    match launch_instance(tx, cx, &group, place) {
+    match tx.attempt(|tx| launch_instance(tx, cx, &group, place)) {
         Ok(id) => {
             let key = activity::begin(tx, cx, beginning(format!("Launching a new EC2 instance: {id}"), Status::PreInService));
             let extra = why == LaunchReason::Balance;
             put_member(tx, cx, &group, &id, extra, Some(key));
         }
         Err(error) => {
-            let message = error.to_string();
+            let message = Fault::from(error).message;
             let key = activity::begin(tx, cx, beginning("Launching a new EC2 instance".into(), Status::InProgress));
             activity::fail(tx, cx, &key, Status::Failed, &format!("{message} Launching EC2 instance failed."));
             tx.update::<Group>(name, |g| g.note_failure(&place.zone, &message, cx.now));

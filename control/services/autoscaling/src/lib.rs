@@ -4,11 +4,33 @@
 //! `ec2` and registers them through `elb`; their rows are theirs.
 
 mod activity;
+mod apply;
+mod error;
 mod group;
 mod member;
+mod operations;
 mod plan;
+mod reconcile;
 mod select;
+mod transitions;
 
 pub use activity::{Activity, ActivityKey, Status};
+pub use error::Error;
 pub use group::{Group, HealthCheck, Process, TerminationPolicy};
 pub use member::{Health, Lifecycle, Member, Sickness};
+
+use kernel::Registry;
+
+/// Adds the service to a region.
+pub fn register(registry: &mut Registry) {
+    registry.table::<Group>();
+    registry.table::<Member>();
+    registry.table::<Activity>();
+    operations::register(registry);
+    registry.reconciler("autoscaling.group", reconcile::reconcile);
+    registry.watch::<Group>("autoscaling.group", |_, group, due| due.push(group.name.to_string()));
+    registry.watch::<Member>("autoscaling.group", |_, member, due| due.push(member.group.to_string()));
+    registry.watch::<ec2::Instance>("autoscaling.group", |state, instance, due| {
+        due.extend(state.get::<Member>(&instance.id).map(|m| m.group.to_string()));
+    });
+}

@@ -27,7 +27,7 @@ fn finish(tx: &mut Tx, name: &GroupName) {
     let Some(group) = tx.get::<Group>(name).cloned() else { return };
     let members: Vec<&Member> = tx.rows_where::<Member>("group", name).collect();
     if group.deleting && members.is_empty() {
-        crate::operations::remove_group(tx, name);
+        crate::transitions::remove_group(tx, name);
         return;
     }
     let serving = members.iter().filter(|m| matches!(m.lifecycle, Lifecycle::Pending | Lifecycle::InService)).count();

@@ -1,0 +1,62 @@
+//! What can go wrong with a request, each with AWS's code and words.
+
+use std::fmt;
+
+use base::{Fault, GroupName};
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Error {
+    NoGroup(GroupName),
+    GroupExists(GroupName),
+    /// The group still has instances, or activities under way.
+    GroupInUse,
+    ActivityInProgress,
+    /// `ValidationError`, in full.
+    Invalid(String),
+    LimitExceeded(String),
+    /// An instance that is in no group.
+    NoInstance(String),
+    InvalidNextToken,
+    /// A feature of AWS that this region does not have.
+    Unsupported(String),
+    /// What EC2 or ELB said.
+    Refused(String),
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Fault {
+        let message = error.to_string();
+        match error {
+            Error::NoGroup(_) | Error::Invalid(_) | Error::NoInstance(_) | Error::Unsupported(_) => Fault::validation(message),
+            Error::GroupExists(_) => Fault::client("AlreadyExists", message),
+            Error::GroupInUse => Fault::client("ResourceInUse", message),
+            Error::ActivityInProgress => Fault::client("ScalingActivityInProgress", message),
+            Error::LimitExceeded(_) => Fault::client("LimitExceeded", message),
+            Error::InvalidNextToken => Fault::client("InvalidNextToken", message),
+            Error::Refused(_) => Fault::validation(message),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::NoGroup(name) => write!(f, "AutoScalingGroup name not found - AutoScalingGroup '{name}' not found"),
+            Error::GroupExists(name) => write!(f, "AutoScalingGroup by this name already exists - A group with the name {name} already exists"),
+            Error::GroupInUse => f.write_str("You cannot delete an AutoScalingGroup while there are instances or pending Spot instance request(s) still in the group."),
+            Error::ActivityInProgress => f.write_str("You cannot delete an AutoScalingGroup while there are scaling activities in progress for that group."),
+            Error::Invalid(text) | Error::LimitExceeded(text) | Error::Refused(text) => f.write_str(text),
+            Error::NoInstance(id) => write!(f, "Instance Id not found - No managed instance found for instance ID: {id}"),
+            Error::InvalidNextToken => f.write_str("The NextToken value is not valid."),
+            Error::Unsupported(what) => write!(f, "{what} is not supported in this region."),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<ec2::Error> for Error {
+    fn from(error: ec2::Error) -> Self {
+        Self::Refused(Fault::from(error).message)
+    }
+}

@@ -1,0 +1,72 @@
+//! The API: validates typed requests, calls transitions, builds typed answers.
+
+mod describe;
+mod groups;
+mod instances;
+mod tags;
+mod traffic;
+
+use base::{Fault, GroupName};
+use kernel::{Page, Registry, page};
+use shapes::autoscaling::ops;
+
+use crate::error::Error;
+
+/// Results of one page where the request does not say.
+const PAGE_DEFAULT: usize = 50;
+/// Most results of one page.
+const PAGE_MAX: usize = 100;
+
+pub(crate) fn register(registry: &mut Registry) {
+    registry.operation::<ops::CreateAutoScalingGroup>(groups::create);
+    registry.operation::<ops::UpdateAutoScalingGroup>(groups::update);
+    registry.operation::<ops::DeleteAutoScalingGroup>(groups::delete);
+    registry.operation::<ops::SetDesiredCapacity>(groups::set_desired_capacity);
+    registry.operation::<ops::SuspendProcesses>(groups::suspend);
+    registry.operation::<ops::ResumeProcesses>(groups::resume);
+    registry.operation::<ops::DescribeAutoScalingGroups>(describe::groups);
+    registry.operation::<ops::DescribeAutoScalingInstances>(describe::instances);
+    registry.operation::<ops::DescribeScalingActivities>(describe::activities);
+    registry.operation::<ops::DescribeAccountLimits>(describe::account_limits);
+    registry.operation::<ops::AttachInstances>(instances::attach);
+    registry.operation::<ops::DetachInstances>(instances::detach);
+    registry.operation::<ops::TerminateInstanceInAutoScalingGroup>(instances::terminate);
+    registry.operation::<ops::SetInstanceHealth>(instances::set_health);
+    registry.operation::<ops::SetInstanceProtection>(instances::set_protection);
+    registry.operation::<ops::AttachLoadBalancerTargetGroups>(traffic::attach_target_groups);
+    registry.operation::<ops::DetachLoadBalancerTargetGroups>(traffic::detach_target_groups);
+    registry.operation::<ops::DescribeLoadBalancerTargetGroups>(traffic::describe_target_groups);
+    registry.operation::<ops::AttachTrafficSources>(traffic::attach);
+    registry.operation::<ops::DetachTrafficSources>(traffic::detach);
+    registry.operation::<ops::DescribeTrafficSources>(traffic::describe);
+    registry.operation::<ops::CreateOrUpdateTags>(tags::create_or_update);
+    registry.operation::<ops::DeleteTags>(tags::delete);
+    registry.operation::<ops::DescribeTags>(tags::describe);
+}
+
+/// A page of a listing, as every describe call here cuts it.
+fn cut<T>(
+    items: impl Iterator<Item = T>,
+    key: impl Fn(&T) -> String,
+    token: Option<&str>,
+    max_records: Option<i64>,
+) -> Result<Page<T>, Fault> {
+    let max = match max_records {
+        None => PAGE_DEFAULT,
+        Some(max) => match usize::try_from(max) {
+            Ok(max) if (1..=PAGE_MAX).contains(&max) => max,
+            _ => return Err(Error::Invalid(format!("MaxRecords must be 1 to {PAGE_MAX}, not {max}.")).into()),
+        },
+    };
+    page(items, key, token.filter(|t| !t.is_empty()), max, || Error::InvalidNextToken.into())
+}
+
+/// A number of a request that must not be negative.
+fn number(parameter: &str, value: i64) -> Result<u32, Error> {
+    u32::try_from(value).map_err(|_| Error::Invalid(format!("{parameter} must be 0 to {}, not {value}.", u32::MAX)))
+}
+
+/// The name of a group out of a name or an ARN.
+fn short_name(name: &str) -> GroupName {
+    name.split_once(":autoScalingGroupName/").map_or(name, |(_, short)| short).into()
+}
