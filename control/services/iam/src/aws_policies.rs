@@ -130,7 +130,10 @@ impl AwsPolicy {
 
     /// The same in every region of ours; not AWS's.
     pub(crate) fn id(self) -> String {
-        let seed = self.full.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+        let seed = self
+            .full
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
         format!("ANPA{}", Rng::new(seed).base32(17))
     }
 }

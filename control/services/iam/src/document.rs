@@ -81,9 +81,15 @@ fn check_statement(statement: &Map<String, Json>, kind: Kind) -> Result<(), Erro
         statement.get(name).map_or(Ok(()), texts)?;
     }
     if !has("Action") && !has("NotAction") {
-        return Err(malformed(if kind == Kind::Trust { "Missing required field Action" } else { "Policy statement must contain actions." }));
+        return Err(malformed(if kind == Kind::Trust {
+            "Missing required field Action"
+        } else {
+            "Policy statement must contain actions."
+        }));
     }
-    if !matches!(statement.get("Sid"), None | Some(Json::String(_))) || !matches!(statement.get("Condition"), None | Some(Json::Object(_))) {
+    if !matches!(statement.get("Sid"), None | Some(Json::String(_)))
+        || !matches!(statement.get("Condition"), None | Some(Json::Object(_)))
+    {
         return Err(syntax());
     }
     check_actions(statement)?;
@@ -100,7 +106,9 @@ fn check_identity(statement: &Map<String, Json>) -> Result<(), Error> {
     let resources = statement.get("Resource").or_else(|| statement.get("NotResource"));
     let Some(resources) = resources else { return Err(malformed("Policy statement must contain resources.")) };
     for resource in each(resources) {
-        if resource != "*" && (!resource.starts_with("arn:") && !resource.starts_with('*') || resource.starts_with("arn:") && resource.split(':').count() < 6)
+        if resource != "*"
+            && (!resource.starts_with("arn:") && !resource.starts_with('*')
+                || resource.starts_with("arn:") && resource.split(':').count() < 6)
         {
             return Err(malformed(format!("Resource {resource} must be in ARN format or \"*\".")));
         }
@@ -179,7 +187,8 @@ mod tests {
     #[test]
     fn documents_are_checked_as_aws_does() {
         let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
-        let identity = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["s3:Get*"],"Resource":"arn:aws:s3:::b/*"}}"#;
+        let identity =
+            r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["s3:Get*"],"Resource":"arn:aws:s3:::b/*"}}"#;
         for (text, kind, expected) in [
             (trust, Kind::Trust, "fine"),
             (identity, Kind::Identity, "fine"),

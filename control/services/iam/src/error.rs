@@ -9,7 +9,10 @@ pub enum Error {
     NoPolicy(String),
     /// By ARN; on attaching.
     NotAttachable(String),
-    NoPolicyVersion { arn: String, version: String },
+    NoPolicyVersion {
+        arn: String,
+        version: String,
+    },
     NoRolePolicy(String),
     /// The role is not in the instance profile.
     NoRoleInProfile(String),
@@ -24,7 +27,10 @@ pub enum Error {
     /// The name of the quota and its value.
     Quota(&'static str, usize),
     VersionLimit,
-    InlineSize { max: usize, role: String },
+    InlineSize {
+        max: usize,
+        role: String,
+    },
     Tags(String),
     Malformed(String),
     Invalid(String),

@@ -42,11 +42,11 @@ impl Row for InstanceProfile {
 }
 
 /// The instance profile of a name or an ARN.
-pub fn instance_profile<'a>(state: &'a State, name_or_arn: &str) -> Option<&'a InstanceProfile> {
+pub fn find_instance_profile(state: &State, name_or_arn: &str) -> Option<InstanceProfile> {
     if name_or_arn.starts_with("arn:") {
-        return state.rows_where::<InstanceProfile>("arn", name_or_arn).next();
+        return state.rows_where::<InstanceProfile>("arn", name_or_arn).next().cloned();
     }
-    state.get::<InstanceProfile>(&name_or_arn.to_string())
+    state.get::<InstanceProfile>(&name_or_arn.to_string()).cloned()
 }
 
 pub(crate) fn find<'a>(state: &'a State, name: &str) -> Result<&'a InstanceProfile, Error> {
@@ -103,5 +103,13 @@ pub fn remove_role(tx: &mut Tx, name: &str, role: &str) -> Result<(), Error> {
         return Err(Error::NoRoleInProfile(role.into()));
     }
     tx.put(InstanceProfile { role: None, ..profile });
+    Ok(())
+}
+
+/// Changes the tags; the change may refuse.
+pub(crate) fn change_tags(tx: &mut Tx, name: &str, change: impl FnOnce(&mut Tags) -> Result<(), Error>) -> Result<(), Error> {
+    let mut profile = find(tx, name)?.clone();
+    change(&mut profile.tags)?;
+    tx.put(profile);
     Ok(())
 }

@@ -149,7 +149,7 @@ pub fn delete_version(tx: &mut Tx, cx: &Cx, arn: &str, version: &str) -> Result<
 /// Removes a policy that is attached to nothing and has one version.
 pub fn delete(tx: &mut Tx, arn: &str) -> Result<(), Error> {
     let policy = find(tx, arn)?;
-    if attached_to(tx, arn).next().is_some() || tx.rows_where::<Role>("boundary", arn).next().is_some() {
+    if attachments(tx, arn) > 0 || boundary_uses(tx, arn) > 0 {
         return Err(Error::PolicyAttached);
     }
     if policy.versions.len() > 1 {
@@ -165,9 +165,34 @@ pub(crate) fn version_number(policy: &Policy, version: &str) -> Result<u32, Erro
     number.ok_or_else(|| Error::NoPolicyVersion { arn: policy.arn.clone(), version: version.into() })
 }
 
-/// Roles to which a policy is attached.
-pub(crate) fn attached_to<'a>(state: &'a State, arn: &str) -> impl Iterator<Item = &'a Role> {
-    state.rows_where::<Role>("policy", arn)
+/// To how many roles a policy is attached.
+pub(crate) fn attachments(state: &State, arn: &str) -> i64 {
+    state.rows_where::<Role>("policy", arn).fold(0, |count, _| count + 1)
+}
+
+/// Of how many roles a policy is the boundary.
+pub(crate) fn boundary_uses(state: &State, arn: &str) -> i64 {
+    state.rows_where::<Role>("boundary", arn).fold(0, |count, _| count + 1)
+}
+
+/// Path and name of a policy from its ARN, `arn:aws:iam::ACCOUNT:policy/PATH/NAME`.
+pub(crate) fn split_arn(arn: &str) -> (String, String) {
+    let full = arn.split_once(":policy").map_or(arn, |(_, full)| full);
+    let (path, name) = full.rsplit_once('/').unwrap_or(("", full));
+    (format!("{path}/"), name.into())
+}
+
+/// Changes the tags; the change may refuse.
+pub(crate) fn change_tags(tx: &mut Tx, arn: &str, change: impl FnOnce(&mut Tags) -> Result<(), Error>) -> Result<(), Error> {
+    let mut policy = find(tx, arn)?.clone();
+    change(&mut policy.tags)?;
+    tx.put(policy);
+    Ok(())
+}
+
+/// Refuses an ARN under which no policy is known.
+pub(crate) fn check_exists(state: &State, arn: &str) -> Result<(), Error> {
+    if aws_policies::by_arn(arn).is_some() { Ok(()) } else { find(state, arn).map(|_| ()) }
 }
 
 /// Refuses an ARN that is neither a policy of the account nor a known one of AWS.

@@ -84,25 +84,45 @@ pub(crate) fn add_tags(tags: &mut Tags, given: impl Iterator<Item = (String, Str
         if seen.contains(&lower) {
             return Err(Error::Tags("Duplicate tag keys found. Please note that Tag keys are case insensitive.".into()));
         }
+        tags.retain(|present, _| present.to_lowercase() != lower);
         seen.push(lower);
         tags.insert(key, value);
     }
-    if tags.len() > TAGS_MAX {
+    // Tags that AWS's services set do not count.
+    if tags.keys().filter(|key| !is_reserved(key)).count() > TAGS_MAX {
         return Err(Error::Quota("TagsPerEntity", TAGS_MAX));
     }
     Ok(())
 }
 
-/// A user may not set tags that AWS reserves.
-pub(crate) fn no_reserved(given: &[s::Tag]) -> Result<(), Error> {
-    match given.iter().find(|t| t.key.to_lowercase().starts_with("aws:")) {
-        Some(tag) => Err(Error::Tags(format!("Caller is not allowed to modify tag {}: keys with the prefix aws: are reserved.", tag.key))),
+/// Takes tags away; keys that are not there do not matter.
+pub(crate) fn remove_tags(tags: &mut Tags, keys: &[String]) -> Result<(), Error> {
+    no_reserved(keys.iter().map(String::as_str))?;
+    tags.retain(|present, _| !keys.iter().any(|key| key.to_lowercase() == present.to_lowercase()));
+    Ok(())
+}
+
+fn is_reserved(key: &str) -> bool {
+    key.to_lowercase().starts_with("aws:")
+}
+
+/// A user may not set or remove tags that AWS reserves.
+pub(crate) fn no_reserved<'a>(mut keys: impl Iterator<Item = &'a str>) -> Result<(), Error> {
+    match keys.find(|key| is_reserved(key)) {
+        Some(key) => {
+            Err(Error::Tags(format!("Caller is not allowed to modify tag {key}: keys with the prefix aws: are reserved.")))
+        }
         None => Ok(()),
     }
 }
 
 pub(crate) fn tag_list(tags: &Tags) -> Vec<s::Tag> {
     tags.iter().map(|(key, value)| s::Tag { key: key.clone(), value: value.clone() }).collect()
+}
+
+/// A page of an entity's tags.
+pub(crate) fn cut_tags(tags: &Tags, marker: Option<String>, max_items: Option<i64>) -> Result<Page<s::Tag>, Fault> {
+    cut(tag_list(tags).into_iter(), |tag| tag.key.clone(), marker, max_items)
 }
 
 /// A page of a listing that is sorted by `key`.
@@ -120,7 +140,9 @@ pub(crate) fn cut<T>(
 mod tests {
     #[test]
     fn paths_and_names_follow_aws() {
-        for (path, fine) in [("/", true), ("/a/b/", true), ("", false), ("a/", false), ("/a", false), ("//", false), ("/a b/", false)] {
+        for (path, fine) in
+            [("/", true), ("/a/b/", true), ("", false), ("a/", false), ("/a", false), ("//", false), ("/a b/", false)]
+        {
             assert_eq!(super::path(Some(path.into())).is_ok(), fine, "{path}");
         }
         for (name, fine) in [("web-1_x@=,.+", true), ("", false), ("a/b", false), ("ü", false), ("aaaaa", false)] {
