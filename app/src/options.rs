@@ -10,7 +10,7 @@ Allod's reference application: shows which instance answers, counts views, keeps
 Usage: web-tier [--port PORT] [--address ADDRESS]
 
 Options:
-  --port PORT        Port to listen on, 0 for any free one [env: PORT, default: 80]
+  --port PORT        Port to listen on, 0 for any free one [env: PORT, default: 8080]
   --address ADDRESS  Address to listen on [env: ADDRESS, default: 0.0.0.0]
   --help             Print this help
   --version          Print the version
@@ -43,7 +43,7 @@ pub fn read(
     environment: impl Fn(&str) -> Option<String>,
 ) -> Result<Command, String> {
     let given = |name: &str| environment(name).filter(|value| !value.is_empty());
-    let mut port = given("PORT").map(|text| port("PORT", &text)).transpose()?.unwrap_or(80);
+    let mut port = given("PORT").map(|text| port("PORT", &text)).transpose()?.unwrap_or(8080);
     let mut address = given("ADDRESS").map(|text| ip("ADDRESS", &text)).transpose()?.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
     while let Some(argument) = arguments.next() {
         let (name, inline) = match argument.split_once('=') {
@@ -97,11 +97,11 @@ mod tests {
     #[test]
     fn arguments_go_before_the_environment() {
         let imds = "Some(\"169.254.169.254:80\")";
-        assert_eq!(check(&[], &[]), Ok(format!("0.0.0.0:80 {imds}")));
+        assert_eq!(check(&[], &[]), Ok(format!("0.0.0.0:8080 {imds}")));
         assert_eq!(check(&[], &[("PORT", "8080")]), Ok(format!("0.0.0.0:8080 {imds}")));
         assert_eq!(check(&["--port", "81"], &[("PORT", "8080")]), Ok(format!("0.0.0.0:81 {imds}")));
         assert_eq!(check(&["--port=82", "--address=::1"], &[("PORT", "")]), Ok(format!("::1:82 {imds}")));
-        assert_eq!(check(&[], &[("AWS_EC2_METADATA_DISABLED", "TRUE")]), Ok("0.0.0.0:80 None".into()));
+        assert_eq!(check(&[], &[("AWS_EC2_METADATA_DISABLED", "TRUE")]), Ok("0.0.0.0:8080 None".into()));
         assert!(check(&["--help"], &[]).is_ok_and(|text| text.contains("reference application")));
     }
 
