@@ -56,7 +56,10 @@ pub enum SubPart {
     Variable(String),
     /// A parameter, pseudo parameter or resource, as `Ref`.
     Reference(String),
-    Attribute { resource: String, attribute: String },
+    Attribute {
+        resource: String,
+        attribute: String,
+    },
 }
 
 impl Function {

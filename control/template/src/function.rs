@@ -14,7 +14,8 @@ const SELECT: &str = "Template error: Fn::Select requires a list argument with t
 const FIND_IN_MAP: &str = "Template error: every Fn::FindInMap object requires three parameters, the map name, map key and the attribute for return value";
 const SUB: &str = "Template error: One or more Fn::Sub intrinsic functions don't specify expected arguments. Specify a string as first argument, and an optional second argument to specify a mapping of values to replace in the string";
 const SUB_NAME: &str = "Template error: variable names in Fn::Sub syntax must contain only alphanumeric characters, underscores, periods, and colons";
-const GET_ATT: &str = "Template error: every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource attribute";
+const GET_ATT: &str =
+    "Template error: every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource attribute";
 const REF: &str = "Template error: every Ref object must have a single String value.";
 const IF: &str = "Template error: Fn::If requires a list argument with three elements";
 const EQUALS: &str = "Template error: every Fn::Equals object requires a list of 2 string parameters.";
@@ -51,7 +52,8 @@ impl Reader<'_> {
                 ExpressionKind::List(items.iter().enumerate().map(|(i, item)| self.read(item, &path.index(i))).collect())
             }
             NodeKind::Map(entries) => {
-                let function = entries.iter().find(|e| e.key.starts_with("Fn::") || (entries.len() == 1 && self.is_function(&e.key)));
+                let function =
+                    entries.iter().find(|e| e.key.starts_with("Fn::") || (entries.len() == 1 && self.is_function(&e.key)));
                 if let Some(entry) = function {
                     if entries.len() > 1 {
                         let message = format!("Template format error: {} must be the only key of its object", entry.key);
@@ -121,10 +123,17 @@ impl Reader<'_> {
                 let condition = name_of(condition).ok_or(IF)?;
                 Function::If { condition, then: self.read(then, &path.index(1)), otherwise: self.read(otherwise, &path.index(2)) }
             }
-            "Fn::Base64" => Function::Base64(self.text_argument(argument, path).ok_or("Template error: every Fn::Base64 object must have a String-typed value.")?),
-            "Fn::GetAZs" => Function::GetAzs(self.text_argument(argument, path).ok_or("Template error: every Fn::GetAZs object must have a String-typed value.")?),
+            "Fn::Base64" => Function::Base64(
+                self.text_argument(argument, path)
+                    .ok_or("Template error: every Fn::Base64 object must have a String-typed value.")?,
+            ),
+            "Fn::GetAZs" => Function::GetAzs(
+                self.text_argument(argument, path)
+                    .ok_or("Template error: every Fn::GetAZs object must have a String-typed value.")?,
+            ),
             "Fn::ImportValue" => {
-                let message = "Template error: the attribute in Fn::ImportValue must be a string or a function that returns a string";
+                let message =
+                    "Template error: the attribute in Fn::ImportValue must be a string or a function that returns a string";
                 Function::ImportValue(self.text_argument(argument, path).ok_or(message)?)
             }
             "Fn::Cidr" => self.cidr(argument, path)?,
@@ -133,8 +142,11 @@ impl Reader<'_> {
                 Function::Equals(self.read(a, &path.index(0)), self.read(b, &path.index(1)))
             }
             "Fn::And" | "Fn::Or" => {
-                let message =
-                    || format!("Template error: every {name} object requires a list of at least 2 and at most 10 boolean parameters.");
+                let message = || {
+                    format!(
+                        "Template error: every {name} object requires a list of at least 2 and at most 10 boolean parameters."
+                    )
+                };
                 let NodeKind::List(all) = &argument.kind else { return Err(message()) };
                 if !(2..=10).contains(&all.len()) {
                     return Err(message());
@@ -177,7 +189,10 @@ impl Reader<'_> {
         if let Some(text) = string_of(argument) {
             let (resource, attribute) = text.split_once('.').filter(|(r, a)| !r.is_empty() && !a.is_empty()).ok_or(GET_ATT)?;
             let kind = ExpressionKind::Literal(Json::String(attribute.into()));
-            return Ok(Function::GetAtt { resource: resource.into(), attribute: Expression { kind, position: argument.position } });
+            return Ok(Function::GetAtt {
+                resource: resource.into(),
+                attribute: Expression { kind, position: argument.position },
+            });
         }
         let [resource, attribute] = items(argument).ok_or(GET_ATT)?;
         let resource = name_of(resource).ok_or(GET_ATT)?;

@@ -48,8 +48,9 @@ impl Reader<'_> {
     fn wrong(&self, expected: &str) -> TemplateErrors {
         let Position { line, column } = self.at;
         let found = self.peek().map_or_else(|| "the end".to_string(), |c| format!("'{}'", c.escape_default()));
-        let message =
-            format!("Template format error: JSON not well-formed. (line {line}, column {column}): expected {expected}, found {found}");
+        let message = format!(
+            "Template format error: JSON not well-formed. (line {line}, column {column}): expected {expected}, found {found}"
+        );
         fault(self.at, message)
     }
 

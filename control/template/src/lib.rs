@@ -1,1 +1,25 @@
-//! Being built.
+//! Reads CloudFormation templates: text to structure, structure to values, each error with its place and in AWS's words.
+//!
+//! It owns what a template means by itself: sections, functions, parameters, conditions. It never touches a stack, a row
+//! or a resource: what a template refers to is asked of an [`Environment`].
+
+mod error;
+mod expression;
+mod function;
+mod json;
+mod node;
+mod parameter;
+mod path;
+mod read;
+mod resource;
+mod sections;
+mod template;
+
+pub use error::{ERRORS_MAX, Position, TemplateError, TemplateErrors};
+pub use expression::{Expression, ExpressionKind, Function, Member, SubPart};
+pub use parameter::{PARAMETER_DESCRIPTION_BYTES_MAX, ParameterType};
+pub use read::{DEPTH_MAX, INLINE_BYTES_MAX, NODES_MAX, TEMPLATE_BYTES_MAX};
+pub use template::{
+    CONDITIONS_MAX, Condition, DESCRIPTION_BYTES_MAX, DeletionPolicy, MAPPINGS_MAX, Mapping, MappingValue, OUTPUTS_MAX, Output,
+    PARAMETERS_MAX, Parameter, RESOURCES_MAX, Resource, Template,
+};

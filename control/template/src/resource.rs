@@ -31,7 +31,8 @@ impl SectionReader {
             self.resource_attribute(&mut resource, attribute, &path.key(&attribute.key));
         }
         if !has_type {
-            let message = format!("Template format error: [{}] Every Resources object must contain a Type member.", path.slashed());
+            let message =
+                format!("Template format error: [{}] Every Resources object must contain a Type member.", path.slashed());
             self.wrong(entry.key_position, path, message);
             return None;
         }

@@ -64,7 +64,8 @@ impl SectionReader {
     fn version(&mut self, node: &Node, path: &Path<'_>) -> Option<String> {
         let version = self.string(node, path)?;
         if version != VERSION {
-            let message = format!("Template format error: {version} is not a supported value for AWSTemplateFormatVersion: use {VERSION}.");
+            let message =
+                format!("Template format error: {version} is not a supported value for AWSTemplateFormatVersion: use {VERSION}.");
             self.errors.add(node.position, path, message);
         }
         Some(version)
@@ -101,7 +102,8 @@ impl SectionReader {
         let mut all = Vec::new();
         for entry in entries {
             let path = path.key(&entry.key);
-            let is_plain = entry.key.len() <= 255 && !entry.key.is_empty() && entry.key.chars().all(|c| c.is_ascii_alphanumeric());
+            let is_plain =
+                entry.key.len() <= 255 && !entry.key.is_empty() && entry.key.chars().all(|c| c.is_ascii_alphanumeric());
             if !is_plain {
                 let kind = section.trim_end_matches('s');
                 let message = format!("Template format error: {kind} name {} is non alphanumeric.", entry.key);
@@ -170,13 +172,19 @@ impl SectionReader {
                 "Condition" => output.condition = self.string(node, &path),
                 "Export" => output.export = self.export(node, &path, &entry.key),
                 other => {
-                    let message = format!("Template format error: Output {} has the invalid attribute {other}: expected Value, Description, Export or Condition", entry.key);
+                    let message = format!(
+                        "Template format error: Output {} has the invalid attribute {other}: expected Value, Description, Export or Condition",
+                        entry.key
+                    );
                     self.errors.add(attribute.key_position, &path, message);
                 }
             }
         }
         if !has_value {
-            let message = format!("Template format error: Output {} is malformed. Every Outputs member must contain a Value object", entry.key);
+            let message = format!(
+                "Template format error: Output {} is malformed. Every Outputs member must contain a Value object",
+                entry.key
+            );
             self.errors.add(entry.key_position, path, message);
         }
         Some(output)
@@ -187,8 +195,9 @@ impl SectionReader {
         let name = match entries {
             [Entry { key, value, .. }] if key == "Name" => value,
             _ => {
-                let message =
-                    format!("Template format error: Output {output} is malformed. The Name field of every Export member must be specified.");
+                let message = format!(
+                    "Template format error: Output {output} is malformed. The Name field of every Export member must be specified."
+                );
                 self.errors.add(node.position, path, message);
                 return None;
             }
