@@ -3,22 +3,30 @@
 //! It owns what a template means by itself: sections, functions, parameters, conditions. It never touches a stack, a row
 //! or a resource: what a template refers to is asked of an [`Environment`].
 
+mod coerce;
+mod difference;
 mod error;
 mod expression;
 mod function;
 mod json;
+mod nearest;
 mod node;
 mod parameter;
+mod parameters;
 mod path;
 mod read;
 mod resource;
+mod schema;
 mod sections;
 mod template;
 
+pub use difference::{Difference, changed};
 pub use error::{ERRORS_MAX, Position, TemplateError, TemplateErrors};
 pub use expression::{Expression, ExpressionKind, Function, Member, SubPart};
 pub use parameter::{PARAMETER_DESCRIPTION_BYTES_MAX, ParameterType};
+pub use parameters::{PARAMETER_VALUE_BYTES_MAX, ParameterLookup, ParameterValue, resolve_parameters};
 pub use read::{DEPTH_MAX, INLINE_BYTES_MAX, NODES_MAX, TEMPLATE_BYTES_MAX};
+pub use schema::Schema;
 pub use template::{
     CONDITIONS_MAX, Condition, DESCRIPTION_BYTES_MAX, DeletionPolicy, MAPPINGS_MAX, Mapping, MappingValue, OUTPUTS_MAX, Output,
     PARAMETERS_MAX, Parameter, RESOURCES_MAX, Resource, Template,
