@@ -53,10 +53,10 @@ impl ParameterType {
     /// None for what CloudFormation does not know.
     pub fn parse(text: &str) -> Option<Self> {
         if let Some(inner) = text.strip_prefix("AWS::SSM::Parameter::Value<").and_then(|t| t.strip_suffix('>')) {
-            let inner = Self::parse(inner)?;
-            // "Number" and nested names are not among the types that CloudFormation fetches.
-            let fits = !matches!(inner, Self::Number | Self::NumberList | Self::SsmName | Self::SsmValue(_));
-            return fits.then(|| Self::SsmValue(Box::new(inner)));
+            // Numbers and names of parameters are not among what CloudFormation fetches; neither is a fetched value, so
+            // that this goes only one level deep.
+            let inner = Some(inner).filter(|inner| !inner.starts_with("AWS::SSM::")).and_then(Self::parse)?;
+            return (!matches!(inner, Self::Number | Self::NumberList)).then(|| Self::SsmValue(Box::new(inner)));
         }
         if let Some(inner) = text.strip_prefix("List<").and_then(|t| t.strip_suffix('>')) {
             return match inner {
