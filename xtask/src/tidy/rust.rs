@@ -1,0 +1,137 @@
+//! Rules for Rust's sources: heads of modules, what tests may not do, and that `control/` stays pure.
+
+use super::Finding;
+use super::tree::File;
+
+/// Widest comment; rustfmt sees to the code.
+const COLUMNS_MAX: usize = 130;
+/// Longest pause between two looks of a test that polls.
+const POLL_MS_MAX: u64 = 50;
+
+/// What would make `control/` depend on a clock, a thread or the machine. `kernel` may: it writes the journal.
+const IMPURE: [&str; 8] =
+    ["Instant::now", "SystemTime::now", "std::thread", "thread::sleep", "tokio::", "TcpStream", "std::process", "std::env"];
+const FILES: &str = "std::fs";
+/// The journal is the one place of `control/` that touches files.
+const JOURNAL: &str = "control/kernel/";
+
+/// Marks of what is not finished. Split, so that this file passes its own rule.
+const UNFINISHED: [&str; 3] = [concat!("todo", "!("), concat!("unimplemented", "!("), concat!("#[ig", "nore")];
+
+pub fn check(file: &File, findings: &mut Vec<Finding>) {
+    if !file.is_rust() {
+        return;
+    }
+    if ["lib.rs", "main.rs", "mod.rs"].contains(&file.name()) && !file.text.starts_with("//!") {
+        findings.push(Finding::of(file, "has no head: say with //! what it owns and never does"));
+    }
+    if is_stray_test(&file.path) {
+        findings.push(Finding::of(file, "is a test binary of its own: put it into tests/it"));
+    }
+    let pure = file.path.starts_with("control/") && file.path.contains("/src/");
+    let mut in_tests = file.path.contains("/tests/");
+    for (number, line) in (1..).zip(file.text.lines()) {
+        in_tests |= line.contains("#[cfg(test)]");
+        let code = line.trim_start();
+        let is_comment = code.starts_with("//");
+        let columns = line.chars().count();
+        if is_comment && columns > COLUMNS_MAX {
+            findings.push(Finding::at(file, number, format!("the comment has {columns} columns, more than {COLUMNS_MAX}")));
+        }
+        if is_comment {
+            continue;
+        }
+        if let Some(mark) = UNFINISHED.iter().find(|mark| code.contains(*mark)) {
+            findings.push(Finding::at(file, number, format!("{mark} is unfinished work: finish it or leave it out")));
+        }
+        if in_tests && sleeps_long(code) {
+            findings.push(Finding::at(
+                file,
+                number,
+                format!("a test sleeps: poll with a deadline, every {POLL_MS_MAX} ms at most"),
+            ));
+        }
+        if pure && !in_tests {
+            impurity(file, number, code, findings);
+        }
+        if is_unsafe(code) && !file.path.starts_with("data/") {
+            findings.push(Finding::at(file, number, "unsafe code is for data/ only"));
+        }
+    }
+}
+
+fn is_stray_test(path: &str) -> bool {
+    path.split_once("/tests/").is_some_and(|(_, rest)| !rest.contains('/'))
+}
+
+fn impurity(file: &File, number: usize, code: &str, findings: &mut Vec<Finding>) {
+    let journal = file.path.starts_with(JOURNAL);
+    let found = IMPURE.iter().find(|word| code.contains(*word)).or_else(|| (code.contains(FILES) && !journal).then_some(&FILES));
+    if let Some(word) = found {
+        findings.push(Finding::at(file, number, format!("{word} in control/: time, randomness and IO come in from outside")));
+    }
+    if code.contains(".await") {
+        findings.push(Finding::at(file, number, ".await in control/: the state has one thread that never waits"));
+    }
+}
+
+/// Whether the line sleeps for anything else than a short, plainly written time.
+fn sleeps_long(code: &str) -> bool {
+    let Some((before, rest)) = code.split_once("thread::sleep(") else {
+        return false;
+    };
+    let is_quoted = before.contains('"');
+    if is_quoted || rest.contains("from_micros(") {
+        return false;
+    }
+    let number = rest.split_once("from_millis(").map(|(_, n)| n.split(')').next().unwrap_or_default());
+    number.is_none_or(|n| n.parse::<u64>().is_ok_and(|ms| ms > POLL_MS_MAX))
+}
+
+fn is_unsafe(code: &str) -> bool {
+    ["unsafe {", "unsafe fn", "unsafe impl", "allow(unsafe_code)"].iter().any(|word| code.contains(word)) && !code.contains('"')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::tidy::tree::File;
+
+    fn findings(path: &str, text: &str) -> Vec<String> {
+        let mut findings = Vec::new();
+        check(&File { path: path.into(), text: text.into() }, &mut findings);
+        findings.into_iter().map(|f| format!("{}: {}", f.place, f.what)).collect()
+    }
+
+    #[test]
+    fn finds_what_breaks_a_rule() {
+        for (path, text, wanted) in [
+            ("a/src/lib.rs", "mod x;\n".to_string(), "has no head"),
+            ("a/tests/one.rs", String::new(), "put it into tests/it"),
+            ("a/src/x.rs", format!("// {}\n", "x".repeat(130)), "133 columns"),
+            ("a/src/x.rs", format!("    {}\n", concat!("todo", "!()")), "unfinished"),
+            ("a/tests/it/x.rs", "thread::sleep(Duration::from_secs(1));\n".into(), "a test sleeps"),
+            ("a/tests/it/x.rs", "thread::sleep(Duration::from_millis(500));\n".into(), "a test sleeps"),
+            ("control/x/src/x.rs", "let now = Instant::now();\n".into(), "in control/"),
+            ("control/x/src/x.rs", "use std::fs::File;\n".into(), "std::fs in control/"),
+            ("front/x/src/x.rs", "unsafe { x() }\n".into(), "data/ only"),
+        ] {
+            let got = findings(path, &text);
+            assert!(got.len() == 1 && got[0].contains(wanted), "{path} {text}: {got:?}");
+        }
+    }
+
+    #[test]
+    fn lets_the_rest_be() {
+        for (path, text) in [
+            ("a/src/lib.rs", "//! Head.\n"),
+            ("a/tests/it/main.rs", "//! Head.\nthread::sleep(Duration::from_millis(5));\n"),
+            ("a/src/x.rs", "thread::sleep(PAUSE);\n"),
+            ("control/kernel/src/x.rs", "use std::fs::File;\n"),
+            ("control/x/src/x.rs", "#[cfg(test)]\nmod tests { use std::fs; }\n"),
+            ("data/x/src/x.rs", "unsafe { x() }\n"),
+        ] {
+            assert_eq!(findings(path, text), Vec::<String>::new(), "{path} {text}");
+        }
+    }
+}
