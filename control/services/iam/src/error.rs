@@ -14,6 +14,10 @@ pub enum Error {
         version: String,
     },
     NoRolePolicy(String),
+    RolePolicyExists {
+        policy: String,
+        role: String,
+    },
     /// The role is not in the instance profile.
     NoRoleInProfile(String),
     RoleExists(String),
@@ -34,6 +38,8 @@ pub enum Error {
     Tags(String),
     Malformed(String),
     Invalid(String),
+    /// A name for `Fn::GetAtt` that a stack resource does not have.
+    NoAttribute(String),
     /// A feature of AWS that this region does not have.
     Unsupported(String),
 }
@@ -53,6 +59,7 @@ impl From<Error> for Fault {
             E::NoPolicyVersion { arn, version } => missing(format!("Policy {arn} version {version} does not exist or is not attachable.")),
             E::NoRolePolicy(name) => missing(format!("The role policy with name {name} cannot be found.")),
             E::NoRoleInProfile(name) => missing(format!("The role with name {name} cannot be found in the instance profile.")),
+            E::RolePolicyExists { policy, role } => exists(format!("Policy {policy} already exists in role {role}.")),
             E::RoleExists(name) => exists(format!("Role with name {name} already exists.")),
             E::InstanceProfileExists(name) => exists(format!("Instance Profile {name} already exists.")),
             E::PolicyExists(name) => exists(format!("A policy called {name} already exists. Duplicate names are not allowed.")),
@@ -71,6 +78,7 @@ impl From<Error> for Fault {
             E::Tags(message) => Fault::client("InvalidInput", message),
             E::Malformed(message) => Fault::client("MalformedPolicyDocument", message),
             E::Invalid(message) => Fault::validation(message),
+            E::NoAttribute(name) => Fault::validation(format!("Attribute {name} does not exist.")),
             E::Unsupported(message) => Fault::client("UnsupportedOperation", message),
         }
     }
