@@ -169,8 +169,9 @@ pub(crate) mod text {
         format!("At {at} a user request explicitly set group desired capacity changing the desired capacity from {from} to {to}.")
     }
 
-    pub(crate) fn deleted(now: Time) -> String {
-        format!("At {} a user request force deleted the AutoScalingGroup.", now.iso8601_s())
+    pub(crate) fn deleted(now: Time, from: u32) -> String {
+        let at = now.iso8601_s();
+        format!("At {at} a user request force deleted AutoScalingGroup changing the desired capacity from {from} to 0.")
     }
 
     pub(crate) fn grown(now: Time, from: usize, to: usize) -> String {

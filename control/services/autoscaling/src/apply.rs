@@ -4,7 +4,7 @@ use base::{Fault, GroupName, InstanceId, Tags, TargetGroupArn};
 use kernel::{Cx, Tx};
 
 use crate::activity::{self, Activity, Beginning, Status, text};
-use crate::group::Group;
+use crate::group::{EARLY_DEATH, Group};
 use crate::member::{Health, Lifecycle, Member, MemberTemplate, Sickness};
 use crate::plan::{Action, Because, LaunchReason, Place, Plan};
 
@@ -53,7 +53,7 @@ fn enter_service(tx: &mut Tx, cx: &Cx, id: &InstanceId, register: &[TargetGroupA
         // What is suspended now is not made up for later, as at AWS.
         m.handled.extend(all);
     });
-    tx.update::<Group>(&member.group, |g| g.note_success(&member.zone));
+    tx.update::<Group>(&member.group, |g| g.note_success(&member.zone, cx.now));
     if let Some(key) = member.activity {
         activity::move_on(tx, cx, &key, Status::Successful);
     }
@@ -98,7 +98,10 @@ fn retire(tx: &mut Tx, cx: &Cx, group: &GroupName, id: &InstanceId, because: Bec
     let now = cx.now;
     let request = tx.get::<Group>(group).and_then(|g| g.request.clone());
     let cause = match because {
-        Because::Unhealthy(Sickness::Ec2) => text::sick_ec2(now),
+        Because::Unhealthy(Sickness::Ec2) => {
+            note_early_death(tx, cx, id);
+            text::sick_ec2(now)
+        }
         Because::Unhealthy(Sickness::Elb) => text::sick_elb(now),
         Because::Unhealthy(Sickness::User) => text::sick_user(now),
         Because::LaunchFailed => {
@@ -108,9 +111,12 @@ fn retire(tx: &mut Tx, cx: &Cx, group: &GroupName, id: &InstanceId, because: Bec
         Because::TooMany { from, to } => text::join(
             request.into_iter().chain([text::shrunk(now, from, to)]).chain(together.iter().map(|i| text::selected(now, i))),
         ),
-        Because::GroupDeleted => text::join(request.into_iter().chain([text::selected(now, id)])),
+        Because::GroupDeleted { from } => {
+            text::join(request.into_iter().chain([text::shrunk(now, from, 0), text::selected(now, id)]))
+        }
     };
-    begin_termination(tx, cx, id, cause, because == Because::GroupDeleted);
+    let drains = tx.get::<Group>(group).is_some_and(|g| g.drains);
+    begin_termination(tx, cx, id, cause, matches!(because, Because::GroupDeleted { .. }) && !drains);
 }
 
 /// Puts an instance on its way out; returns its activity.
@@ -147,6 +153,13 @@ fn note_failed_launch(tx: &mut Tx, cx: &Cx, id: &InstanceId) {
         activity::fail(tx, cx, key, Status::Failed, &message);
     }
     tx.update::<Group>(&member.group, |g| g.note_failure(&member.zone, &message, cx.now));
+}
+
+fn note_early_death(tx: &mut Tx, cx: &Cx, id: &InstanceId) {
+    let Some(member) = tx.get::<Member>(id).cloned() else { return };
+    if member.in_service_at.is_some_and(|at| cx.now < at + EARLY_DEATH) {
+        tx.update::<Group>(&member.group, |g| g.note_early_death(&member.zone, cx.now));
+    }
 }
 
 fn end(tx: &mut Tx, cx: &Cx, id: &InstanceId) {
@@ -231,7 +244,11 @@ pub(crate) fn put_member(
         subnet: instance.subnet,
         instance_type: instance.instance_type,
         image: instance.image.to_string(),
-        template: of_group.map(|t| MemberTemplate { id: t.id.to_string(), name: group.template.name.clone(), version: t.version }),
+        template: of_group.map(|t| MemberTemplate {
+            id: t.id.to_string(),
+            name: group.template.name.clone(),
+            version: t.version,
+        }),
         launched_at: cx.now,
         in_service_at: None,
         lifecycle: Lifecycle::Pending,

@@ -1,6 +1,7 @@
 //! The row of an Auto Scaling group: what its owner wants, and what launches have taught.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use base::{GroupName, LaunchTemplateId, SubnetId, TargetGroupArn, Time};
 use kernel::Row;
@@ -14,6 +15,13 @@ pub const SIZE_MAX: u32 = 5_000;
 pub const TARGET_GROUPS_MAX: usize = 50;
 /// Most tags of a group.
 pub const TAGS_MAX: usize = 50;
+/// An instance that dies within this time of entering service has died early.
+pub(crate) const EARLY_DEATH: Duration = Duration::from_secs(30);
+/// So many early deaths in a zone are replaced at once.
+const EARLY_DEATHS_FREE: u32 = 3;
+const EARLY_DEATH_WAIT_MAX: Duration = Duration::from_secs(60);
+/// A zone where nothing failed for so long starts anew.
+const FAILURE_FORGOTTEN: Duration = Duration::from_secs(600);
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Group {
@@ -47,6 +55,8 @@ pub struct Group {
     pub service_linked_role: String,
     /// Being deleted with all its instances.
     pub deleting: bool,
+    /// While it is deleted, instances may finish their requests.
+    pub drains: bool,
     /// The last request that changed the capacity, for the activities that follow from it.
     pub request: Option<String>,
     /// Zones in which launches fail, and until when no other is tried.
@@ -82,32 +92,68 @@ impl Group {
         self.desired_capacity = self.desired_capacity.clamp(self.min_size, self.max_size.max(self.min_size));
     }
 
-    /// A launch in the zone has failed; the next one there waits longer.
+    /// A launch in the zone has failed; the next one there waits longer. Several of one batch count once.
     pub(crate) fn note_failure(&mut self, zone: &str, reason: &str, now: Time) {
-        let failure = self.failing.entry(zone.into()).or_insert(ZoneFailure { count: 0, retry_at: now });
-        failure.count = failure.count.saturating_add(1);
-        failure.retry_at = now + backoff(failure.count);
-        self.failures = self.failures.saturating_add(1);
         self.last_failure = Some(reason.into());
+        let failure = self.failure_in(zone, now);
+        if failure.retry_at <= now {
+            failure.launches = failure.launches.saturating_add(1);
+            failure.retry_at = now + backoff(failure.launches);
+            self.failures = self.failures.saturating_add(1);
+        }
+    }
+
+    /// An instance has died soon after it came up: after a few in a row the next launch in its zone waits, so that
+    /// machines that cannot live are not started over and over.
+    pub(crate) fn note_early_death(&mut self, zone: &str, now: Time) {
+        let failure = self.failure_in(zone, now);
+        if failure.retry_at <= now {
+            failure.deaths = failure.deaths.saturating_add(1);
+            let above = failure.deaths.saturating_sub(EARLY_DEATHS_FREE);
+            if above > 0 {
+                failure.retry_at = now + backoff(above).min(EARLY_DEATH_WAIT_MAX);
+            }
+        }
     }
 
     /// A launch in the zone has succeeded.
-    pub(crate) fn note_success(&mut self, zone: &str) {
-        self.failing.remove(zone);
+    pub(crate) fn note_success(&mut self, zone: &str, now: Time) {
+        if let Some(failure) = self.failing.get_mut(zone)
+            && failure.launches > 0
+        {
+            failure.launches = 0;
+            failure.retry_at = now;
+        }
+        self.failing.retain(|_, f| f.launches > 0 || f.deaths > 0);
         self.failures = 0;
         self.last_failure = None;
+    }
+
+    fn failure_in(&mut self, zone: &str, now: Time) -> &mut ZoneFailure {
+        let none = ZoneFailure { launches: 0, deaths: 0, last_at: now, retry_at: now };
+        let failure = self.failing.entry(zone.into()).or_insert_with(|| none.clone());
+        if now >= failure.last_at + FAILURE_FORGOTTEN && now >= failure.retry_at {
+            *failure = none;
+        }
+        failure.last_at = now;
+        failure
     }
 }
 
 /// 2 s after the first failed launch, twice as long after each further one, five minutes at most.
-fn backoff(failures: u32) -> std::time::Duration {
+fn backoff(failures: u32) -> Duration {
     const SECONDS_MAX: u64 = 300;
-    std::time::Duration::from_secs(1_u64.checked_shl(failures.min(16)).unwrap_or(SECONDS_MAX).min(SECONDS_MAX))
+    Duration::from_secs(1_u64.checked_shl(failures.min(16)).unwrap_or(SECONDS_MAX).min(SECONDS_MAX))
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ZoneFailure {
-    pub count: u32,
+    /// Launches that failed, one after the other.
+    pub launches: u32,
+    /// Instances that died soon after they came up.
+    pub deaths: u32,
+    pub last_at: Time,
+    /// No launch there before.
     pub retry_at: Time,
 }
 

@@ -8,10 +8,12 @@ mod apply;
 mod error;
 mod group;
 mod member;
+mod membership;
 mod operations;
 mod plan;
 mod reconcile;
 mod select;
+mod stack;
 mod transitions;
 
 pub use activity::{Activity, ActivityKey, Status};
@@ -27,10 +29,15 @@ pub fn register(registry: &mut Registry) {
     registry.table::<Member>();
     registry.table::<Activity>();
     operations::register(registry);
+    stack::register(registry);
     registry.reconciler("autoscaling.group", reconcile::reconcile);
     registry.watch::<Group>("autoscaling.group", |_, group, due| due.push(group.name.to_string()));
     registry.watch::<Member>("autoscaling.group", |_, member, due| due.push(member.group.to_string()));
     registry.watch::<ec2::Instance>("autoscaling.group", |state, instance, due| {
         due.extend(state.get::<Member>(&instance.id).map(|m| m.group.to_string()));
+    });
+    // A load balancer's checks tell of an instance's health, and the end of its draining that it may go.
+    registry.watch::<elb::Registration>("autoscaling.group", |state, registration, due| {
+        due.extend(state.get::<Member>(&registration.target.id.as_str().into()).map(|m| m.group.to_string()));
     });
 }

@@ -144,7 +144,10 @@ pub enum Because {
         from: usize,
         to: usize,
     },
-    GroupDeleted,
+    /// All of them go; how many there were.
+    GroupDeleted {
+        from: usize,
+    },
 }
 
 /// Why an instance is launched.
@@ -297,9 +300,10 @@ impl<'a> Planner<'a> {
     }
 
     fn retire_all(&mut self) {
+        let from = self.counted().len();
         for member in &self.view.members {
             if matches!(member.lifecycle, Lifecycle::Pending | Lifecycle::InService) && !self.retired.contains(&member.id) {
-                self.retire(member, Because::GroupDeleted);
+                self.retire(member, Because::GroupDeleted { from });
             }
         }
     }

@@ -1,18 +1,17 @@
-//! How a group changes: creation, update, capacity, deletion, and what users do with single instances. The API and
-//! CloudFormation share them. Launches and terminations follow from the reconciler.
+//! How a group changes: creation, update, capacity, deletion. The API and CloudFormation share it. Launches and
+//! terminations follow from the reconciler; what users do with single instances is in `membership`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base::{GroupName, InstanceId, SubnetId, TargetGroupArn, Time};
+use base::{Fault, GroupName, SubnetId, TargetGroupArn};
 use kernel::{Cx, State, Tx};
 
-use crate::activity::{self, Activity, Beginning, Status, text};
-use crate::apply::{begin_termination, put_member};
+use crate::activity::{self, Activity, text};
 use crate::error::Error;
 use crate::group::{
     GROUPS_MAX, Group, GroupTag, HealthCheck, Process, SIZE_MAX, TAGS_MAX, TARGET_GROUPS_MAX, TemplateChoice, TerminationPolicy,
 };
-use crate::member::{Health, Lifecycle, Member, Sickness};
+use crate::member::Member;
 
 /// What a request says about a group; what is absent stays as it is, or has AWS's default in a new group.
 #[derive(Clone, Debug, Default)]
@@ -87,8 +86,11 @@ pub fn create_group(
         suspended: BTreeMap::new(),
         tags: BTreeMap::new(),
         context: None,
-        service_linked_role: cx.scope.global_arn("iam", "role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"),
+        service_linked_role: cx
+            .scope
+            .global_arn("iam", "role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"),
         deleting: false,
+        drains: false,
         request: None,
         failing: BTreeMap::new(),
         failures: 0,
@@ -101,7 +103,7 @@ pub fn create_group(
     lay_over(tx, cx, &mut group, change)?;
     group.request = Some(text::created(cx.now, group.desired_capacity));
     check_sizes(&group)?;
-    ec2::check_launch(tx, cx, &template, group.template.version.as_deref())?;
+    check_template(tx, cx, &template, group.template.version.as_deref())?;
     tx.put(group);
     set_tags(tx, &name, tags)?;
     attach_target_groups(tx, &name, &target_groups)?;
@@ -114,7 +116,7 @@ pub fn update_group(tx: &mut Tx, cx: &Cx, name: &str, change: Change) -> Result<
     let before = group.desired_capacity;
     if let Some((template, version)) = change.template.clone() {
         group.template = template_choice(tx, &template, version)?;
-        ec2::check_launch(tx, cx, &template, group.template.version.as_deref())?;
+        check_template(tx, cx, &template, group.template.version.as_deref())?;
         // What failed may do now.
         group.failing.clear();
         group.failures = 0;
@@ -141,10 +143,14 @@ pub fn set_desired_capacity(tx: &mut Tx, cx: &Cx, name: &str, desired: u32) -> R
     let mut group = find_group(tx, name)?.clone();
     let (min, max, before) = (group.min_size, group.max_size, group.desired_capacity);
     if desired > max {
-        return Err(Error::Invalid(format!("New SetDesiredCapacity value {desired} is above max value {max} for the AutoScalingGroup.")));
+        return Err(Error::Invalid(format!(
+            "New SetDesiredCapacity value {desired} is above max value {max} for the AutoScalingGroup."
+        )));
     }
     if desired < min {
-        return Err(Error::Invalid(format!("New SetDesiredCapacity value {desired} is below min value {min} for the AutoScalingGroup.")));
+        return Err(Error::Invalid(format!(
+            "New SetDesiredCapacity value {desired} is below min value {min} for the AutoScalingGroup."
+        )));
     }
     if desired != before {
         group.desired_capacity = desired;
@@ -154,11 +160,11 @@ pub fn set_desired_capacity(tx: &mut Tx, cx: &Cx, name: &str, desired: u32) -> R
     Ok(())
 }
 
-/// Deletes a group that has no instances, or with `force` one that has.
-pub fn delete_group(tx: &mut Tx, cx: &Cx, name: &str, force: Force) -> Result<(), Error> {
+/// Deletes a group at once when it has no instances, else when the last one is gone.
+pub fn delete_group(tx: &mut Tx, cx: &Cx, name: &str, how: Deletion) -> Result<(), Error> {
     let group = find_group(tx, name)?.clone();
     let has_members = tx.rows_where::<Member>("group", &group.name).next().is_some();
-    if force == Force::No {
+    if how == Deletion::Empty {
         if has_members || group.desired_capacity > 0 {
             return Err(Error::GroupInUse);
         }
@@ -166,22 +172,31 @@ pub fn delete_group(tx: &mut Tx, cx: &Cx, name: &str, force: Force) -> Result<()
             return Err(Error::ActivityInProgress);
         }
     }
-    if has_members {
-        tx.update::<Group>(&group.name, |g| {
-            g.deleting = true;
-            g.request = Some(text::deleted(cx.now));
-        });
-    } else {
+    if !has_members {
         remove_group(tx, &group.name);
+        return Ok(());
     }
+    let before = group.desired_capacity;
+    tx.update::<Group>(&group.name, |g| {
+        g.deleting = true;
+        g.drains = how == Deletion::Drain;
+        g.request = Some(match how {
+            Deletion::Drain => text::updated(cx.now, (0, 0), before, 0),
+            _ => text::deleted(cx.now, before),
+        });
+    });
     Ok(())
 }
 
-/// Whether instances are ended with their group.
+/// What becomes of instances when their group is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Force {
-    Yes,
-    No,
+pub enum Deletion {
+    /// There must be none.
+    Empty,
+    /// They end at once.
+    Force,
+    /// They finish their requests and end, as when the group is set to zero first. CloudFormation deletes so.
+    Drain,
 }
 
 /// Forgets a group and its activities.
@@ -198,13 +213,17 @@ pub fn attach_target_groups(tx: &mut Tx, name: &str, target_groups: &[TargetGrou
     let group = find_group(tx, name)?.clone();
     for arn in target_groups {
         if !elb::is_target_group(tx, arn) {
-            return Err(Error::Invalid(format!("Provided Target Groups may not be valid. Please ensure they exist and try again. - {arn}")));
+            return Err(Error::Invalid(format!(
+                "Provided Target Groups may not be valid. Please ensure they exist and try again. - {arn}"
+            )));
         }
     }
     let mut all = group.target_groups;
     all.extend(target_groups.iter().filter(|t| !all.contains(t)).cloned().collect::<Vec<_>>());
     if all.len() > TARGET_GROUPS_MAX {
-        return Err(Error::LimitExceeded(format!("At most {TARGET_GROUPS_MAX} target groups can be attached to an AutoScalingGroup.")));
+        return Err(Error::LimitExceeded(format!(
+            "At most {TARGET_GROUPS_MAX} target groups can be attached to an AutoScalingGroup."
+        )));
     }
     tx.update::<Group>(&group.name, |g| {
         g.detaching.retain(|t| !all.contains(t));
@@ -257,139 +276,16 @@ pub fn resume(tx: &mut Tx, name: &str, processes: &[Process]) -> Result<(), Erro
     Ok(())
 }
 
-/// Ends one instance of its group, which shrinks with it or replaces it.
-pub fn terminate_instance(tx: &mut Tx, cx: &Cx, id: &InstanceId, capacity: Capacity) -> Result<Activity, Error> {
-    let member = tx.get::<Member>(id).cloned().ok_or_else(|| Error::NoInstance(id.to_string()))?;
-    if member.lifecycle == Lifecycle::Terminating {
-        let key = member.activity.ok_or_else(|| Error::NoInstance(id.to_string()))?;
-        return tx.get::<Activity>(&key).cloned().ok_or_else(|| Error::NoInstance(id.to_string()));
-    }
-    let sizes = shrink(tx, &member.group, capacity, 1)?;
-    let cause = text::user_request(cx.now, id, "taken out of service", sizes);
-    begin_termination(tx, cx, id, cause, false).ok_or_else(|| Error::NoInstance(id.to_string()))
-}
-
-/// Lets instances go from their group; they run on.
-pub fn detach_instances(tx: &mut Tx, cx: &Cx, name: &str, ids: &[InstanceId], capacity: Capacity) -> Result<Vec<Activity>, Error> {
-    let group = find_group(tx, name)?.name.clone();
-    for id in ids {
-        let member = member_of(tx, &group, id)?;
-        if member.lifecycle != Lifecycle::InService {
-            return Err(Error::Invalid(format!("The instance {id} is not in InService or Standby state.")));
-        }
-    }
-    let mut activities = Vec::new();
-    for id in ids {
-        let sizes = shrink(tx, &group, capacity, 1)?;
-        let member = member_of(tx, &group, id)?.clone();
-        let beginning = Beginning {
-            group: &group,
-            description: format!("Detaching EC2 instance: {id}"),
-            cause: text::user_request(cx.now, id, "detached", sizes),
-            status: Status::InProgress,
-            zone: &member.zone,
-            subnet: Some(&member.subnet),
-        };
-        let key = activity::begin(tx, cx, beginning);
-        tx.update::<Member>(id, |m| {
-            m.lifecycle = Lifecycle::Detaching;
-            m.activity = Some(key.clone());
-        });
-        activities.extend(tx.get::<Activity>(&key).cloned());
-    }
-    Ok(activities)
-}
-
-/// Takes running instances into a group, whose wanted capacity grows with them.
-pub fn attach_instances(tx: &mut Tx, cx: &Cx, name: &str, ids: &[InstanceId]) -> Result<(), Error> {
-    let group = find_group(tx, name)?.clone();
-    let (before, added) = (group.desired_capacity, u32::try_from(ids.len()).unwrap_or(u32::MAX));
-    if before.saturating_add(added) > group.max_size {
-        return Err(Error::Invalid(format!(
-            "AutoScalingGroup {name} has min-size={}, max-size={}, and desired-size={before}. To attach {added} more instance, please update the AutoScalingGroup sizes appropriately.",
-            group.min_size, group.max_size
-        )));
-    }
-    for id in ids {
-        attachable(tx, &group, id)?;
-    }
-    for (index, id) in (1..).zip(ids) {
-        let instance = tx.get::<ec2::Instance>(id).cloned().ok_or_else(|| Error::NoInstance(id.to_string()))?;
-        let beginning = Beginning {
-            group: &group.name,
-            description: format!("Attaching an existing EC2 instance: {id}"),
-            cause: text::attached(cx.now, before + index - 1, before + index),
-            status: Status::InProgress,
-            zone: &instance.zone,
-            subnet: Some(&instance.subnet),
-        };
-        let key = activity::begin(tx, cx, beginning);
-        put_member(tx, cx, &group, id, false, Some(key));
-    }
-    tx.update::<Group>(&group.name, |g| g.desired_capacity = before + added);
-    Ok(())
-}
-
-/// Says what a user knows about an instance's health.
-pub fn set_instance_health(tx: &mut Tx, id: &InstanceId, healthy: bool, now: Time, respect_grace: bool) -> Result<(), Error> {
-    let member = tx.get::<Member>(id).cloned().ok_or_else(|| Error::NoInstance(id.to_string()))?;
-    let grace = tx.get::<Group>(&member.group).map_or(0, |g| u64::from(g.grace_s) * 1_000);
-    let in_grace = member.in_service_at.is_none_or(|at| now.ms_since(at) < grace);
-    if !healthy && respect_grace && in_grace {
-        return Ok(());
-    }
-    let health = if healthy { Health::Healthy } else { Health::Unhealthy(Sickness::User) };
-    tx.update::<Member>(id, |m| m.health = health);
-    Ok(())
-}
-
-/// Whether the wanted capacity goes down with an instance that leaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Capacity {
-    Decrement,
-    Keep,
-}
-
-fn shrink(tx: &mut Tx, name: &GroupName, capacity: Capacity, by: u32) -> Result<Option<(u32, u32)>, Error> {
-    if capacity == Capacity::Keep {
-        return Ok(None);
-    }
-    let group = tx.get::<Group>(name).cloned().ok_or_else(|| Error::NoGroup(name.clone()))?;
-    let (from, to) = (group.desired_capacity, group.desired_capacity.saturating_sub(by));
-    if to < group.min_size || from == to {
-        return Err(Error::Invalid(format!(
-            "Currently, desiredSize equals minSize ({}). Terminating instance without replacement will violate group's min size constraint. Either set shouldDecrementDesiredCapacity flag to false or lower group's min size.",
-            group.min_size
-        )));
-    }
-    tx.update::<Group>(name, |g| g.desired_capacity = to);
-    Ok(Some((from, to)))
-}
-
-pub(crate) fn member_of<'a>(state: &'a State, group: &GroupName, id: &InstanceId) -> Result<&'a Member, Error> {
-    let found = state.get::<Member>(id).filter(|m| m.group == *group);
-    found.ok_or_else(|| Error::Invalid(format!("The instance {id} is not part of Auto Scaling group {group}.")))
-}
-
-fn attachable(state: &State, group: &Group, id: &InstanceId) -> Result<(), Error> {
-    let instance = state.get::<ec2::Instance>(id);
-    let instance = instance.ok_or_else(|| Error::Invalid(format!("Invalid Instance ID(s): [{id}] specified.")))?;
-    if state.get::<Member>(id).is_some() {
-        return Err(Error::Invalid(format!("Instance {id} is already part of an AutoScalingGroup.")));
-    }
-    if instance.state() != ec2::InstanceState::Running {
-        return Err(Error::Invalid(format!("Instance {id} is not in correct state: it must be running.")));
-    }
-    if !group.zones.contains(&instance.zone) {
-        return Err(Error::Invalid(format!("Instance {id} is not in an Availability Zone of the AutoScalingGroup.")));
-    }
-    Ok(())
-}
-
 fn template_choice(state: &State, name: &ec2::TemplateName, version: Option<String>) -> Result<TemplateChoice, Error> {
     let template = ec2::find_template(state, name)?;
     ec2::version_number(state, template, version.as_deref())?;
     Ok(TemplateChoice { id: template.id.clone(), name: template.name.clone(), version: version.filter(|v| !v.is_empty()) })
+}
+
+/// Launches one in thought, as AWS does, so that a template that cannot work is refused now.
+fn check_template(state: &State, cx: &Cx, template: &ec2::TemplateName, version: Option<&str>) -> Result<(), Error> {
+    ec2::check_launch(state, cx, template, version)
+        .map_err(|e| Error::Invalid(format!("You must use a valid fully-formed launch template. {}", Fault::from(e).message)))
 }
 
 /// The members of a change that both creation and update know, but sizes and template.
@@ -433,7 +329,8 @@ fn zones(state: &State, cx: &Cx, named: Option<Vec<String>>, subnets: &[SubnetId
     let mut set = BTreeSet::new();
     let mut vpcs = BTreeSet::new();
     for id in subnets {
-        let subnet = state.get::<ec2::Subnet>(id).ok_or_else(|| Error::Invalid(format!("The subnet ID '{id}' does not exist")))?;
+        let subnet =
+            state.get::<ec2::Subnet>(id).ok_or_else(|| Error::Invalid(format!("The subnet ID '{id}' does not exist")))?;
         set.insert(subnet.zone.clone());
         vpcs.insert(&subnet.vpc);
     }
@@ -441,7 +338,9 @@ fn zones(state: &State, cx: &Cx, named: Option<Vec<String>>, subnets: &[SubnetId
         return Err(Error::Invalid("The subnets must all belong to the same VPC.".into()));
     }
     if let Some(other) = named.iter().find(|z| !set.contains(*z)) {
-        return Err(Error::Invalid(format!("The availability zones of the specified subnets and the Auto Scaling group do not match: {other}")));
+        return Err(Error::Invalid(format!(
+            "The availability zones of the specified subnets and the Auto Scaling group do not match: {other}"
+        )));
     }
     Ok(set.into_iter().collect())
 }
@@ -451,10 +350,8 @@ fn check_sizes(group: &Group) -> Result<(), Error> {
     let text = if max > SIZE_MAX {
         format!("MaxSize must not be above {SIZE_MAX} in this region.")
     } else if min > max {
-        "Max bound, and must be greater than or equal to min bound. MinSize must not be above MaxSize.".to_string()
-    } else if desired < min {
-        "Desired capacity must be greater than or equal to the specified min size.".into()
-    } else if desired > max {
+        format!("Max bound, {max}, must be greater than or equal to min bound, {min}")
+    } else if !(min..=max).contains(&desired) {
         format!("Desired capacity:{desired} must be between the specified min size:{min} and max size:{max}")
     } else {
         return Ok(());
@@ -464,5 +361,9 @@ fn check_sizes(group: &Group) -> Result<(), Error> {
 
 fn check_name(name: &str) -> Result<(), Error> {
     let fine = (1..=255).contains(&name.chars().count()) && !name.contains([':', '/']) && !name.chars().any(char::is_control);
-    if fine { Ok(()) } else { Err(Error::Invalid(format!("Group name '{name}' must have 1 to 255 characters and neither ':' nor '/'."))) }
+    if fine {
+        Ok(())
+    } else {
+        Err(Error::Invalid(format!("Group name '{name}' must have 1 to 255 characters and neither ':' nor '/'.")))
+    }
 }

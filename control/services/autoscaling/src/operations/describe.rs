@@ -31,7 +31,9 @@ fn check_filters(filters: &[s::Filter]) -> Result<(), Error> {
     let known = |name: &str| matches!(name, "tag-key" | "tag-value") || name.starts_with("tag:");
     match filters.iter().map(|f| f.name.as_deref().unwrap_or_default()).find(|n| !known(n)) {
         None => Ok(()),
-        Some(name) => Err(Error::Invalid(format!("Filter type {name} is not correct. Allowed filter types are: tag-key tag-value tag:<key>"))),
+        Some(name) => Err(Error::Invalid(format!(
+            "Filter type {name} is not correct. Allowed filter types are: tag-key tag-value tag:<key>"
+        ))),
     }
 }
 
@@ -47,7 +49,10 @@ fn matches_tag(group: &Group, filter: &s::Filter) -> bool {
 fn group_answer(state: &State, group: &Group, with_instances: bool) -> s::AutoScalingGroup {
     let members = state.rows_where::<Member>("group", &group.name).filter(|_| with_instances);
     let subnets: Vec<&str> = group.subnets.iter().map(|s| s.as_str()).collect();
-    let sources = group.target_groups.iter().map(|t| s::TrafficSourceIdentifier { identifier: t.to_string(), r#type: Some("elbv2".into()) });
+    let sources = group
+        .target_groups
+        .iter()
+        .map(|t| s::TrafficSourceIdentifier { identifier: t.to_string(), r#type: Some("elbv2".into()) });
     s::AutoScalingGroup {
         auto_scaling_group_name: group.name.to_string(),
         auto_scaling_group_arn: Some(group.arn.clone()),
@@ -109,7 +114,11 @@ fn instance_answer(member: &Member) -> s::Instance {
     }
 }
 
-pub(crate) fn instances(tx: &mut Tx, _: &Cx, input: s::DescribeAutoScalingInstancesType) -> Result<s::AutoScalingInstancesType, Fault> {
+pub(crate) fn instances(
+    tx: &mut Tx,
+    _: &Cx,
+    input: s::DescribeAutoScalingInstancesType,
+) -> Result<s::AutoScalingInstancesType, Fault> {
     let named: BTreeSet<&str> = input.instance_ids.iter().map(String::as_str).collect();
     let kept = tx.rows::<Member>().filter(|m| named.is_empty() || named.contains(m.instance.as_str()));
     let page = cut(kept, |m| m.instance.to_string(), input.next_token.as_deref(), input.max_records)?;
@@ -126,7 +135,10 @@ pub(crate) fn instances(tx: &mut Tx, _: &Cx, input: s::DescribeAutoScalingInstan
         protected_from_scale_in: m.protected,
         ..Default::default()
     };
-    Ok(s::AutoScalingInstancesType { auto_scaling_instances: page.items.into_iter().map(answer).collect(), next_token: page.next_token })
+    Ok(s::AutoScalingInstancesType {
+        auto_scaling_instances: page.items.into_iter().map(answer).collect(),
+        next_token: page.next_token,
+    })
 }
 
 /// The newest first.
@@ -150,7 +162,10 @@ pub(crate) fn activities(tx: &mut Tx, _: &Cx, input: s::DescribeScalingActivitie
     kept.sort_by_key(|a| Reverse(a.key.1));
     let order = |a: &&Activity| format!("{:020}", u64::MAX - a.key.1);
     let page = cut(kept.into_iter(), order, input.next_token.as_deref(), input.max_records.or(Some(super::PAGE_MAX as i64)))?;
-    Ok(s::ActivitiesType { activities: page.items.into_iter().map(|a| activity_answer(tx, a)).collect(), next_token: page.next_token })
+    Ok(s::ActivitiesType {
+        activities: page.items.into_iter().map(|a| activity_answer(tx, a)).collect(),
+        next_token: page.next_token,
+    })
 }
 
 pub(crate) fn activity_answer(state: &State, activity: &Activity) -> s::Activity {

@@ -9,7 +9,7 @@ use shapes::autoscaling as s;
 use super::number;
 use crate::error::Error;
 use crate::group::{GroupTag, HealthCheck, Process, TerminationPolicy};
-use crate::transitions::{self, Change, Force};
+use crate::transitions::{self, Change, Deletion};
 
 pub(crate) fn create(tx: &mut Tx, cx: &Cx, input: s::CreateAutoScalingGroupType) -> Result<(), Fault> {
     refuse(&[
@@ -81,8 +81,8 @@ pub(crate) fn update(tx: &mut Tx, cx: &Cx, input: s::UpdateAutoScalingGroupType)
 }
 
 pub(crate) fn delete(tx: &mut Tx, cx: &Cx, input: s::DeleteAutoScalingGroupType) -> Result<(), Fault> {
-    let force = if input.force_delete == Some(true) { Force::Yes } else { Force::No };
-    transitions::delete_group(tx, cx, &input.auto_scaling_group_name, force)?;
+    let how = if input.force_delete == Some(true) { Deletion::Force } else { Deletion::Empty };
+    transitions::delete_group(tx, cx, &input.auto_scaling_group_name, how)?;
     Ok(())
 }
 
@@ -124,7 +124,7 @@ fn optional(parameter: &str, value: Option<i64>) -> Result<Option<u32>, Error> {
 }
 
 /// -1 takes the warmup away.
-fn warmup(value: Option<i64>) -> Result<Option<Option<u32>>, Error> {
+pub(crate) fn warmup(value: Option<i64>) -> Result<Option<Option<u32>>, Error> {
     match value {
         None => Ok(None),
         Some(-1) => Ok(Some(None)),
@@ -175,6 +175,7 @@ fn tag(group: &str, tag: s::Tag) -> Result<(String, GroupTag), Error> {
     if tag.resource_id.as_deref().is_some_and(|id| id != group) {
         return Err(Error::Invalid(format!("The tag '{}' names another group than {group}.", tag.key)));
     }
+    super::tags::check_key(&tag.key)?;
     let value = tag.value.unwrap_or_default();
     Ok((tag.key, GroupTag { value, propagate_at_launch: tag.propagate_at_launch.unwrap_or_default() }))
 }

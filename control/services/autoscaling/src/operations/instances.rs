@@ -7,20 +7,21 @@ use shapes::autoscaling as s;
 use super::describe::activity_answer;
 use crate::error::Error;
 use crate::member::Member;
-use crate::transitions::{self, Capacity};
+use crate::membership::{self, Capacity};
+use crate::transitions;
 
 /// Most instances that one request may name, as at AWS.
 const IDS_MAX: usize = 50;
 
 pub(crate) fn attach(tx: &mut Tx, cx: &Cx, input: s::AttachInstancesQuery) -> Result<(), Fault> {
-    transitions::attach_instances(tx, cx, &input.auto_scaling_group_name, &ids(input.instance_ids, 20)?)?;
+    membership::attach_instances(tx, cx, &input.auto_scaling_group_name, &ids(input.instance_ids, 20)?)?;
     Ok(())
 }
 
 pub(crate) fn detach(tx: &mut Tx, cx: &Cx, input: s::DetachInstancesQuery) -> Result<s::DetachInstancesAnswer, Fault> {
     let ids = ids(input.instance_ids, 20)?;
     let capacity = capacity(input.should_decrement_desired_capacity);
-    let activities = transitions::detach_instances(tx, cx, &input.auto_scaling_group_name, &ids, capacity)?;
+    let activities = membership::detach_instances(tx, cx, &input.auto_scaling_group_name, &ids, capacity)?;
     Ok(s::DetachInstancesAnswer { activities: activities.iter().map(|a| activity_answer(tx, a)).collect() })
 }
 
@@ -35,9 +36,9 @@ pub(crate) fn terminate(
     let mut activities = Vec::new();
     for id in ids(named, IDS_MAX)? {
         if let Some(group) = &input.auto_scaling_group_name {
-            transitions::member_of(tx, &super::short_name(group), &id)?;
+            membership::member_of(tx, &super::short_name(group), &id)?;
         }
-        activities.push(transitions::terminate_instance(tx, cx, &id, capacity)?);
+        activities.push(membership::terminate_instance(tx, cx, &id, capacity)?);
     }
     let mut answers: Vec<s::Activity> = activities.iter().map(|a| activity_answer(tx, a)).collect();
     let activity = if answers.len() == 1 { answers.pop() } else { None };
@@ -51,7 +52,7 @@ pub(crate) fn set_health(tx: &mut Tx, cx: &Cx, input: s::SetInstanceHealthQuery)
         other => return Err(Error::Invalid(format!("HealthStatus must be Healthy or Unhealthy, not '{other}'.")).into()),
     };
     let respect_grace = input.should_respect_grace_period.unwrap_or(true);
-    transitions::set_instance_health(tx, &input.instance_id.as_str().into(), healthy, cx.now, respect_grace)?;
+    membership::set_instance_health(tx, &input.instance_id.as_str().into(), healthy, cx.now, respect_grace)?;
     Ok(())
 }
 
@@ -62,7 +63,7 @@ pub(crate) fn set_protection(
 ) -> Result<s::SetInstanceProtectionAnswer, Fault> {
     let group = transitions::find_group(tx, &input.auto_scaling_group_name)?.name.clone();
     for id in ids(input.instance_ids, IDS_MAX)? {
-        transitions::member_of(tx, &group, &id)?;
+        membership::member_of(tx, &group, &id)?;
         tx.update::<Member>(&id, |m| m.protected = input.protected_from_scale_in);
     }
     Ok(s::SetInstanceProtectionAnswer {})

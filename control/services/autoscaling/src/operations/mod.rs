@@ -1,10 +1,10 @@
 //! The API: validates typed requests, calls transitions, builds typed answers.
 
 mod describe;
-mod groups;
+pub(crate) mod groups;
 mod instances;
 mod tags;
-mod traffic;
+pub(crate) mod traffic;
 
 use base::{Fault, GroupName};
 use kernel::{Page, Registry, page};

@@ -14,8 +14,10 @@ use crate::transitions;
 pub(crate) fn create_or_update(tx: &mut Tx, _: &Cx, input: s::CreateOrUpdateTagsType) -> Result<(), Fault> {
     for tag in input.tags {
         let group = named_group(&tag)?;
+        check_key(&tag.key)?;
         let name = transitions::find_group(tx, &group)?.name.clone();
-        let value = GroupTag { value: tag.value.unwrap_or_default(), propagate_at_launch: tag.propagate_at_launch.unwrap_or_default() };
+        let value =
+            GroupTag { value: tag.value.unwrap_or_default(), propagate_at_launch: tag.propagate_at_launch.unwrap_or_default() };
         transitions::set_tags(tx, &name, BTreeMap::from([(tag.key, value)]))?;
     }
     Ok(())
@@ -40,7 +42,10 @@ pub(crate) fn describe(tx: &mut Tx, _: &Cx, input: s::DescribeTagsType) -> Resul
     for filter in &input.filters {
         let name = filter.name.as_deref().unwrap_or_default();
         if !["auto-scaling-group", "key", "value", "propagate-at-launch"].contains(&name) {
-            return Err(Error::Invalid(format!("Filter type {name} is not correct. Allowed filter types are: auto-scaling-group key value propagate-at-launch")).into());
+            return Err(Error::Invalid(format!(
+                "Filter type {name} is not correct. Allowed filter types are: auto-scaling-group key value propagate-at-launch"
+            ))
+            .into());
         }
     }
     let all = tx.rows::<Group>().flat_map(|g| g.tags.iter().map(move |(key, tag)| (g, key, tag)));
@@ -70,6 +75,14 @@ pub(crate) fn answer(group: &Group, key: &str, tag: &GroupTag) -> s::TagDescript
         value: Some(tag.value.clone()),
         propagate_at_launch: Some(tag.propagate_at_launch),
     }
+}
+
+/// Keys that begin with `aws:` are the services' own.
+pub(crate) fn check_key(key: &str) -> Result<(), Error> {
+    if key.to_ascii_lowercase().starts_with("aws:") {
+        return Err(Error::Invalid(format!("aws: prefixed tag key names are not allowed for external use: {key}")));
+    }
+    Ok(())
 }
 
 fn named_group(tag: &s::Tag) -> Result<String, Error> {

@@ -48,12 +48,20 @@ pub(crate) fn describe_target_groups(
     })
 }
 
-pub(crate) fn attach(tx: &mut Tx, _: &Cx, input: s::AttachTrafficSourcesType) -> Result<s::AttachTrafficSourcesResultType, Fault> {
+pub(crate) fn attach(
+    tx: &mut Tx,
+    _: &Cx,
+    input: s::AttachTrafficSourcesType,
+) -> Result<s::AttachTrafficSourcesResultType, Fault> {
     transitions::attach_target_groups(tx, &input.auto_scaling_group_name, &target_groups(input.traffic_sources)?)?;
     Ok(Default::default())
 }
 
-pub(crate) fn detach(tx: &mut Tx, _: &Cx, input: s::DetachTrafficSourcesType) -> Result<s::DetachTrafficSourcesResultType, Fault> {
+pub(crate) fn detach(
+    tx: &mut Tx,
+    _: &Cx,
+    input: s::DetachTrafficSourcesType,
+) -> Result<s::DetachTrafficSourcesResultType, Fault> {
     transitions::detach_target_groups(tx, &input.auto_scaling_group_name, &target_groups(input.traffic_sources)?)?;
     Ok(Default::default())
 }
@@ -74,7 +82,10 @@ pub(crate) fn describe(
         identifier: Some(arn.into()),
         r#type: Some(TYPE.into()),
     };
-    Ok(s::DescribeTrafficSourcesResponse { traffic_sources: page.items.into_iter().map(answer).collect(), next_token: page.next_token })
+    Ok(s::DescribeTrafficSourcesResponse {
+        traffic_sources: page.items.into_iter().map(answer).collect(),
+        next_token: page.next_token,
+    })
 }
 
 /// Target groups out of traffic sources.

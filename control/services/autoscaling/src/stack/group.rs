@@ -1,0 +1,251 @@
+//! `AWS::AutoScaling::AutoScalingGroup`: a group as part of a stack. It is made when its instances run, and gone when
+//! the last of them is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base::{Fault, GroupName, TargetGroupArn};
+use kernel::{Cx, Progress, ResourceRequest, StackResource, State, Tx};
+use serde::Deserialize;
+use serde_json::Value as Json;
+use shapes::autoscaling as s;
+
+use crate::error::Error;
+use crate::group::{Group, GroupTag, HealthCheck, TerminationPolicy};
+use crate::member::{Lifecycle, Member};
+use crate::operations::{groups, traffic};
+use crate::transitions::{self, Change, Deletion};
+
+const NAME_CHARS_MAX: usize = 255;
+/// So many failed launches without a success fail the stack's resource. AWS gives up after a time instead.
+const LAUNCH_FAILURES_MAX: u32 = 5;
+/// AWS's default of `Cooldown`, in seconds.
+const COOLDOWN_S: u32 = 300;
+
+pub(super) struct AutoScalingGroup;
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+#[derive(Default)]
+struct Properties {
+    auto_scaling_group_name: Option<String>,
+    availability_zones: Vec<String>,
+    capacity_rebalance: bool,
+    context: Option<String>,
+    cooldown: Option<u32>,
+    default_instance_warmup: Option<i64>,
+    desired_capacity: Option<u32>,
+    health_check_grace_period: u32,
+    health_check_type: Option<String>,
+    launch_template: Option<Template>,
+    max_size: u32,
+    min_size: u32,
+    new_instances_protected_from_scale_in: bool,
+    #[serde(rename = "ServiceLinkedRoleARN")]
+    service_linked_role: Option<String>,
+    tags: Vec<Tag>,
+    #[serde(rename = "TargetGroupARNs")]
+    target_groups: Vec<String>,
+    termination_policies: Vec<String>,
+    traffic_sources: Vec<TrafficSource>,
+    #[serde(rename = "VPCZoneIdentifier")]
+    subnets: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Template {
+    launch_template_id: Option<String>,
+    launch_template_name: Option<String>,
+    version: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Tag {
+    key: String,
+    value: String,
+    propagate_at_launch: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct TrafficSource {
+    identifier: String,
+    r#type: Option<String>,
+}
+
+impl Properties {
+    fn of(json: &Json) -> Result<Self, Error> {
+        serde_json::from_value(json.clone()).map_err(|e| Error::Invalid(format!("Properties validation failed: {e}")))
+    }
+
+    /// Everything said, with AWS's defaults for what is not; the capacity stays when it is not said.
+    fn change(&self) -> Result<Change, Error> {
+        let template = self.launch_template.clone().map(|t| s::LaunchTemplateSpecification {
+            launch_template_id: t.launch_template_id,
+            launch_template_name: t.launch_template_name,
+            version: Some(t.version),
+        });
+        let health_check = self.health_check_type.as_deref().map(groups::health_check).transpose()?;
+        let policies = groups::policies(&self.termination_policies)?;
+        Ok(Change {
+            template: template.map(groups::template).transpose()?,
+            min_size: Some(self.min_size),
+            max_size: Some(self.max_size),
+            desired_capacity: self.desired_capacity,
+            default_cooldown_s: Some(self.cooldown.unwrap_or(COOLDOWN_S)),
+            zones: (!self.availability_zones.is_empty()).then(|| self.availability_zones.clone()),
+            subnets: (!self.subnets.is_empty()).then(|| groups::subnets(&self.subnets.join(","))),
+            health_check: Some(health_check.unwrap_or(HealthCheck::Ec2)),
+            grace_s: Some(self.health_check_grace_period),
+            termination_policies: Some(policies.unwrap_or_else(|| vec![TerminationPolicy::Default])),
+            protects_new: Some(self.new_instances_protected_from_scale_in),
+            capacity_rebalance: Some(self.capacity_rebalance),
+            context: self.context.clone(),
+            default_instance_warmup_s: Some(groups::warmup(self.default_instance_warmup)?.flatten()),
+            service_linked_role: self.service_linked_role.clone(),
+        })
+    }
+
+    /// Target groups, under either name of the property.
+    fn target_groups(&self) -> Result<Vec<TargetGroupArn>, Error> {
+        let shape = |t: &TrafficSource| s::TrafficSourceIdentifier { identifier: t.identifier.clone(), r#type: t.r#type.clone() };
+        let mut all: Vec<TargetGroupArn> = self.target_groups.iter().map(|t| t.as_str().into()).collect();
+        all.extend(traffic::target_groups(self.traffic_sources.iter().map(shape).collect())?);
+        Ok(all)
+    }
+
+    /// The group's own tags and the stack's; those go to instances too, as at AWS.
+    fn tags(&self, request: &ResourceRequest) -> BTreeMap<String, GroupTag> {
+        let of_stack = request.tags.iter().map(|(key, value)| (key.clone(), tag(value, true)));
+        let own = self.tags.iter().map(|t| (t.key.clone(), tag(&t.value, t.propagate_at_launch)));
+        of_stack.chain(own).collect()
+    }
+}
+
+fn tag(value: &str, propagate_at_launch: bool) -> GroupTag {
+    GroupTag { value: value.into(), propagate_at_launch }
+}
+
+impl StackResource for AutoScalingGroup {
+    fn type_name(&self) -> &'static str {
+        "AWS::AutoScaling::AutoScalingGroup"
+    }
+
+    fn schema(&self) -> &'static str {
+        include_str!("auto_scaling_group.schema")
+    }
+
+    fn create(&self, tx: &mut Tx, cx: &Cx, request: &ResourceRequest) -> Result<String, Fault> {
+        if request.creation_policy.is_some_and(|p| p.get("ResourceSignal").is_some()) {
+            return Err(Error::Unsupported("CreationPolicy with ResourceSignal of an Auto Scaling group".into()).into());
+        }
+        let properties = Properties::of(request.properties)?;
+        let name = properties.auto_scaling_group_name.clone().unwrap_or_else(|| request.physical_name(cx, NAME_CHARS_MAX));
+        let (change, tags) = (properties.change()?, properties.tags(request));
+        let name = transitions::create_group(tx, cx, &name, change, properties.target_groups()?, tags)?;
+        Ok(name.into())
+    }
+
+    /// Ready once as many instances as wanted are in service.
+    fn progress(&self, state: &State, _: &Cx, physical_id: &str, _: &ResourceRequest) -> Progress {
+        let Some(group) = state.get::<Group>(&physical_id.into()).filter(|g| !g.deleting) else {
+            return Progress::Failed(format!("The Auto Scaling group {physical_id} is gone"));
+        };
+        let members = state.rows_where::<Member>("group", &group.name);
+        let current = members.filter(|m| m.lifecycle == Lifecycle::InService).count();
+        match &group.last_failure {
+            _ if current >= group.desired_capacity as usize => Progress::Ready,
+            Some(failure) if group.failures >= LAUNCH_FAILURES_MAX => Progress::Failed(format!(
+                "Group did not stabilize. {{current/minimum/maximum group size: {current}/{}/{}}}. Failed Scaling Activity: {failure}",
+                group.min_size, group.max_size
+            )),
+            _ => Progress::Pending,
+        }
+    }
+
+    fn update(&self, tx: &mut Tx, cx: &Cx, physical_id: &str, old: &Json, request: &ResourceRequest) -> Result<(), Fault> {
+        let (before, after) = (Properties::of(old)?, Properties::of(request.properties)?);
+        refuse_rolling(&before, &after, request.update_policy)?;
+        let mut change = after.change()?;
+        // A template that is the same would forgive zones their failed launches.
+        if before.launch_template == after.launch_template {
+            change.template = None;
+        }
+        if (&before.subnets, &before.availability_zones) == (&after.subnets, &after.availability_zones) {
+            (change.zones, change.subnets) = (None, None);
+        }
+        leave_sizes(&mut change, &before, &after, request.update_policy);
+        transitions::update_group(tx, cx, physical_id, change)?;
+        self.update_target_groups(tx, physical_id, &before, &after)?;
+        let name = GroupName::from(physical_id);
+        tx.update::<Group>(&name, |g| g.tags.retain(|key, _| !before.tags.iter().any(|t| t.key == *key)));
+        transitions::set_tags(tx, &name, after.tags(request))?;
+        Ok(())
+    }
+
+    fn delete(&self, tx: &mut Tx, cx: &Cx, physical_id: &str) -> Result<Progress, Fault> {
+        let name = GroupName::from(physical_id);
+        if tx.get::<Group>(&name).is_some_and(|g| !g.deleting) {
+            transitions::delete_group(tx, cx, physical_id, Deletion::Drain)?;
+        }
+        Ok(if tx.get::<Group>(&name).is_some() { Progress::Pending } else { Progress::Ready })
+    }
+
+    fn attribute(&self, state: &State, _: &Cx, physical_id: &str, name: &str) -> Result<Json, Fault> {
+        let group = transitions::find_group(state, physical_id)?;
+        match name {
+            "AutoScalingGroupARN" => Ok(group.arn.clone().into()),
+            other => Err(Error::Invalid(format!("An Auto Scaling group has no attribute {other}")).into()),
+        }
+    }
+}
+
+impl AutoScalingGroup {
+    fn update_target_groups(&self, tx: &mut Tx, name: &str, before: &Properties, after: &Properties) -> Result<(), Error> {
+        let (before, after) = (before.target_groups()?, after.target_groups()?);
+        // What a user has detached meanwhile is detached.
+        let attached: BTreeSet<_> = transitions::find_group(tx, name)?.target_groups.iter().cloned().collect();
+        let leaves = |t: &&TargetGroupArn| !after.contains(t) && attached.contains(*t);
+        let removed: Vec<_> = before.iter().filter(leaves).cloned().collect();
+        let added: Vec<_> = after.iter().filter(|t| !before.contains(t)).cloned().collect();
+        transitions::detach_target_groups(tx, name, &removed)?;
+        transitions::attach_target_groups(tx, name, &added)
+    }
+}
+
+/// Without a policy, running instances stay as they are ("UpdatePolicy attribute"); a policy that would replace them
+/// is refused where it would have to.
+fn refuse_rolling(before: &Properties, after: &Properties, policy: Option<&Json>) -> Result<(), Error> {
+    let rolls = |p: &Json| p.get("AutoScalingRollingUpdate").is_some();
+    let replaces = |p: &Json| p.pointer("/AutoScalingReplacingUpdate/WillReplace").is_some_and(is_true);
+    let touched = before.launch_template != after.launch_template || before.subnets != after.subnets;
+    let what = match policy {
+        Some(policy) if touched && replaces(policy) => "AutoScalingReplacingUpdate",
+        Some(policy) if touched && rolls(policy) => "AutoScalingRollingUpdate",
+        _ => return Ok(()),
+    };
+    Err(Error::Unsupported(format!("Replacing the instances of an Auto Scaling group by UpdatePolicy {what}")))
+}
+
+/// `AutoScalingScheduledAction` with `IgnoreUnmodifiedGroupSizeProperties`: a size that the template does not change
+/// stays as it is now.
+fn leave_sizes(change: &mut Change, before: &Properties, after: &Properties, policy: Option<&Json>) {
+    let path = "/AutoScalingScheduledAction/IgnoreUnmodifiedGroupSizeProperties";
+    if !policy.and_then(|p| p.pointer(path)).is_some_and(is_true) {
+        return;
+    }
+    if before.min_size == after.min_size {
+        change.min_size = None;
+    }
+    if before.max_size == after.max_size {
+        change.max_size = None;
+    }
+    if before.desired_capacity == after.desired_capacity {
+        change.desired_capacity = None;
+    }
+}
+
+fn is_true(json: &Json) -> bool {
+    json.as_bool().or(json.as_str().map(|t| t == "true")) == Some(true)
+}
