@@ -7,6 +7,7 @@ mod cidr;
 mod interface;
 mod internet_gateway;
 mod network_acl;
+mod operations;
 mod reconcile;
 mod route_table;
 mod security_group;
@@ -43,6 +44,7 @@ pub(crate) fn register(registry: &mut Registry) {
     registry.table::<NetworkInterface>();
     registry.table::<NetworkAcl>();
     reconcile::register(registry);
+    operations::register(registry);
 }
 
 /// Whether a resource of the network half exists.

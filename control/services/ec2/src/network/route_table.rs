@@ -26,6 +26,9 @@ pub struct RouteTable {
     pub vpc: VpcId,
     pub routes: BTreeMap<Cidr, Target>,
     pub associations: Vec<Association>,
+    /// What the request that made it called itself; the same request again makes no other table.
+    #[serde(default)]
+    pub client_token: Option<String>,
 }
 
 /// Where a route leads.
@@ -52,6 +55,7 @@ impl Row for RouteTable {
 
     fn index(&self, add: &mut dyn FnMut(&'static str, &str)) {
         add("vpc", &self.vpc);
+        self.client_token.iter().for_each(|token| add("client-token", token));
         for association in &self.associations {
             add("association", &association.id);
             if let Some(subnet) = &association.subnet {
@@ -93,12 +97,12 @@ pub fn find_association<'a>(state: &'a State, id: &RouteTableAssociationId) -> R
 
 pub(super) fn put_main(tx: &mut Tx, cx: &Cx, vpc: &VpcId) -> RouteTableId {
     let main = Association { id: RouteTableAssociationId::generate(&mut cx.rng()), subnet: None };
-    put(tx, cx, vpc, vec![main])
+    put(tx, cx, vpc, vec![main], None)
 }
 
-fn put(tx: &mut Tx, cx: &Cx, vpc: &VpcId, associations: Vec<Association>) -> RouteTableId {
+fn put(tx: &mut Tx, cx: &Cx, vpc: &VpcId, associations: Vec<Association>, client_token: Option<String>) -> RouteTableId {
     let id = RouteTableId::generate(&mut cx.rng());
-    tx.put(RouteTable { id: id.clone(), vpc: vpc.clone(), routes: BTreeMap::new(), associations });
+    tx.put(RouteTable { id: id.clone(), vpc: vpc.clone(), routes: BTreeMap::new(), associations, client_token });
     id
 }
 
@@ -107,12 +111,23 @@ pub(super) fn forget(tx: &mut Tx, id: &RouteTableId) {
     tags::forget(tx, id);
 }
 
-pub fn create_route_table(tx: &mut Tx, cx: &Cx, vpc: &VpcId, tags: Tags) -> Result<RouteTableId, Error> {
+/// The table that a request with this token made.
+pub fn of_client_token<'a>(state: &'a State, token: &str) -> Option<&'a RouteTable> {
+    state.rows_where::<RouteTable>("client-token", token).next()
+}
+
+pub fn create_route_table(
+    tx: &mut Tx,
+    cx: &Cx,
+    vpc: &VpcId,
+    client_token: Option<String>,
+    tags: Tags,
+) -> Result<RouteTableId, Error> {
     vpc::find(tx, vpc)?;
     if tx.rows_where::<RouteTable>("vpc", vpc).count() >= TABLES_MAX {
         return Err(Error::LimitExceeded("RouteTableLimitExceeded", format!("{TABLES_MAX} route tables in a VPC")));
     }
-    let id = put(tx, cx, vpc, Vec::new());
+    let id = put(tx, cx, vpc, Vec::new(), client_token);
     tags::add(tx, &id, tags)?;
     Ok(id)
 }
