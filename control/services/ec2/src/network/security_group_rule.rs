@@ -154,6 +154,10 @@ impl Row for SecurityGroupRule {
 }
 
 impl SecurityGroupRule {
+    pub fn is_egress(&self) -> bool {
+        self.direction == Direction::Egress
+    }
+
     /// The rule as the packet plane has it.
     pub fn to_world(&self) -> world::Rule {
         let peer = match &self.peer {

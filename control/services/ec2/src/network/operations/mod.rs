@@ -2,9 +2,12 @@
 //! answer. It owns no rows and no rules of its own.
 
 mod internet_gateway;
+mod permission;
 mod place;
 mod route;
 mod route_table;
+mod security_group;
+mod security_group_rule;
 mod subnet;
 mod vpc;
 
@@ -39,6 +42,17 @@ pub(super) fn register(registry: &mut Registry) {
     registry.operation::<ops::CreateRoute>(route::create);
     registry.operation::<ops::ReplaceRoute>(route::replace);
     registry.operation::<ops::DeleteRoute>(route::delete);
+    registry.operation::<ops::CreateSecurityGroup>(security_group::create);
+    registry.operation::<ops::DeleteSecurityGroup>(security_group::delete);
+    registry.operation::<ops::DescribeSecurityGroups>(security_group::describe_groups);
+    registry.operation::<ops::AuthorizeSecurityGroupIngress>(security_group_rule::authorize_ingress);
+    registry.operation::<ops::AuthorizeSecurityGroupEgress>(security_group_rule::authorize_egress);
+    registry.operation::<ops::RevokeSecurityGroupIngress>(security_group_rule::revoke_ingress);
+    registry.operation::<ops::RevokeSecurityGroupEgress>(security_group_rule::revoke_egress);
+    registry.operation::<ops::DescribeSecurityGroupRules>(security_group_rule::describe_rules);
+    registry.operation::<ops::ModifySecurityGroupRules>(security_group_rule::modify);
+    registry.operation::<ops::UpdateSecurityGroupRuleDescriptionsIngress>(security_group_rule::update_ingress_descriptions);
+    registry.operation::<ops::UpdateSecurityGroupRuleDescriptionsEgress>(security_group_rule::update_egress_descriptions);
     registry.operation::<ops::DescribeAvailabilityZones>(place::describe_zones);
     registry.operation::<ops::DescribeRegions>(place::describe_regions);
     registry.operation::<ops::DescribeAccountAttributes>(place::describe_account);
