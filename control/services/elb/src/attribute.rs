@@ -139,6 +139,18 @@ pub(crate) fn set_of_target_group(group: &mut TargetGroup, wanted: &[(String, St
     set(&TARGET_GROUP, &mut group.attributes, wanted)
 }
 
+fn default_of(known: &'static [Known], name: &str) -> Option<&'static str> {
+    known.iter().find(|(n, _, _)| *n == name).map(|(_, default, _)| *default)
+}
+
+pub(crate) fn default_of_load_balancer(name: &str) -> Option<&'static str> {
+    default_of(&LOAD_BALANCER, name)
+}
+
+pub(crate) fn default_of_target_group(name: &str) -> Option<&'static str> {
+    default_of(&TARGET_GROUP, name)
+}
+
 pub(crate) fn check_of_listener(wanted: &[(String, String)]) -> Result<(), Error> {
     set(&LISTENER, &mut BTreeMap::new(), wanted)
 }

@@ -41,10 +41,9 @@ impl fmt::Display for Error {
             }
             Error::DuplicateListener(port) => write!(f, "A listener already exists on port {port} for this load balancer"),
             Error::GroupInUse(arn) => write!(f, "Target group '{arn}' is currently in use by a listener or a rule"),
-            Error::GroupOfAnother(arn) => write!(
-                f,
-                "The following target groups cannot be associated with more than one load balancer: {arn}"
-            ),
+            Error::GroupOfAnother(arn) => {
+                write!(f, "The following target groups cannot be associated with more than one load balancer: {arn}")
+            }
             Error::NoSubnet(id) => write!(f, "The subnet ID '{id}' does not exist"),
             Error::NoSecurityGroup(id) => write!(f, "The security group ID '{id}' does not exist"),
             Error::DeletionProtected(arn) => {

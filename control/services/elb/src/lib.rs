@@ -5,8 +5,6 @@
 //! Every load balancer has an interface in each of its zones' subnets, from which its targets see it, and a loopback
 //! address in each zone, at which users of this machine reach it.
 
-// NOTE for the engineer of iam and ssm: the lead writes this crate whole since 07:20; don't begin it. Review or test it.
-
 mod action;
 mod attribute;
 mod error;

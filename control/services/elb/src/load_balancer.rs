@@ -138,7 +138,7 @@ pub(crate) fn create(tx: &mut Tx, cx: &Cx, new: NewLoadBalancer) -> Result<LoadB
     if let Some(old) = tx.rows_where::<LoadBalancer>("name", &new.name).next() {
         let wanted: BTreeSet<&SubnetId> = subnets.iter().map(|(id, _)| id).collect();
         let same = old.scheme == new.scheme && old.nodes.iter().map(|n| &n.subnet).collect::<BTreeSet<_>>() == wanted;
-        return if same { Ok(old.arn.clone()) } else { Err(Error::DuplicateLoadBalancer(new.name)) };
+        return if same { Ok(old.arn.clone()) } else { Err(Error::DuplicateLoadBalancer(new.name.clone())) };
     }
     if tx.count::<LoadBalancer>() >= LOAD_BALANCERS_MAX {
         let text = format!("The maximum number of load balancers has been reached: {LOAD_BALANCERS_MAX}");
@@ -181,7 +181,9 @@ fn check_name(name: &str) -> Result<(), Error> {
     if valid {
         return Ok(());
     }
-    let rule = format!("can contain up to {NAME_CHARS_MAX} letters, digits and hyphens, and must not begin or end with a hyphen or begin with 'internal-'");
+    let rule = format!(
+        "can contain up to {NAME_CHARS_MAX} letters, digits and hyphens, and must not begin or end with a hyphen or begin with 'internal-'"
+    );
     Err(Error::Validation(format!("The load balancer name '{name}' is not valid: it {rule}")))
 }
 
@@ -280,6 +282,22 @@ pub(crate) fn set_security_groups(tx: &mut Tx, cx: &Cx, arn: &str, ids: &[String
     }
     tx.put(balancer);
     Ok(())
+}
+
+/// Changes attributes; none when one of them is wrong.
+pub(crate) fn set_attributes(tx: &mut Tx, arn: &str, wanted: &[(String, String)]) -> Result<(), Error> {
+    let mut balancer = find(tx, arn)?.clone();
+    attribute::set_of_load_balancer(&mut balancer, wanted)?;
+    tx.put(balancer);
+    Ok(())
+}
+
+/// A stack never takes over a load balancer that is there already.
+pub(crate) fn refuse_existing(state: &State, name: &str) -> Result<(), Error> {
+    match state.rows_where::<LoadBalancer>("name", name).next() {
+        Some(_) => Err(Error::DuplicateLoadBalancer(name.into())),
+        None => Ok(()),
+    }
 }
 
 /// Ends a load balancer with its listeners; one that is not there has ended already.

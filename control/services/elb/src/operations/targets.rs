@@ -1,0 +1,81 @@
+use base::Fault;
+use kernel::{Cx, State, Tx};
+use shapes::elbv2 as s;
+
+use super::port;
+use crate::error::{Error, refuse};
+use crate::target::{self, HealthText, Registration, key_of};
+use crate::target_group::{self, TargetGroup};
+
+/// Ids and ports of a request.
+fn asked(targets: Vec<s::TargetDescription>) -> Result<Vec<(String, Option<u16>)>, Error> {
+    if targets.is_empty() {
+        return Err(Error::Validation("At least one target must be specified".into()));
+    }
+    let one = |t: s::TargetDescription| {
+        refuse(&[("AvailabilityZone", t.availability_zone.is_some()), ("QuicServerId", t.quic_server_id.is_some())])?;
+        Ok((t.id, t.port.map(port).transpose()?))
+    };
+    targets.into_iter().map(one).collect()
+}
+
+pub(super) fn register(tx: &mut Tx, _: &Cx, input: s::RegisterTargetsInput) -> Result<s::RegisterTargetsOutput, Fault> {
+    target::register(tx, &input.target_group_arn, &asked(input.targets)?)?;
+    Ok(s::RegisterTargetsOutput {})
+}
+
+pub(super) fn deregister(tx: &mut Tx, cx: &Cx, input: s::DeregisterTargetsInput) -> Result<s::DeregisterTargetsOutput, Fault> {
+    target::deregister(tx, cx, &input.target_group_arn, &asked(input.targets)?)?;
+    Ok(s::DeregisterTargetsOutput {})
+}
+
+pub(super) fn describe_health(
+    tx: &mut Tx,
+    _: &Cx,
+    input: s::DescribeTargetHealthInput,
+) -> Result<s::DescribeTargetHealthOutput, Fault> {
+    refuse(&[("Include AnomalyDetection", input.include.iter().any(|i| i == "AnomalyDetection"))])?;
+    let group = target_group::find(tx, &input.target_group_arn)?;
+    let mut descriptions: Vec<s::TargetHealthDescription>;
+    if input.targets.is_empty() {
+        let mut rows: Vec<&Registration> = tx.rows_where::<Registration>("group", &group.arn).collect();
+        rows.sort_by(|a, b| a.target.cmp(&b.target));
+        descriptions = rows.into_iter().map(|r| registered(tx, group, r)).collect();
+    } else {
+        descriptions = Vec::new();
+        for (id, port) in asked(input.targets)? {
+            let key = key_of(&group.arn, &world::TargetKey { id: id.clone(), port: port.unwrap_or(group.port) });
+            descriptions.push(match tx.get::<Registration>(&key) {
+                Some(row) => registered(tx, group, row),
+                None => unregistered(group, id, port),
+            });
+        }
+    }
+    Ok(s::DescribeTargetHealthOutput { target_health_descriptions: descriptions })
+}
+
+fn registered(state: &State, group: &TargetGroup, row: &Registration) -> s::TargetHealthDescription {
+    describe(group, row.target.id.clone(), row.target.port, row.health_text(state))
+}
+
+fn unregistered(group: &TargetGroup, id: String, port: Option<u16>) -> s::TargetHealthDescription {
+    let text = HealthText {
+        state: "unused",
+        reason: Some("Target.NotRegistered"),
+        description: Some("Target is not registered to the target group".into()),
+    };
+    describe(group, id, port.unwrap_or(group.port), text)
+}
+
+fn describe(group: &TargetGroup, id: String, port: u16, health: HealthText) -> s::TargetHealthDescription {
+    s::TargetHealthDescription {
+        target: Some(s::TargetDescription { id, port: Some(i64::from(port)), ..Default::default() }),
+        health_check_port: Some(group.health_check.port.unwrap_or(port).to_string()),
+        target_health: Some(s::TargetHealth {
+            state: Some(health.state.into()),
+            reason: health.reason.map(Into::into),
+            description: health.description,
+        }),
+        ..Default::default()
+    }
+}

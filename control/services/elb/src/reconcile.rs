@@ -1,0 +1,83 @@
+//! Keeps the edge's wish as the rows say, ends registrations whose time has come, and hears what the edge saw.
+
+use base::{Fault, LoadBalancerArn, Time};
+use ec2::{Instance, InstanceState};
+use kernel::{Cx, Registry, Row, Tx};
+use world::{Observation, Slot, SlotKind, TargetHealth, Want};
+
+use crate::listener::Listener;
+use crate::load_balancer::LoadBalancer;
+use crate::plan::plan;
+use crate::target::{Observed, Registration, key_of};
+use crate::target_group::{TargetGroup, load_balancer_of};
+
+const LOAD_BALANCER: &str = "elb.load-balancer";
+const REGISTRATION: &str = "elb.registration";
+
+pub(crate) fn register(registry: &mut Registry) {
+    registry.reconciler(LOAD_BALANCER, reconcile_load_balancer);
+    registry.watch::<LoadBalancer>(LOAD_BALANCER, |_, balancer, due| due.push(balancer.arn.to_string()));
+    registry.watch::<Listener>(LOAD_BALANCER, |_, listener, due| due.push(listener.load_balancer.to_string()));
+    registry.watch::<TargetGroup>(LOAD_BALANCER, |state, group, due| {
+        due.extend(load_balancer_of(state, &group.arn).map(String::from));
+    });
+    registry.watch::<Registration>(LOAD_BALANCER, |state, registration, due| {
+        due.extend(load_balancer_of(state, &registration.group).map(String::from));
+    });
+    registry.watch::<Instance>(LOAD_BALANCER, |state, instance, due| {
+        let registrations = state.rows_where::<Registration>("target", &instance.id);
+        due.extend(registrations.filter_map(|r| load_balancer_of(state, &r.group)).map(String::from));
+    });
+
+    registry.reconciler(REGISTRATION, reconcile_registration);
+    registry.watch::<Registration>(REGISTRATION, |_, registration, due| due.push(registration.key()));
+    registry.watch::<Instance>(REGISTRATION, |state, instance, due| {
+        due.extend(state.rows_where::<Registration>("target", &instance.id).map(Row::key));
+    });
+    registry.watch::<Listener>(REGISTRATION, |state, listener, due| {
+        let registrations = |group| state.rows_where::<Registration>("group", group);
+        due.extend(listener.groups().flat_map(|group| registrations(group)).map(Row::key));
+    });
+
+    registry.observer(observe);
+}
+
+fn reconcile_load_balancer(tx: &mut Tx, _: &Cx, key: &str) -> Result<Option<Time>, Fault> {
+    let arn = LoadBalancerArn::from(key);
+    let want = plan(tx, &arn).map(|l| Want::LoadBalancer(Box::new(l)));
+    tx.want(Slot::new(SlotKind::LoadBalancer, key), want);
+    Ok(None)
+}
+
+/// A registration ends when its instance is gone, or when it was deregistered and nobody can still send to it.
+fn reconcile_registration(tx: &mut Tx, cx: &Cx, key: &str) -> Result<Option<Time>, Fault> {
+    let key = key.to_string();
+    let Some(registration) = tx.get::<Registration>(&key) else { return Ok(None) };
+    let is_gone = registration.instance_state(tx) == Some(InstanceState::Terminated);
+    let is_unreachable = registration.place(tx).is_none() || load_balancer_of(tx, &registration.group).is_none();
+    let is_over = match registration.draining_until {
+        None => is_gone,
+        Some(until) => is_unreachable || until <= cx.now,
+    };
+    let wake = registration.draining_until;
+    if is_over {
+        tx.remove::<Registration>(&key);
+        return Ok(None);
+    }
+    Ok(wake)
+}
+
+fn observe(tx: &mut Tx, _: &Cx, observation: &Observation) -> Result<(), Fault> {
+    let Observation::Target { load_balancer, group, target, generation, health } = observation else { return Ok(()) };
+    let key = key_of(group, target);
+    let Some(registration) = tx.get::<Registration>(&key).filter(|r| r.generation == *generation) else { return Ok(()) };
+    if *health == TargetHealth::Drained && registration.draining_until.is_some() {
+        tx.remove::<Registration>(&key);
+        return Ok(());
+    }
+    let observed = Some(Observed { load_balancer: load_balancer.clone(), health: health.clone() });
+    if registration.observed != observed {
+        tx.update::<Registration>(&key, |r| r.observed = observed);
+    }
+    Ok(())
+}

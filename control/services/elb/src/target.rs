@@ -1,0 +1,268 @@
+//! The registration of targets, and their health as `DescribeTargetHealth` tells it: derived from what is wanted, what
+//! the edge saw, and whether the load balancer can use the target at all.
+
+use std::net::Ipv4Addr;
+
+use base::{InstanceId, LoadBalancerArn, TargetGroupArn, Time};
+use ec2::network::Subnet;
+use ec2::{Instance, InstanceState};
+use kernel::{Cx, Row, State, Tx};
+use serde::{Deserialize, Serialize};
+use world::{TargetHealth, TargetKey, TargetReason};
+
+use crate::error::Error;
+use crate::load_balancer::LoadBalancer;
+use crate::target_group::{self, TargetGroup, TargetType, load_balancer_of};
+
+/// "Quotas for your Application Load Balancers": targets a group.
+const TARGETS_MAX: usize = 1_000;
+
+/// A target in a group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Registration {
+    pub group: TargetGroupArn,
+    pub target: TargetKey,
+    /// Drawn anew at each registration; observations of an older one are dropped.
+    pub generation: u64,
+    /// Set when it was deregistered: until when it may finish what it has.
+    pub draining_until: Option<Time>,
+    /// What the edge last saw of this generation. Written by observations only.
+    pub observed: Option<Observed>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Observed {
+    pub load_balancer: LoadBalancerArn,
+    pub health: TargetHealth,
+}
+
+impl Row for Registration {
+    const TABLE: &'static str = "elb.registration";
+    type Key = String;
+    fn key(&self) -> String {
+        key_of(&self.group, &self.target)
+    }
+    fn index(&self, add: &mut dyn FnMut(&'static str, &str)) {
+        add("group", &self.group);
+        add("target", &self.target.id);
+    }
+}
+
+pub(crate) fn key_of(group: &TargetGroupArn, target: &TargetKey) -> String {
+    format!("{group}|{}|{}", target.id, target.port)
+}
+
+/// What is known of a target's ability to serve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    Initial,
+    Healthy,
+    Unhealthy {
+        /// AWS's words, such as `Health checks failed with these codes: [502]`.
+        description: String,
+    },
+    Draining,
+    /// No listener forwards to the group, or the load balancer cannot use the target.
+    Unused,
+}
+
+/// A target's health in AWS's terms ("Target health reason codes").
+pub(crate) struct HealthText {
+    pub(crate) state: &'static str,
+    pub(crate) reason: Option<&'static str>,
+    pub(crate) description: Option<String>,
+}
+
+/// Where a target is: its address and zone.
+pub(crate) struct Place {
+    pub(crate) address: Ipv4Addr,
+    pub(crate) zone: String,
+}
+
+impl Registration {
+    /// Where the target is; none when there is nothing to send a request to.
+    pub(crate) fn place(&self, state: &State) -> Option<Place> {
+        let group = state.get::<TargetGroup>(&self.group)?;
+        match group.target_type {
+            TargetType::Instance => {
+                let instance = state.get::<Instance>(&self.target.id.as_str().into()).filter(|i| i.is_up())?;
+                Some(Place { address: instance.address, zone: instance.zone.clone() })
+            }
+            TargetType::Ip => {
+                let address: Ipv4Addr = self.target.id.parse().ok()?;
+                let subnet = subnet_of(state, group, address)?;
+                Some(Place { address, zone: subnet.zone.clone() })
+            }
+        }
+    }
+
+    /// The health with AWS's reason and description.
+    pub(crate) fn health_text(&self, state: &State) -> HealthText {
+        let text =
+            |state, reason, description: &str| HealthText { state, reason: Some(reason), description: Some(description.into()) };
+        if self.draining_until.is_some() {
+            return text("draining", "Target.DeregistrationInProgress", "Target deregistration is in progress");
+        }
+        let Some(balancer) = load_balancer_of(state, &self.group).and_then(|arn| state.get::<LoadBalancer>(&arn)) else {
+            return text("unused", "Target.NotInUse", "Target group is not configured to receive traffic from the load balancer");
+        };
+        if let Some(reason) = self.instance_state(state).filter(|s| *s != InstanceState::Running && *s != InstanceState::Pending)
+        {
+            let description = match reason {
+                InstanceState::Stopped | InstanceState::Stopping => "Target is in the stopped state",
+                _ => "Target is in the terminated state",
+            };
+            return text("unused", "Target.InvalidState", description);
+        }
+        let zone = self.zone(state);
+        if zone.is_some_and(|zone| !balancer.nodes.iter().any(|n| n.zone == zone)) {
+            let description = "Target is in an Availability Zone that is not enabled for the load balancer";
+            return text("unused", "Target.NotInUse", description);
+        }
+        let observed = self.observed.as_ref().filter(|o| o.load_balancer == balancer.arn).map(|o| &o.health);
+        match observed {
+            None => text("initial", "Elb.RegistrationInProgress", "Target registration is in progress"),
+            Some(TargetHealth::Initial) => text("initial", "Elb.InitialHealthChecking", "Initial health checks in progress"),
+            Some(TargetHealth::Healthy) => HealthText { state: "healthy", reason: None, description: None },
+            Some(TargetHealth::Unhealthy { reason }) => unhealthy(reason),
+            Some(TargetHealth::Draining | TargetHealth::Drained) => {
+                text("draining", "Target.DeregistrationInProgress", "Target deregistration is in progress")
+            }
+        }
+    }
+
+    pub(crate) fn health(&self, state: &State) -> Health {
+        let text = self.health_text(state);
+        match text.state {
+            "healthy" => Health::Healthy,
+            "unhealthy" => Health::Unhealthy { description: text.description.unwrap_or_default() },
+            "draining" => Health::Draining,
+            "unused" => Health::Unused,
+            _ => Health::Initial,
+        }
+    }
+
+    /// The state of a target that is an instance.
+    pub(crate) fn instance_state(&self, state: &State) -> Option<InstanceState> {
+        let group = state.get::<TargetGroup>(&self.group)?;
+        if group.target_type != TargetType::Instance {
+            return None;
+        }
+        // An instance whose record is gone was terminated long ago.
+        Some(state.get::<Instance>(&self.target.id.as_str().into()).map_or(InstanceState::Terminated, Instance::state))
+    }
+
+    fn zone(&self, state: &State) -> Option<String> {
+        let group = state.get::<TargetGroup>(&self.group)?;
+        match group.target_type {
+            TargetType::Instance => state.get::<Instance>(&self.target.id.as_str().into()).map(|i| i.zone.clone()),
+            TargetType::Ip => subnet_of(state, group, self.target.id.parse().ok()?).map(|s| s.zone.clone()),
+        }
+    }
+}
+
+fn unhealthy(reason: &TargetReason) -> HealthText {
+    let (reason, description) = match reason {
+        TargetReason::ResponseCodeMismatch { status } => {
+            ("Target.ResponseCodeMismatch", format!("Health checks failed with these codes: [{status}]"))
+        }
+        TargetReason::Timeout => ("Target.Timeout", "Request timed out".into()),
+        TargetReason::FailedHealthChecks => ("Target.FailedHealthChecks", "Health checks failed".into()),
+    };
+    HealthText { state: "unhealthy", reason: Some(reason), description: Some(description) }
+}
+
+fn subnet_of<'a>(state: &'a State, group: &TargetGroup, address: Ipv4Addr) -> Option<&'a Subnet> {
+    state.rows_where::<Subnet>("vpc", &group.vpc).find(|s| s.cidr.contains(address))
+}
+
+/// Puts targets into a group; one without a port gets the group's. All or none.
+pub(crate) fn register(tx: &mut Tx, group: &str, targets: &[(String, Option<u16>)]) -> Result<(), Error> {
+    let group = target_group::find(tx, group)?.clone();
+    for (id, port) in targets {
+        check_target(tx, &group, id)?;
+        let target = TargetKey { id: id.clone(), port: port.unwrap_or(group.port) };
+        let old = tx.get::<Registration>(&key_of(&group.arn, &target));
+        if old.is_some_and(|r| r.draining_until.is_none()) {
+            continue;
+        }
+        if old.is_none() && tx.rows_where::<Registration>("group", &group.arn).count() >= TARGETS_MAX {
+            let text = format!("The maximum number of targets has been reached for this target group: {TARGETS_MAX}");
+            return Err(Error::TooMany("TooManyTargets", text));
+        }
+        let generation = tx.next_sequence();
+        tx.put(Registration { group: group.arn.clone(), target, generation, draining_until: None, observed: None });
+    }
+    Ok(())
+}
+
+fn check_target(state: &State, group: &TargetGroup, id: &str) -> Result<(), Error> {
+    match group.target_type {
+        TargetType::Instance => {
+            let Some(instance) = state.get::<Instance>(&id.into()) else {
+                return Err(Error::InvalidTarget(format!("The following targets are not valid instances: '{id}'")));
+            };
+            if instance.vpc != group.vpc {
+                return Err(Error::InvalidTarget(format!(
+                    "The following targets are not in the target group VPC '{}': '{id}'",
+                    group.vpc
+                )));
+            }
+            if !matches!(instance.state(), InstanceState::Running | InstanceState::Pending) {
+                return Err(Error::InvalidTarget(format!(
+                    "The following targets are not in a running state and cannot be registered: '{id}'"
+                )));
+            }
+        }
+        TargetType::Ip => {
+            let Ok(address) = id.parse::<Ipv4Addr>() else {
+                return Err(Error::Validation(format!("The IP address '{id}' is not a valid IPv4 address")));
+            };
+            if subnet_of(state, group, address).is_none() {
+                let text = format!("The IP address '{id}' is not within a subnet of the VPC '{}'", group.vpc);
+                return Err(Error::InvalidTarget(text));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Takes targets out of a group; without a port every registration of the id. What is not registered is out already.
+pub(crate) fn deregister(tx: &mut Tx, cx: &Cx, group: &str, targets: &[(String, Option<u16>)]) -> Result<(), Error> {
+    let group = target_group::find(tx, group)?.clone();
+    for (id, port) in targets {
+        let rows = tx.rows_where::<Registration>("target", id);
+        let matches = |r: &&Registration| r.group == group.arn && port.is_none_or(|p| p == r.target.port);
+        let keys: Vec<String> = rows.filter(matches).map(Row::key).collect();
+        for key in keys {
+            let until = cx.now + std::time::Duration::from_millis(group.deregistration_delay_ms());
+            tx.update::<Registration>(&key, |r| {
+                r.draining_until.get_or_insert(until);
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Registers an instance at the group's port.
+pub fn register_instance(tx: &mut Tx, _: &Cx, group: &TargetGroupArn, id: &InstanceId) -> Result<(), Error> {
+    register(tx, group, &[(id.to_string(), None)])
+}
+
+/// Deregisters an instance: it finishes what it has within the deregistration delay.
+pub fn deregister_instance(tx: &mut Tx, cx: &Cx, group: &TargetGroupArn, id: &InstanceId) -> Result<(), Error> {
+    deregister(tx, cx, group, &[(id.to_string(), None)])
+}
+
+/// The health of an instance in a group; none when it is not registered there. With several ports, the worst.
+pub fn target_health(state: &State, group: &TargetGroupArn, id: &InstanceId) -> Option<Health> {
+    let rows = state.rows_where::<Registration>("target", id).filter(|r| r.group == *group);
+    let badness = |health: &Health| match health {
+        Health::Unhealthy { .. } => 4,
+        Health::Draining => 3,
+        Health::Initial => 2,
+        Health::Unused => 1,
+        Health::Healthy => 0,
+    };
+    rows.map(|r| r.health(state)).max_by_key(badness)
+}
