@@ -1,1 +1,45 @@
-//! Being built.
+//! AWS Systems Manager, of which this region has Parameter Store. It owns the parameters' rows and the public
+//! parameters that name images; it never knows who reads a parameter.
+
+mod error;
+mod filter;
+mod name;
+mod operations;
+mod parameter;
+mod public;
+mod stack;
+mod tags;
+
+use kernel::{Registry, State};
+use shapes::ssm::ops;
+
+pub use error::Error;
+pub use parameter::{NewValue, Parameter, ParameterType, Tier, WantedTier, create, delete, find, overwrite};
+pub use public::{ensure_public_parameters, remove_public_parameter, set_public_parameter};
+
+/// Adds the service to a region.
+pub fn register(registry: &mut Registry) {
+    registry.table::<Parameter>();
+    registry.operation::<ops::PutParameter>(operations::put);
+    registry.operation::<ops::GetParameter>(operations::get);
+    registry.operation::<ops::GetParameters>(operations::get_several);
+    registry.operation::<ops::GetParametersByPath>(operations::get_by_path);
+    registry.operation::<ops::DescribeParameters>(operations::describe);
+    registry.operation::<ops::DeleteParameter>(operations::delete);
+    registry.operation::<ops::AddTagsToResource>(tags::add);
+    registry.operation::<ops::RemoveTagsFromResource>(tags::remove);
+    registry.operation::<ops::ListTagsForResource>(tags::list);
+    registry.resource(stack::ParameterResource);
+    public::register(registry);
+}
+
+/// The value of a plain parameter: the newest one of `NAME`, or that of `NAME:VERSION`. A SecureString has none here,
+/// as in CloudFormation's `resolve:ssm:`.
+pub fn resolve(state: &State, name: &str) -> Option<String> {
+    find(state, name).ok().filter(|p| p.kind != ParameterType::SecureString).map(|p| p.value.clone())
+}
+
+/// The value of a SecureString, for `resolve:ssm-secure:`.
+pub fn resolve_secure(state: &State, name: &str) -> Option<String> {
+    find(state, name).ok().filter(|p| p.kind == ParameterType::SecureString).map(|p| p.value.clone())
+}
