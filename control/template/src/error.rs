@@ -113,7 +113,7 @@ impl Collector {
         if self.errors.is_empty() {
             return Ok(value);
         }
-        self.errors.sort_by(|a, b| a.position.cmp(&b.position));
+        self.errors.sort_by_key(|error| error.position);
         Err(TemplateErrors(self.errors))
     }
 }

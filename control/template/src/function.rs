@@ -8,19 +8,20 @@ use crate::expression::{Expression, ExpressionKind, Function, Member, SubPart, s
 use crate::node::{Node, NodeKind, Scalar, Style};
 use crate::path::Path;
 
-const JOIN: &str = "Template error: every Fn::Join object requires two parameters, (1) a string delimiter and (2) a list of strings to be joined or a function that returns a list of strings (such as Fn::GetAZs) to be joined.";
-const SPLIT: &str = "Template error: every Fn::Split object requires two parameters, (1) a string delimiter and (2) a string to be split or a function that returns a string to be split.";
-const SELECT: &str = "Template error: Fn::Select requires a list argument with two elements: an integer index and a list";
+pub(crate) const JOIN: &str = "Template error: every Fn::Join object requires two parameters, (1) a string delimiter and (2) a list of strings to be joined or a function that returns a list of strings (such as Fn::GetAZs) to be joined.";
+pub(crate) const SPLIT: &str = "Template error: every Fn::Split object requires two parameters, (1) a string delimiter and (2) a string to be split or a function that returns a string to be split.";
+pub(crate) const SELECT: &str =
+    "Template error: Fn::Select requires a list argument with two elements: an integer index and a list";
 const FIND_IN_MAP: &str = "Template error: every Fn::FindInMap object requires three parameters, the map name, map key and the attribute for return value";
-const SUB: &str = "Template error: One or more Fn::Sub intrinsic functions don't specify expected arguments. Specify a string as first argument, and an optional second argument to specify a mapping of values to replace in the string";
+pub(crate) const SUB: &str = "Template error: One or more Fn::Sub intrinsic functions don't specify expected arguments. Specify a string as first argument, and an optional second argument to specify a mapping of values to replace in the string";
 const SUB_NAME: &str = "Template error: variable names in Fn::Sub syntax must contain only alphanumeric characters, underscores, periods, and colons";
 const GET_ATT: &str =
     "Template error: every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource attribute";
 const REF: &str = "Template error: every Ref object must have a single String value.";
 const IF: &str = "Template error: Fn::If requires a list argument with three elements";
-const EQUALS: &str = "Template error: every Fn::Equals object requires a list of 2 string parameters.";
+pub(crate) const EQUALS: &str = "Template error: every Fn::Equals object requires a list of 2 string parameters.";
 const NOT: &str = "Template error: every Fn::Not object requires one boolean parameter.";
-const CIDR: &str = "Template error: every Fn::Cidr object requires two or three parameters, (1) an IP address block, (2) the number of CIDRs to generate and (3) the number of subnet bits.";
+pub(crate) const CIDR: &str = "Template error: every Fn::Cidr object requires two or three parameters, (1) an IP address block, (2) the number of CIDRs to generate and (3) the number of subnet bits.";
 const CONDITION: &str = "Template error: every Condition object must have a single String value.";
 const LANGUAGE_EXTENSIONS: [&str; 4] = ["Fn::Length", "Fn::ToJsonString", "Fn::ForEach", "Fn::GetStackOutput"];
 

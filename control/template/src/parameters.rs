@@ -117,7 +117,7 @@ fn constraints(parameter: &Parameter, text: &str) -> Result<(), String> {
         return Ok(());
     }
     for item in items {
-        let number = number(item).ok_or_else(|| if is_list { "must be a list of numbers" } else { "must be a number" })?;
+        let number = number(item).ok_or(if is_list { "must be a list of numbers" } else { "must be a number" })?;
         if let Some(min) = parameter.min_value.filter(|min| number < *min) {
             return Err(format!("must be a number not less than {min}"));
         }
