@@ -137,7 +137,7 @@ fn a_managed_policy_gets_versions_and_goes_with_them() {
     let mut old = properties("s3:Get0", json!([role]));
     let arn = region.make(MANAGED, &old).unwrap();
     assert_eq!(arn, "arn:aws:iam::000000000000:policy/reader");
-    assert_eq!(policies(&region, &role).1, [arn.clone()]);
+    assert_eq!(policies(&region, &role).1, std::slice::from_ref(&arn));
     for n in 1..8 {
         let new = properties(&format!("s3:Get{n}"), json!([role]));
         region.change(MANAGED, &arn, &old, &new).unwrap();
