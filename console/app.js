@@ -52,9 +52,7 @@ function keep(parent, items, keyOf, create, update) {
       known.set(key, child);
     }
     const next = before ? before.nextSibling : parent.firstChild;
-    if (next !== child) {
-      parent.insertBefore(child, next);
-    }
+    if (next !== child) parent.insertBefore(child, next);
     update(child, item);
     before = child;
   }
@@ -80,12 +78,8 @@ function show(cell, value) {
   setText(inner, text(wanted.text));
   setAttribute(inner, "data-tone", wanted.tone ?? null);
   setAttribute(inner, "title", wanted.title ?? null);
-  if (kind === "a") {
-    setAttribute(inner, "href", wanted.href);
-  }
-  if (kind === "time") {
-    setAttribute(inner, "datetime", wanted.time);
-  }
+  if (kind === "a") setAttribute(inner, "href", wanted.href);
+  if (kind === "time") setAttribute(inner, "datetime", wanted.time);
 }
 
 /** A table whose rows stay with their keys. Columns: `[heading, value of the item, class]`. */
@@ -144,8 +138,7 @@ const BAD = /^(unhealthy|failed|cancelled|.*_failed|.*rollback.*|active_impaired
 const QUIET = /^(stopped|terminated|unused|unavailable|delete_complete|detached)$/i;
 
 function tone(word) {
-  const is = (kind) => kind.test(word);
-  return is(QUIET) ? "none" : is(BAD) ? "bad" : is(GOOD) ? "good" : "wait";
+  return QUIET.test(word) ? "none" : BAD.test(word) ? "bad" : GOOD.test(word) ? "good" : "wait";
 }
 
 function state(word, reason) {
@@ -197,13 +190,11 @@ function healths(status) {
 }
 
 function health(said) {
-  if (!said?.length) {
-    return null;
-  }
+  if (!said?.length) return null;
   const rank = { bad: 0, wait: 1, none: 2, good: 3 };
   const worst = [...said].sort((a, b) => rank[tone(a.word ?? "")] - rank[tone(b.word ?? "")])[0];
   const title = said.map(({ word, reason, where }) => `${text(where)}: ${text(word)}${reason ? ` (${reason})` : ""}`).join("\n");
-  return { ...state(worst.word, tone(worst.word ?? "") === "good" ? null : worst.reason), title };
+  return { ...state(worst.word), title };
 }
 
 function zoneBlock() {
@@ -212,11 +203,8 @@ function zoneBlock() {
     "Instances",
     [
       ["Instance", (i) => ({ text: i.id, press: () => openConsole(i.id), title: "Show its console output" })],
-      ["State", (i) => state(i.state)],
-      ["Health", (i) => i.said],
-      ["Type", (i) => i.type],
-      ["Address", (i) => i.address, "mono"],
-      ["Up", (i) => (i.state === "running" ? since(i.launch_time) : null)],
+      ["State", (i) => state(i.state)], ["Health", (i) => i.said], ["Type", (i) => i.type],
+      ["Address", (i) => i.address, "mono"], ["Up", (i) => (i.state === "running" ? since(i.launch_time) : null)],
     ],
     (i) => i.id,
   );
@@ -258,9 +246,7 @@ function balancerBlock() {
   const listeners = table(
     "Listeners",
     [
-      ["Port", (l) => l.port],
-      ["Protocol", (l) => l.protocol],
-      ["Does", (l) => l.action],
+      ["Port", (l) => l.port], ["Protocol", (l) => l.protocol], ["Does", (l) => l.action],
       ["Address", (l) => link(l.url)],
     ],
     (l) => l.port,
@@ -282,9 +268,7 @@ function targetGroup(group) {
   const targets = table(
     `Target group ${text(group.name)}`,
     [
-      ["Target", (t) => t.id, "mono"],
-      ["Port", (t) => t.port],
-      ["Zone", (t) => t.zone],
+      ["Target", (t) => t.id, "mono"], ["Port", (t) => t.port], ["Zone", (t) => t.zone],
       ["Health", (t) => state(t.state, t.reason)],
     ],
     (t) => `${t.id}:${t.port}`,
@@ -304,9 +288,7 @@ function groupBlock() {
   const instances = table(
     "Instances",
     [
-      ["Instance", (i) => i.id, "mono"],
-      ["Zone", (i) => i.zone],
-      ["Lifecycle", (i) => state(i.lifecycle_state)],
+      ["Instance", (i) => i.id, "mono"], ["Zone", (i) => i.zone], ["Lifecycle", (i) => state(i.lifecycle_state)],
       ["Health", (i) => state(i.health)],
     ],
     (i) => i.id,
@@ -359,9 +341,7 @@ function stackBlock() {
   const resources = table(
     "Resources",
     [
-      ["Name", (r) => r.logical_id],
-      ["Type", (r) => r.type],
-      ["Id", (r) => r.physical_id, "mono"],
+      ["Name", (r) => r.logical_id], ["Type", (r) => r.type], ["Id", (r) => r.physical_id, "mono"],
       ["Status", (r) => state(r.status, r.reason)],
     ],
     (r) => r.logical_id,
@@ -410,9 +390,7 @@ class Refused extends Error {
 
 async function ask(path, read) {
   const answer = await fetch(path, { cache: "no-store", credentials: "same-origin", signal: AbortSignal.timeout(PATIENCE_MS) });
-  if (answer.ok) {
-    return read(answer);
-  }
+  if (answer.ok) return read(answer);
   const body = await answer.text();
   let message = body.trim();
   try {
@@ -446,7 +424,7 @@ function explain(error) {
   } else if (error instanceof Refused) {
     contact("The region reports an error", "bad");
     notice(`The region answers ${error.status}: ${error.message}.${seen}`);
-  } else if (error instanceof SyntaxError || error instanceof TypeError && error.fromPage) {
+  } else if (error instanceof SyntaxError || error.fromPage) {
     contact("Not understood", "bad");
     notice(`The region's answer is not understood: ${error.message}.${seen}`);
   } else {
@@ -456,9 +434,7 @@ function explain(error) {
 }
 
 async function refresh() {
-  if (asking || document.visibilityState !== "visible") {
-    return;
-  }
+  if (asking || document.visibilityState !== "visible") return;
   asking = true;
   try {
     const status = await ask("status", (answer) => answer.json());
@@ -498,21 +474,15 @@ function printable(output) {
 
 async function refreshConsole() {
   const id = consoleOf;
-  if (id === null || document.visibilityState !== "visible") {
-    return;
-  }
+  if (id === null || document.visibilityState !== "visible") return;
   try {
     const output = await ask(`console-output/${encodeURIComponent(id)}`, (answer) => answer.text());
-    if (id !== consoleOf) {
-      return;
-    }
+    if (id !== consoleOf) return;
     const shown = byId("console-text");
     const atEnd = shown.scrollHeight - shown.scrollTop - shown.clientHeight < 24;
     setText(shown, printable(output).slice(-CONSOLE_CHARS_MAX));
     setText(byId("console-note"), output === "" ? "It has written nothing yet." : "");
-    if (atEnd) {
-      shown.scrollTop = shown.scrollHeight;
-    }
+    if (atEnd) shown.scrollTop = shown.scrollHeight;
   } catch (error) {
     if (id === consoleOf) {
       const why = error instanceof Refused ? error.message : "The region does not answer.";
