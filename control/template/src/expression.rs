@@ -62,6 +62,16 @@ pub enum SubPart {
     },
 }
 
+impl SubPart {
+    /// The name that may be a resource's.
+    pub(crate) fn resource(&self) -> Option<&str> {
+        match self {
+            SubPart::Reference(name) | SubPart::Attribute { resource: name, .. } => Some(name),
+            SubPart::Text(_) | SubPart::Variable(_) => None,
+        }
+    }
+}
+
 impl Function {
     /// The function's long name, such as `Fn::Sub`.
     pub fn name(&self) -> &'static str {

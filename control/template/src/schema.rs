@@ -122,6 +122,11 @@ impl Schema {
         })
     }
 
+    /// The attributes as the text has them.
+    pub(crate) fn attributes(&self) -> impl Iterator<Item = &str> {
+        self.attributes.iter().map(String::as_str)
+    }
+
     /// The properties among `props` that are accepted but have no effect in this region, as `Monitoring` or
     /// `Groups[0].Device`, in the schema's order.
     pub fn ignored(&self, props: &Json) -> Vec<String> {
