@@ -73,9 +73,9 @@ pub fn find_image(state: &State, id: &str) -> Result<Image, Error> {
 }
 
 /// The image that a launch names: an id, or `resolve:ssm:NAME` for a parameter that holds one.
-pub fn resolve_image(state: &State, cx: &Cx, name: &str) -> Result<Image, Error> {
+pub fn resolve_image(state: &State, name: &str) -> Result<Image, Error> {
     let Some(parameter) = name.strip_prefix("resolve:ssm:") else { return find_image(state, name) };
-    let value = tmp_value(state, cx, parameter).ok_or_else(|| ComputeError::NoImageParameter(parameter.into()))?;
+    let value = ssm::resolve(state, parameter).ok_or_else(|| ComputeError::NoImageParameter(parameter.into()))?;
     find_image(state, &value)
 }
 
@@ -126,7 +126,11 @@ pub fn deregister_image(tx: &mut Tx, cx: &Cx, id: &str) -> Result<(), Error> {
 /// Makes `/allod/images/NAME` the id of the newest image of this name, or nothing.
 fn publish(tx: &mut Tx, cx: &Cx, name: &str) {
     let newest = tx.rows_where::<Image>("name", name).max_by_key(|i| i.created_at).map(|i| i.id.to_string());
-    tmp_set(tx, cx, &format!("{PUBLISHED_PREFIX}{name}"), newest.as_deref());
+    let parameter = format!("{PUBLISHED_PREFIX}{name}");
+    match newest {
+        Some(id) => ssm::set_public_parameter(tx, cx, &parameter, &id),
+        None => ssm::remove_public_parameter(tx, &parameter),
+    }
 }
 
 /// AWS's rule: 3 to 128 letters, digits, blanks and some signs.
@@ -145,8 +149,3 @@ fn check_location(location: &str) -> Result<(), Error> {
         Err(Error::invalid("ImageLocation", location, "It must be the name of a directory among the region's images."))
     }
 }
-
-fn tmp_value(_: &State, _: &Cx, _: &str) -> Option<String> {
-    None
-}
-fn tmp_set(_: &mut Tx, _: &Cx, _: &str, _: Option<&str>) {}

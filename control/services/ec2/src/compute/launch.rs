@@ -60,10 +60,10 @@ pub fn launch(tx: &mut Tx, cx: &Cx, launch: Launch) -> Result<Vec<InstanceId>, E
 }
 
 /// Whether a launch from this template version would be refused for what it names; the error says why.
-pub fn check_launch(state: &State, cx: &Cx, template: &TemplateName, version: Option<&str>) -> Result<(), Error> {
+pub fn check_launch(state: &State, _: &Cx, template: &TemplateName, version: Option<&str>) -> Result<(), Error> {
     let (_, data) = template_data(state, template, version)?;
     data.validate()?;
-    plan_machine(state, cx, &data).map(|_| ())
+    plan_machine(state, &data).map(|_| ())
 }
 
 /// The template's id, the version's number and its data.
@@ -106,7 +106,7 @@ struct Machine {
 pub(crate) fn run(tx: &mut Tx, cx: &Cx, request: Request) -> Result<Vec<InstanceId>, Error> {
     request.data.validate()?;
     check_counts(tx, &request)?;
-    let machine = plan_machine(tx, cx, &request.data)?;
+    let machine = plan_machine(tx, &request.data)?;
     let subnet = choose_subnet(tx, &request)?;
     let groups = find_groups(tx, &request.data, &subnet)?;
     let interface_data = request.data.network_interfaces.first();
@@ -156,10 +156,10 @@ fn check_counts(state: &State, request: &Request) -> Result<(), Error> {
     Ok(())
 }
 
-fn plan_machine(state: &State, cx: &Cx, data: &LaunchData) -> Result<Machine, Error> {
+fn plan_machine(state: &State, data: &LaunchData) -> Result<Machine, Error> {
     let image =
         data.image_id.as_deref().ok_or_else(|| Error::Missing("The request must contain the parameter ImageId".into()))?;
-    let image = resolve_image(state, cx, image)?;
+    let image = resolve_image(state, image)?;
     let type_name = data.instance_type.as_deref().unwrap_or(TYPE_DEFAULT);
     let instance_type = InstanceType::find(type_name).ok_or_else(|| ComputeError::NoInstanceType(type_name.into()))?;
     if instance_type.family.architecture != image.architecture {
@@ -193,11 +193,9 @@ pub(crate) fn find_profile(state: &State, name: &ProfileName) -> Result<Option<(
         (None, Some(name)) => ("iamInstanceProfile.name", name),
         (None, None) => return Ok(None),
     };
-    // The name is what follows the last slash of an ARN; names hold none.
-    let short = wanted.rsplit('/').next().unwrap_or_default();
-    let found = tmp_profile(state, short).filter(|p| name.arn.as_ref().is_none_or(|arn| *arn == p.arn));
-    match found {
-        Some(profile) => Ok(Some((profile.arn.clone(), profile.id.clone()))),
+    // An ARN is no name.
+    match iam::find_instance_profile(state, wanted).filter(|p| name.arn.is_some() || p.name == *wanted) {
+        Some(profile) => Ok(Some((profile.arn, profile.id))),
         None => Err(Error::invalid(parameter, wanted, "Invalid IAM Instance Profile")),
     }
 }
@@ -314,12 +312,4 @@ fn root_volume(cx: &Cx, machine: &Machine) -> RootVolume {
 /// Instances that were launched from a template, in any state.
 pub fn launched_from<'a>(state: &'a State, template: &LaunchTemplateId) -> impl Iterator<Item = &'a Instance> {
     state.rows_where::<Instance>("template", template)
-}
-
-struct TmpProfile {
-    arn: String,
-    id: String,
-}
-fn tmp_profile(_: &State, _: &str) -> Option<TmpProfile> {
-    None
 }

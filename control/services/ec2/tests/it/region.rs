@@ -14,8 +14,8 @@ pub struct Region {
 }
 
 fn services(registry: &mut kernel::Registry) {
-    //iam::register(registry);
-    //ssm::register(registry);
+    iam::register(registry);
+    ssm::register(registry);
     ec2::register(registry);
 }
 
