@@ -96,7 +96,10 @@ fn create_change_set(tx: &mut Tx, cx: &Cx, input: api::CreateChangeSetInput) -> 
     let creates = input.change_set_type.as_deref() == Some("CREATE");
     let previous = match &present {
         Some(stack) if creates && stack.status != StackStatus::ReviewInProgress => {
-            let text = format!("Stack [{}] already exists and cannot be created again with the changeSet [{}].", stack.name, input.change_set_name);
+            let text = format!(
+                "Stack [{}] already exists and cannot be created again with the changeSet [{}].",
+                stack.name, input.change_set_name
+            );
             return Err(Error::Invalid(text).into());
         }
         Some(stack) if !creates && !stack.status.can_update() => {
@@ -110,7 +113,8 @@ fn create_change_set(tx: &mut Tx, cx: &Cx, input: api::CreateChangeSetInput) -> 
         (Some(true), Some(previous)) => previous.template.clone(),
         _ => body(input.template_body.as_deref())?.to_string(),
     };
-    let request = Request { template: &template, parameters: &input.parameters, tags: &input.tags, capabilities: &input.capabilities };
+    let request =
+        Request { template: &template, parameters: &input.parameters, tags: &input.tags, capabilities: &input.capabilities };
     let mut wish = stack::wish(tx, cx, &request, previous.as_ref())?;
     if let Some(previous) = previous.filter(|_| input.tags.is_empty()) {
         wish.tags = previous.tags;
@@ -132,7 +136,14 @@ fn create_change_set(tx: &mut Tx, cx: &Cx, input: api::CreateChangeSetInput) -> 
     Ok(api::CreateChangeSetOutput { id: Some(id), stack_id: Some(stack.id.to_string()) })
 }
 
-fn add(tx: &mut Tx, cx: &Cx, stack: &Stack, input: &api::CreateChangeSetInput, wish: Wish, on_failure: OnFailure) -> Result<String, Error> {
+fn add(
+    tx: &mut Tx,
+    cx: &Cx,
+    stack: &Stack,
+    input: &api::CreateChangeSetInput,
+    wish: Wish,
+    on_failure: OnFailure,
+) -> Result<String, Error> {
     let others: Vec<&ChangeSet> = tx.rows_where::<ChangeSet>("stack", &stack.id).collect();
     if others.iter().any(|c| c.name == input.change_set_name) {
         return Err(Error::AlreadyExists(format!("ChangeSet {}", input.change_set_name)));
@@ -202,7 +213,8 @@ fn describe_change_set(tx: &mut Tx, _: &Cx, input: api::DescribeChangeSetInput) 
 fn execute_change_set(tx: &mut Tx, cx: &Cx, input: api::ExecuteChangeSetInput) -> Result<api::ExecuteChangeSetOutput, Fault> {
     let set = ChangeSet::find(tx, &input.change_set_name, input.stack_name.as_deref())?.clone();
     if set.executed || set.failure.is_some() {
-        let text = format!("ChangeSet [{}] cannot be executed in its current execution status of [{}]", set.id, set.execution_status());
+        let text =
+            format!("ChangeSet [{}] cannot be executed in its current execution status of [{}]", set.id, set.execution_status());
         return Err(Fault::client("InvalidChangeSetStatus", text));
     }
     let mut stack = find_alive(tx, &set.stack)?.clone();
@@ -216,7 +228,8 @@ fn execute_change_set(tx: &mut Tx, cx: &Cx, input: api::ExecuteChangeSetInput) -
         stack::begin_update(tx, cx, stack, set.wish.clone())?;
     }
     // The other change sets were made against what is no more.
-    let others: Vec<String> = tx.rows_where::<ChangeSet>("stack", &set.stack).map(|c| c.id.clone()).filter(|id| *id != set.id).collect();
+    let others: Vec<String> =
+        tx.rows_where::<ChangeSet>("stack", &set.stack).map(|c| c.id.clone()).filter(|id| *id != set.id).collect();
     for id in others {
         tx.remove::<ChangeSet>(&id);
     }

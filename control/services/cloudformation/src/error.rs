@@ -7,14 +7,24 @@ use base::Fault;
 pub enum Error {
     NoStack(String),
     AlreadyExists(String),
-    NoResource { resource: String, stack: String },
+    NoResource {
+        resource: String,
+        stack: String,
+    },
     NoChangeSet(String),
     NoUpdates,
     /// The stack is in a status that does not allow what was asked.
-    WrongStatus { stack: String, status: &'static str, verb: &'static str },
+    WrongStatus {
+        stack: String,
+        status: &'static str,
+        verb: &'static str,
+    },
     TerminationProtected(String),
     MissingCapabilities(Vec<&'static str>),
-    ExportInUse { export: String, stack: String },
+    ExportInUse {
+        export: String,
+        stack: String,
+    },
     Invalid(String),
     /// A template that is wrong; every line of the text names a place.
     Template(String),
@@ -42,7 +52,9 @@ impl fmt::Display for Error {
                 write!(f, "Export {export} cannot be deleted as it is in use by {stack}")
             }
             Error::BadToken => f.write_str("The token in NextToken is not valid"),
-            Error::Invalid(text) | Error::Template(text) | Error::LimitExceeded(text) | Error::Unsupported(text) => f.write_str(text),
+            Error::Invalid(text) | Error::Template(text) | Error::LimitExceeded(text) | Error::Unsupported(text) => {
+                f.write_str(text)
+            }
         }
     }
 }

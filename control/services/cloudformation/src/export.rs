@@ -75,7 +75,8 @@ fn name_of(state: &State, stack: &StackId) -> String {
 pub fn set_imports(tx: &mut Tx, stack: &StackId, names: &BTreeSet<String>) {
     let all: Vec<Export> = tx.rows::<Export>().cloned().collect();
     for mut export in all {
-        let changed = if names.contains(&export.name) { export.importers.insert(stack.clone()) } else { export.importers.remove(stack) };
+        let changed =
+            if names.contains(&export.name) { export.importers.insert(stack.clone()) } else { export.importers.remove(stack) };
         if changed {
             tx.put(export);
         }

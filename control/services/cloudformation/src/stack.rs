@@ -67,16 +67,24 @@ fn given(parameters: &[Parameter], previous: Option<&Wish>) -> Result<BTreeMap<S
         let key = parameter.parameter_key.clone().unwrap_or_default();
         let value = match (&parameter.parameter_value, parameter.use_previous_value) {
             (Some(_), Some(true)) => {
-                return Err(Error::Invalid(format!("Invalid input for parameter key {key}. Cannot specify usePreviousValue as true and non empty value for a parameter")));
+                return Err(Error::Invalid(format!(
+                    "Invalid input for parameter key {key}. Cannot specify usePreviousValue as true and non empty value for a parameter"
+                )));
             }
             (Some(value), _) => value.clone(),
             (None, Some(true)) => {
                 let old: Option<&ParameterValue> = previous.and_then(|p| p.parameters.get(&key));
-                let none = || Error::Invalid(format!("Invalid input for parameter key {key}. Cannot specify usePreviousValue as true for a parameter key not in the previous template"));
+                let none = || {
+                    Error::Invalid(format!(
+                        "Invalid input for parameter key {key}. Cannot specify usePreviousValue as true for a parameter key not in the previous template"
+                    ))
+                };
                 old.ok_or_else(none)?.given.clone()
             }
             (None, _) => {
-                return Err(Error::Invalid(format!("Invalid input for parameter key {key}. Need to specify either usePreviousValue as true or value for a parameter key")));
+                return Err(Error::Invalid(format!(
+                    "Invalid input for parameter key {key}. Need to specify either usePreviousValue as true or value for a parameter key"
+                )));
             }
         };
         if all.insert(key.clone(), value).is_some() {
@@ -104,7 +112,8 @@ fn tags(tags: &[Tag]) -> Result<Tags, Error> {
 
 /// A new stack's row, not yet begun.
 pub fn new(tx: &Tx, cx: &Cx, name: &str, wish: Wish) -> Result<Stack, Error> {
-    let well_formed = name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    let well_formed =
+        name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     if !well_formed || name.len() > 128 {
         let text = format!(
             "1 validation error detected: Value '{name}' at 'stackName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*"

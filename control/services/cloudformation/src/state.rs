@@ -215,6 +215,8 @@ pub struct Member {
     pub needs: BTreeSet<String>,
     pub retain_on_delete: bool,
     #[serde(default)]
+    pub retain_on_rollback: bool,
+    #[serde(default)]
     pub retain_on_replace: bool,
 }
 

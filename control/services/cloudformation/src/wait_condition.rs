@@ -98,7 +98,8 @@ pub fn signal_wait_condition(tx: &mut Tx, _: &Cx, handle: &str, body: &[u8]) -> 
     if body.len() > SIGNAL_BYTES_MAX {
         return Err(Fault::new(413, "RequestEntityTooLarge", format!("A signal has at most {SIGNAL_BYTES_MAX} bytes")));
     }
-    let malformed = |e: String| Fault::client("MalformedSignal", format!("A signal is JSON with Status, UniqueId, Data and Reason: {e}"));
+    let malformed =
+        |e: String| Fault::client("MalformedSignal", format!("A signal is JSON with Status, UniqueId, Data and Reason: {e}"));
     let signal: SignalBody = serde_json::from_slice(body).map_err(|e| malformed(e.to_string()))?;
     let success = match signal.status.as_str() {
         "SUCCESS" => true,
@@ -190,7 +191,8 @@ struct Condition;
 
 impl Condition {
     fn properties(request: &ResourceRequest) -> Result<Properties, Error> {
-        serde_json::from_value(request.properties.clone()).map_err(|e| Error::Invalid(format!("Properties validation failed: {e}")))
+        serde_json::from_value(request.properties.clone())
+            .map_err(|e| Error::Invalid(format!("Properties validation failed: {e}")))
     }
 }
 
@@ -205,10 +207,8 @@ impl StackResource for Condition {
 
     fn create(&self, tx: &mut Tx, cx: &Cx, request: &ResourceRequest) -> Result<String, Fault> {
         let properties = Self::properties(request)?;
-        let id = cx.scope.arn(
-            "cloudformation",
-            format!("stack/{}/{}/{}", request.stack_name, cx.rng().uuid(), request.logical_id),
-        );
+        let id =
+            cx.scope.arn("cloudformation", format!("stack/{}/{}/{}", request.stack_name, cx.rng().uuid(), request.logical_id));
         tx.put(WaitCondition {
             id: id.clone(),
             handle: key_of(&properties.handle).into(),
@@ -225,7 +225,10 @@ impl StackResource for Condition {
         };
         let signals = || state.rows_where::<Signal>("handle", &condition.handle);
         if let Some(failure) = signals().find(|s| !s.success) {
-            return Progress::Failed(format!("WaitCondition received failed message: '{}' for uniqueId: {}", failure.reason, failure.unique_id));
+            return Progress::Failed(format!(
+                "WaitCondition received failed message: '{}' for uniqueId: {}",
+                failure.reason, failure.unique_id
+            ));
         }
         let received = signals().count();
         if received >= condition.count {

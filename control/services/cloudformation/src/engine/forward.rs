@@ -41,9 +41,10 @@ pub(super) fn step(tx: &mut Tx, cx: &Cx, mut stack: Stack) -> Option<Time> {
 fn finish(tx: &mut Tx, cx: &Cx, stack: Stack, program: &Program, forward: &Forward) -> Option<Time> {
     let all = members(tx, &stack.id);
     let wanted = |m: &&Member| program.declaration(&m.logical_id).is_some();
-    let busy = all.iter().filter(wanted).any(|m| {
-        !m.settled && matches!(m.status, MemberStatus::CreateInProgress | MemberStatus::UpdateInProgress) && m.touched
-    });
+    let busy = all
+        .iter()
+        .filter(wanted)
+        .any(|m| !m.settled && matches!(m.status, MemberStatus::CreateInProgress | MemberStatus::UpdateInProgress) && m.touched);
     if stack.failed {
         if busy {
             return forward.wake_at;
@@ -97,7 +98,13 @@ impl Forward<'_> {
             return false;
         }
         let Some(resource) = tx.registry().stack_resource(&wanted.type_name) else {
-            self.fail(tx, cx, stack, self.member_for(stack, member, wanted, cx), format!("Unrecognized resource type {}", wanted.type_name));
+            self.fail(
+                tx,
+                cx,
+                stack,
+                self.member_for(stack, member, wanted, cx),
+                format!("Unrecognized resource type {}", wanted.type_name),
+            );
             return true;
         };
         match self.program.properties(tx, cx, stack, &wanted.logical_id) {
@@ -121,11 +128,13 @@ impl Forward<'_> {
             touched: false,
             needs: wanted.needs.clone(),
             retain_on_delete: false,
+            retain_on_rollback: false,
             retain_on_replace: false,
         });
         Member {
             needs: wanted.needs.clone(),
             retain_on_delete: wanted.retain_on_delete,
+            retain_on_rollback: wanted.retain_on_rollback,
             retain_on_replace: wanted.retain_on_replace,
             touched: true,
             ..base
@@ -146,7 +155,7 @@ impl Forward<'_> {
     ) {
         let mut member = self.member_for(stack, known, wanted, cx);
         let present = member.physical.clone().filter(|_| member.type_name == wanted.type_name);
-        let change = present.as_ref().map(|p| self.program.change(&wanted.type_name, &p.properties, &properties));
+        let change = present.as_ref().map(|p| self.program.change(tx, &wanted.type_name, &p.properties, &properties));
         match (present, change) {
             (Some(_), Some(Change::None)) => {
                 member.settled = true;
@@ -189,7 +198,7 @@ impl Forward<'_> {
             (MemberStatus::CreateInProgress, None)
         };
         member = set_member(tx, cx, stack, member, status, reason);
-        for ignored in self.program.ignored(&wanted.type_name, &properties) {
+        for ignored in self.program.ignored(tx, &wanted.type_name, &properties) {
             let note = Member { reason: Some(format!("Property {ignored} has no effect here and is ignored")), ..member.clone() };
             event::of_member(tx, cx, stack, &note);
         }
@@ -220,8 +229,8 @@ impl Forward<'_> {
     ) {
         member = set_member(tx, cx, stack, member, MemberStatus::UpdateInProgress, None);
         let tags = tags_of(stack, &wanted.logical_id);
-        let outcome =
-            tx.attempt(|tx| resource.update(tx, cx, &present.id, &present.properties, &request(stack, wanted, &properties, &tags)));
+        let outcome = tx
+            .attempt(|tx| resource.update(tx, cx, &present.id, &present.properties, &request(stack, wanted, &properties, &tags)));
         match outcome {
             Ok(()) => {
                 member.physical = Some(Physical { id: present.id, properties });

@@ -41,7 +41,14 @@ pub(crate) fn members(tx: &Tx, stack: &StackId) -> Vec<Member> {
 }
 
 /// Gives a resource a status and notes the event.
-pub(crate) fn set_member(tx: &mut Tx, cx: &Cx, stack: &Stack, mut member: Member, status: MemberStatus, reason: Option<String>) -> Member {
+pub(crate) fn set_member(
+    tx: &mut Tx,
+    cx: &Cx,
+    stack: &Stack,
+    mut member: Member,
+    status: MemberStatus,
+    reason: Option<String>,
+) -> Member {
     member.status = status;
     member.reason = reason;
     member.changed = cx.now;

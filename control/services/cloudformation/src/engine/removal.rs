@@ -23,7 +23,8 @@ pub(super) fn remove_all(tx: &mut Tx, cx: &Cx, mut stack: Stack) -> Option<Time>
         let needed: BTreeSet<String> = all.iter().flat_map(|m| m.needs.iter().cloned()).collect();
         let mut moved = false;
         for member in all.iter().filter(|m| !needed.contains(&m.logical_id) && m.status != MemberStatus::DeleteFailed) {
-            let keep = (member.retain_on_delete && !rollback) || stack.retained.contains(&member.logical_id);
+            let keep = (if rollback { member.retain_on_rollback } else { member.retain_on_delete })
+                || stack.retained.contains(&member.logical_id);
             moved |= remove_member(tx, cx, &stack, member.clone(), keep, &mut wake_at);
         }
         if !moved {
@@ -114,20 +115,24 @@ pub(super) fn clean_up(tx: &mut Tx, cx: &Cx, mut stack: Stack) -> Option<Time> {
         Err(_) => return None,
     };
     let mut wake_at = None;
-    let mut waits = false;
+    let mut waits;
     loop {
         let mut moved = false;
         waits = false;
         let all = members(tx, &stack.id);
         let stale = |m: &&Member| !declared.contains(&m.logical_id);
-        let needed: BTreeSet<String> =
-            all.iter().filter(stale).filter(|m| m.status != MemberStatus::DeleteFailed).flat_map(|m| m.needs.iter().cloned()).collect();
+        let needed: BTreeSet<String> = all
+            .iter()
+            .filter(stale)
+            .filter(|m| m.status != MemberStatus::DeleteFailed)
+            .flat_map(|m| m.needs.iter().cloned())
+            .collect();
         for member in all.iter().filter(stale).filter(|m| m.status != MemberStatus::DeleteFailed) {
             if needed.contains(&member.logical_id) {
                 waits = true;
                 continue;
             }
-            let keep = member.retain_on_delete && forward;
+            let keep = if forward { member.retain_on_delete } else { member.retain_on_rollback };
             if remove_member(tx, cx, &stack, member.clone(), keep, &mut wake_at) {
                 let done = tx.get::<Member>(&kernel::Row::key(member)).is_none_or(is_done);
                 if done {

@@ -98,7 +98,8 @@ pub(super) fn update_stack(tx: &mut Tx, cx: &Cx, input: api::UpdateStackInput) -
         }
         (_, given) => body(given)?.to_string(),
     };
-    let request = Request { template: &template, parameters: &input.parameters, tags: &input.tags, capabilities: &input.capabilities };
+    let request =
+        Request { template: &template, parameters: &input.parameters, tags: &input.tags, capabilities: &input.capabilities };
     let mut wish: Wish = stack::wish(tx, cx, &request, Some(&stack.wish))?;
     if input.tags.is_empty() {
         wish.tags = stack.wish.tags.clone();

@@ -5,11 +5,11 @@ use kernel::{Cx, Row, State, Tx, page};
 use shapes::cloudformation as api;
 
 use crate::error::Error;
+use crate::event;
 use crate::export::Export;
 use crate::program::Program;
 use crate::stack::{STACKS_MAX, find};
 use crate::state::{Member, MemberStatus, OnFailure, Stack};
-use crate::event;
 
 /// AWS gives a hundred events or resources a page.
 const PAGE: usize = 100;
@@ -46,7 +46,10 @@ fn stack_shape(stack: &Stack) -> api::Stack {
         outputs: stack.outputs.iter().map(output_shape).collect(),
         tags: tags_shape(&stack.wish.tags),
         enable_termination_protection: Some(stack.termination_protection),
-        drift_information: Some(api::StackDriftInformation { stack_drift_status: "NOT_CHECKED".into(), last_check_timestamp: None }),
+        drift_information: Some(api::StackDriftInformation {
+            stack_drift_status: "NOT_CHECKED".into(),
+            last_check_timestamp: None,
+        }),
         ..Default::default()
     }
 }
@@ -79,7 +82,8 @@ pub(crate) fn tags_shape(tags: &Tags) -> Vec<api::Tag> {
 }
 
 pub(super) fn list_stacks(tx: &mut Tx, _: &Cx, input: api::ListStacksInput) -> Result<api::ListStacksOutput, Fault> {
-    let wanted = |s: &&Stack| input.stack_status_filter.is_empty() || input.stack_status_filter.iter().any(|f| f == s.status.name());
+    let wanted =
+        |s: &&Stack| input.stack_status_filter.is_empty() || input.stack_status_filter.iter().any(|f| f == s.status.name());
     let page = page(tx.rows::<Stack>().filter(wanted), |s| s.id.to_string(), input.next_token.as_deref(), PAGE, bad_token)?;
     let summary = |s: &Stack| api::StackSummary {
         stack_id: Some(s.id.to_string()),
@@ -159,7 +163,9 @@ pub(super) fn describe_stack_resources(
         (Some(name), None) => find(tx, name)?,
         (None, Some(physical)) => {
             let member = tx.rows_where::<Member>("physical", physical).next();
-            member.and_then(|m| tx.get::<Stack>(&m.stack)).ok_or_else(|| Error::Invalid(format!("Stack for {physical} does not exist")))?
+            member
+                .and_then(|m| tx.get::<Stack>(&m.stack))
+                .ok_or_else(|| Error::Invalid(format!("Stack for {physical} does not exist")))?
         }
         _ => return Err(Error::Invalid("Specify either StackName or PhysicalResourceId, but not both".into()).into()),
     };

@@ -58,7 +58,11 @@ pub(super) fn get_template_summary(
     })
 }
 
-pub(super) fn validate_template(tx: &mut Tx, _: &Cx, input: api::ValidateTemplateInput) -> Result<api::ValidateTemplateOutput, Fault> {
+pub(super) fn validate_template(
+    tx: &mut Tx,
+    _: &Cx,
+    input: api::ValidateTemplateInput,
+) -> Result<api::ValidateTemplateOutput, Fault> {
     refuse(&[("TemplateURL", input.template_url.is_some())])?;
     let summary = program::summary(tx, body(input.template_body.as_deref())?)?;
     let parameters = summary.parameters.iter().map(|p| api::TemplateParameter {
