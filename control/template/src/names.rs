@@ -75,13 +75,10 @@ impl Checker<'_> {
                     }
                 }
             }
-            Function::If { condition, .. } | Function::Condition(condition) => {
-                if self.template.condition(condition).is_none() {
-                    let message = format!(
-                        "Template format error: Unresolved condition dependency {condition} in the {block} block of the template"
-                    );
-                    self.errors.add(at, path, message);
-                }
+            Function::If { condition: name, .. } | Function::Condition(name) if self.template.condition(name).is_none() => {
+                let message =
+                    format!("Template format error: Unresolved condition dependency {name} in the {block} block of the template");
+                self.errors.add(at, path, message);
             }
             Function::FindInMap { map, top, second } => self.find_in_map([map, top, second], at, path),
             Function::ImportValue(_) | Function::GetAzs(_) | Function::Cidr { .. } if block == Block::Conditions => {

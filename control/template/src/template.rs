@@ -18,7 +18,7 @@ pub const CONDITIONS_MAX: usize = 500;
 pub const DESCRIPTION_BYTES_MAX: usize = 1_024;
 
 /// A template whose structure is right: sections, attributes, functions' shapes. Whether names and properties mean
-/// something is told by [`Template::check`].
+/// something is told by [`check`](crate::check()).
 ///
 /// Everything named is kept in the order of the text.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -147,10 +147,5 @@ impl Template {
     pub fn resource_types(&self) -> Vec<&str> {
         let all: std::collections::BTreeSet<&str> = self.resources.iter().map(|r| r.type_name.as_str()).collect();
         all.into_iter().collect()
-    }
-
-    /// Where a section begins; the template's beginning when it has none.
-    pub(crate) fn section(&self, name: &str) -> Position {
-        self.sections.get(name).copied().unwrap_or(Position { line: 1, column: 1 })
     }
 }

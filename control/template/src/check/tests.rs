@@ -70,7 +70,7 @@ Resources:
 Outputs:
   Own: {Value: !If [Is, !Ref Own, !Sub '${Name}'], Condition: Not, Export: {Name: !Sub '${AWS::StackName}-own'}}
 ";
-    refuses(&text, &[]);
+    refuses(text, &[]);
 }
 
 #[test]
