@@ -117,5 +117,5 @@ fn attached_state(state: &State, group: &Group, members: &[&Member], arn: &Targe
         return "Adding";
     }
     let healthy = |m: &&Member| matches!(elb::target_health(state, arn, &m.instance), Some(elb::Health::Healthy));
-    if group.health_check == HealthCheck::Elb && members.iter().any(|m| healthy(&m)) { "InService" } else { "Added" }
+    if group.health_check == HealthCheck::Elb && members.iter().any(healthy) { "InService" } else { "Added" }
 }
