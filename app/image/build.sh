@@ -18,4 +18,4 @@ put() {
 
 put 755 "$binary" usr/local/bin/web-tier
 put 755 "$files/etc/rc.local" etc/rc.local
-put 644 "$files/etc/default/web-tier" etc/default/web-tier
+put 644 "$files/etc/web-tier.env" etc/web-tier.env

@@ -1,0 +1,97 @@
+use std::fs;
+use std::path::PathBuf;
+
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+use crate::{Result, fail};
+
+/// A process on this machine, and what the kernel tells of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Process(Pid);
+
+impl Process {
+    pub fn new(pid: i32) -> Result<Self> {
+        match Pid::from_raw(pid) {
+            Some(pid) if pid != Pid::INIT => Ok(Self(pid)),
+            _ => fail(format!("{pid} is no process to look at")),
+        }
+    }
+
+    /// The processes `allod NAME` of the region in `data`.
+    pub fn of_region(name: &str, data: &std::path::Path) -> Result<Vec<Self>> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir("/proc")?.flatten() {
+            let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse().ok()) else { continue };
+            let Ok(line) = fs::read(entry.path().join("cmdline")) else { continue };
+            let words: Vec<&[u8]> = line.split(|b| *b == 0).collect();
+            let is_region = words.contains(&data.as_os_str().as_encoded_bytes());
+            let is_named = words.first().is_some_and(|w| w.ends_with(b"allod")) && words.get(1) == Some(&name.as_bytes());
+            if is_region && is_named {
+                found.push(Self::new(pid)?);
+            }
+        }
+        Ok(found)
+    }
+
+    fn directory(self) -> PathBuf {
+        PathBuf::from(format!("/proc/{}", self.0.as_raw_nonzero()))
+    }
+
+    /// Memory that it has in RAM, in bytes, shared pages counted whole.
+    pub fn resident_bytes(self) -> Result<u64> {
+        let status = fs::read_to_string(self.directory().join("status"))?;
+        let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
+        let kb: Option<u64> = line.and_then(|l| l.trim().trim_end_matches(" kB").parse().ok());
+        kb.map_or_else(|| fail("the kernel does not tell VmRSS"), |kb| Ok(kb * 1_024))
+    }
+
+    /// Processor time that its living threads have used, in nanoseconds.
+    pub fn processor_ns(self) -> Result<u64> {
+        let mut sum = 0;
+        for task in self.tasks()? {
+            let path = self.directory().join(format!("task/{}/schedstat", task.as_raw_nonzero()));
+            let text = fs::read_to_string(path).unwrap_or_default();
+            sum += text.split(' ').next().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
+        }
+        Ok(sum)
+    }
+
+    fn tasks(self) -> Result<Vec<Pid>> {
+        let names = fs::read_dir(self.directory().join("task"))?.flatten().map(|e| e.file_name());
+        Ok(names.filter_map(|n| n.to_str().and_then(|n| n.parse().ok()).and_then(Pid::from_raw)).collect())
+    }
+
+    /// Kills it at once (SIGKILL).
+    pub fn kill(self) -> Result<()> {
+        Ok(kill_process(self.0, Signal::KILL)?)
+    }
+
+    /// Runs `work` while this process may use the first core only and the caller the others; then both may use all
+    /// again. On a machine of one core they share it.
+    pub fn on_one_core<T>(self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let all = sched_getaffinity(None)?;
+        let cores: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|core| all.is_set(*core)).collect();
+        let set = |cores: &[usize]| {
+            let mut set = CpuSet::new();
+            cores.iter().for_each(|core| set.set(*core));
+            set
+        };
+        let (first, others) = cores.split_at(1.min(cores.len()));
+        self.pin(&set(first))?;
+        if !others.is_empty() {
+            sched_setaffinity(None, &set(others))?;
+        }
+        let outcome = work();
+        self.pin(&all)?;
+        sched_setaffinity(None, &all)?;
+        outcome
+    }
+
+    fn pin(self, cores: &CpuSet) -> Result<()> {
+        for task in self.tasks()? {
+            sched_setaffinity(Some(task), cores)?;
+        }
+        Ok(())
+    }
+}
