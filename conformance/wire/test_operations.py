@@ -1,0 +1,102 @@
+"""Walks every operation that the region has with botocore's own serializers and parsers, without a server.
+
+Requests: what botocore writes is read as what was meant, with all members and with the required ones only. Answers:
+what the codec writes is parsed by botocore as what was meant. Errors: likewise, with code, message and request id.
+
+Run it with `pip install -r conformance/wire/requirements.txt` and `pytest conformance/wire`; it builds what it needs.
+"""
+
+import botocore
+import pytest
+from botocore import parsers, serialize, session
+from botocore.awsrequest import create_request_object, prepare_request_dict
+
+from echo import ROOT, Echo, response
+from samples import TEXT, Samples, plain
+
+SESSION = session.get_session()
+MODELS = {}
+
+
+def implemented():
+    for line in (ROOT / "front/models/implemented.txt").read_text().splitlines():
+        service, *operations = line.split()
+        for operation in operations:
+            yield service, operation
+
+
+def model(service):
+    if service not in MODELS:
+        MODELS[service] = SESSION.get_service_model(service)
+    return MODELS[service]
+
+
+def prepared(service, operation, parameters):
+    """The request as botocore would send it, unsigned but for the scope that tells the service."""
+    description = model(service)
+    serializer = serialize.create_serializer(description.resolved_protocol, include_validation=False)
+    request = serializer.serialize_to_request(parameters, description.operation_model(operation))
+    prepare_request_dict(request, endpoint_url="http://127.0.0.1:4566")
+    scope = f"AK/20260131/eu-central-1/{description.signing_name}/aws4_request"
+    request["headers"]["Authorization"] = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
+    return create_request_object(request).prepare()
+
+
+def parsed(service, operation, answer):
+    description = model(service)
+    parser = parsers.create_parser(description.resolved_protocol)
+    return parser.parse(answer, description.operation_model(operation).output_shape)
+
+
+@pytest.fixture(scope="module")
+def echo():
+    program = Echo()
+    yield program
+    program.close()
+
+
+every = pytest.mark.parametrize("service, operation", list(implemented()))
+both = pytest.mark.parametrize("full", [True, False], ids=["full", "least"])
+
+
+@both
+@every
+def test_a_request_is_read_as_it_was_meant(echo, service, operation, full):
+    parameters = Samples(full).structure(model(service).operation_model(operation).input_shape)
+    got = echo.request(prepared(service, operation, parameters))
+    assert "fault" not in got, got["fault"]
+    assert (got["service"], got["operation"]) == (service, operation)
+    assert (got["input"] or {}) == plain(parameters)
+
+
+@both
+@every
+def test_an_answer_is_parsed_as_it_was_meant(echo, service, operation, full):
+    output = Samples(full).structure(model(service).operation_model(operation).output_shape)
+    got = parsed(service, operation, echo.answer(service, operation, output=plain(output)))
+    metadata = got.pop("ResponseMetadata")
+    assert metadata["HTTPStatusCode"] == 200 and metadata["RequestId"]
+    assert plain(got) == plain(output)
+
+
+@every
+def test_an_error_is_parsed_with_its_code_message_and_request(echo, service, operation):
+    fault = {"code": "Some.Code", "http": 404, "message": TEXT}
+    answer = echo.answer(service, operation, fault=fault)
+    assert answer["status_code"] == 404
+    got = parsed(service, operation, answer)
+    assert (got["Error"]["Code"], got["Error"]["Message"]) == ("Some.Code", TEXT)
+    assert got["ResponseMetadata"]["RequestId"]
+
+
+@every
+def test_what_is_required_is_asked_for(echo, service, operation):
+    shape = model(service).operation_model(operation).input_shape
+    parameters = Samples(full=False).structure(shape)
+    for name in shape.required_members if shape else ():
+        rest = {other: value for other, value in parameters.items() if other != name}
+        got = echo.request(prepared(service, operation, rest))
+        assert "fault" in got, f"{name} is not asked for (descriptions of botocore 1.44.5, this is {botocore.__version__})"
+        error = parsed(service, operation, response(got["answer"]))["Error"]
+        assert error["Code"] in ("MissingParameter", "ValidationError", "ValidationException"), error
+        assert name.lower() in error["Message"].lower(), error
