@@ -239,4 +239,32 @@ Resources: {R: {Type: T}}
         let dense: Vec<Vec<usize>> = (0..200).map(|i| (i + 1..200).collect()).collect();
         assert!(cycles(&dense).is_empty());
     }
+
+    /// Whether the nodes can be put into an order, by taking away those that need nothing again and again.
+    fn can_be_ordered(edges: &[Vec<usize>]) -> bool {
+        let mut left: Vec<usize> = (0..edges.len()).collect();
+        loop {
+            let (stay, go): (Vec<usize>, Vec<usize>) = left.iter().partition(|i| edges[**i].iter().any(|to| left.contains(to)));
+            match (stay.is_empty(), go.is_empty()) {
+                (true, _) => return true,
+                (false, true) => return false,
+                _ => left = stay,
+            }
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn cycles_are_real_and_none_is_missed(pairs in proptest::collection::vec((0_usize..12, 0_usize..12), 0..24)) {
+            let mut edges = vec![Vec::new(); 12];
+            pairs.iter().for_each(|(from, to)| edges[*from].push(*to));
+            let found = cycles(&edges);
+            proptest::prop_assert_eq!(found.is_empty(), can_be_ordered(&edges));
+            for cycle in found {
+                for (i, member) in cycle.iter().enumerate() {
+                    proptest::prop_assert!(edges[*member].contains(&cycle[(i + 1) % cycle.len()]));
+                }
+            }
+        }
+    }
 }
