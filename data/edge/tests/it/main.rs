@@ -2,6 +2,8 @@
 //! speaks frames, and targets that do what the test says.
 
 mod client;
+mod headers;
 mod origin;
 mod rig;
+mod smuggling;
 mod traffic;
