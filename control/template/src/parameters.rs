@@ -256,6 +256,7 @@ mod tests {
         check("Type: List<Number>, MaxValue: 2", "1,3", Err("Parameter 'P' must be a number not greater than 2"));
         let described = Err("Parameter P failed to satisfy constraint: a lower letter, please");
         check("Type: String, AllowedPattern: '[a-z]', ConstraintDescription: 'a lower letter, please'", "1", described);
+        check("Type: String, AllowedPattern: '.{0,4096}'", "any", Ok(json!("any")));
         let image = "Type: AWS::SSM::Parameter::Value<String>, AllowedValues: [/image]";
         check(image, "/image", Ok(json!("ami-1")));
     }

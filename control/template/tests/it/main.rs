@@ -1,0 +1,3 @@
+//! Tests of the crate as its consumers see it.
+
+mod fuzz;
