@@ -12,6 +12,7 @@ mod reconcile;
 mod route_table;
 mod security_group;
 mod security_group_rule;
+mod stack;
 mod subnet;
 mod vpc;
 mod zone;
@@ -45,6 +46,7 @@ pub(crate) fn register(registry: &mut Registry) {
     registry.table::<NetworkAcl>();
     reconcile::register(registry);
     operations::register(registry);
+    stack::register(registry);
 }
 
 /// Whether a resource of the network half exists.

@@ -2,6 +2,7 @@
 //! answer. It owns no rows and no rules of its own.
 
 mod internet_gateway;
+mod network_interface;
 mod permission;
 mod place;
 mod route;
@@ -17,6 +18,13 @@ use shapes::ec2::ops;
 
 use crate::error::Error;
 use crate::network::cidr::Cidr;
+
+// How requests write things; templates write them the same way.
+pub(in crate::network) use permission::{PeerText, own_account};
+pub(in crate::network) use route::target;
+pub(in crate::network) use security_group::named;
+pub(in crate::network) use subnet::chosen_zone;
+pub(in crate::network) use vpc::check_tenancy;
 
 pub(super) fn register(registry: &mut Registry) {
     registry.operation::<ops::CreateVpc>(vpc::create);
@@ -53,6 +61,8 @@ pub(super) fn register(registry: &mut Registry) {
     registry.operation::<ops::ModifySecurityGroupRules>(security_group_rule::modify);
     registry.operation::<ops::UpdateSecurityGroupRuleDescriptionsIngress>(security_group_rule::update_ingress_descriptions);
     registry.operation::<ops::UpdateSecurityGroupRuleDescriptionsEgress>(security_group_rule::update_egress_descriptions);
+    registry.operation::<ops::DescribeNetworkInterfaces>(network_interface::describe_interfaces);
+    registry.operation::<ops::DescribeNetworkAcls>(network_interface::describe_acls);
     registry.operation::<ops::DescribeAvailabilityZones>(place::describe_zones);
     registry.operation::<ops::DescribeRegions>(place::describe_regions);
     registry.operation::<ops::DescribeAccountAttributes>(place::describe_account);
