@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use base::Time;
-use proptest::prelude::{Just, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest};
+use proptest::prelude::{Just, Strategy, TestCaseError, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest};
 
 use super::{Action, Because, LAUNCH_TIMEOUT, LaunchReason, Machine, MemberView, Place, Plan, Target, View, plan};
 use crate::group::{HealthCheck, Process, TerminationPolicy};
@@ -229,7 +229,7 @@ fn a_detached_instance_runs_on() {
 }
 
 fn any_event() -> impl Strategy<Value = (u8, usize)> {
-    (0..8_u8, 0..12_usize)
+    (0..10_u8, 0..12_usize)
 }
 
 fn any_zones() -> impl Strategy<Value = Vec<&'static str>> {
@@ -251,8 +251,37 @@ fn happen(toy: &mut Toy, (kind, index): (u8, usize)) {
         (5, _) => toy.view.desired = index,
         (6, _) => toy.boot_all(),
         (7, _) => toy.view.now = toy.view.now + Duration::from_secs(index as u64 * 10),
+        (8, _) => {
+            let zone = toy.view.places[index % toy.view.places.len()].zone.clone();
+            toy.view.avoid.insert(zone, toy.view.now + Duration::from_secs(index as u64 * 20));
+        }
+        (9, Some(m)) if m.machine == Machine::Starting => m.machine = Machine::Up,
         _ => {}
     }
+}
+
+fn check_capacity(view: &View, decided: &Plan) -> Result<(), TestCaseError> {
+    let counts = |m: &&MemberView| m.lifecycle == Lifecycle::InService || (m.lifecycle == Lifecycle::Pending && !m.extra);
+    let counted: BTreeSet<_> = view.members.iter().filter(counts).map(|m| m.id.clone()).collect();
+    let (mut surplus, mut retired, mut launched, mut extra) = (0, BTreeSet::new(), 0, 0);
+    for action in &decided.actions {
+        match action {
+            Action::Retire { instance, because } => {
+                prop_assert!(retired.insert(instance.clone()), "{} is retired twice", instance);
+                surplus += usize::from(matches!(because, Because::TooMany { .. }));
+            }
+            Action::Launch { place, why } => {
+                prop_assert!(view.places.contains(place) && view.avoid.get(&place.zone).is_none_or(|until| *until <= view.now));
+                *if *why == LaunchReason::Balance { &mut extra } else { &mut launched } += 1;
+            }
+            _ => {}
+        }
+    }
+    let left = counted.difference(&retired).count();
+    prop_assert!(launched == 0 || left + launched <= view.desired, "{} and {} of {}", left, launched, view.desired);
+    prop_assert!(surplus == 0 || left >= view.desired, "{} are left of {}", left, view.desired);
+    prop_assert!(extra == 0 || (extra == 1 && left == view.desired && retired.is_empty() && launched == 0));
+    Ok(())
 }
 
 proptest! {
@@ -291,6 +320,19 @@ proptest! {
             let protected = toy.view.members.iter().filter(|m| m.protected).count();
             // An extra one that has just entered service makes one too many until the next plan.
             prop_assert!(extra <= 1 && serving <= toy.view.desired.max(protected) + 1 + extra, "{} of {}", serving, toy.view.desired);
+        }
+    }
+
+    /// Each single plan keeps to the capacity: it launches no more than are missing, retires no healthy instance that is
+    /// needed, evens out zones by one at a time and only when the size is right, and launches where it may.
+    #[test]
+    fn every_plan_keeps_to_the_capacity(zones in any_zones(), desired in 0..12_usize, events in prop::collection::vec(any_event(), 0..60)) {
+        let mut toy = Toy::new(empty(&zones, desired));
+        for event in events {
+            happen(&mut toy, event);
+            let decided = plan(&toy.view);
+            check_capacity(&toy.view, &decided)?;
+            toy.carry_out(&decided);
         }
     }
 

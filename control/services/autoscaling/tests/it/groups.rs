@@ -12,6 +12,9 @@ const STARTED: &str =
     "At T an instance was started in response to a difference between desired and actual capacity, increasing the capacity from";
 const SHRUNK: &str = "At T an instance was taken out of service in response to a difference between desired and actual capacity, shrinking the capacity from";
 
+/// Makes a good request a bad one.
+type Spoil = Box<dyn Fn(&mut s::CreateAutoScalingGroupType)>;
+
 fn set_desired(region: &mut Region, desired: i64) {
     let input =
         s::SetDesiredCapacityType { auto_scaling_group_name: "g".into(), desired_capacity: desired, ..Default::default() };
@@ -97,7 +100,7 @@ fn bad_requests_are_refused_in_the_words_of_aws_and_change_nothing() {
     let (code, text) = refusal(region.call::<ops::CreateAutoScalingGroup>(named("g")));
     assert_eq!(code, "AlreadyExists");
     assert_eq!(text, "AutoScalingGroup by this name already exists - A group with the name g already exists");
-    let cases: Vec<(&str, Box<dyn Fn(&mut s::CreateAutoScalingGroupType)>)> = vec![
+    let cases: Vec<(&str, Spoil)> = vec![
         (
             "Desired capacity:9 must be between the specified min size:0 and max size:3",
             Box::new(|r| {
