@@ -31,7 +31,9 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no region runs here.";
 #[derive(Subcommand)]
 pub enum Command {
     /// Run the region: API, control plane and console
-    #[command(after_help = "Examples:\n  allod serve\n  allod serve --background --vcpu-cores 0.1\n  allod serve --listen 127.0.0.1:4600 --data /tmp/region")]
+    #[command(
+        after_help = "Examples:\n  allod serve\n  allod serve --background --vcpu-cores 0.1\n  allod serve --listen 127.0.0.1:4600 --data /tmp/region"
+    )]
     Serve(Serve),
     /// Run the host executor (started by serve)
     #[command(hide = true)]
@@ -40,10 +42,14 @@ pub enum Command {
     #[command(hide = true)]
     Edge,
     /// Create or update a stack from a CloudFormation template, and show its progress
-    #[command(after_help = "Examples:\n  allod up stacks/web-tier.yaml\n  allod up web.yaml --stack-name web --parameter MinSize=2 --parameter MaxSize=6")]
+    #[command(
+        after_help = "Examples:\n  allod up stacks/web-tier.yaml\n  allod up web.yaml --stack-name web --parameter MinSize=2 --parameter MaxSize=6"
+    )]
     Up(Up),
     /// Stop the region and everything that it runs, or delete one stack
-    #[command(after_help = "Examples:\n  allod down                         stop; records and disks are kept\n  allod down --stack-name web-tier   delete one stack, the region goes on\n  allod down --purge                 stop and delete the data directory")]
+    #[command(
+        after_help = "Examples:\n  allod down                         stop; records and disks are kept\n  allod down --stack-name web-tier   delete one stack, the region goes on\n  allod down --purge                 stop and delete the data directory"
+    )]
     Down(Down),
     /// Show stacks, load balancers, groups and instances
     Status {
@@ -117,7 +123,9 @@ pub struct Down {
 #[derive(Subcommand)]
 pub enum ImageCommand {
     /// Make a machine image from a directory or an OCI image archive
-    #[command(after_help = "Examples:\n  allod image import web-tier target/image/web-tier --base host\n  skopeo copy docker://example/app oci-archive:app.tar && allod image import app app.tar")]
+    #[command(
+        after_help = "Examples:\n  allod image import web-tier target/image/web-tier --base host\n  skopeo copy docker://example/app oci-archive:app.tar && allod image import app app.tar"
+    )]
     Import(ImageImport),
     /// List the images of this region
     List {

@@ -34,7 +34,12 @@ impl From<ApiError> for Failure {
 impl Client {
     /// Finds the region that runs in this data directory.
     pub fn connect(paths: &RunPaths) -> Result<Self, Failure> {
-        let none = || Failure::not_running(format!("no region runs in {}: start one with `allod serve --background`", paths.data().display()));
+        let none = || {
+            Failure::not_running(format!(
+                "no region runs in {}: start one with `allod serve --background`",
+                paths.data().display()
+            ))
+        };
         let endpoint = server::read_endpoint(paths)?.ok_or_else(none)?;
         let credentials = server::read_credentials(paths)?.ok_or_else(none)?;
         let config = ureq::Agent::config_builder().timeout_global(Some(ANSWER_MAX)).http_status_as_error(false).build();
@@ -75,7 +80,8 @@ impl Client {
         let mut answer = self.agent.run(request).map_err(|e| failed(e.to_string()))?;
         let status = answer.status();
         let text = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string().map_err(|e| failed(e.to_string()))?;
-        let json: Json = if text.is_empty() { Json::Null } else { serde_json::from_str(&text).map_err(|e| failed(e.to_string()))? };
+        let json: Json =
+            if text.is_empty() { Json::Null } else { serde_json::from_str(&text).map_err(|e| failed(e.to_string()))? };
         if status.is_success() {
             return Ok(json);
         }

@@ -24,7 +24,9 @@ pub fn up(paths: &RunPaths, arguments: &Up) -> Result<(), Failure> {
     let present = describe(&client, &name)?;
     // What is left of a creation that failed is cleared away, so that the user can simply try again.
     let present = match present {
-        Some(stack) if ["ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"].contains(&text(&stack, "StackStatus").as_str()) => {
+        Some(stack)
+            if ["ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"].contains(&text(&stack, "StackStatus").as_str()) =>
+        {
             remove(&client, &stack, Progress::of(arguments.output))?;
             None
         }

@@ -32,24 +32,38 @@ pub fn status(paths: &RunPaths, output: Output) -> Result<(), Failure> {
     let list = |field: &str| status[field].as_array().cloned().unwrap_or_default();
     let stacks = list("stacks");
     if !stacks.is_empty() {
-        print_table(&["STACK", "STATUS", "RESOURCES"], stacks.iter().map(|s| {
-            vec![text(s, "name"), text(s, "status"), s["resources"].as_array().map_or(0, Vec::len).to_string()]
-        }));
+        print_table(
+            &["STACK", "STATUS", "RESOURCES"],
+            stacks
+                .iter()
+                .map(|s| vec![text(s, "name"), text(s, "status"), s["resources"].as_array().map_or(0, Vec::len).to_string()]),
+        );
         println!();
     }
     let balancers = list("load_balancers");
     if !balancers.is_empty() {
-        print_table(&["LOAD BALANCER", "STATE", "URL"], balancers.iter().map(|b| vec![text(b, "name"), text(b, "state"), text(b, "url")]));
+        print_table(
+            &["LOAD BALANCER", "STATE", "URL"],
+            balancers.iter().map(|b| vec![text(b, "name"), text(b, "state"), text(b, "url")]),
+        );
         println!();
     }
     let health = target_health(&balancers);
     let instances = list("instances");
-    print_table(&["INSTANCE", "ZONE", "ADDRESS", "TYPE", "STATE", "HEALTH"], instances.iter().map(|i| {
-        let id = text(i, "id");
-        let healthy = health.iter().find(|(target, _)| *target == id).map_or("-".into(), |(_, h)| h.clone());
-        vec![id, text(i, "zone"), text(i, "address"), text(i, "type"), text(i, "state"), healthy]
-    }));
-    println!("\nConsole  {}\nAPI      {}  (region {})", text(&status, "console"), text(&status, "endpoint"), text(&status, "region"));
+    print_table(
+        &["INSTANCE", "ZONE", "ADDRESS", "TYPE", "STATE", "HEALTH"],
+        instances.iter().map(|i| {
+            let id = text(i, "id");
+            let healthy = health.iter().find(|(target, _)| *target == id).map_or("-".into(), |(_, h)| h.clone());
+            vec![id, text(i, "zone"), text(i, "address"), text(i, "type"), text(i, "state"), healthy]
+        }),
+    );
+    println!(
+        "\nConsole  {}\nAPI      {}  (region {})",
+        text(&status, "console"),
+        text(&status, "endpoint"),
+        text(&status, "region")
+    );
     Ok(())
 }
 

@@ -59,7 +59,7 @@ const NOT_ROOT: &str = "instances need root: without it this machine lets nobody
 /// The body of the process `allod host`.
 pub fn host(paths: &RunPaths) -> Result<(), Failure> {
     log_to_stderr();
-    host::run(host::HostOptions { data: paths.data().to_path_buf() }).map_err(|e| Failure::new(e.to_string()))
+    host::run(host::HostOptions { paths: paths.clone() }).map_err(|e| Failure::new(e.to_string()))
 }
 
 /// The body of the process `allod edge`.

@@ -1,12 +1,14 @@
 //! `allod down`: the end of a stack, or of everything that runs.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use world::RunPaths;
+use world::{Frame, RunPaths};
 
 use crate::Failure;
 use crate::arguments::Down;
@@ -30,6 +32,9 @@ pub fn down(paths: &RunPaths, arguments: &Down) -> Result<(), Failure> {
             thread::sleep(Duration::from_millis(20));
         }
     }
+    for socket in [paths.edge_socket(), paths.host_socket()] {
+        end_executor(&socket)?;
+    }
     // Also what an earlier crash left: processes, namespaces, mounts, cgroups.
     host::purge(paths).map_err(|e| Failure::new(format!("not everything could be removed: {e}")))?;
     if arguments.purge {
@@ -42,4 +47,20 @@ pub fn down(paths: &RunPaths, arguments: &Down) -> Result<(), Failure> {
     }
     println!("Nothing runs any more");
     Ok(())
+}
+
+/// Tells an executor to end what it runs and itself, and waits until it is gone. One that does not run is gone.
+fn end_executor(socket: &Path) -> Result<(), Failure> {
+    let Ok(mut stream) = UnixStream::connect(socket) else { return Ok(()) };
+    stream.set_read_timeout(Some(STOP_MAX))?;
+    stream.write_all(&Frame::Shutdown { purge: true }.encode()?)?;
+    let mut ignored = [0; 4096];
+    loop {
+        match stream.read(&mut ignored) {
+            Ok(0) => return Ok(()),
+            Ok(_) => {}
+            Err(e) if e.kind() == ErrorKind::ConnectionReset => return Ok(()),
+            Err(e) => return Err(Failure::new(format!("{} does not end: {e}", socket.display()))),
+        }
+    }
 }

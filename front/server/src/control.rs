@@ -38,7 +38,11 @@ enum Work {
     Task(Task),
     Observed(Observation),
     /// An executor is there, with the versions it has applied.
-    Connected { executor: Executor, applied: Vec<(Slot, u64)>, frames: mpsc::Sender<Frame> },
+    Connected {
+        executor: Executor,
+        applied: Vec<(Slot, u64)>,
+        frames: mpsc::Sender<Frame>,
+    },
     Stop,
 }
 
@@ -52,9 +56,9 @@ impl Control {
     /// Starts the thread.
     pub fn start(kernel: Kernel) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (work, inbox) = sync_channel(WAITING_MAX);
-        let thread = std::thread::Builder::new()
-            .name("control".into())
-            .spawn(move || Loop { kernel, inbox, executors: BTreeMap::new(), answers: Vec::new(), journal_failed: false }.run())?;
+        let thread = std::thread::Builder::new().name("control".into()).spawn(move || {
+            Loop { kernel, inbox, executors: BTreeMap::new(), answers: Vec::new(), journal_failed: false }.run()
+        })?;
         Ok((Self { work }, thread))
     }
 

@@ -21,7 +21,6 @@ use wire::{Protocol, Route};
 use world::RunPaths;
 
 use crate::ConsoleOutput;
-use crate::console;
 use crate::control::{Call, Control, wall_clock};
 use crate::endpoint::Endpoint;
 use crate::identity::{self, Credentials};
@@ -103,7 +102,8 @@ async fn answer(region: &Region, request: Request<Incoming>) -> Answer {
 }
 
 fn too_large(parts: &Parts) -> Answer {
-    let fault = Fault::new(413, "RequestEntityTooLarge", format!("The request's body is over the limit of {BODY_BYTES_MAX} bytes"));
+    let fault =
+        Fault::new(413, "RequestEntityTooLarge", format!("The request's body is over the limit of {BODY_BYTES_MAX} bytes"));
     let protocol = if parts.headers.contains_key("x-amz-target") { Protocol::Json } else { Protocol::Query };
     with_body(wire::encode_fault(protocol, None, &fault, &request_id()))
 }

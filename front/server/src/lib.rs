@@ -89,8 +89,7 @@ async fn serve(options: Options) -> Result<(), StartError> {
     let settings = Settings { vcpu_millicores: options.vcpu_millicores, endpoint: endpoint.url.clone() };
     let journal = RedbJournal::open(&paths.journal()).map_err(StartError::Journal)?;
     let seed = identity::random_seed()?;
-    let kernel =
-        Kernel::open(region::services, Box::new(journal), scope.clone(), settings, seed).map_err(StartError::Journal)?;
+    let kernel = Kernel::open(region::services, Box::new(journal), scope.clone(), settings, seed).map_err(StartError::Journal)?;
     let registry = kernel.registry().clone();
     let (control, thread) = control::Control::start(kernel)?;
     let stop = Arc::new(Notify::new());

@@ -1,8 +1,6 @@
 //! What the server answers itself, under `/_allod/`: health, console, status, shutdown, signals of wait conditions. And
 //! the one AWS operation whose answer lies with the host: an instance's console output.
 
-use std::sync::Arc;
-
 use base::{Caller, Fault, FromValue, IntoValue, Operation, Value};
 use bytes::Bytes;
 use http::request::Parts;
@@ -21,8 +19,8 @@ use crate::{console, status, wall_clock};
 const CONSOLE_BYTES_MAX: usize = 64 * 1024;
 
 pub(crate) async fn answer(region: &Region, parts: &Parts, body: &[u8]) -> Answer {
-    if !asked_for_loopback(parts) {
-        return plain(StatusCode::FORBIDDEN, "Ask for this page at 127.0.0.1 or localhost\n");
+    if !names_us(parts) {
+        return plain(StatusCode::FORBIDDEN, "Ask for this page by the machine's address or as localhost\n");
     }
     let path = parts.uri.path().trim_start_matches("/_allod");
     match path {
@@ -44,18 +42,20 @@ pub(crate) async fn answer(region: &Region, parts: &Parts, body: &[u8]) -> Answe
     }
 }
 
-/// A page elsewhere on the web may make a browser connect here under its own name: only our names are served.
-fn asked_for_loopback(parts: &Parts) -> bool {
+/// Whether the request names this machine by address or as `localhost`. A page elsewhere on the web can make a browser
+/// connect here under a name of its own (DNS rebinding): such a name is not served.
+fn names_us(parts: &Parts) -> bool {
     let host = parts.headers.get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or_default();
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    let address: Option<std::net::IpAddr> = name.trim_matches(['[', ']']).parse().ok();
-    name == "localhost" || address.is_some_and(|a| a.is_loopback() || !a.is_unspecified())
+    let Ok(authority) = host.parse::<http::uri::Authority>() else { return false };
+    let name = authority.host();
+    name.eq_ignore_ascii_case("localhost") || name.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok()
 }
 
 /// A signed request, or a browser that was let in.
 fn allowed(region: &Region, parts: &Parts, body: &[u8]) -> Result<(), Fault> {
     let cookies = parts.headers.get(header::COOKIE).and_then(|c| c.to_str().ok()).unwrap_or_default();
-    let known = cookies.split(';').filter_map(|c| c.trim().strip_prefix("allod=")).any(|token| same(token, &region.console_token));
+    let known =
+        cookies.split(';').filter_map(|c| c.trim().strip_prefix("allod=")).any(|token| same(token, &region.console_token));
     if known {
         return Ok(());
     }
@@ -93,7 +93,8 @@ fn console_page(region: &Region, parts: &Parts, path: &str) -> Answer {
             let mut answer = Response::new(Full::new(Bytes::from_static(bytes)));
             let headers = answer.headers_mut();
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-            headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'self'; frame-ancestors 'none'"));
+            headers
+                .insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'self'; frame-ancestors 'none'"));
             headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
             answer
         }
@@ -132,7 +133,12 @@ pub(crate) async fn operate(region: &Region, caller: Caller, request_id: &str, i
 }
 
 /// A typed operation of the region.
-pub(crate) async fn call<O: Operation>(region: &Region, caller: Caller, request_id: &str, input: O::Input) -> Result<O::Output, Fault> {
+pub(crate) async fn call<O: Operation>(
+    region: &Region,
+    caller: Caller,
+    request_id: &str,
+    input: O::Input,
+) -> Result<O::Output, Fault> {
     let call = Call {
         caller,
         request_id: request_id.into(),
@@ -153,4 +159,3 @@ fn fault_page(fault: &Fault) -> Answer {
     let status = StatusCode::from_u16(fault.http).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     json_page(status, &json!({"__type": fault.code, "message": fault.message}))
 }
-

@@ -10,7 +10,8 @@ use shapes::ec2::Instance;
 use shapes::ec2::ops::DescribeInstances;
 use shapes::elbv2::ops::{DescribeListeners, DescribeLoadBalancers, DescribeTargetGroups, DescribeTargetHealth};
 use shapes::elbv2::{
-    DescribeListenersInput, DescribeTargetGroupsInput, DescribeTargetHealthInput, LoadBalancer, TargetGroup, TargetHealthDescription,
+    DescribeListenersInput, DescribeTargetGroupsInput, DescribeTargetHealthInput, LoadBalancer, TargetGroup,
+    TargetHealthDescription,
 };
 use world::LoadBalancer as Served;
 use world::{Slot, SlotKind, Want};
@@ -81,6 +82,7 @@ impl Ask<'_> {
 
     async fn load_balancer_json(&self, balancer: &LoadBalancer, ports: &[i64], groups: Vec<Json>) -> Result<Json, Fault> {
         let arn = balancer.load_balancer_arn.clone().unwrap_or_default();
+        let arn_text = arn.clone();
         let served = self.region.control.read(move |state| {
             let slot = Slot::new(SlotKind::LoadBalancer, arn);
             match state.get::<kernel::Wanted>(&slot).and_then(|w| w.want.clone()) {
@@ -91,7 +93,7 @@ impl Ask<'_> {
         let served: Option<Served> = served.await?;
         let nodes = served.iter().flat_map(|s| &s.nodes).map(|n| json!({"zone": n.zone, "front": n.front}));
         let name = balancer.dns_name.clone().unwrap_or_default();
-        let url = ports.first().map(|port| url(&name, *port));
+        let url = self.url(&arn_text).or_else(|| ports.first().map(|port| url(&name, *port)));
         Ok(json!({
             "name": balancer.load_balancer_name,
             "dns_name": name,
@@ -100,6 +102,14 @@ impl Ask<'_> {
             "zones": nodes.collect::<Vec<_>>(),
             "target_groups": groups,
         }))
+    }
+
+    /// Where the edge really serves the load balancer: on another port where its own could not be had.
+    fn url(&self, arn: &str) -> Option<String> {
+        let report = std::fs::read(self.region.paths.run().join("edge-front.json")).ok()?;
+        let report: Json = serde_json::from_slice(&report).ok()?;
+        let listener = report["listeners"].as_array()?.iter().find(|l| l["load_balancer"] == arn)?;
+        listener["url"].as_str().map(str::to_string)
     }
 
     async fn groups(&self) -> Result<Vec<Json>, Fault> {
