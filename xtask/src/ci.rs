@@ -12,7 +12,7 @@ type Check = fn(&Path) -> Result<(), String>;
 
 /// Cheap steps first; those that compile in an order in which each uses what the ones before it built.
 const STEPS: [(&str, Check); 9] = [
-    ("fmt", |root| cargo(root, "fmt --all --check")),
+    ("fmt", |root| cargo(root, "fmt --all -- --check -l")),
     ("tidy", tidy::run),
     ("shapes", |root| shapes::run(root, shapes::Mode::Check)),
     ("cfn-lint", cfn_lint),
