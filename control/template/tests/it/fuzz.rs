@@ -6,7 +6,8 @@ use proptest::collection::vec;
 use proptest::prelude::{BoxedStrategy, Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
 use serde_json::{Map, Value as Json, json};
 use template::{
-    Environment, Expression, ParameterLookup, Position, Template, TemplateErrors, conditions, evaluate, resolve_parameters,
+    Environment, Expression, ParameterLookup, Position, Template, TemplateErrors, check, conditions, evaluate, needs,
+    resolve_parameters,
 };
 
 /// A region that has one of everything.
@@ -61,7 +62,13 @@ fn run(text: &str) {
     };
     let given: BTreeMap<String, String> = template.parameters.iter().map(|p| (p.name.clone(), "1,x".into())).collect();
     let _ = resolve_parameters(&template, &given, &World);
+    if let Err(errors) = check(&template, &|_| None) {
+        in_text(&errors, text);
+    }
     let known = conditions(&template, &World).unwrap_or_default();
+    for resource in &template.resources {
+        needs(&template, resource, Some(&known));
+    }
     let resources = template.resources.iter().flat_map(|r| r.properties.iter().chain(&r.metadata));
     let outputs = template.outputs.iter().flat_map(|o| std::iter::once(&o.value).chain(&o.export));
     let all: Vec<&Expression> = resources.chain(outputs).collect();

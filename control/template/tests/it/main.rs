@@ -1,3 +1,4 @@
 //! Tests of the crate as its consumers see it.
 
 mod fuzz;
+mod stacks;
