@@ -12,7 +12,7 @@ pub struct Process(Pid);
 
 impl Process {
     pub fn new(pid: i32) -> Result<Self> {
-        match Pid::from_raw(pid) {
+        match Pid::from_raw(pid.max(0)) {
             Some(pid) if pid != Pid::INIT => Ok(Self(pid)),
             _ => fail(format!("{pid} is no process to look at")),
         }
