@@ -2,4 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod compute;
+mod compute_stack;
+mod network;
+mod network_stack;
 mod region;

@@ -7,9 +7,7 @@ use shapes::ec2 as s;
 use crate::describe::{Asked, describe};
 use crate::error::unless_dry;
 use crate::kind::Kind;
-use crate::network::internet_gateway::{
-    InternetGateway, attach, create_internet_gateway, delete_internet_gateway, detach, find,
-};
+use crate::network::internet_gateway::{InternetGateway, attach, create_internet_gateway, delete_internet_gateway, detach, find};
 use crate::tags;
 
 pub(super) fn create(

@@ -4,7 +4,6 @@ use base::{Fault, Scope, SecurityGroupId};
 use kernel::{Cx, State, Tx};
 use shapes::ec2 as s;
 
-use crate::compute::Instance;
 use crate::describe::{Asked, Described, describe};
 use crate::error::unless_dry;
 use crate::kind::Kind;
@@ -146,7 +145,7 @@ fn interface_shape(state: &State, scope: &Scope, interface: &NetworkInterface) -
         group_name: state.get::<SecurityGroup>(id).map(|g| g.name.clone()),
     };
     s::NetworkInterface {
-        attachment: Some(attachment_shape(state, scope, interface)),
+        attachment: Some(attachment_shape(scope, interface)),
         availability_zone: Some(interface.zone.clone()),
         availability_zone_id: Some(zone::id(scope, &interface.zone)),
         description: Some(interface.description.clone()),
@@ -174,14 +173,13 @@ fn interface_shape(state: &State, scope: &Scope, interface: &NetworkInterface) -
     }
 }
 
-fn attachment_shape(state: &State, scope: &Scope, interface: &NetworkInterface) -> s::NetworkInterfaceAttachment {
+fn attachment_shape(scope: &Scope, interface: &NetworkInterface) -> s::NetworkInterfaceAttachment {
     let instance = match &interface.owner {
         InterfaceOwner::Instance(id) => Some(id),
         InterfaceOwner::Service { .. } => None,
     };
-    let launched_at = instance.and_then(|id| state.get::<Instance>(id)).map(|i| i.launched_at);
     s::NetworkInterfaceAttachment {
-        attach_time: Some(launched_at.unwrap_or(interface.created_at)),
+        attach_time: Some(interface.created_at),
         attachment_id: Some(interface.attachment_id()),
         delete_on_termination: Some(interface.deletes_on_termination()),
         device_index: Some(interface.device_index()),
@@ -198,8 +196,12 @@ pub(super) fn describe_acls(
     cx: &Cx,
     input: s::DescribeNetworkAclsRequest,
 ) -> Result<s::DescribeNetworkAclsResult, Fault> {
-    let asked =
-        Asked { ids: input.network_acl_ids, filters: input.filters, max_results: input.max_results, next_token: input.next_token };
+    let asked = Asked {
+        ids: input.network_acl_ids,
+        filters: input.filters,
+        max_results: input.max_results,
+        next_token: input.next_token,
+    };
     let page = describe::<NetworkAcl>(tx, cx, asked)?;
     let network_acls = page.items.into_iter().map(|acl| acl_shape(tx, cx, acl)).collect();
     unless_dry(input.dry_run, s::DescribeNetworkAclsResult { network_acls, next_token: page.next_token })

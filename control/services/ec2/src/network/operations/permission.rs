@@ -61,7 +61,8 @@ fn parse_permission(
     rules: &mut Vec<NewRule>,
 ) -> Result<(), Error> {
     refuse(&[("PrefixListIds", !permission.prefix_list_ids.is_empty())])?;
-    let protocol = permission.ip_protocol.ok_or_else(|| Error::Missing("The request must contain the parameter ipProtocol".into()))?;
+    let protocol =
+        permission.ip_protocol.ok_or_else(|| Error::Missing("The request must contain the parameter ipProtocol".into()))?;
     let traffic = Traffic::parse(&protocol, permission.from_port, permission.to_port)?;
     let before = rules.len();
     for range in permission.ip_ranges {
@@ -106,7 +107,8 @@ pub(in crate::network) fn own_account(cx: &Cx, user: Option<&str>) -> Result<(),
 /// A rule as `ModifySecurityGroupRules` writes it.
 pub(super) fn of_rule_request(request: s::SecurityGroupRuleRequest) -> Result<NewRule, Error> {
     refuse(&[("PrefixListId", request.prefix_list_id.is_some())])?;
-    let protocol = request.ip_protocol.ok_or_else(|| Error::Missing("The request must contain the parameter IpProtocol".into()))?;
+    let protocol =
+        request.ip_protocol.ok_or_else(|| Error::Missing("The request must contain the parameter IpProtocol".into()))?;
     let peer = PeerText { cidr: request.cidr_ipv4, cidr6: request.cidr_ipv6, group: request.referenced_group_id };
     Ok(NewRule {
         traffic: Traffic::parse(&protocol, request.from_port, request.to_port)?,

@@ -39,7 +39,8 @@ pub(super) fn describe_zones(
     }
     let filters = Filters::parse(input.filters, ZONE_FILTERS)?;
     let named = |name: &String, id: &String| {
-        (input.zone_names.is_empty() || input.zone_names.contains(name)) && (input.zone_ids.is_empty() || input.zone_ids.contains(id))
+        (input.zone_names.is_empty() || input.zone_names.contains(name))
+            && (input.zone_ids.is_empty() || input.zone_ids.contains(id))
     };
     let mut availability_zones = Vec::new();
     for name in &scope.zones {

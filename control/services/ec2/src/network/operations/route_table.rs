@@ -41,8 +41,12 @@ pub(super) fn describe_tables(
     cx: &Cx,
     input: s::DescribeRouteTablesRequest,
 ) -> Result<s::DescribeRouteTablesResult, Fault> {
-    let asked =
-        Asked { ids: input.route_table_ids, filters: input.filters, max_results: input.max_results, next_token: input.next_token };
+    let asked = Asked {
+        ids: input.route_table_ids,
+        filters: input.filters,
+        max_results: input.max_results,
+        next_token: input.next_token,
+    };
     let page = describe::<RouteTable>(tx, cx, asked)?;
     let route_tables = page.items.into_iter().map(|table| table_shape(tx, cx, table)).collect();
     unless_dry(input.dry_run, s::DescribeRouteTablesResult { route_tables, next_token: page.next_token })

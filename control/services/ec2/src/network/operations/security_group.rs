@@ -36,7 +36,7 @@ fn arn(cx: &Cx, id: &SecurityGroupId) -> String {
 }
 
 /// The group that a request names by id, or by name in the default VPC.
-pub(in crate::network) fn named<'a>(state: &'a State, id: Option<String>, name: Option<String>) -> Result<&'a SecurityGroup, Error> {
+pub(in crate::network) fn named(state: &State, id: Option<String>, name: Option<String>) -> Result<&SecurityGroup, Error> {
     match (id, name) {
         (Some(id), _) => find(state, &SecurityGroupId::from(id)),
         (None, Some(name)) => find_by_name(state, &default_id(state)?, &name),

@@ -326,9 +326,7 @@ fn refuse_both(permissions: bool, rules: bool) -> Result<(), Error> {
             let text = "Only one of ipPermissions and securityGroupRuleDescriptions can be specified.";
             Err(Error::InvalidCombination(text.into()))
         }
-        (false, false) => {
-            Err(Error::Missing("Either ipPermissions or securityGroupRuleDescriptions should be provided.".into()))
-        }
+        (false, false) => Err(Error::Missing("Either ipPermissions or securityGroupRuleDescriptions should be provided.".into())),
         _ => Ok(()),
     }
 }

@@ -52,7 +52,8 @@ pub(super) fn delete(tx: &mut Tx, _: &Cx, input: s::DeleteVpcRequest) -> Result<
 }
 
 pub(super) fn describe_vpcs(tx: &mut Tx, cx: &Cx, input: s::DescribeVpcsRequest) -> Result<s::DescribeVpcsResult, Fault> {
-    let asked = Asked { ids: input.vpc_ids, filters: input.filters, max_results: input.max_results, next_token: input.next_token };
+    let asked =
+        Asked { ids: input.vpc_ids, filters: input.filters, max_results: input.max_results, next_token: input.next_token };
     let page = describe::<Vpc>(tx, cx, asked)?;
     let vpcs = page.items.into_iter().map(|vpc| vpc_shape(tx, cx, vpc)).collect();
     unless_dry(input.dry_run, s::DescribeVpcsResult { next_token: page.next_token, vpcs })
@@ -85,7 +86,8 @@ pub(super) fn modify_attribute(tx: &mut Tx, _: &Cx, input: s::ModifyVpcAttribute
     refuse(&[("EnableNetworkAddressUsageMetrics", switch(input.enable_network_address_usage_metrics) == Some(true))])?;
     let attribute = match (switch(input.enable_dns_support), switch(input.enable_dns_hostnames)) {
         (Some(_), Some(_)) => {
-            let text = "Fields for multiple attribute types specified, exactly one of enableDnsSupport, enableDnsHostnames is allowed";
+            let text =
+                "Fields for multiple attribute types specified, exactly one of enableDnsSupport, enableDnsHostnames is allowed";
             return Err(Error::InvalidCombination(text.into()).into());
         }
         (Some(on), None) => Attribute::DnsSupport(on),

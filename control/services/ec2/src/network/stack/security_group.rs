@@ -12,7 +12,9 @@ use crate::network::default_vpc;
 use crate::network::interface::NetworkInterface;
 use crate::network::operations::named;
 use crate::network::security_group::{NAME_CHARS_MAX, SecurityGroup, create_security_group, delete_security_group};
-use crate::network::security_group_rule::{Direction, NewRule, Peer, SecurityGroupRule, Traffic, authorize, describe_rule, revoke};
+use crate::network::security_group_rule::{
+    Direction, NewRule, Peer, SecurityGroupRule, Traffic, authorize, describe_rule, revoke,
+};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
