@@ -22,7 +22,7 @@ pub(crate) enum Asker {
 enum Key {
     Name,
     Type,
-    KeyId,
+    Encryption,
     Path,
     Tier,
     DataType,
@@ -118,7 +118,7 @@ impl Key {
         let key = match text {
             "Name" => Key::Name,
             "Type" => Key::Type,
-            "KeyId" => Key::KeyId,
+            "KeyId" => Key::Encryption,
             "Path" => Key::Path,
             "Tier" => Key::Tier,
             "DataType" => Key::DataType,
@@ -130,7 +130,7 @@ impl Key {
         };
         let known = match asker {
             Asker::Describe => key != Key::Label,
-            Asker::ByPath => matches!(key, Key::Type | Key::KeyId | Key::Label),
+            Asker::ByPath => matches!(key, Key::Type | Key::Encryption | Key::Label),
         };
         if known { Ok(key) } else { Err(unknown_key(text)) }
     }
@@ -139,7 +139,7 @@ impl Key {
         let (default, options, valid): (How, &[How], &'static str) = match self {
             Key::Path => (How::OneLevel, &[How::OneLevel, How::Recursive], "OneLevel, Recursive"),
             Key::Name => (How::Equals, &[How::Equals, How::BeginsWith, How::Contains], "BeginsWith, Contains, Equals"),
-            Key::KeyId => (How::Equals, &[How::Equals, How::BeginsWith], "BeginsWith, Equals"),
+            Key::Encryption => (How::Equals, &[How::Equals, How::BeginsWith], "BeginsWith, Equals"),
             _ => (How::Equals, &[How::Equals], "Equals"),
         };
         let Some(text) = option else { return Ok(default) };
@@ -166,7 +166,7 @@ impl Filter {
             // A name may be told with or without its first slash.
             Key::Name => any(&parameter.name) || parameter.name.strip_prefix('/').is_some_and(any),
             Key::Type => any(parameter.kind.as_str()),
-            Key::KeyId => parameter.kind == ParameterType::SecureString && any(DEFAULT_KEY),
+            Key::Encryption => parameter.kind == ParameterType::SecureString && any(DEFAULT_KEY),
             Key::Path => any(&parameter.name),
             Key::Tier => any(parameter.tier.as_str()),
             Key::DataType => any(&parameter.data_type),

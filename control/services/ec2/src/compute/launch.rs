@@ -21,7 +21,7 @@ pub const INSTANCES_MAX: usize = 5_000;
 /// Most instances of one launch, as AWS's quota for one request.
 pub const LAUNCH_MAX: u32 = 1_000;
 /// AWS's default type where neither request nor template names one.
-const TYPE_DEFAULT: &str = "m1.small";
+pub(crate) const TYPE_DEFAULT: &str = "m1.small";
 const ROOT_DEVICE: &str = "/dev/xvda";
 const ROOT_GIB: i64 = 8;
 
@@ -221,7 +221,7 @@ fn choose_subnet(state: &State, request: &Request) -> Result<SubnetId, Error> {
 }
 
 /// The groups by id and by name; empty for the VPC's default group.
-fn find_groups(state: &State, data: &LaunchData, subnet: &SubnetId) -> Result<Vec<SecurityGroupId>, Error> {
+pub(crate) fn find_groups(state: &State, data: &LaunchData, subnet: &SubnetId) -> Result<Vec<SecurityGroupId>, Error> {
     if let Some(interface) = data.network_interfaces.first().filter(|i| !i.groups.is_empty()) {
         return Ok(interface.groups.clone());
     }

@@ -50,6 +50,17 @@ impl Instance {
         }
     }
 
+    /// Boots an instance anew with what was changed of it, as a stop and a start would; one that is stopped or about
+    /// to be takes the change on at its next start.
+    pub(crate) fn restart(&mut self, now: Time) {
+        if matches!(self.state(), InstanceState::Pending | InstanceState::Running) {
+            self.generation += 1;
+            self.intent = Intent::Running;
+            self.cause = None;
+            self.launched_at = now;
+        }
+    }
+
     /// Ends the instance for good. Repeating it changes nothing.
     pub(crate) fn terminate(&mut self, now: Time, why: Why) {
         if self.intent != Intent::Terminated {

@@ -20,6 +20,7 @@ mod power;
 mod reconcile;
 mod record_operations;
 mod run;
+mod stack;
 mod template_operations;
 mod type_operations;
 mod user_data;
@@ -86,6 +87,7 @@ pub(crate) fn register(registry: &mut Registry) {
         }
     });
     registry.observer(reconcile::observe);
+    stack::register(registry);
 }
 
 /// Whether a resource of this half exists. Root volumes exist with their instances.

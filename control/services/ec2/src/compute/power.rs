@@ -52,16 +52,22 @@ pub(crate) fn terminate_instances(
     input: s::TerminateInstancesRequest,
 ) -> Result<s::TerminateInstancesResult, Fault> {
     let terminating_instances = change(tx, &input.instance_ids, input.dry_run, |i| {
-        if i.disable_api_termination && !i.is_ending() {
-            return Err(Error::NotPermitted(format!(
-                "The instance '{}' may not be terminated. Modify its 'disableApiTermination' instance attribute and try again.",
-                i.id
-            )));
-        }
+        check_termination(i)?;
         i.terminate(cx.now, Why::User);
         Ok(())
     })?;
     Ok(s::TerminateInstancesResult { terminating_instances })
+}
+
+/// Refuses to end an instance that is protected from it.
+pub(crate) fn check_termination(instance: &Instance) -> Result<(), Error> {
+    if instance.disable_api_termination && !instance.is_ending() {
+        return Err(Error::NotPermitted(format!(
+            "The instance '{}' may not be terminated. Modify its 'disableApiTermination' instance attribute and try again.",
+            instance.id
+        )));
+    }
+    Ok(())
 }
 
 /// The ids of a request as ids that exist.

@@ -183,11 +183,14 @@ fn a_client_token_makes_a_launch_happen_once() {
     assert_eq!(region.state().count::<ec2::Instance>(), 2);
 }
 
+/// Makes a good request bad.
+type Spoil = Box<dyn Fn(&mut s::RunInstancesRequest)>;
+
 #[test]
 fn bad_launches_change_nothing_and_say_what_is_wrong() {
     let mut region = Region::new();
     let before = region.kernel.digest();
-    let cases: Vec<(&str, Box<dyn Fn(&mut s::RunInstancesRequest)>)> = vec![
+    let cases: Vec<(&str, Spoil)> = vec![
         ("InvalidAMIID.NotFound", Box::new(|r| r.image_id = Some("ami-0123".into()))),
         ("InvalidAMIID.Malformed", Box::new(|r| r.image_id = Some("nonsense".into()))),
         ("MissingParameter", Box::new(|r| r.image_id = None)),
