@@ -15,15 +15,17 @@ use std::process::ExitCode;
 use bench::{Measured, Region, Report, Result, facts, fail};
 
 const USAGE: &str = "\
-usage: first-light [--output table|json] [--instances N] [--directory DIR]
+usage: first-light [--output table|json] [--instances N] [--directory DIR] [--programs DIR]
 
   --instances N    how many instances run while reads are measured [default: 1000]
-  --directory DIR  where the region's data is kept meanwhile; on the disk that is to be measured [default: /var/tmp]";
+  --directory DIR  where the region's data is kept meanwhile; on the disk that is to be measured [default: /var/tmp]
+  --programs DIR   where allod and web-tier are [default: target/release]";
 
 pub struct Settings {
     json: bool,
     pub instances: usize,
     directory: PathBuf,
+    programs: PathBuf,
     /// The workspace, where stacks and built programs are.
     pub root: PathBuf,
 }
@@ -31,7 +33,8 @@ pub struct Settings {
 impl Settings {
     fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
-        let mut settings = Self { json: false, instances: 1_000, directory: "/var/tmp".into(), root };
+        let programs = root.join("target/release");
+        let mut settings = Self { json: false, instances: 1_000, directory: "/var/tmp".into(), programs, root };
         while let Some(name) = arguments.next() {
             let value = arguments.next();
             match (name.as_str(), value.as_deref()) {
@@ -39,6 +42,7 @@ impl Settings {
                 ("--output", Some("table")) => settings.json = false,
                 ("--instances", Some(n)) => settings.instances = n.parse()?,
                 ("--directory", Some(directory)) => settings.directory = directory.into(),
+                ("--programs", Some(directory)) => settings.programs = PathBuf::from(directory).canonicalize()?,
                 _ => return fail(USAGE),
             }
         }
@@ -49,7 +53,7 @@ impl Settings {
     }
 
     pub fn program(&self, name: &str) -> PathBuf {
-        self.root.join("target/release").join(name)
+        self.programs.join(name)
     }
 }
 

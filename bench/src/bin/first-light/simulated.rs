@@ -27,7 +27,7 @@ fn day(settings: &Settings) -> Result<Measured> {
         return fail(error.lines().next().unwrap_or("the example day of rehearsal is not built").to_string());
     }
     let seconds = samples(RUNS, || {
-        let mut run = Command::new(settings.program("examples/day"));
+        let mut run = Command::new(settings.root.join("target/release/examples/day"));
         let started = Instant::now();
         let output = run.args(["--instances", "1000", "--hours", "24"]).stdin(Stdio::null()).output()?;
         let took = started.elapsed().as_secs_f64();
