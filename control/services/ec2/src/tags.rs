@@ -196,7 +196,12 @@ fn delete_tags(tx: &mut Tx, _: &Cx, input: s::DeleteTagsRequest) -> Result<(), F
 fn describe_tags(tx: &mut Tx, _: &Cx, input: s::DescribeTagsRequest) -> Result<s::DescribeTagsResult, Fault> {
     let filters = Filters::parse(input.filters, &["key", "resource-id", "resource-type", "value"])?;
     let type_of = |resource: &str| Kind::of(resource).map_or("", Kind::type_name);
-    let all = tx.rows::<TagSet>().flat_map(|set| set.tags.iter().map(move |(key, value)| (set, key, value)));
+    // Most callers ask for the tags of few resources: those are looked up.
+    let sets: Vec<&TagSet> = match filters.exact("resource-id") {
+        Some(ids) => ids.iter().collect::<BTreeSet<_>>().into_iter().filter_map(|id| tx.get::<TagSet>(id)).collect(),
+        None => tx.rows::<TagSet>().collect(),
+    };
+    let all = sets.into_iter().flat_map(|set| set.tags.iter().map(move |(key, value)| (set, key, value)));
     let passed = all.filter(|(set, key, value)| {
         filters.pass(&set.tags, |name, add| match name {
             "key" => add(key),
@@ -220,5 +225,6 @@ fn describe_tags(tx: &mut Tx, _: &Cx, input: s::DescribeTagsRequest) -> Result<s
         resource_type: Some(type_of(&set.resource).into()),
         value: Some(value.clone()),
     };
-    Ok(s::DescribeTagsResult { next_token: part.next_token, tags: part.items.into_iter().map(shape).collect() })
+    let tags = part.items.into_iter().map(shape).collect();
+    unless_dry(input.dry_run, s::DescribeTagsResult { next_token: part.next_token, tags })
 }

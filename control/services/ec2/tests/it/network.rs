@@ -426,6 +426,8 @@ fn attributes_places_and_dry_runs() {
     let subnet = create_subnet(&mut region, &vpc, "10.0.1.0/24", None).unwrap().subnet_id.unwrap();
     let modify = s::ModifySubnetAttributeRequest { subnet_id: subnet.clone(), map_public_ip_on_launch: on, ..Default::default() };
     region.call::<ops::ModifySubnetAttribute>(modify).unwrap();
+    let nothing = s::ModifySubnetAttributeRequest { subnet_id: subnet.clone(), ..Default::default() };
+    assert_eq!(code(region.call::<ops::ModifySubnetAttribute>(nothing)), "InvalidParameterCombination");
     let found = s::DescribeSubnetsRequest { filters: filter("map-public-ip-on-launch", "true"), ..Default::default() };
     let found = region.call::<ops::DescribeSubnets>(found).unwrap().subnets;
     assert_eq!(found.len(), 4, "one of each zone's default subnets, and this");
@@ -439,4 +441,36 @@ fn attributes_places_and_dry_runs() {
     let outcome = region.call::<ops::DeleteSubnet>(dry).unwrap_err();
     assert_eq!((outcome.code.as_ref(), outcome.http), ("DryRunOperation", 412));
     assert_eq!(region.kernel.digest(), before);
+}
+
+#[test]
+fn tags_are_given_found_and_taken() {
+    let mut region = Region::new();
+    let vpc = create_vpc(&mut region, "10.0.0.0/16").unwrap();
+    let group = create_group(&mut region, &vpc, "web").unwrap();
+    let tag = |key: &str, value: &str| s::Tag { key: Some(key.into()), value: Some(value.into()) };
+    let give = |resources: &[&String], tags: Vec<s::Tag>| s::CreateTagsRequest {
+        resources: resources.iter().map(|r| r.to_string()).collect(),
+        tags,
+        dry_run: None,
+    };
+    region.call::<ops::CreateTags>(give(&[&vpc, &group], vec![tag("Name", "web"), tag("Team", "a")])).unwrap();
+    let unknown = give(&[&"subnet-0123".to_string()], vec![tag("Name", "x")]);
+    assert_eq!(code(region.call::<ops::CreateTags>(unknown)), "InvalidSubnetID.NotFound");
+    let reserved = give(&[&vpc], vec![tag("aws:x", "y")]);
+    assert_eq!(code(region.call::<ops::CreateTags>(reserved)), "InvalidParameterValue");
+    let tags = |region: &mut Region, filters: Vec<s::Filter>| {
+        let asked = s::DescribeTagsRequest { filters, ..Default::default() };
+        let tags = region.call::<ops::DescribeTags>(asked).unwrap().tags;
+        tags.into_iter().map(|t| format!("{} {}", t.resource_type.unwrap(), t.key.unwrap())).collect::<Vec<_>>()
+    };
+    assert_eq!(tags(&mut region, filter("resource-id", &vpc)), ["vpc Name", "vpc Team"]);
+    assert_eq!(tags(&mut region, filter("resource-id", "sg-*")), ["security-group Name", "security-group Team"]);
+    let found = s::DescribeVpcsRequest { filters: filter("tag:Name", "w*"), ..Default::default() };
+    assert_eq!(region.call::<ops::DescribeVpcs>(found).unwrap().vpcs[0].vpc_id.as_ref(), Some(&vpc));
+    let take = s::DeleteTagsRequest { resources: vec![vpc.clone()], tags: vec![tag("Name", "other")], dry_run: None };
+    region.call::<ops::DeleteTags>(take).unwrap();
+    assert_eq!(tags(&mut region, filter("resource-id", &vpc)).len(), 2, "the value is another");
+    region.call::<ops::DeleteTags>(s::DeleteTagsRequest { resources: vec![vpc.clone()], ..Default::default() }).unwrap();
+    assert!(tags(&mut region, filter("resource-id", &vpc)).is_empty());
 }

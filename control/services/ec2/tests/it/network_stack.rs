@@ -1,6 +1,7 @@
 //! The network's CloudFormation types, asked as a stack asks them.
 
 use base::{Fault, Tags};
+use ec2::{InterfaceOwner, NewInterface};
 use kernel::{Progress, ResourceRequest, Wanted};
 use serde_json::{Value as Json, json};
 use shapes::ec2 as s;
@@ -248,4 +249,52 @@ fn what_an_ending_instance_holds_is_waited_for() {
     for (kind, thing) in [("Subnet", &subnet), ("SecurityGroup", &group)] {
         assert_eq!(delete(&mut region, kind, thing), Ok(Progress::Ready), "{kind}");
     }
+}
+
+#[test]
+fn what_a_service_lets_go_of_is_waited_for() {
+    let mut region = Region::new();
+    let (_, subnet) = vpc_and_subnet(&mut region);
+    let new = NewInterface {
+        subnet: subnet.as_str().into(),
+        groups: vec![],
+        address: None,
+        description: "ELB app/web/1".into(),
+        owner: InterfaceOwner::Service { requester: "amazon-elb".into() },
+    };
+    let now = region.now;
+    let id = region.kernel.run(now, |tx, cx| Ok(ec2::create_interface(tx, cx, new)?)).unwrap();
+    region.settle();
+    let asked = s::DescribeNetworkInterfacesRequest { network_interface_ids: vec![id.to_string()], ..Default::default() };
+    let shown = region.call::<ops::DescribeNetworkInterfaces>(asked).unwrap().network_interfaces.pop().unwrap();
+    assert_eq!((shown.requester_id.as_deref(), shown.requester_managed), (Some("amazon-elb"), Some(true)));
+    assert_eq!(shown.attachment.unwrap().instance_owner_id.as_deref(), Some("amazon-elb"));
+    assert_eq!(delete(&mut region, "Subnet", &subnet).unwrap_err().code, "DependencyViolation");
+    region.kernel.run(now, |tx, cx| Ok(ec2::delete_interface(tx, cx, &id)?)).unwrap();
+    region.settle();
+    assert_eq!(delete(&mut region, "Subnet", &subnet), Ok(Progress::Pending));
+    let slot = Slot::new(SlotKind::Interface, id.as_str());
+    let version = region.state().get::<Wanted>(&slot).unwrap().version;
+    region.observe(&Observation::Applied { slot, version });
+    assert_eq!(delete(&mut region, "Subnet", &subnet), Ok(Progress::Ready));
+}
+
+#[test]
+fn gateways_and_routes_change_in_place() {
+    let mut region = Region::new();
+    let (vpc, _) = vpc_and_subnet(&mut region);
+    let gateways = [0, 1].map(|_| create(&mut region, "InternetGateway", json!({})).unwrap());
+    let attached = |gateway: &str| json!({ "VpcId": vpc, "InternetGatewayId": gateway });
+    let attachment = create(&mut region, "VPCGatewayAttachment", attached(&gateways[0])).unwrap();
+    let table = create(&mut region, "RouteTable", json!({ "VpcId": vpc })).unwrap();
+    let leads = |gateway: &str| json!({ "RouteTableId": table, "DestinationCidrBlock": "0.0.0.0/0", "GatewayId": gateway });
+    let route = create(&mut region, "Route", leads(&gateways[0])).unwrap();
+    let (old, new) = (&gateways[0], &gateways[1]);
+    let foreign = update(&mut region, "Route", &route, leads(old), leads(new));
+    assert_eq!(foreign.unwrap_err().code, "InvalidParameterValue", "it is attached nowhere");
+    update(&mut region, "VPCGatewayAttachment", &attachment, attached(old), attached(new)).unwrap();
+    update(&mut region, "Route", &route, leads(old), leads(new)).unwrap();
+    let rows = region.state().get::<ec2::RouteTable>(&table.as_str().into()).unwrap().routes.clone();
+    assert_eq!(rows.values().collect::<Vec<_>>(), [&ec2::network::Target::InternetGateway(new.as_str().into())]);
+    assert_eq!(delete(&mut region, "InternetGateway", old), Ok(Progress::Ready));
 }

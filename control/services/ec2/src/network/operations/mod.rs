@@ -77,3 +77,8 @@ pub(in crate::network) fn parse_cidr(parameter: &str, text: &str) -> Result<Cidr
 fn switch(attribute: Option<s::AttributeBooleanValue>) -> Option<bool> {
     attribute.and_then(|a| a.value)
 }
+
+/// A modify call that changes nothing.
+fn no_attributes() -> Error {
+    Error::InvalidCombination("No attributes specified.".into())
+}

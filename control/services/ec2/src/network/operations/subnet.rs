@@ -4,7 +4,7 @@ use base::{Fault, SubnetId, VpcId};
 use kernel::{Cx, State, Tx};
 use shapes::ec2 as s;
 
-use super::{parse_cidr, switch};
+use super::{no_attributes, parse_cidr, switch};
 use crate::describe::{Asked, describe};
 use crate::error::{Error, refuse, unless_dry};
 use crate::kind::Kind;
@@ -98,8 +98,12 @@ fn subnet_shape(state: &State, cx: &Cx, subnet: &Subnet) -> s::Subnet {
 
 /// Attributes other than the public address keep their only value: off, or `ip-name`.
 pub(super) fn modify_attribute(tx: &mut Tx, _: &Cx, input: s::ModifySubnetAttributeRequest) -> Result<(), Fault> {
-    let id = SubnetId::from(input.subnet_id);
+    let id = SubnetId::from(input.subnet_id.as_str());
     subnet::find(tx, &id)?;
+    let nothing = s::ModifySubnetAttributeRequest { subnet_id: input.subnet_id.clone(), ..Default::default() };
+    if input == nothing {
+        return Err(no_attributes().into());
+    }
     let on = |attribute| switch(attribute) == Some(true);
     refuse(&[
         ("AssignIpv6AddressOnCreation", on(input.assign_ipv6_address_on_creation)),

@@ -4,7 +4,7 @@ use base::{Fault, VpcId};
 use kernel::{Cx, State, Tx};
 use shapes::ec2 as s;
 
-use super::{parse_cidr, switch};
+use super::{no_attributes, parse_cidr, switch};
 use crate::describe::{Asked, describe};
 use crate::error::{Error, refuse, unless_dry};
 use crate::kind::Kind;
@@ -83,16 +83,18 @@ fn vpc_shape(state: &State, cx: &Cx, vpc: &Vpc) -> s::Vpc {
 pub(super) fn modify_attribute(tx: &mut Tx, _: &Cx, input: s::ModifyVpcAttributeRequest) -> Result<(), Fault> {
     let id = VpcId::from(input.vpc_id);
     vpc::find(tx, &id)?;
-    refuse(&[("EnableNetworkAddressUsageMetrics", switch(input.enable_network_address_usage_metrics) == Some(true))])?;
-    let attribute = match (switch(input.enable_dns_support), switch(input.enable_dns_hostnames)) {
+    let (support, hostnames) = (switch(input.enable_dns_support), switch(input.enable_dns_hostnames));
+    let metrics = switch(input.enable_network_address_usage_metrics);
+    refuse(&[("EnableNetworkAddressUsageMetrics", metrics == Some(true))])?;
+    let attribute = match (support, hostnames) {
         (Some(_), Some(_)) => {
-            let text =
-                "Fields for multiple attribute types specified, exactly one of enableDnsSupport, enableDnsHostnames is allowed";
-            return Err(Error::InvalidCombination(text.into()).into());
+            return Err(Error::InvalidCombination("Fields for multiple attribute types specified".into()).into());
         }
         (Some(on), None) => Attribute::DnsSupport(on),
         (None, Some(on)) => Attribute::DnsHostnames(on),
-        (None, None) => return Ok(()),
+        // Usage metrics are off already.
+        (None, None) if metrics.is_some() => return Ok(()),
+        (None, None) => return Err(no_attributes().into()),
     };
     Ok(modify_vpc(tx, &id, attribute)?)
 }
