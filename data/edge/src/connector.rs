@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use base::NetworkInterfaceId;
 use rustix::fs::{fstat, stat};
-use rustix::net::sockopt::{set_socket_keepalive, set_tcp_keepcnt, set_tcp_keepidle, set_tcp_keepintvl, set_tcp_nodelay};
+use rustix::net::sockopt::{
+    set_socket_keepalive, set_tcp_keepcnt, set_tcp_keepidle, set_tcp_keepintvl, set_tcp_nodelay, set_tcp_user_timeout,
+};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use tokio::net::{TcpSocket, TcpStream};
@@ -22,6 +24,8 @@ use world::RunPaths;
 const PROBE_AFTER: Duration = Duration::from_secs(5);
 const PROBE_EVERY: Duration = Duration::from_secs(2);
 const PROBES: u32 = 3;
+/// Data under way keeps those probes from being sent: then it counts when nothing was confirmed for this long.
+const UNCONFIRMED_MS_MAX: u32 = 5_000;
 /// Namespaces kept open; beyond that all are opened anew.
 const OPEN_MAX: usize = 256;
 
@@ -68,7 +72,9 @@ impl Connector {
             Sockets::Direct => open_socket()?,
             Sockets::Namespace => self.socket_inside(from)?,
         };
-        TcpSocket::from_std_stream(StdStream::from(socket)).connect(SocketAddr::V4(to)).await
+        let stream = TcpSocket::from_std_stream(StdStream::from(socket)).connect(SocketAddr::V4(to)).await?;
+        bear(&stream, Stalls::Never);
+        Ok(stream)
     }
 
     /// A socket of the interface's namespace. There is no waiting between going in and coming back.
@@ -95,6 +101,22 @@ impl Connector {
         }
         socket
     }
+}
+
+/// Whether the other side may stop taking data for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stalls {
+    /// What is sent fits its buffers: the kernel of a living machine confirms at once, however busy the application is.
+    Never,
+    /// A long body, which the application takes as it pleases; only deadlines of our own end it.
+    Allowed,
+}
+
+/// Sets how a connection bears silence.
+pub fn bear(stream: &TcpStream, stalls: Stalls) {
+    let unconfirmed_ms_max = if stalls == Stalls::Never { UNCONFIRMED_MS_MAX } else { 0 };
+    // Without it the idle timeout still ends the exchange.
+    let _ = set_tcp_user_timeout(stream, unconfirmed_ms_max);
 }
 
 fn open_socket() -> io::Result<OwnedFd> {

@@ -329,7 +329,8 @@ impl Control {
         snapshot
     }
 
-    /// Closes the connections of targets that are gone: at once when nothing is under way, else after a while.
+    /// Closes the connections of targets that are gone: at once when nothing is under way, else after a while. What is
+    /// under way then may be taken to another target: nobody has said that it must end, as a deregistration does.
     async fn let_go(&self, gone: Vec<Arc<Target>>) {
         for target in gone {
             if target.outstanding() == 0 {
@@ -339,7 +340,6 @@ impl Control {
             let workers: Vec<_> = self.workers.iter().map(|w| w.commands.clone()).collect();
             spawn_local(async move {
                 tokio::time::sleep(REMOVED_GRACE).await;
-                target.set_cut();
                 for worker in workers {
                     let _ = worker.send(Command::Cut(target.number)).await;
                 }

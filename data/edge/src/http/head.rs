@@ -125,7 +125,7 @@ enum Coding {
 /// Reads the head of a request; `bytes` hold exactly one, as [`super::scan::HeadScan`] has found it.
 pub fn parse_request<'b, 'h>(bytes: &'b [u8], slots: &'h mut HeaderSlots<'b>) -> Result<Request<'b, 'h>, HttpError> {
     let mut parsed = httparse::Request::new(&mut []);
-    parsed.parse_with_uninit_headers(bytes, slots).map_err(syntax).and_then(whole)?;
+    parsed.parse_with_uninit_headers(bytes, slots).map_err(|e| syntax_of_request(e, bytes)).and_then(whole)?;
     let (Some(method), Some(target), Some(version)) = (parsed.method, parsed.path, parsed.version) else {
         return Err(HttpError::Syntax("no request line"));
     };
@@ -205,6 +205,16 @@ fn syntax(error: httparse::Error) -> HttpError {
         httparse::Error::NewLine => HttpError::Syntax("a line's end"),
         httparse::Error::Status => HttpError::Syntax("the status"),
         httparse::Error::Token => HttpError::Syntax("the first line"),
+    }
+}
+
+/// A request line whose end is no version at all is malformed, not of another version.
+fn syntax_of_request(error: httparse::Error, bytes: &[u8]) -> HttpError {
+    let line = bytes.split(|b| *b == b'\r').next().unwrap_or_default();
+    let names_version = line.splitn(3, |b| *b == b' ').nth(2).is_some_and(|v| v.starts_with(b"HTTP/") && !v.contains(&b' '));
+    match syntax(error) {
+        HttpError::Version if !names_version => HttpError::Syntax("the first line"),
+        other => other,
     }
 }
 

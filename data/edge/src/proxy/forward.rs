@@ -15,6 +15,7 @@ use super::relay::{Relay, RelayError};
 use super::tunnel::tunnel;
 use super::{Client, Next};
 use crate::clock::now_ms;
+use crate::connector::{Stalls, bear};
 use crate::http::answer::write_page;
 use crate::http::body::{Decoder, Encoding};
 use crate::http::head::Framing;
@@ -22,7 +23,7 @@ use crate::target::{InFlight, Target};
 use crate::worker::Worker;
 use crate::worker::buffer::Buffer;
 use crate::worker::io::write_all;
-use crate::worker::pool::Upstream;
+use crate::worker::pool::{Freshness, Upstream};
 
 /// Targets that a request is taken to at most.
 const TRIES_MAX: usize = 3;
@@ -97,7 +98,9 @@ async fn one_try(
     begun: Instant,
 ) -> Tried {
     let target = flight.target().clone();
-    let mut upstream = match connection(worker, plan, &target, tried, begun).await {
+    let at_hand = body_at_hand(&client.buffer, plan.framing);
+    let repeatable = plan.idempotent && at_hand.is_some();
+    let mut upstream = match connection(worker, plan, &target, repeatable, tried, begun).await {
         Ok(upstream) => upstream,
         Err(e) => {
             tracing::debug!(target = %target.address, "no connection: {e}");
@@ -109,13 +112,18 @@ async fn one_try(
     };
     let mut buffer = worker.buffers.small();
     let sent_on = Cell::new(false);
-    let at_hand = body_at_hand(&client.buffer, plan.framing);
     let outcome = match at_hand {
         Some(length) => whole_request(worker, client, plan, &mut upstream, &mut buffer, length, &sent_on).await,
-        None => streamed_request(worker, client, plan, &mut upstream, &mut buffer, &sent_on).await,
+        None => {
+            bear(&upstream.stream, Stalls::Allowed);
+            let outcome = streamed_request(worker, client, plan, &mut upstream, &mut buffer, &sent_on).await;
+            bear(&upstream.stream, Stalls::Never);
+            outcome
+        }
     };
     let tried_out = match outcome {
         Ok(answered) if answered.switched => {
+            bear(&upstream.stream, Stalls::Allowed);
             tunnel(worker, client, plan.balancer.idle_timeout_ms, upstream, &mut buffer).await;
             Tried::Done(Next::Close)
         }
@@ -178,9 +186,17 @@ fn after_error(
 }
 
 /// One that is kept, or a new one.
-async fn connection(worker: &Worker, plan: &Forward, target: &Target, tried: &[u64], begun: Instant) -> io::Result<Upstream> {
-    let repeatable = plan.idempotent && !matches!(plan.framing, Framing::Chunked);
-    if let Some(kept) = worker.pool.take(target.number, if repeatable { IDLE_MS_MAX } else { IDLE_MS_BRIEF }) {
+async fn connection(
+    worker: &Worker,
+    plan: &Forward,
+    target: &Target,
+    repeatable: bool,
+    tried: &[u64],
+    begun: Instant,
+) -> io::Result<Upstream> {
+    let freshness = if repeatable { Freshness::Known } else { Freshness::Asked };
+    let idle_ms_max = if repeatable { IDLE_MS_MAX } else { IDLE_MS_BRIEF };
+    if let Some(kept) = worker.pool.take(target.number, idle_ms_max, freshness) {
         return Ok(kept);
     }
     let left = CONNECT_MAX.saturating_sub(begun.elapsed());

@@ -142,10 +142,11 @@ async fn await_first_byte(worker: &Worker, client: &mut Client, idle_ms: u64) ->
             Err(_) => return Err(NoRequest::Gone),
         }
         worker.buffers.give_back(std::mem::take(&mut buffer));
-        if !worker.keeps(client.at) || now_ms() >= client.ends_ms {
+        let left_ms = client.ends_ms.saturating_sub(now_ms());
+        if !worker.keeps(client.at) || left_ms == 0 {
             return Err(NoRequest::Gone);
         }
-        client.watch.read_within(idle_ms.min(client.ends_ms - now_ms()));
+        client.watch.read_within(idle_ms.min(left_ms));
         client.watch.set_idle(true);
         let ready = client.stream.readable().await;
         client.watch.set_idle(false);

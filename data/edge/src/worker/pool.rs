@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::io;
 use std::time::Duration;
 
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
 use tokio::net::TcpStream;
 
 use super::Worker;
@@ -27,6 +29,15 @@ pub struct Upstream {
     idle_since: u64,
 }
 
+/// How sure one must be that a connection is still open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// As far as the runtime has been told.
+    Known,
+    /// The kernel is asked as well: it may know of a close that the runtime has not seen yet.
+    Asked,
+}
+
 /// Idle connections by target; those used last are used next.
 #[derive(Debug, Default)]
 pub struct Pool {
@@ -35,12 +46,12 @@ pub struct Pool {
 
 impl Pool {
     /// A connection that is still open and has been idle for no longer than this.
-    pub fn take(&self, target: u64, idle_ms_max: u64) -> Option<Upstream> {
+    pub fn take(&self, target: u64, idle_ms_max: u64, freshness: Freshness) -> Option<Upstream> {
         let mut idle = self.idle.borrow_mut();
         let kept = idle.get_mut(&target)?;
         let oldest = now_ms().saturating_sub(idle_ms_max);
         while let Some(upstream) = kept.pop_if(|u| u.idle_since >= oldest) {
-            if upstream.is_quiet() {
+            if upstream.is_quiet() && (freshness == Freshness::Known || upstream.is_quiet_in_kernel()) {
                 return Some(upstream);
             }
         }
@@ -82,6 +93,11 @@ impl Upstream {
     fn is_quiet(&self) -> bool {
         let mut byte = [0];
         matches!(self.stream.try_read(&mut byte), Err(e) if e.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    fn is_quiet_in_kernel(&self) -> bool {
+        let mut byte = [0];
+        matches!(recv(&self.stream, &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT), Err(Errno::AGAIN))
     }
 }
 

@@ -37,15 +37,23 @@ fn claims_of_the_client_are_extended_or_replaced() {
     let mut rig = Rig::start();
     let origin = Origin::named(rig.target_at(0), "zero");
     rig.serve_with(&[0]);
-    let got = forwarded(&rig, &origin, "Host: a\r\nx-forwarded-for: 9.9.9.9, 8.8.8.8\r\nX-Forwarded-For: 7.7.7.7\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Port: 1\r\n");
+    let got = forwarded(
+        &rig,
+        &origin,
+        "Host: a\r\nx-forwarded-for: 9.9.9.9, 8.8.8.8\r\nX-Forwarded-For: 7.7.7.7\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Port: 1\r\n",
+    );
     assert_eq!(got.header("X-Forwarded-For"), Some("9.9.9.9, 8.8.8.8, 7.7.7.7, 127.0.0.1"));
     assert_eq!((got.header("X-Forwarded-Proto"), got.header("X-Forwarded-Port")), (Some("http"), Some("8080")));
     assert_eq!(got.head.to_ascii_lowercase().matches("x-forwarded-").count(), 3, "{}", got.head);
     let got = forwarded(&rig, &origin, "Host: a\r\nX-Amzn-Trace-Id: Self=1-old;Root=1-67891233-abcdef;App=x\r\n");
     let trace = got.header("X-Amzn-Trace-Id").unwrap();
-    assert!(trace.starts_with("Self=1-") && trace.ends_with(";Root=1-67891233-abcdef;App=x") && !trace.contains("old"), "{trace}");
+    assert!(
+        trace.starts_with("Self=1-") && trace.ends_with(";Root=1-67891233-abcdef;App=x") && !trace.contains("old"),
+        "{trace}"
+    );
     let many = vec!["1.1.1.1"; 31].join(", ");
-    let answer = Client::connect(rig.door()).send(format!("GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {many}\r\n\r\n")).answer(false);
+    let answer =
+        Client::connect(rig.door()).send(format!("GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {many}\r\n\r\n")).answer(false);
     assert_eq!(answer.status, 463);
 }
 

@@ -2,8 +2,15 @@
 //! speaks frames, and targets that do what the test says.
 
 mod client;
+mod draining;
+mod failures;
 mod headers;
+mod health;
+mod nonsense;
 mod origin;
+mod recovery;
+mod retries;
 mod rig;
+mod routing;
 mod smuggling;
 mod traffic;

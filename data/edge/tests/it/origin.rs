@@ -45,6 +45,7 @@ struct Shared {
     checks: Mutex<Vec<Got>>,
     streams: Mutex<Vec<TcpStream>>,
     connections: AtomicUsize,
+    closed: AtomicUsize,
     ended: AtomicBool,
 }
 
@@ -107,6 +108,11 @@ impl Origin {
         self.shared.connections.load(Ordering::SeqCst)
     }
 
+    /// Connections that are closed again.
+    pub fn closed(&self) -> usize {
+        self.shared.closed.load(Ordering::SeqCst)
+    }
+
     /// Ends as a killed process does: every socket closes at once.
     pub fn kill(&mut self) {
         self.shared.ended.store(true, Ordering::SeqCst);
@@ -144,6 +150,7 @@ fn serve(mut stream: TcpStream, shared: &Shared, handler: &Handler) {
         }
     }
     let _ = stream.shutdown(std::net::Shutdown::Both);
+    shared.closed.fetch_add(1, Ordering::SeqCst);
 }
 
 fn read_request(stream: &mut TcpStream, pending: &mut Vec<u8>) -> Option<Got> {

@@ -83,7 +83,7 @@ impl Rig {
             key: TargetKey { id: format!("i-{number}"), port: TARGET_PORT },
             generation: 1,
             address: self.address(10 + number),
-            zone: if number % 2 == 0 { "a" } else { "b" }.into(),
+            zone: if number.is_multiple_of(2) { "a" } else { "b" }.into(),
             mode: TargetMode::Active,
         }
     }

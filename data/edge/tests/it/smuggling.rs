@@ -75,7 +75,13 @@ fn bad_chunks_end_the_connection_and_the_request() {
     let mut rig = Rig::start();
     let origin = Origin::named(rig.target_at(0), "zero");
     rig.serve_with(&[0]);
-    for body in ["5 \r\nhello\r\n0\r\n\r\n", "5\nhello\r\n0\r\n\r\n", "-5\r\nhello\r\n", "5\r\nhelloXX0\r\n\r\n", "5;\nx\r\nhello\r\n0\r\n\r\n"] {
+    for body in [
+        "5 \r\nhello\r\n0\r\n\r\n",
+        "5\nhello\r\n0\r\n\r\n",
+        "-5\r\nhello\r\n",
+        "5\r\nhelloXX0\r\n\r\n",
+        "5;\nx\r\nhello\r\n0\r\n\r\n",
+    ] {
         let request = format!("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
         assert_eq!(status_of(&rig, &request), 400, "{body:?}");
     }
@@ -95,7 +101,10 @@ fn the_framing_that_goes_on_is_our_own() {
     assert_eq!(client.answer(false).text(), "hello world");
     assert_eq!(client.get("/c").text(), "");
     let got = origin.got();
-    assert_eq!((got[0].header("Transfer-Encoding"), got[0].header("Content-Length"), got[0].header("Trailer")), (Some("chunked"), None, None));
+    assert_eq!(
+        (got[0].header("Transfer-Encoding"), got[0].header("Content-Length"), got[0].header("Trailer")),
+        (Some("chunked"), None, None)
+    );
     assert_eq!((got[1].header("Transfer-Encoding"), got[1].header("Content-Length")), (None, Some("11")));
     assert_eq!((got[2].header("Transfer-Encoding"), got[2].header("Content-Length")), (None, None));
 }

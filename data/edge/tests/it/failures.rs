@@ -1,0 +1,214 @@
+//! What a client gets when targets fail, and the corners of the protocol.
+
+#![allow(clippy::unwrap_used)]
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use world::TargetHealth;
+
+use crate::client::{Client, get};
+use crate::origin::{Origin, Then, reply};
+use crate::rig::{Rig, eventually};
+
+#[test]
+fn without_targets_the_answer_is_503() {
+    let mut rig = Rig::start();
+    let balancer = rig.balancer(&[]);
+    rig.apply(balancer);
+    let answer = get(rig.door(), "/");
+    assert_eq!((answer.status, answer.header("Server")), (503, Some("awselb/2.0")));
+    assert!(answer.text().contains("503 Service Temporarily Unavailable"));
+    let balancer = rig.balancer(&[0]);
+    rig.apply(balancer);
+    assert_eq!(get(rig.door(), "/").status, 503, "a target that was never healthy gets nothing");
+}
+
+#[test]
+fn a_target_that_closes_or_babbles_is_a_bad_gateway() {
+    let mut rig = Rig::start();
+    let _origin = Origin::healthy(rig.target_at(0), |got, stream| {
+        match got.path() {
+            "/half" => stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Le").unwrap(),
+            "/long" => stream.write_all(format!("HTTP/1.1 200 OK\r\nX: {}", "a".repeat(20_000)).as_bytes()).unwrap(),
+            _ => {}
+        }
+        Then::Close
+    });
+    rig.serve_with(&[0]);
+    for path in ["/closes", "/half", "/long"] {
+        let answer = get(rig.door(), path);
+        assert_eq!((answer.status, answer.header("Server")), (502, Some("awselb/2.0")), "{path}");
+    }
+}
+
+#[test]
+fn a_silent_target_is_a_gateway_timeout() {
+    let mut rig = Rig::start();
+    let _origin = Origin::healthy(rig.target_at(0), |got, stream| {
+        if got.path() == "/silent" {
+            std::thread::sleep(Duration::from_secs(2));
+        }
+        reply(stream, 200, "late")
+    });
+    let mut balancer = rig.balancer(&[0]);
+    balancer.idle_timeout_ms = 600;
+    rig.apply(balancer);
+    rig.serve.await_health(0, &TargetHealth::Healthy);
+    let started = Instant::now();
+    let mut client = Client::connect(rig.door());
+    assert_eq!(client.get("/silent").status, 504);
+    assert!(started.elapsed() >= Duration::from_millis(600));
+    assert_eq!(client.get("/").text(), "late", "the client's connection goes on, the late answer reaches nobody");
+}
+
+#[test]
+fn a_break_within_the_body_is_told_by_the_connections_end() {
+    let mut rig = Rig::start();
+    let _origin = Origin::healthy(rig.target_at(0), |got, stream| {
+        let head = if got.path() == "/chunks" {
+            "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n5\r\nwo"
+        } else {
+            "Content-Length: 10\r\n\r\nhello"
+        };
+        stream.write_all(format!("HTTP/1.1 200 OK\r\n{head}").as_bytes()).unwrap();
+        Then::Close
+    });
+    rig.serve_with(&[0]);
+    for path in ["/length", "/chunks"] {
+        let mut client = Client::connect(rig.door());
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        assert!(client.try_answer(false).is_err(), "{path}: a part passed for the whole");
+    }
+}
+
+#[test]
+fn head_has_the_headers_and_no_body() {
+    let mut rig = Rig::start();
+    let origin = Origin::healthy(rig.target_at(0), |got, stream| {
+        assert!(got.head.starts_with("HEAD ") || got.path() == "/get");
+        let body = if got.path() == "/get" { "0123456789" } else { "" };
+        stream.write_all(format!("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{body}").as_bytes()).unwrap();
+        Then::Keep
+    });
+    rig.serve_with(&[0]);
+    let mut client = Client::connect(rig.door());
+    for _ in 0..3 {
+        let answer = client.send("HEAD /head HTTP/1.1\r\nHost: a\r\n\r\n").answer(true);
+        assert_eq!((answer.status, answer.header("Content-Length")), (200, Some("10")));
+        assert_eq!(client.get("/get").text(), "0123456789");
+    }
+    assert_eq!(origin.got().len(), 6);
+    let balancer = rig.balancer(&[]);
+    rig.apply(balancer);
+    let answer = client.send("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n").answer(true);
+    assert_eq!(answer.status, 503);
+    assert_eq!(client.get("/").status, 503, "no body of our own came after HEAD");
+}
+
+#[test]
+fn answers_without_a_body_leave_the_connection_in_step() {
+    let mut rig = Rig::start();
+    let _origin = Origin::healthy(rig.target_at(0), |got, stream| {
+        let head: &[u8] = match got.path() {
+            "/204" => b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n",
+            "/304" => b"HTTP/1.1 304 Not Modified\r\nContent-Length: 77\r\n\r\n",
+            _ => b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+        };
+        stream.write_all(head).unwrap();
+        Then::Keep
+    });
+    rig.serve_with(&[0]);
+    let mut client = Client::connect(rig.door());
+    assert_eq!(client.get("/204").header("Content-Length"), None, "RFC 9110, 8.6");
+    assert_eq!(client.get("/304").header("Content-Length"), Some("77"));
+    assert_eq!(client.get("/200").status, 200);
+}
+
+#[test]
+fn expect_is_the_targets_to_answer() {
+    let mut rig = Rig::start();
+    let origin = Origin::healthy(rig.target_at(0), |got, stream| reply(stream, 200, &String::from_utf8_lossy(&got.body)));
+    rig.serve_with(&[0]);
+    let mut client = Client::connect(rig.door());
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+    assert_eq!(client.answer(false).status, 100, "before a byte of the body was sent");
+    assert_eq!(client.send("hello").answer(false).text(), "hello");
+    assert_eq!(origin.got()[0].header("Expect"), Some("100-continue"));
+    assert_eq!(client.get("/").status, 200);
+}
+
+#[test]
+fn a_target_may_refuse_what_is_expected() {
+    let mut rig = Rig::start();
+    let at = rig.target_at(0);
+    let listener = std::net::TcpListener::bind(at).unwrap();
+    let answering = std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, mut bytes) = (stream.unwrap(), vec![0; 8192]);
+            let count = std::io::Read::read(&mut stream, &mut bytes).unwrap();
+            let is_check = String::from_utf8_lossy(&bytes[..count]).contains("ELB-HealthChecker");
+            let status = if is_check { "200 OK" } else { "417 Expectation Failed" };
+            stream.write_all(format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").as_bytes()).unwrap();
+            if !is_check {
+                return;
+            }
+        }
+    });
+    rig.serve_with(&[0]);
+    let mut client = Client::connect(rig.door());
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+    assert_eq!(client.answer(false).status, 417);
+    assert!(client.is_closed(), "what a client may still send is not taken for a request");
+    answering.join().unwrap();
+}
+
+#[test]
+fn long_bodies_pass_in_both_directions() {
+    let mut rig = Rig::start();
+    let _origin = Origin::healthy(rig.target_at(0), |got, stream| reply(stream, 200, std::str::from_utf8(&got.body).unwrap()));
+    rig.serve_with(&[0]);
+    let body: String = (0..300_000).map(|n| char::from(b'a' + (n % 26) as u8)).collect();
+    let mut client = Client::connect(rig.door());
+    client.send(format!("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}", body.len()));
+    assert!(client.answer(false).text() == body);
+    client.send("PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for part in body.as_bytes().chunks(7_777) {
+        client.send(format!("{:x}\r\n", part.len())).send(part).send("\r\n");
+    }
+    assert!(client.send("0\r\n\r\n").answer(false).text() == body);
+}
+
+#[test]
+fn a_slow_head_is_given_up() {
+    let mut rig = Rig::start();
+    let mut balancer = rig.balancer(&[]);
+    balancer.idle_timeout_ms = 500;
+    rig.apply(balancer);
+    let mut client = Client::connect(rig.door());
+    let started = Instant::now();
+    client.send("GET / HTTP/1.1\r\nHo");
+    assert_eq!(client.answer(false).status, 408);
+    assert!(started.elapsed() >= Duration::from_millis(500) && client.is_closed());
+    let mut idle = Client::connect(rig.door());
+    assert!(idle.is_closed(), "a connection without a request ends without a word");
+}
+
+#[test]
+fn a_clients_connection_has_an_end_of_life() {
+    let mut rig = Rig::start();
+    let _origin = Origin::named(rig.target_at(0), "zero");
+    let mut balancer = rig.balancer(&[0]);
+    balancer.client_keep_alive_ms = 300;
+    rig.apply(balancer);
+    rig.serve.await_health(0, &TargetHealth::Healthy);
+    let mut client = Client::connect(rig.door());
+    let last = eventually("an answer that ends the connection", || {
+        let answer = client.get("/");
+        (answer.header("Connection") == Some("close")).then_some(answer)
+    });
+    assert_eq!((last.status, client.is_closed()), (200, true));
+    let mut quiet = Client::connect(rig.door());
+    assert_eq!(quiet.get("/").status, 200);
+    assert!(quiet.is_closed(), "also between two requests");
+}

@@ -1,0 +1,118 @@
+//! The edge through restarts of `serve` and its own, and configurations that it must refuse.
+
+#![allow(clippy::unwrap_used)]
+
+use std::thread;
+
+use edge::{EdgeError, FrontReport};
+use world::{Action, Effect, Frame, Protocol, Slot, SlotKind, TargetHealth};
+
+use crate::client::{Client, get};
+use crate::origin::Origin;
+use crate::rig::{BALANCER, PORT, Rig, Serve, eventually, options};
+
+fn slot() -> Slot {
+    Slot::new(SlotKind::LoadBalancer, BALANCER)
+}
+
+#[test]
+fn traffic_goes_on_without_serve_and_all_is_told_when_it_returns() {
+    let mut rig = Rig::start();
+    let _origin = Origin::named(rig.target_at(0), "zero");
+    rig.serve_with(&[0]);
+    let mut client = Client::connect(rig.door());
+    assert_eq!(client.get("/").status, 200);
+    rig.reconnect();
+    assert_eq!(rig.serve.applied, [(slot(), 1)]);
+    rig.serve.await_health(0, &TargetHealth::Healthy);
+    assert_eq!(client.get("/").text(), "zero", "on the same connection");
+}
+
+#[test]
+fn an_edge_that_ended_comes_back_with_its_configuration() {
+    let mut rig = Rig::start();
+    let _origin = Origin::named(rig.target_at(0), "zero");
+    rig.serve_with(&[0]);
+    rig.shut_down(false).unwrap();
+    assert!(std::net::TcpStream::connect(rig.door()).is_err());
+    let again = options(rig.directory.path(), rig.network);
+    let edge = thread::spawn(move || edge::run(again));
+    rig.serve = Serve::connect(rig.directory.path());
+    assert_eq!(rig.serve.applied, [(slot(), 1)]);
+    assert_eq!(get(rig.door(), "/").text(), "zero", "what was healthy need not wait for a check");
+    rig.serve.send(&Frame::Shutdown { purge: true });
+    edge.join().unwrap().unwrap();
+    let left: Vec<_> = std::fs::read_dir(rig.paths().run()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn one_edge_serves_a_data_directory() {
+    let rig = Rig::start();
+    let second = edge::run(options(rig.directory.path(), rig.network));
+    assert!(matches!(second, Err(EdgeError::AlreadyRunning(_))), "{second:?}");
+}
+
+#[test]
+fn what_serve_does_not_name_is_removed() {
+    let mut rig = Rig::start();
+    let _origin = Origin::named(rig.target_at(0), "zero");
+    rig.serve_with(&[0]);
+    rig.serve.send(&Frame::Sync { slots: vec![slot()] });
+    assert_eq!(get(rig.door(), "/").status, 200);
+    rig.serve.send(&Frame::Sync { slots: vec![Slot::new(SlotKind::Instance, "i-1")] });
+    eventually("nobody listens", || std::net::TcpStream::connect(rig.door()).is_err().then_some(()));
+    eventually("the report is empty", || FrontReport::read(&rig.paths()).filter(|r| r.listeners.is_empty()));
+}
+
+#[test]
+fn older_versions_are_ignored_and_removal_closes_the_door() {
+    let mut rig = Rig::start();
+    let _origin = Origin::named(rig.target_at(0), "zero");
+    rig.serve_with(&[0]);
+    rig.serve.send(&Frame::Effect(Effect { slot: slot(), version: 0, want: None }));
+    let balancer = rig.balancer(&[0]);
+    rig.apply(balancer);
+    assert_eq!(get(rig.door(), "/").status, 200);
+    rig.serve.send(&Frame::Effect(Effect { slot: slot(), version: 9, want: None }));
+    eventually("nobody listens", || std::net::TcpStream::connect(rig.door()).is_err().then_some(()));
+}
+
+#[test]
+fn the_report_tells_where_users_go() {
+    let mut rig = Rig::start();
+    let balancer = rig.balancer(&[]);
+    rig.apply(balancer);
+    let report = FrontReport::read(&rig.paths()).unwrap();
+    let listener = &report.listeners[0];
+    assert_eq!((listener.port, listener.front_door), (PORT, rig.door()));
+    assert_eq!(listener.url, format!("http://web-1.eu-central-1.elb.localhost:{PORT}/"));
+    assert_eq!(listener.nodes.iter().map(|(zone, _)| zone.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+}
+
+#[test]
+fn what_cannot_be_served_is_refused_in_words_and_the_old_goes_on() {
+    let mut rig = Rig::start();
+    let _origin = Origin::named(rig.target_at(0), "zero");
+    rig.serve_with(&[0]);
+    let good = rig.balancer(&[0]);
+    let mut https = good.clone();
+    https.listeners[0].protocol = Protocol::Https;
+    let mut unknown = good.clone();
+    unknown.listeners[0].default_action =
+        Action::Forward { groups: vec![world::WeightedGroup { group: "other".into(), weight: 1 }] };
+    let mut outside = good.clone();
+    outside.nodes[0].front = std::net::Ipv4Addr::new(192, 0, 2, 1);
+    let mut injected = good.clone();
+    injected.target_groups[0].health_check.path = "/ HTTP/1.1\r\nX: y".into();
+    let mut header = good.clone();
+    let action = Action::FixedResponse { status: 200, content_type: Some("a\r\nX: y".into()), body: String::new() };
+    header.listeners[0].default_action = action;
+    for (balancer, word) in
+        [(https, "HTTPS"), (unknown, "other"), (outside, "192.0.2.1"), (injected, "path"), (header, "content type")]
+    {
+        let reason = rig.refused(balancer);
+        assert!(reason.contains(word), "{reason}");
+        assert_eq!(get(rig.door(), "/").text(), "zero");
+    }
+}
