@@ -1,11 +1,17 @@
 //! Imported images: a directory each, with `image.json` that says what it is and `rootfs/` that holds its files.
 
+mod archive;
+mod import;
+mod tree;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use world::RunPaths;
+
+pub use import::{ImportError, Imported, import};
 
 use crate::failure::{During, Failure, Result};
 use crate::naming;
