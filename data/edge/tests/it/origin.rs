@@ -108,7 +108,7 @@ impl Origin {
         self.shared.connections.load(Ordering::SeqCst)
     }
 
-    /// Connections that are closed again.
+    /// Connections that a handler has closed.
     pub fn closed(&self) -> usize {
         self.shared.closed.load(Ordering::SeqCst)
     }
@@ -146,11 +146,12 @@ fn serve(mut stream: TcpStream, shared: &Shared, handler: &Handler) {
         let list = if got.is_check() { &shared.checks } else { &shared.got };
         list.lock().unwrap().push(got.clone());
         if matches!(handler(&got, &mut stream), Then::Close) {
-            break;
+            let _ = stream.shutdown(std::net::Shutdown::Both);
+            shared.closed.fetch_add(1, Ordering::SeqCst);
+            return;
         }
     }
     let _ = stream.shutdown(std::net::Shutdown::Both);
-    shared.closed.fetch_add(1, Ordering::SeqCst);
 }
 
 fn read_request(stream: &mut TcpStream, pending: &mut Vec<u8>) -> Option<Got> {
