@@ -51,15 +51,8 @@ def client(region):
 @pytest.fixture(scope="session")
 def image(region):
     """The reference application as a machine image called web-tier; gives the image's id."""
-    application = binary("web-tier")
     layer = region.data / "layer"
-    for directory in ("opt/web-tier", "etc"):
-        (layer / directory).mkdir(parents=True)
-    shutil.copy(application, layer / "opt/web-tier/web-tier")
-    for name in ("etc",):
-        source = ROOT / "app/image" / name
-        if source.exists():
-            shutil.copytree(source, layer / name, dirs_exist_ok=True)
+    subprocess.run(["sh", str(ROOT / "app/image/build.sh"), str(binary("web-tier")), str(layer)], check=True)
     out = region.run("image", "import", "web-tier", str(layer), "--base", "host")
     return out.split()[0]
 

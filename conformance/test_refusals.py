@@ -8,6 +8,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from region import wait_for
+
 
 def code(e):
     return e.value.response["Error"]["Code"], e.value.response["ResponseMetadata"]["HTTPStatusCode"]
@@ -102,7 +104,8 @@ Resources:
 """
     formation, ec2 = client("cloudformation"), client("ec2")
     formation.create_stack(StackName="fails", TemplateBody=template)
-    formation.get_waiter("stack_rollback_complete").wait(StackName="fails", WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    # botocore's stack_rollback_complete waits for the rollback of an update.
+    wait_for("the rollback", lambda: formation.describe_stacks(StackName="fails")["Stacks"][0]["StackStatus"] == "ROLLBACK_COMPLETE")
     events = formation.describe_stack_events(StackName="fails")["StackEvents"]
     assert any(e["LogicalResourceId"] == "Bad" and "InvalidSubnet.Range" in e.get("ResourceStatusReason", "") for e in events)
     assert not ec2.describe_vpcs(Filters=[{"Name": "cidr", "Values": ["10.77.0.0/16"]}])["Vpcs"]

@@ -173,15 +173,17 @@ fn finish(client: &Client, id: &str, output: Output, begun: Instant, done: &str)
     let stack = describe(client, id)?.ok_or_else(|| Failure::new("the stack is gone"))?;
     let status = text(&stack, "StackStatus");
     let seconds = begun.elapsed().as_secs_f64();
+    let succeeded = ["CREATE_COMPLETE", "UPDATE_COMPLETE"].contains(&status.as_str());
+    let done = if succeeded { done } else { "failed" };
     if output == Output::Json {
         println!("{:#}", json!({"stack": stack, "outcome": done, "seconds": seconds}));
     } else {
-        println!("\nStack {} {done} in {seconds:.1} s: {status}", text(&stack, "StackName"));
+        println!("\nStack {} {done} after {seconds:.2} s: {status}", text(&stack, "StackName"));
         for o in stack["Outputs"].as_array().into_iter().flatten() {
             println!("  {} = {}", text(o, "OutputKey"), text(o, "OutputValue"));
         }
     }
-    if ["CREATE_COMPLETE", "UPDATE_COMPLETE"].contains(&status.as_str()) {
+    if succeeded {
         return Ok(());
     }
     let why = stack["StackStatusReason"].as_str().map(|r| format!(": {r}")).unwrap_or_default();
