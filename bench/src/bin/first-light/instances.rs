@@ -28,7 +28,13 @@ pub fn measure(settings: &Settings, region: &Region, report: &mut Report) {
         Ok(place) => place,
         Err(e) => return report.add("a subnet for instances", Err(e)),
     };
-    let first = samples(ALONE, || first_instruction(region, &place));
+    let mut answered_ms = Vec::new();
+    let first = samples(ALONE, || {
+        let boot = boot(region, &place)?;
+        answered_ms.push(boot.answered_ms);
+        Ok(boot.first_ms)
+    });
+    report.add("RunInstances sent to its answer", measured("ms", Limit::None, Ok(answered_ms)));
     report.add("RunInstances sent to the first user instruction", measured("ms", Limit::AtMost(FIRST_MS_MAX), first));
     report.add(format!("{} instances running", settings.instances), crowd(settings, region, &place));
 }
@@ -66,10 +72,18 @@ impl Place {
     }
 }
 
-/// Milliseconds from the moment before the request is made to the first line of user data, by the machine's clock.
-fn first_instruction(region: &Region, place: &Place) -> Result<f64> {
-    let sent = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64();
-    let ids = place.run(&region.api()?, 1, Some(STAMP_BASE64))?;
+/// Milliseconds from the moment before the request is made, by the machine's clock.
+struct Boot {
+    answered_ms: f64,
+    /// To the first line of user data.
+    first_ms: f64,
+}
+
+fn boot(region: &Region, place: &Place) -> Result<Boot> {
+    let api = region.api()?;
+    let (started, sent) = (Instant::now(), SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64());
+    let ids = place.run(&api, 1, Some(STAMP_BASE64))?;
+    let answered_ms = ms(started.elapsed());
     let Some(id) = ids.first() else { return fail("no instance was made") };
     thread::sleep(UNDISTURBED);
     let stamp: f64 = wait_for("the first instruction of user data", PATIENCE, Duration::from_millis(20), || {
@@ -77,7 +91,7 @@ fn first_instruction(region: &Region, place: &Place) -> Result<f64> {
         let stamp = console.lines().find_map(|l| l.split_once(STAMP_WORDS)).map(|(_, stamp)| stamp.trim().parse());
         Ok(stamp.transpose()?)
     })?;
-    Ok((stamp - sent) * 1_000.0)
+    Ok(Boot { answered_ms, first_ms: (stamp - sent) * 1_000.0 })
 }
 
 /// Launches as many as are still lacking, and gives the time until all run.
