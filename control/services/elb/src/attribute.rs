@@ -22,7 +22,7 @@ enum Takes {
 type Known = (&'static str, &'static str, Takes);
 
 /// "Application Load Balancers: Load balancer attributes", User Guide for Application Load Balancers.
-const LOAD_BALANCER: [Known; 21] = [
+const LOAD_BALANCER: [Known; 23] = [
     ("access_logs.s3.enabled", "false", Takes::DefaultOnly),
     ("access_logs.s3.bucket", "", Takes::Text),
     ("access_logs.s3.prefix", "", Takes::Text),
@@ -44,6 +44,8 @@ const LOAD_BALANCER: [Known; 21] = [
     ("routing.http.xff_client_port.enabled", "false", Takes::DefaultOnly),
     ("routing.http.xff_header_processing.mode", "append", Takes::DefaultOnly),
     ("routing.http2.enabled", "true", Takes::DefaultOnly),
+    ("waf.fail_open.enabled", "false", Takes::DefaultOnly),
+    ("zonal_shift.config.enabled", "false", Takes::DefaultOnly),
 ];
 
 /// "Target group attributes", same guide.

@@ -202,7 +202,8 @@ pub(crate) fn find_profile(state: &State, name: &ProfileName) -> Result<Option<(
 
 fn choose_subnet(state: &State, request: &Request) -> Result<SubnetId, Error> {
     let named = request.subnet.clone().or_else(|| request.data.network_interfaces.first()?.subnet_id.clone());
-    let placed = request.data.placement.as_ref().and_then(|p| p.availability_zone.as_deref());
+    // Terraform sends a zone that is not wanted as empty text.
+    let placed = request.data.placement.as_ref().and_then(|p| p.availability_zone.as_deref()).filter(|z| !z.is_empty());
     let zone = request.zone.as_deref().or(placed);
     match named {
         Some(id) => {

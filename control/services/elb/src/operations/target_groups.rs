@@ -54,7 +54,8 @@ pub(crate) fn target_type(name: Option<&str>) -> Result<TargetType, Error> {
 
 pub(crate) fn only_http1(version: Option<&str>) -> Result<(), Error> {
     match version {
-        None | Some("HTTP1") => Ok(()),
+        // Terraform sends it empty.
+        None | Some("" | "HTTP1") => Ok(()),
         Some(other @ ("HTTP2" | "GRPC")) => {
             Err(Error::Unsupported(format!("Protocol version '{other}' is not supported in this region yet: use 'HTTP1'")))
         }
