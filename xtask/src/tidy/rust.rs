@@ -15,6 +15,9 @@ const FILES: &str = "std::fs";
 /// The journal is the one place of `control/` that touches files.
 const JOURNAL: &str = "control/kernel/";
 
+/// Said beside a sleep that is the subject of a test (a server that is slow), not a way to wait.
+const ON_PURPOSE: &str = "// slow on purpose";
+
 /// Marks of what is not finished. Split, so that this file passes its own rule.
 const UNFINISHED: [&str; 3] = [concat!("todo", "!("), concat!("unimplemented", "!("), concat!("#[ig", "nore")];
 
@@ -48,7 +51,7 @@ pub fn check(file: &File, findings: &mut Vec<Finding>) {
             findings.push(Finding::at(
                 file,
                 number,
-                format!("a test sleeps: poll with a deadline, every {POLL_MS_MAX} ms at most"),
+                format!("a test sleeps: poll with a deadline, every {POLL_MS_MAX} ms at most (or say `{ON_PURPOSE}`)"),
             ));
         }
         if pure && !in_tests {
@@ -81,7 +84,7 @@ fn sleeps_long(code: &str) -> bool {
         return false;
     };
     let is_quoted = before.contains('"');
-    if is_quoted || rest.contains("from_micros(") {
+    if is_quoted || rest.contains(ON_PURPOSE) || rest.contains("from_micros(") {
         return false;
     }
     let number = rest.split_once("from_millis(").map(|(_, n)| n.split(')').next().unwrap_or_default());
@@ -127,6 +130,7 @@ mod tests {
             ("a/src/lib.rs", "//! Head.\n"),
             ("a/tests/it/main.rs", "//! Head.\nthread::sleep(Duration::from_millis(5));\n"),
             ("a/src/x.rs", "thread::sleep(PAUSE);\n"),
+            ("a/tests/it/x.rs", "thread::sleep(LONG); // slow on purpose\n"),
             ("control/kernel/src/x.rs", "use std::fs::File;\n"),
             ("control/x/src/x.rs", "#[cfg(test)]\nmod tests { use std::fs; }\n"),
             ("data/x/src/x.rs", "unsafe { x() }\n"),
