@@ -1,4 +1,4 @@
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::due::DueQueue;
 use crate::journal::{Journal, JournalError, Write};
 use crate::registry::Registry;
 use crate::state::State;
-use crate::tx::{Changes, Tx};
+use crate::tx::{Changes, ReadRow, Tx};
 use crate::wanted::{Sequence, Wanted};
 
 /// Most keys reconciled in one go, so that requests get their turn.
@@ -47,6 +47,9 @@ pub struct Kernel {
     journal: Box<dyn Journal>,
     epoch: u64,
     changes: Changes,
+    /// Rows of a commit that failed. The journal may hold what was taken back (an error of fsync does not tell), so the
+    /// next commit writes what they are now.
+    doubtful: BTreeMap<String, ReadRow>,
     due: DueQueue,
     rng: Rng,
     now: Time,
@@ -79,6 +82,7 @@ impl Kernel {
             journal,
             epoch: 1,
             changes: Changes::default(),
+            doubtful: BTreeMap::new(),
             due: DueQueue::default(),
             rng: Rng::new(seed),
             now: Time::ZERO,
@@ -182,16 +186,37 @@ impl Kernel {
         if changes.dirty.is_empty() {
             return Ok(Committed::default());
         }
-        let writes: Vec<Write> = changes.dirty.into_iter().map(|(key, read)| Write { value: read(&self.state), key }).collect();
-        if let Err(e) = self.journal.commit(self.epoch, &writes) {
-            for undo in changes.undo.into_iter().rev() {
-                undo(&mut self.state);
+        // What was in doubt goes first and by itself: when that fails too, nothing more has come into doubt.
+        let outcome = self.settle().and_then(|()| {
+            self.doubtful = changes.dirty;
+            let writes = self.doubtful.len();
+            self.settle().map(|()| writes)
+        });
+        match outcome {
+            Ok(writes) => {
+                let effects = changes.effects.iter().filter_map(|slot| self.state.get::<Wanted>(slot)).map(Wanted::effect);
+                Ok(Committed { effects: effects.collect(), writes })
             }
-            self.make_everything_due();
-            return Err(e);
+            Err(e) => {
+                for undo in changes.undo.into_iter().rev() {
+                    undo(&mut self.state);
+                }
+                self.make_everything_due();
+                Err(e)
+            }
         }
-        let effects = changes.effects.iter().filter_map(|slot| self.state.get::<Wanted>(slot)).map(Wanted::effect).collect();
-        Ok(Committed { effects, writes: writes.len() })
+    }
+
+    /// Writes what a commit that failed left in doubt. Call it with nothing uncommitted, now and then while the journal
+    /// fails, and at the end.
+    pub fn settle(&mut self) -> Result<(), JournalError> {
+        let of = |(key, read): (&String, &ReadRow)| Write { value: read(&self.state), key: key.clone() };
+        let writes: Vec<Write> = self.doubtful.iter().map(of).collect();
+        if !writes.is_empty() {
+            self.journal.commit(self.epoch, &writes)?;
+            self.doubtful.clear();
+        }
+        Ok(())
     }
 
     /// Takes in what an executor that has just connected says it has applied: it may have done so while nobody

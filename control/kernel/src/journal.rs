@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
@@ -12,7 +12,8 @@ pub struct Write {
 }
 
 /// The port to what keeps the state: redb on one machine, another store for several. `commit` returns only when
-/// the writes are durable, all of them; on an error none of them is.
+/// the writes are durable, all of them. On an error it is not known whether they are: a later commit must name their keys
+/// again.
 pub trait Journal: Send {
     /// Every row, by journal key.
     fn load(&mut self) -> Result<Vec<(String, Vec<u8>)>, JournalError>;
@@ -45,45 +46,75 @@ const CACHE_BYTES: usize = 2 * 1024 * 1024;
 
 /// The journal in one redb file.
 pub struct RedbJournal {
-    db: Database,
+    path: PathBuf,
+    /// None after a failed write: redb takes nothing more once its file has failed it, until it is opened anew.
+    db: Option<Database>,
 }
 
 impl RedbJournal {
     /// Opens or makes the file. It is locked against a second process.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
-        let db = Database::builder().set_cache_size(CACHE_BYTES).create(path).map_err(JournalError::of)?;
-        Ok(Self { db })
+        Ok(Self { path: path.to_path_buf(), db: Some(open(path)?) })
     }
+
+    fn db(&mut self) -> Result<&Database, JournalError> {
+        let db = match self.db.take() {
+            Some(db) => db,
+            None => open(&self.path)?,
+        };
+        Ok(self.db.insert(db))
+    }
+}
+
+fn open(path: &Path) -> Result<Database, JournalError> {
+    Database::builder().set_cache_size(CACHE_BYTES).create(path).map_err(|e| match e {
+        redb::DatabaseError::DatabaseAlreadyOpen => {
+            JournalError(format!("another process has {} open; a data directory holds one running region", path.display()))
+        }
+        e => JournalError::of(e),
+    })
+}
+
+fn load(db: &Database) -> Result<Vec<(String, Vec<u8>)>, JournalError> {
+    let tx = db.begin_read().map_err(JournalError::of)?;
+    let table = match tx.open_table(ROWS) {
+        Ok(table) => table,
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+        Err(e) => return Err(JournalError::of(e)),
+    };
+    let mut rows = Vec::new();
+    for entry in table.iter().map_err(JournalError::of)? {
+        let (key, value) = entry.map_err(JournalError::of)?;
+        rows.push((key.value().to_string(), value.value().to_vec()));
+    }
+    Ok(rows)
+}
+
+fn write(db: &Database, writes: &[Write]) -> Result<(), JournalError> {
+    let tx = db.begin_write().map_err(JournalError::of)?;
+    {
+        let mut table = tx.open_table(ROWS).map_err(JournalError::of)?;
+        for write in writes {
+            match &write.value {
+                Some(value) => table.insert(write.key.as_str(), value.as_slice()).map_err(JournalError::of)?,
+                None => table.remove(write.key.as_str()).map_err(JournalError::of)?,
+            };
+        }
+    }
+    tx.commit().map_err(JournalError::of)
 }
 
 impl Journal for RedbJournal {
     fn load(&mut self) -> Result<Vec<(String, Vec<u8>)>, JournalError> {
-        let tx = self.db.begin_read().map_err(JournalError::of)?;
-        let table = match tx.open_table(ROWS) {
-            Ok(table) => table,
-            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
-            Err(e) => return Err(JournalError::of(e)),
-        };
-        let mut rows = Vec::new();
-        for entry in table.iter().map_err(JournalError::of)? {
-            let (key, value) = entry.map_err(JournalError::of)?;
-            rows.push((key.value().to_string(), value.value().to_vec()));
-        }
-        Ok(rows)
+        load(self.db()?)
     }
 
     fn commit(&mut self, _epoch: u64, writes: &[Write]) -> Result<(), JournalError> {
-        let tx = self.db.begin_write().map_err(JournalError::of)?;
-        {
-            let mut table = tx.open_table(ROWS).map_err(JournalError::of)?;
-            for write in writes {
-                match &write.value {
-                    Some(value) => table.insert(write.key.as_str(), value.as_slice()).map_err(JournalError::of)?,
-                    None => table.remove(write.key.as_str()).map_err(JournalError::of)?,
-                };
-            }
+        let outcome = write(self.db()?, writes);
+        if outcome.is_err() {
+            self.db = None;
         }
-        tx.commit().map_err(JournalError::of)
+        outcome
     }
 }
 

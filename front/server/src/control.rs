@@ -17,6 +17,8 @@ const WAITING_MAX: usize = 4_096;
 const BATCH_MAX: usize = 512;
 /// Longest sleep, so that a clock that was set is noticed.
 const SLEEP_MAX: Duration = Duration::from_secs(5);
+/// How often due work and the journal itself are tried while the journal cannot be written.
+const JOURNAL_RETRY: Duration = Duration::from_millis(250);
 /// Frames that may wait for an executor; one that reads no faster is cut off and told everything anew.
 pub(crate) const FRAMES_MAX: usize = 65_536;
 
@@ -56,9 +58,9 @@ impl Control {
     /// Starts the thread.
     pub fn start(kernel: Kernel) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (work, inbox) = sync_channel(WAITING_MAX);
-        let thread = std::thread::Builder::new().name("control".into()).spawn(move || {
-            Loop { kernel, inbox, executors: BTreeMap::new(), answers: Vec::new(), journal_failed: false }.run()
-        })?;
+        let thread = std::thread::Builder::new()
+            .name("control".into())
+            .spawn(move || Loop { kernel, inbox, executors: BTreeMap::new(), answers: Vec::new(), retry_at: None }.run())?;
         Ok((Self { work }, thread))
     }
 
@@ -149,7 +151,9 @@ struct Loop {
     executors: BTreeMap<Executor, mpsc::Sender<Frame>>,
     /// Answers that wait for the commit.
     answers: Vec<Release>,
-    journal_failed: bool,
+    /// While the journal cannot be written: when it is tried again. Requests that write try it themselves, those that
+    /// only read do without it.
+    retry_at: Option<Time>,
 }
 
 impl Loop {
@@ -158,13 +162,16 @@ impl Loop {
             let first = match self.inbox.recv_timeout(self.sleep()) {
                 Ok(work) => Some(work),
                 Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Disconnected) => break,
             };
             let mut batch: Vec<Work> = first.into_iter().collect();
             batch.extend(self.inbox.try_iter().take(BATCH_MAX));
             if !self.turn(batch) {
-                return;
+                break;
             }
+        }
+        if let Err(e) = self.kernel.settle() {
+            tracing::error!(%e, "the journal may hold changes that were answered with 503");
         }
     }
 
@@ -187,8 +194,14 @@ impl Loop {
                 Work::Stop => go_on = false,
             }
         }
-        self.kernel.run_due(now);
-        self.commit();
+        let retry = self.retry_at.is_some_and(|at| now >= at);
+        if self.retry_at.is_none() || retry {
+            self.kernel.run_due(now);
+        }
+        self.commit(now);
+        if retry && self.retry_at.is_some() {
+            self.retry(now);
+        }
         for (executor, applied, frames) in connected {
             self.synchronise(executor, &applied, frames);
         }
@@ -196,19 +209,15 @@ impl Loop {
     }
 
     fn sleep(&self) -> Duration {
-        let Some(wake) = self.kernel.next_wake() else { return SLEEP_MAX };
-        let wait = Duration::from_millis(wake.ms_since(wall_clock()));
-        // While the journal cannot be written, due work is tried again at leisure, not in a hot loop.
-        let least = if self.journal_failed { Duration::from_millis(200) } else { Duration::ZERO };
-        wait.clamp(least, SLEEP_MAX)
+        let Some(wake) = self.retry_at.or_else(|| self.kernel.next_wake()) else { return SLEEP_MAX };
+        Duration::from_millis(wake.ms_since(wall_clock())).min(SLEEP_MAX)
     }
 
-    fn commit(&mut self) {
+    fn commit(&mut self, now: Time) {
         match self.kernel.commit() {
             Ok(committed) => {
-                if self.journal_failed {
-                    tracing::info!("the journal can be written again");
-                    self.journal_failed = false;
+                if committed.writes > 0 {
+                    self.journal_works();
                 }
                 self.answers.drain(..).for_each(|release| release(true));
                 for effect in committed.effects {
@@ -216,12 +225,28 @@ impl Loop {
                 }
             }
             Err(e) => {
-                if !self.journal_failed {
-                    tracing::error!(%e, "nothing can be written; requests are answered with 503 until it can");
-                    self.journal_failed = true;
+                if self.retry_at.is_none() {
+                    tracing::error!(%e, "nothing can be written; requests that change something are answered with 503 until it can");
                 }
+                self.retry_at = Some(now + JOURNAL_RETRY);
+                // What executors reported was taken back with the rest. Cut off, they connect anew and report everything.
+                self.executors.clear();
                 self.answers.drain(..).for_each(|release| release(false));
             }
+        }
+    }
+
+    /// Tries the journal when nobody else did.
+    fn retry(&mut self, now: Time) {
+        match self.kernel.settle() {
+            Ok(()) => self.journal_works(),
+            Err(_) => self.retry_at = Some(now + JOURNAL_RETRY),
+        }
+    }
+
+    fn journal_works(&mut self) {
+        if self.retry_at.take().is_some() {
+            tracing::info!("the journal can be written again");
         }
     }
 

@@ -1,7 +1,6 @@
 //! The connections to the executors (host and edge): starts a process that is not there, speaks `world::Frame`
 //! with it, and starts it again when it dies. It knows nothing of what they do.
 
-use std::future::Future;
 use std::io;
 use std::path::PathBuf;
 use std::process::Child;
@@ -127,12 +126,10 @@ async fn listen(executor: Executor, control: &Control, mut read: OwnedReadHalf, 
     }
 }
 
-fn speak(mut write: OwnedWriteHalf, mut outbox: mpsc::Receiver<Frame>) -> impl Future<Output = io::Result<()>> {
-    async move {
-        while let Some(frame) = outbox.recv().await {
-            write.write_all(&frame.encode().map_err(io::Error::other)?).await?;
-        }
-        // The control thread has dropped its end, or never got it: listen until the executor is connected anew.
-        Err(io::Error::other("it was cut off"))
+async fn speak(mut write: OwnedWriteHalf, mut outbox: mpsc::Receiver<Frame>) -> io::Result<()> {
+    while let Some(frame) = outbox.recv().await {
+        write.write_all(&frame.encode().map_err(io::Error::other)?).await?;
     }
+    // The control thread has dropped its end, or never got it: listen until the executor is connected anew.
+    Err(io::Error::other("it was cut off"))
 }

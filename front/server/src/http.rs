@@ -7,9 +7,9 @@ use std::time::Duration;
 use base::{Caller, Fault, Rng, Scope};
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -34,6 +34,9 @@ const CONNECTIONS_MAX: usize = 1_024;
 const HEAD_MAX: Duration = Duration::from_secs(30);
 /// How long a client may take for the whole body.
 const BODY_MAX: Duration = Duration::from_secs(60);
+/// How much of a body that is too long is read and thrown away, so that a client that sends all before it listens gets
+/// its answer. Of a longer one nothing is read on.
+const DRAINED_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Services that have one endpoint for all regions, signed for `us-east-1`.
 const GLOBAL_SERVICES: [&str; 2] = ["iam", "sts"];
 const GLOBAL_REGION: &str = "us-east-1";
@@ -90,9 +93,9 @@ async fn serve(stream: TcpStream, region: Arc<Region>) {
 
 async fn answer(region: &Region, request: Request<Incoming>) -> Answer {
     let (parts, body) = request.into_parts();
-    let body = match tokio::time::timeout(BODY_MAX, Limited::new(body, BODY_BYTES_MAX).collect()).await {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(e)) if e.is::<LengthLimitError>() => return too_large(&parts),
+    let body = match tokio::time::timeout(BODY_MAX, read_body(&parts, body)).await {
+        Ok(Ok(Some(body))) => body,
+        Ok(Ok(None)) => return too_large(&parts),
         _ => return plain(StatusCode::BAD_REQUEST, "The request's body did not arrive\n"),
     };
     if parts.uri.path().starts_with("/_allod") {
@@ -101,11 +104,34 @@ async fn answer(region: &Region, request: Request<Incoming>) -> Answer {
     api(region, &parts, &body).await
 }
 
+/// The whole body; none when it is over the limit.
+async fn read_body(parts: &Parts, mut body: Incoming) -> Result<Option<Bytes>, hyper::Error> {
+    let announced = body.size_hint().lower();
+    let waits_for_us = parts.headers.contains_key(header::EXPECT);
+    if announced > DRAINED_BYTES_MAX || (waits_for_us && announced > BODY_BYTES_MAX as u64) {
+        return Ok(None);
+    }
+    let (mut kept, mut seen) = (Vec::new(), 0_u64);
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        seen += data.len() as u64;
+        if seen <= BODY_BYTES_MAX as u64 {
+            kept.extend_from_slice(&data);
+        } else {
+            kept = Vec::new();
+        }
+        if seen > DRAINED_BYTES_MAX {
+            break;
+        }
+    }
+    Ok((seen <= BODY_BYTES_MAX as u64).then(|| kept.into()))
+}
+
 fn too_large(parts: &Parts) -> Answer {
     let fault =
         Fault::new(413, "RequestEntityTooLarge", format!("The request's body is over the limit of {BODY_BYTES_MAX} bytes"));
-    let protocol = if parts.headers.contains_key("x-amz-target") { Protocol::Json } else { Protocol::Query };
-    with_body(wire::encode_fault(protocol, None, &fault, &request_id()))
+    let (protocol, namespace) = wire::protocol(parts);
+    with_body(wire::encode_fault(protocol, namespace, &fault, &request_id()))
 }
 
 /// One of AWS's operations.

@@ -15,7 +15,7 @@ mod xml;
 use base::{Fault, Value};
 use http::{HeaderValue, Response, StatusCode, header};
 
-pub use route::{Protocol, Refusal, Route, route};
+pub use route::{Protocol, Refusal, Route, protocol, route};
 
 /// Deepest nesting of a request's members.
 pub const DEPTH_MAX: usize = 32;

@@ -10,6 +10,9 @@ use models::{Member, Structure, Type};
 use crate::route::{Protocol, Route};
 use crate::{DEPTH_MAX, validate};
 
+/// Most nodes of a request's tree: a small body of deep names could make a very large one.
+const NODES_MAX: usize = 65_536;
+
 #[derive(Debug, Default)]
 struct Node {
     text: Option<String>,
@@ -31,12 +34,18 @@ const COMMON: [&str; 9] = [
 
 pub(crate) fn decode(route: &Route, parameters: &[(String, String)]) -> Result<Value, Fault> {
     let decoder = Decoder { route };
-    let mut root = Node::default();
+    let (mut root, mut nodes) = (Node::default(), 0);
     for (key, text) in parameters.iter().filter(|(key, _)| !COMMON.contains(&key.as_str()) && key != "X-Amz-Security-Token") {
         let mut node = &mut root;
         for (depth, part) in key.split('.').enumerate() {
             if depth == DEPTH_MAX {
                 return Err(decoder.unknown(key));
+            }
+            if !node.children.contains_key(part) {
+                nodes += 1;
+                if nodes > NODES_MAX {
+                    return Err(Fault::new(400, "MalformedQueryString", "The request has too many parameters"));
+                }
             }
             node = node.children.entry(part.to_string()).or_default();
         }

@@ -41,6 +41,15 @@ pub fn route(parts: &Parts, body: &[u8]) -> Result<Route, Refusal> {
     }
 }
 
+/// In which protocol, and XML namespace, to answer a request of which only the head is known.
+pub fn protocol(parts: &Parts) -> (Protocol, Option<&'static str>) {
+    if parts.headers.contains_key("x-amz-target") {
+        return (Protocol::Json, None);
+    }
+    let service = signing_name(parts).and_then(|name| by_name(Some(&name), None));
+    service.map_or((Protocol::Query, None), |s| (protocol_of(s), s.xml_namespace.as_deref()))
+}
+
 fn by_target(target: &str) -> Result<Route, Refusal> {
     let unknown = |protocol| Refusal {
         protocol,
@@ -77,6 +86,9 @@ fn by_action(parts: &Parts, body: &[u8]) -> Result<Route, Refusal> {
     let Some(service) = service else {
         return Err(refusal(None, invalid_action(action)));
     };
+    if let Some(fault) = parameter("Version").and_then(|version| unknown_version(service, action, version)) {
+        return Err(refusal(Some(service), fault));
+    }
     match service.operation(action) {
         Some(operation) => Ok(Route { service, operation, protocol: protocol_of(service) }),
         None => Err(refusal(Some(service), invalid_action(action))),
@@ -86,6 +98,21 @@ fn by_action(parts: &Parts, body: &[u8]) -> Result<Route, Refusal> {
 /// AWS's answer for an action that a service does not have.
 fn invalid_action(action: &str) -> Fault {
     Fault::new(400, "InvalidAction", format!("The action {action} is not valid for this web service."))
+}
+
+/// What AWS says of a version that a service never had. EC2 serves its older versions too; they are dates.
+fn unknown_version(service: &Service, action: &str, version: &str) -> Option<Fault> {
+    if version == service.version {
+        return None;
+    }
+    if protocol_of(service) == Protocol::Query {
+        return Some(Fault::new(400, "InvalidAction", format!("Could not find operation {action} for version {version}")));
+    }
+    let is_date = version.len() == 10 && version.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+    (!is_date || version > service.version.as_str()).then(|| {
+        let text = format!("The requested version ({version}) of service AmazonEC2 does not exist");
+        Fault::new(400, "NoSuchVersion", text)
+    })
 }
 
 fn protocol_of(service: &Service) -> Protocol {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base::{Caller, Fault, Operation, Scope, Time, Value};
-use kernel::{Cx, Kernel, MemoryJournal, Registry, Row, Settings, Tx, Wanted};
+use kernel::{Cx, Journal, JournalError, Kernel, MemoryJournal, Registry, Row, Settings, Tx, Wanted, Write};
 use serde::{Deserialize, Serialize};
 use world::{Network, Observation, Slot, SlotKind, Want};
 
@@ -113,6 +113,45 @@ fn a_failed_commit_takes_back_the_whole_batch_and_work_goes_on_later() {
     kernel.run_due(Time::from_unix_ms(2_000));
     assert_eq!(counter(&kernel), Some((1, 1)));
     kernel.commit().unwrap();
+}
+
+/// A journal whose next commit writes and then fails, as an fsync can.
+struct Treacherous {
+    inner: Shared,
+    betrays: Arc<Mutex<u32>>,
+}
+
+impl Journal for Treacherous {
+    fn load(&mut self) -> Result<Vec<(String, Vec<u8>)>, JournalError> {
+        self.inner.load()
+    }
+
+    fn commit(&mut self, epoch: u64, writes: &[Write]) -> Result<(), JournalError> {
+        self.inner.commit(epoch, writes)?;
+        let mut betrays = self.betrays.lock().unwrap();
+        let fails = *betrays > 0;
+        *betrays = betrays.saturating_sub(1);
+        if fails { Err(JournalError("Input/output error".into())) } else { Ok(()) }
+    }
+}
+
+#[test]
+fn what_a_failed_commit_wrote_all_the_same_is_written_over() {
+    let inner = Shared::default();
+    let betrays = Arc::new(Mutex::new(0));
+    let journal = Treacherous { inner: inner.clone(), betrays: betrays.clone() };
+    let scope = Scope::new("eu-central-1", "000000000000");
+    let mut kernel = Kernel::open(toy, Box::new(journal), scope, Settings::default(), 7).unwrap();
+    call(&mut kernel, 1).unwrap();
+    kernel.commit().unwrap();
+    *betrays.lock().unwrap() = 2;
+    call(&mut kernel, 2).unwrap();
+    assert!(kernel.commit().is_err());
+    assert_eq!(counter(&open(&inner)), Some((0, 2)), "the journal has what was taken back");
+    assert!(kernel.settle().is_err());
+    kernel.settle().unwrap();
+    assert_eq!(counter(&kernel), Some((0, 1)));
+    assert_eq!(counter(&open(&inner)), Some((0, 1)));
 }
 
 #[test]
