@@ -6,6 +6,7 @@ mod draining;
 mod failures;
 mod headers;
 mod health;
+mod namespaces;
 mod nonsense;
 mod origin;
 mod recovery;

@@ -7,7 +7,6 @@ use std::net::{SocketAddrV4, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 /// A request as a target got it.
 #[derive(Clone, Debug)]
@@ -50,7 +49,7 @@ struct Shared {
 }
 
 pub struct Origin {
-    pub at: SocketAddrV4,
+    listener: TcpListener,
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
@@ -77,14 +76,14 @@ impl Origin {
 
     pub fn start(at: SocketAddrV4, handler: impl Fn(&Got, &mut TcpStream) -> Then + Send + Sync + 'static) -> Self {
         let listener = listen(at);
-        let shared = Arc::new(Shared::default());
+        let (accepting, shared) = (listener.try_clone().unwrap(), Arc::new(Shared::default()));
         let (inner, handler): (_, Arc<Handler>) = (shared.clone(), Arc::new(handler));
         let thread = thread::spawn(move || {
-            for stream in listener.incoming() {
-                let Ok(stream) = stream else { continue };
+            for stream in accepting.incoming() {
                 if inner.ended.load(Ordering::SeqCst) {
                     return;
                 }
+                let Ok(stream) = stream else { continue };
                 inner.connections.fetch_add(1, Ordering::SeqCst);
                 stream.set_nodelay(true).unwrap();
                 inner.streams.lock().unwrap().push(stream.try_clone().unwrap());
@@ -92,7 +91,7 @@ impl Origin {
                 thread::spawn(move || serve(stream, &inner, &*handler));
             }
         });
-        Self { at, shared, thread: Some(thread) }
+        Self { listener, shared, thread: Some(thread) }
     }
 
     /// Requests of users.
@@ -116,7 +115,8 @@ impl Origin {
     /// Ends as a killed process does: every socket closes at once.
     pub fn kill(&mut self) {
         self.shared.ended.store(true, Ordering::SeqCst);
-        let _ = TcpStream::connect_timeout(&self.at.into(), Duration::from_secs(1));
+        // A listener that is shut down accepts no more, wherever it is.
+        let _ = rustix::net::shutdown(&self.listener, rustix::net::Shutdown::Both);
         if let Some(thread) = self.thread.take() {
             thread.join().unwrap();
         }

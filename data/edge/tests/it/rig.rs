@@ -56,8 +56,12 @@ pub struct Rig {
 impl Rig {
     /// An edge of two workers with a connected `serve`.
     pub fn start() -> Self {
+        Self::start_with(Sockets::Direct)
+    }
+
+    pub fn start_with(sockets: Sockets) -> Self {
         let (network, directory) = (network(), tempfile::tempdir().unwrap());
-        let options = options(directory.path(), network);
+        let options = EdgeOptions { sockets, ..options(directory.path(), network) };
         let edge = Some(thread::spawn(move || edge::run(options)));
         let serve = Serve::connect(directory.path());
         Self { network, directory, serve, edge, version: 0 }
