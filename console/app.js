@@ -16,9 +16,7 @@ const text = (value, none = "–") => (value === null || value === undefined || 
 /** A new element with attributes and children; strings become text. */
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    element.setAttribute(name, value);
-  }
+  Object.entries(attributes).forEach(([name, value]) => element.setAttribute(name, value));
   element.append(...children);
   return element;
 }
@@ -42,15 +40,10 @@ function keep(parent, items, keyOf, create, update) {
   let before = null;
   for (const item of items) {
     let key = String(keyOf(item));
-    while (seen.has(key)) {
-      key += "'";
-    }
+    while (seen.has(key)) key += "'";
     seen.add(key);
-    let child = known.get(key);
-    if (!child) {
-      child = create(item);
-      known.set(key, child);
-    }
+    const child = known.get(key) ?? create(item);
+    known.set(key, child);
     const next = before ? before.nextSibling : parent.firstChild;
     if (next !== child) parent.insertBefore(child, next);
     update(child, item);
@@ -149,12 +142,8 @@ function duration(ms) {
   const seconds = Math.max(0, Math.floor(ms / 1000));
   const minutes = Math.floor(seconds / 60);
   const hours = Math.floor(minutes / 60);
-  if (minutes === 0) {
-    return `${seconds} s`;
-  }
-  if (hours === 0) {
-    return `${minutes} min ${seconds % 60} s`;
-  }
+  if (minutes === 0) return `${seconds} s`;
+  if (hours === 0) return `${minutes} min ${seconds % 60} s`;
   return hours < 24 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
@@ -367,7 +356,15 @@ function stackBlock() {
 
 // ---- The whole page -------------------------------------------------------------------------------------------------
 
+/** Targets that are instances do not say their zone; the instances do. */
+function placeTargets(status) {
+  const zones = new Map(list(status.instances).map((instance) => [instance.id, instance.zone]));
+  const groups = list(status.load_balancers).flatMap((balancer) => list(balancer.target_groups));
+  groups.flatMap((group) => list(group.targets)).forEach((target) => (target.zone ??= zones.get(target.id)));
+}
+
 function render(status) {
+  placeTargets(status);
   setText(byId("region"), text(status.region, ""));
   setText(byId("endpoint"), text(status.endpoint, ""));
   document.title = `Allod ${text(status.region, "")}`;
@@ -485,7 +482,8 @@ async function refreshConsole() {
     if (atEnd) shown.scrollTop = shown.scrollHeight;
   } catch (error) {
     if (id === consoleOf) {
-      const why = error instanceof Refused ? error.message : "The region does not answer.";
+      const [told, absent] = [error instanceof Refused, "This region does not show consoles in a browser."];
+      const why = told ? (error.status === 404 ? absent : error.message) : "The region does not answer.";
       setText(byId("console-note"), `${why} In a terminal: allod console-output ${id}`);
     }
   }
