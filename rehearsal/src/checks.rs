@@ -1,59 +1,219 @@
-//! What must hold after every commit, whatever happens in the world. A breach panics with what was seen, so that
-//! the seed in the test's message reproduces it.
+//! What must hold after every commit, whatever happens in the world, and what must hold once it rests. Each rule is
+//! a function that says what it found.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use kernel::{State, Wanted};
-use region::autoscaling;
-use world::{Interface, Power, TargetMode, Want};
+use region::autoscaling::{Group, Lifecycle, Member};
+use region::cloudformation::{self, MemberStatus, Stack, StackStatus};
+use region::{ec2, elb};
+use world::{Interface, Power, Slot, SlotKind, TargetMode, Want};
 
-/// Checks everything; panics at the first breach.
-pub fn after_commit(state: &State) {
-    no_address_twice(state);
-    no_traffic_to_what_is_not_wanted(state);
-    groups_within_bounds(state);
+use crate::Model;
+
+/// What was found broken.
+pub type Broken = String;
+
+type Rule = fn(&State) -> Result<(), Broken>;
+
+/// Rules over the rows alone.
+const RULES: [Rule; 7] = [
+    no_address_twice,
+    no_traffic_to_what_is_not_wanted,
+    groups_within_bounds,
+    members_have_instances,
+    registrations_have_groups,
+    interfaces_have_owners,
+    stacks_are_legal,
+];
+
+/// Everything that holds at every commit.
+pub fn after_commit(state: &State, model: &Model) -> Result<(), Broken> {
+    RULES.iter().try_for_each(|rule| rule(state))?;
+    nothing_unknown_exists(state, model)
+}
+
+/// What holds besides once the world rests and all faults are over: what should be is, and nothing else.
+pub fn at_rest(state: &State, model: &Model) -> Result<(), Broken> {
+    wishes_are_fulfilled(state)?;
+    the_world_is_as_wished(state, model)?;
+    state.rows::<Group>().try_for_each(|group| group_is_whole(state, model, group))
+}
+
+fn ensure(holds: bool, text: impl FnOnce() -> Broken) -> Result<(), Broken> {
+    if holds { Ok(()) } else { Err(text()) }
 }
 
 fn wants(state: &State) -> impl Iterator<Item = &Want> {
     state.rows::<Wanted>().filter_map(|wanted| wanted.want.as_ref())
 }
 
-/// No two things have the same address in one VPC.
-fn no_address_twice(state: &State) {
+/// No two things have the same address in one VPC, neither in the rows nor in what the world is told.
+fn no_address_twice(state: &State) -> Result<(), Broken> {
     let mut taken: BTreeMap<(&str, Ipv4Addr), &str> = BTreeMap::new();
+    for i in state.rows::<ec2::NetworkInterface>() {
+        let other = taken.insert((&i.vpc, i.address), &i.id);
+        ensure(other.is_none(), || format!("{} is given to {} and to {other:?}", i.address, i.id))?;
+    }
+    let mut told: BTreeMap<(&str, Ipv4Addr), &str> = BTreeMap::new();
     for want in wants(state) {
         let interface: &Interface = match want {
             Want::Instance(instance) => &instance.interface,
             Want::Interface(interface) => interface,
             _ => continue,
         };
-        let other = taken.insert((&interface.vpc, interface.address), &interface.id);
-        assert!(other.is_none(), "{} is given to {} and to {other:?}", interface.address, interface.id);
+        let other = told.insert((&interface.vpc, interface.address), &interface.id);
+        ensure(other.is_none(), || format!("{} is told to {} and to {other:?}", interface.address, interface.id))?;
     }
+    Ok(())
 }
 
 /// A target that gets new requests is an instance that is wanted and on.
-fn no_traffic_to_what_is_not_wanted(state: &State) {
-    let on: BTreeSet<&str> = wants(state)
-        .filter_map(|want| match want {
-            Want::Instance(i) if i.power == Power::On => Some(i.id.as_str()),
-            _ => None,
-        })
-        .collect();
+fn no_traffic_to_what_is_not_wanted(state: &State) -> Result<(), Broken> {
+    let is_on = |want: &Want| matches!(want, Want::Instance(i) if i.power == Power::On);
+    let on: BTreeSet<&str> =
+        state.rows::<Wanted>().filter(|w| w.want.as_ref().is_some_and(is_on)).map(|w| w.slot.id.as_str()).collect();
     for want in wants(state) {
         let Want::LoadBalancer(balancer) = want else { continue };
         for target in balancer.target_groups.iter().flat_map(|g| &g.targets) {
-            let gets_requests = target.mode == TargetMode::Active && target.key.id.starts_with("i-");
-            assert!(!gets_requests || on.contains(target.key.id.as_str()), "requests go to {} which is not on", target.key.id);
+            let id = target.key.id.as_str();
+            let gets_requests = target.mode == TargetMode::Active && id.starts_with("i-");
+            ensure(!gets_requests || on.contains(id), || format!("requests go to {id}, which is not on"))?;
         }
     }
+    Ok(())
 }
 
-/// A group never wants less than its minimum nor more than its maximum, nor has more instances than its maximum.
-fn groups_within_bounds(state: &State) {
-    for group in state.rows::<autoscaling::Group>() {
+/// A group never wants less than its minimum nor more than its maximum, and never has more instances at work than
+/// its maximum and the one that evens out its zones.
+fn groups_within_bounds(state: &State) -> Result<(), Broken> {
+    for group in state.rows::<Group>().filter(|g| !g.deleting) {
         let (min, max, desired) = (group.min_size, group.max_size, group.desired_capacity);
-        assert!(group.deleting || (min <= desired && desired <= max), "{}: {min} <= {desired} <= {max}", group.name);
+        ensure(min <= desired && desired <= max, || format!("{}: {min} <= {desired} <= {max}", group.name))?;
+        let working = members(state, group).filter(|m| is_working(m)).count();
+        ensure(working <= max as usize + 1, || format!("{}: {working} instances at work, at most {max}", group.name))?;
     }
+    Ok(())
+}
+
+fn members<'a>(state: &'a State, group: &Group) -> impl Iterator<Item = &'a Member> {
+    state.rows_where::<Member>("group", &group.name)
+}
+
+fn is_working(member: &Member) -> bool {
+    matches!(member.lifecycle, Lifecycle::Pending | Lifecycle::InService)
+}
+
+/// A member in service is an instance that has not ended; each member belongs to a group that exists; and no instance
+/// that a group launched lives on without it.
+fn members_have_instances(state: &State) -> Result<(), Broken> {
+    for member in state.rows::<Member>() {
+        let id = &member.instance;
+        ensure(state.get::<Group>(&member.group).is_some(), || format!("{id} is in {}, which is gone", member.group))?;
+        let instance = state.get::<ec2::Instance>(id);
+        let alive = instance.is_some_and(|i| !i.is_ending());
+        ensure(alive || !is_working(member), || format!("{id} is {:?} and its instance has ended", member.lifecycle))?;
+    }
+    let launched = |i: &&ec2::Instance| i.requester.as_deref() == Some("autoscaling.amazonaws.com");
+    for instance in state.rows::<ec2::Instance>().filter(launched).filter(|i| !i.is_ending()) {
+        ensure(state.get::<Member>(&instance.id).is_some(), || format!("{} lives on without its group", instance.id))?;
+    }
+    Ok(())
+}
+
+/// Targets are registered with groups that exist.
+fn registrations_have_groups(state: &State) -> Result<(), Broken> {
+    for registration in state.rows::<elb::Registration>() {
+        let (group, target) = (&registration.group, &registration.target.id);
+        ensure(elb::is_target_group(state, group), || format!("{target} is registered with {group}, which is gone"))?;
+    }
+    Ok(())
+}
+
+/// An interface belongs to an instance that is not gone, or to a load balancer, or is on its way out.
+fn interfaces_have_owners(state: &State) -> Result<(), Broken> {
+    let of_balancers: BTreeSet<&str> =
+        state.rows::<elb::LoadBalancer>().flat_map(|b| &b.nodes).map(|n| n.interface.as_str()).collect();
+    for interface in state.rows::<ec2::NetworkInterface>() {
+        let id = &interface.id;
+        let owned = match &interface.owner {
+            ec2::InterfaceOwner::Instance(i) => state.get::<ec2::Instance>(i).is_some_and(|i| i.gone_at.is_none()),
+            ec2::InterfaceOwner::Service { .. } => interface.leaving || of_balancers.contains(id.as_str()),
+        };
+        ensure(owned, || format!("{id} at {} belongs to nobody: {:?}", interface.address, interface.owner))?;
+        let subnet = state.get::<ec2::Subnet>(&interface.subnet);
+        ensure(subnet.is_some(), || format!("{id} is in {}, which is gone", interface.subnet))?;
+    }
+    for instance in state.rows::<ec2::Instance>().filter(|i| i.gone_at.is_none()) {
+        let has = state.get::<ec2::NetworkInterface>(&instance.interface).is_some();
+        ensure(has, || format!("{} has lost its interface", instance.id))?;
+    }
+    Ok(())
+}
+
+/// A stack's status and its resources' fit together.
+fn stacks_are_legal(state: &State) -> Result<(), Broken> {
+    use StackStatus as S;
+    let mut names = BTreeSet::new();
+    for stack in state.rows::<Stack>() {
+        ensure(!stack.is_alive() || names.insert(&stack.name), || format!("two stacks are called {}", stack.name))?;
+        let all: Vec<&cloudformation::Member> = state.rows_where::<cloudformation::Member>("stack", &stack.id).collect();
+        let made = |m: &&&cloudformation::Member| {
+            matches!(m.status, MemberStatus::CreateComplete | MemberStatus::UpdateComplete) && m.physical.is_some()
+        };
+        let gone = |m: &&&cloudformation::Member| matches!(m.status, MemberStatus::DeleteComplete | MemberStatus::DeleteSkipped);
+        let wrong = match stack.status {
+            S::CreateComplete | S::UpdateComplete => all.iter().find(|m| !made(m)),
+            S::RollbackComplete | S::DeleteComplete => all.iter().find(|m| !gone(m)),
+            _ => None,
+        };
+        let text = |m: &cloudformation::Member| {
+            format!("{} is {} and its {} is {}", stack.name, stack.status.name(), m.logical_id, m.status.name())
+        };
+        wrong.map_or(Ok(()), |m| Err(text(m)))?;
+    }
+    Ok(())
+}
+
+/// What exists in the world is known to the control plane: it is wished for, or its end is not yet answered.
+fn nothing_unknown_exists(state: &State, model: &Model) -> Result<(), Broken> {
+    let unknown = model.existing().find(|slot| state.get::<Wanted>(slot).is_none());
+    unknown.map_or(Ok(()), |slot| Err(format!("{slot} exists and nothing knows of it")))
+}
+
+fn wishes_are_fulfilled(state: &State) -> Result<(), Broken> {
+    let open = state.rows::<Wanted>().find(|w| !w.applied || w.want.is_none());
+    open.map_or(Ok(()), |w| Err(format!("{} of version {} is not answered", w.slot, w.version)))
+}
+
+fn the_world_is_as_wished(state: &State, model: &Model) -> Result<(), Broken> {
+    let exists: BTreeSet<Slot> = model.existing().collect();
+    let is_thing = |slot: &Slot| matches!(slot.kind, SlotKind::Instance | SlotKind::LoadBalancer);
+    for wanted in state.rows::<Wanted>().filter(|w| is_thing(&w.slot)) {
+        ensure(exists.contains(&wanted.slot), || format!("{} is wished for and does not exist", wanted.slot))?;
+    }
+    Ok(())
+}
+
+/// A group has its capacity in service, evenly over its zones, and all of it serves.
+fn group_is_whole(state: &State, model: &Model, group: &Group) -> Result<(), Broken> {
+    let name = &group.name;
+    let all: Vec<&Member> = members(state, group).collect();
+    let idle = all.iter().find(|m| m.lifecycle != Lifecycle::InService);
+    idle.map_or(Ok(()), |m| Err(format!("{name}: {} is {:?} at rest", m.instance, m.lifecycle)))?;
+    let desired = group.desired_capacity as usize;
+    ensure(all.len() == desired, || format!("{name} has {} instances and wants {desired}", all.len()))?;
+    let mut zones: BTreeMap<&str, usize> = group.zones.iter().map(|z| (z.as_str(), 0)).collect();
+    for member in &all {
+        *zones.entry(&member.zone).or_default() += 1;
+        let id = &member.instance;
+        ensure(model.serves(id), || format!("{name}: {id} is in service and does not serve"))?;
+        for target_group in &group.target_groups {
+            let health = elb::target_health(state, target_group, id);
+            ensure(health == Some(elb::Health::Healthy), || format!("{name}: {id} serves and is {health:?}"))?;
+        }
+    }
+    let (least, most) = (zones.values().min().copied(), zones.values().max().copied());
+    ensure(most.unwrap_or(0) <= least.unwrap_or(0) + 1, || format!("{name} is uneven: {zones:?}"))
 }

@@ -2,11 +2,15 @@
 //! models. A seed and a commit reproduce any run. It does no real IO.
 //!
 //! [`Rehearsal`] owns the clock and the order of events; [`Model`] is the world's side; [`checks`] are the rules
-//! that must hold after every commit.
+//! that must hold after every commit and at rest; [`web_tier`] is the reference stack in it, and [`day()`] a day of a
+//! large one.
 
 pub mod checks;
+mod day;
 mod model;
 mod run;
+pub mod web_tier;
 
+pub use day::{Day, DayReport, day};
 pub use model::{Delays, Model};
-pub use run::{Faults, Rehearsal};
+pub use run::{Faults, Rehearsal, Scrutiny};

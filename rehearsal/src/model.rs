@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use base::{InstanceId, Rng, Time};
+use base::{InstanceId, LoadBalancerArn, Rng, TargetGroupArn, Time};
 use world::{
-    Effect, Executor, Exit, Instance, InstanceState, LoadBalancer, Observation, Power, Slot, SlotKind, TargetGroup, TargetHealth,
-    TargetKey, TargetMode, TargetReason, Want,
+    Effect, Executor, Exit, HealthCheck, Instance, InstanceState, LoadBalancer, Observation, Power, Slot, SlotKind, Target,
+    TargetHealth, TargetKey, TargetMode, TargetReason, Want,
 };
 
 /// How long things take, each drawn evenly between two bounds in milliseconds.
@@ -29,7 +29,7 @@ impl Default for Delays {
     }
 }
 
-/// Something that will be observed.
+/// Something that will happen.
 #[derive(Clone, Debug)]
 pub(crate) struct Coming {
     pub(crate) at: Time,
@@ -38,33 +38,71 @@ pub(crate) struct Coming {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
+    /// A message to the world: lost when the connection breaks.
     Deliver(Effect),
+    /// A message from the world: lost when the connection breaks.
     Observe(Observation),
-    /// The instance's boot of this generation is done.
+    /// The instance's boot of this generation is done, or has failed.
     Booted(InstanceId, u64),
     /// Its application answers.
     Serves(InstanceId, u64),
     /// Look at a target's health again: enough checks have passed since its outcome changed. Only the last of the
     /// checks that it takes may find a target unhealthy.
-    Checked { balancer: String, group: String, key: TargetKey, generation: u64, may_fail: bool },
+    Checked { at: Registered, generation: u64, may_fail: bool },
+    /// The last request at a draining target is done.
+    Drained(Registered, u64),
+    /// An executor connects to the control plane.
+    Connect(Executor),
+}
+
+/// A target as one load balancer knows it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Registered {
+    pub(crate) key: TargetKey,
+    pub(crate) balancer: LoadBalancerArn,
+    pub(crate) group: TargetGroupArn,
 }
 
 #[derive(Clone, Debug)]
 struct Machine {
     wanted: Instance,
-    running: bool,
+    /// Present state, as it is reported; none while it boots.
+    state: Option<InstanceState>,
     serves: bool,
+}
+
+impl Machine {
+    fn runs(&self) -> bool {
+        self.state == Some(InstanceState::Running)
+    }
+
+    /// On its way up, in a boot that has neither succeeded nor failed.
+    fn boots(&self) -> bool {
+        self.state.is_none() && self.wanted.power == Power::On
+    }
+}
+
+/// A target's present health in one load balancer.
+#[derive(Clone, Debug)]
+struct Health {
+    generation: u64,
+    health: TargetHealth,
+    active: bool,
+    check: HealthCheck,
 }
 
 /// The simulated machines, networks and load balancers.
 #[derive(Clone, Debug)]
 pub struct Model {
     pub delays: Delays,
+    /// Of a thousand boots so many fail.
+    pub broken_boots: u64,
     rng: Rng,
     applied: BTreeMap<Slot, u64>,
     machines: BTreeMap<InstanceId, Machine>,
-    balancers: BTreeMap<String, LoadBalancer>,
-    health: BTreeMap<(String, String, TargetKey), (u64, TargetHealth)>,
+    balancers: BTreeSet<LoadBalancerArn>,
+    /// Ordered by target first, so that all about one instance stands together.
+    health: BTreeMap<Registered, Health>,
     lost_zones: BTreeSet<String>,
 }
 
@@ -72,10 +110,11 @@ impl Model {
     pub fn new(seed: u64, delays: Delays) -> Self {
         Self {
             delays,
+            broken_boots: 0,
             rng: Rng::new(seed),
             applied: BTreeMap::new(),
             machines: BTreeMap::new(),
-            balancers: BTreeMap::new(),
+            balancers: BTreeSet::new(),
             health: BTreeMap::new(),
             lost_zones: BTreeSet::new(),
         }
@@ -83,26 +122,35 @@ impl Model {
 
     /// Instances that run, with their zone.
     pub fn running(&self) -> impl Iterator<Item = (&InstanceId, &str)> {
-        self.machines.values().filter(|m| m.running).map(|m| (&m.wanted.id, m.wanted.interface.zone.as_str()))
+        self.machines.values().filter(|m| m.runs()).map(|m| (&m.wanted.id, m.wanted.interface.zone.as_str()))
+    }
+
+    /// Everything that exists in the world now.
+    pub fn existing(&self) -> impl Iterator<Item = Slot> {
+        let balancers = self.balancers.iter().map(|id| Slot::new(SlotKind::LoadBalancer, id.as_str()));
+        self.machines.keys().map(|id| Slot::new(SlotKind::Instance, id.as_str())).chain(balancers)
+    }
+
+    /// How many targets the load balancers send requests to now.
+    pub fn healthy_targets(&self) -> usize {
+        self.health.values().filter(|h| h.active && h.health == TargetHealth::Healthy).count()
+    }
+
+    /// Whether the instance runs and its application answers.
+    pub fn serves(&self, id: &str) -> bool {
+        self.machines.get(id).is_some_and(|m| m.runs() && m.serves)
     }
 
     pub(crate) fn applied(&self, executor: Executor) -> Vec<(Slot, u64)> {
         self.applied.iter().filter(|(slot, _)| slot.kind.executor() == executor).map(|(s, v)| (s.clone(), *v)).collect()
     }
 
-    /// The present state of everything, as an executor reports it after a connection.
-    pub(crate) fn present(&self, now: Time) -> Vec<Observation> {
-        let machines = self.machines.values().filter(|m| m.running).map(|m| Observation::Instance {
-            id: m.wanted.id.clone(),
-            generation: m.wanted.generation,
-            state: InstanceState::Running,
-            at: now,
-        });
-        let stopped = self.machines.values().filter(|m| !m.running && m.wanted.power == Power::Off).map(|m| stopped(m, Exit::Asked, now));
-        let targets = self.health.iter().map(|((balancer, group, key), (generation, health))| {
-            target(balancer, group, key.clone(), *generation, health.clone())
-        });
-        machines.chain(stopped).chain(targets).collect()
+    /// The present state of everything that an executor has, as it reports it after a connection.
+    pub(crate) fn present(&self, executor: Executor, now: Time) -> Vec<Observation> {
+        match executor {
+            Executor::Host => self.machines.values().filter_map(|m| report(m, now)).collect(),
+            Executor::Edge => self.health.iter().map(|(at, h)| target(at, h.generation, h.health.clone())).collect(),
+        }
     }
 
     /// Applies an effect; older ones than applied are ignored.
@@ -136,93 +184,111 @@ impl Model {
             return;
         };
         let old = self.machines.get(&id);
-        let newer_boot = old.is_none_or(|m| m.wanted.generation < wanted.generation);
-        let was_on = old.is_some_and(|m| m.wanted.power == Power::On);
-        let keeps = was_on && !newer_boot && wanted.power == Power::On;
-        let (running, serves) = old.filter(|_| keeps).map_or((false, false), |m| (m.running, m.serves));
-        let machine = Machine { wanted: (**wanted).clone(), running, serves };
+        let keeps = old.is_some_and(|m| m.wanted.power == Power::On && m.wanted.generation == wanted.generation);
+        let (state, serves) = old.filter(|_| keeps).map_or((None, false), |m| (m.state.clone(), m.serves));
+        let mut machine = Machine { wanted: (**wanted).clone(), state, serves };
         if wanted.power == Power::Off {
-            let report = stopped(&machine, Exit::Asked, now);
-            coming.push(self.after(now, self.delays.apply_ms, Event::Observe(report)));
-        } else if !keeps && !self.lost_zones.contains(&wanted.interface.zone) {
-            coming.push(self.after(now, self.delays.boot_ms, Event::Booted(id.clone(), wanted.generation)));
+            (machine.state, machine.serves) = (Some(InstanceState::Stopped { exit: Exit::Asked }), false);
+            let stopped = report(&machine, now).into_iter().map(Event::Observe);
+            stopped.for_each(|event| coming.push(self.after(now, self.delays.apply_ms, event)));
+        } else if !keeps {
+            // In a lost zone some launches fail at once and others hang.
+            let hangs = self.lost_zones.contains(&wanted.interface.zone) && self.rng.below(2) == 0;
+            if !hangs {
+                coming.push(self.after(now, self.delays.boot_ms, Event::Booted(id.clone(), wanted.generation)));
+            }
         }
         self.machines.insert(id.clone(), machine);
         self.reachability_changed(now, &id, coming);
     }
 
     fn apply_balancer(&mut self, now: Time, effect: &Effect, coming: &mut Vec<Coming>) {
-        let id = effect.slot.id.clone();
+        let id = LoadBalancerArn::from(effect.slot.id.as_str());
         let Some(Want::LoadBalancer(wanted)) = &effect.want else {
             self.balancers.remove(&id);
-            self.health.retain(|(balancer, _, _), _| *balancer != id);
+            self.health.retain(|at, _| at.balancer != id);
             return;
         };
-        self.balancers.insert(id.clone(), (**wanted).clone());
-        let mut there = BTreeSet::new();
-        for group in &wanted.target_groups {
-            for member in &group.targets {
-                let key = (id.clone(), group.id.to_string(), member.key.clone());
-                there.insert(key.clone());
-                let known = self.health.get(&key).filter(|(generation, _)| *generation == member.generation).map(|(_, h)| h.clone());
-                match (member.mode, known) {
-                    (TargetMode::Active, None) => {
-                        self.health.insert(key, (member.generation, TargetHealth::Initial));
-                        coming.push(check(now, group, &id, &member.key, member.generation, 1, false));
-                        let failed_after = group.health_check.unhealthy_threshold;
-                        coming.push(check(now, group, &id, &member.key, member.generation, failed_after, true));
-                    }
-                    (TargetMode::Draining { until }, Some(TargetHealth::Draining | TargetHealth::Drained)) => {
-                        let _ = until;
-                    }
-                    (TargetMode::Draining { until }, _) => {
-                        self.health.insert(key, (member.generation, TargetHealth::Draining));
-                        let drained = target(&id, &group.id, member.key.clone(), member.generation, TargetHealth::Drained);
-                        let mut end = self.after(now, self.delays.drain_ms, Event::Observe(drained));
-                        end.at = end.at.min(until).max(now);
-                        coming.push(end);
-                    }
-                    (TargetMode::Active, Some(_)) => {}
-                }
-            }
+        self.balancers.insert(id.clone());
+        let there = targets(wanted);
+        self.health.retain(|at, _| at.balancer != id || there.contains_key(&(&at.group, &at.key)));
+        for ((group, key), (member, check)) in there {
+            let at = Registered { key: key.clone(), balancer: id.clone(), group: group.clone() };
+            self.apply_target(now, at, member, check, coming);
         }
-        self.health.retain(|key, _| key.0 != id || there.contains(key));
     }
 
-    pub(crate) fn happen(&mut self, now: Time, event: &Event) -> (Option<Observation>, Vec<Coming>) {
-        let mut coming = Vec::new();
-        let mut seen = None;
-        match event {
-            Event::Deliver(effect) => coming = self.apply(now, effect),
-            Event::Observe(observation) => seen = Some(observation.clone()),
-            Event::Booted(id, generation) => {
-                if let Some(machine) = self.boot_of(id, *generation) {
-                    machine.running = true;
-                    let running = InstanceState::Running;
-                    seen = Some(Observation::Instance { id: id.clone(), generation: *generation, state: running, at: now });
-                    coming.push(self.after(now, self.delays.application_ms, Event::Serves(id.clone(), *generation)));
-                }
+    fn apply_target(&mut self, now: Time, at: Registered, wanted: &Target, check: &HealthCheck, coming: &mut Vec<Coming>) {
+        let generation = wanted.generation;
+        let known = self.health.get_mut(&at).filter(|h| h.generation == generation);
+        match (wanted.mode, known) {
+            (TargetMode::Active, Some(_)) => {}
+            (TargetMode::Active, None) => {
+                let fresh = Health { generation, health: TargetHealth::Initial, active: true, check: check.clone() };
+                coming.push(checked(now, &at, &fresh, 1, false));
+                coming.push(checked(now, &at, &fresh, check.unhealthy_threshold, true));
+                self.health.insert(at, fresh);
             }
+            (TargetMode::Draining { .. }, Some(h)) if !h.active => {}
+            (TargetMode::Draining { until }, _) => {
+                let draining = Health { generation, health: TargetHealth::Draining, active: false, check: check.clone() };
+                self.health.insert(at.clone(), draining);
+                let mut end = self.after(now, self.delays.drain_ms, Event::Drained(at, generation));
+                end.at = end.at.min(until).max(now);
+                coming.push(end);
+            }
+        }
+    }
+
+    /// What an event of the world's own brings about. Messages are not for it.
+    pub(crate) fn happen(&mut self, now: Time, event: &Event) -> Vec<Coming> {
+        let mut coming = Vec::new();
+        match event {
+            Event::Deliver(effect) => return self.apply(now, effect),
+            Event::Observe(_) | Event::Connect(_) => {}
+            Event::Booted(id, generation) => self.boot(now, id, *generation, &mut coming),
             Event::Serves(id, generation) => {
-                if let Some(machine) = self.boot_of(id, *generation).filter(|m| m.running) {
+                let same = |m: &&mut Machine| m.runs() && m.wanted.generation == *generation;
+                if let Some(machine) = self.machines.get_mut(id).filter(same) {
                     machine.serves = true;
                     self.reachability_changed(now, id, &mut coming);
                 }
             }
-            Event::Checked { balancer, group, key, generation, may_fail } => {
-                seen = self.check_outcome(balancer, group, key, *generation, *may_fail);
+            Event::Checked { at, generation, may_fail } => self.check(now, at, *generation, *may_fail, &mut coming),
+            Event::Drained(at, generation) => {
+                if let Some(h) = self.health.get_mut(at).filter(|h| h.generation == *generation && !h.active) {
+                    h.health = TargetHealth::Drained;
+                    coming.push(Coming { at: now, what: Event::Observe(target(at, *generation, TargetHealth::Drained)) });
+                }
             }
         }
-        (seen, coming)
+        coming
+    }
+
+    fn boot(&mut self, now: Time, id: &InstanceId, generation: u64, coming: &mut Vec<Coming>) {
+        let fails = self.broken_boots > 0 && self.rng.below(1_000) < self.broken_boots;
+        let Some(machine) = self.machines.get_mut(id).filter(|m| m.boots() && m.wanted.generation == generation) else { return };
+        let is_lost = self.lost_zones.contains(&machine.wanted.interface.zone);
+        if fails || is_lost {
+            let reason = if is_lost { "the zone is not available" } else { "the machine did not start" };
+            machine.state = Some(InstanceState::Failed { reason: reason.into() });
+        } else {
+            machine.state = Some(InstanceState::Running);
+        }
+        let (runs, seen) = (machine.runs(), report(machine, now));
+        coming.extend(seen.map(|o| Coming { at: now, what: Event::Observe(o) }));
+        if runs {
+            coming.push(self.after(now, self.delays.application_ms, Event::Serves(id.clone(), generation)));
+        }
     }
 
     /// Ends an instance from outside, as `kill -9` of its init does.
     pub(crate) fn kill(&mut self, now: Time, id: &InstanceId) -> Vec<Coming> {
         let mut coming = Vec::new();
-        let Some(machine) = self.machines.get_mut(id).filter(|m| m.running) else { return coming };
-        machine.running = false;
+        let Some(machine) = self.machines.get_mut(id).filter(|m| m.runs()) else { return coming };
+        machine.state = Some(InstanceState::Stopped { exit: Exit::Signal(9) });
         machine.serves = false;
-        coming.push(Coming { at: now, what: Event::Observe(stopped(machine, Exit::Signal(9), now)) });
+        coming.extend(report(machine, now).map(|o| Coming { at: now, what: Event::Observe(o) }));
         self.reachability_changed(now, id, &mut coming);
         coming
     }
@@ -241,57 +307,50 @@ impl Model {
     pub(crate) fn lose_zone(&mut self, now: Time, zone: &str) -> Vec<Coming> {
         self.lost_zones.insert(zone.into());
         let there: Vec<InstanceId> =
-            self.machines.values().filter(|m| m.running && m.wanted.interface.zone == zone).map(|m| m.wanted.id.clone()).collect();
+            self.machines.values().filter(|m| m.runs() && m.wanted.interface.zone == zone).map(|m| m.wanted.id.clone()).collect();
         there.iter().flat_map(|id| self.kill(now, id)).collect()
     }
 
-    /// Gives a zone back: what waited to start there starts.
+    /// Gives a zone back: what hung there starts.
     pub(crate) fn return_zone(&mut self, now: Time, zone: &str) -> Vec<Coming> {
         self.lost_zones.remove(zone);
-        let waiting: Vec<(InstanceId, u64)> = self
-            .machines
-            .values()
-            .filter(|m| !m.running && m.wanted.power == Power::On && m.wanted.interface.zone == zone)
-            .map(|m| (m.wanted.id.clone(), m.wanted.generation))
-            .collect();
-        waiting.into_iter().map(|(id, generation)| self.after(now, self.delays.boot_ms, Event::Booted(id, generation))).collect()
-    }
-
-    fn boot_of(&mut self, id: &InstanceId, generation: u64) -> Option<&mut Machine> {
-        let machine = self.machines.get_mut(id)?;
-        let same = machine.wanted.generation == generation && machine.wanted.power == Power::On;
-        (same && !self.lost_zones.contains(&machine.wanted.interface.zone)).then_some(machine)
+        let waits = |m: &&Machine| m.boots() && m.wanted.interface.zone == zone;
+        let waiting: Vec<_> =
+            self.machines.values().filter(waits).map(|m| Event::Booted(m.wanted.id.clone(), m.wanted.generation)).collect();
+        waiting.into_iter().map(|event| self.after(now, self.delays.boot_ms, event)).collect()
     }
 
     /// After an instance began or ceased to answer: its targets' health changes once enough checks have seen it.
-    fn reachability_changed(&mut self, now: Time, id: &InstanceId, coming: &mut Vec<Coming>) {
-        let serves = self.machines.get(id).is_some_and(|m| m.serves);
-        for (balancer, wanted) in &self.balancers {
-            for group in &wanted.target_groups {
-                for member in group.targets.iter().filter(|t| t.key.id == id.as_str() && t.mode == TargetMode::Active) {
-                    let key = (balancer.clone(), group.id.to_string(), member.key.clone());
-                    let health = self.health.get(&key).map(|(_, health)| health);
-                    let checks = match (serves, health) {
-                        (true, Some(TargetHealth::Initial)) => 1,
-                        (true, _) => group.health_check.healthy_threshold,
-                        (false, _) => group.health_check.unhealthy_threshold,
-                    };
-                    coming.push(check(now, group, balancer, &member.key, member.generation, checks, !serves));
-                }
-            }
+    fn reachability_changed(&self, now: Time, id: &InstanceId, coming: &mut Vec<Coming>) {
+        let serves = self.serves(id);
+        for (at, h) in self.health_of(id).filter(|(_, h)| h.active) {
+            let checks = match (serves, &h.health) {
+                (true, TargetHealth::Initial) => 1,
+                (true, _) => h.check.healthy_threshold,
+                (false, _) => h.check.unhealthy_threshold,
+            };
+            coming.push(checked(now, at, h, checks, !serves));
         }
     }
 
-    fn check_outcome(&mut self, balancer: &str, group: &str, key: &TargetKey, generation: u64, may_fail: bool) -> Option<Observation> {
-        let serves = self.machines.get(key.id.as_str()).is_some_and(|m| m.serves);
-        let entry = self.health.get_mut(&(balancer.into(), group.into(), key.clone())).filter(|(g, _)| *g == generation)?;
-        let health = match (&entry.1, serves) {
+    fn health_of<'a>(&'a self, id: &'a str) -> impl Iterator<Item = (&'a Registered, &'a Health)> {
+        let key = TargetKey { id: id.into(), port: 0 };
+        let from = Registered { key, balancer: "".into(), group: "".into() };
+        self.health.range(from..).take_while(move |(at, _)| at.key.id == id)
+    }
+
+    fn check(&mut self, now: Time, at: &Registered, generation: u64, may_fail: bool, coming: &mut Vec<Coming>) {
+        let serves = self.serves(&at.key.id);
+        let Some(entry) = self.health.get_mut(at).filter(|h| h.generation == generation && h.active) else { return };
+        let health = match (&entry.health, serves) {
             (TargetHealth::Initial | TargetHealth::Unhealthy { .. }, true) => TargetHealth::Healthy,
-            (TargetHealth::Healthy | TargetHealth::Initial, false) if may_fail => TargetHealth::Unhealthy { reason: TargetReason::FailedHealthChecks },
-            _ => return None,
+            (TargetHealth::Healthy | TargetHealth::Initial, false) if may_fail => {
+                TargetHealth::Unhealthy { reason: TargetReason::FailedHealthChecks }
+            }
+            _ => return,
         };
-        entry.1 = health.clone();
-        Some(target(balancer, group, key.clone(), generation, health))
+        entry.health = health.clone();
+        coming.push(Coming { at: now, what: Event::Observe(target(at, generation, health)) });
     }
 
     fn after(&mut self, now: Time, (least, most): (u64, u64), what: Event) -> Coming {
@@ -300,19 +359,26 @@ impl Model {
     }
 }
 
-fn check(now: Time, group: &TargetGroup, balancer: &str, key: &TargetKey, generation: u64, checks: u32, may_fail: bool) -> Coming {
-    let interval = Duration::from_millis(group.health_check.interval_ms);
+/// The targets of a load balancer, each with how it is checked.
+fn targets(balancer: &LoadBalancer) -> BTreeMap<(&TargetGroupArn, &TargetKey), (&Target, &HealthCheck)> {
+    let groups = balancer.target_groups.iter();
+    groups.flat_map(|g| g.targets.iter().map(move |t| ((&g.id, &t.key), (t, &g.health_check)))).collect()
+}
+
+fn checked(now: Time, at: &Registered, health: &Health, checks: u32, may_fail: bool) -> Coming {
+    let interval = Duration::from_millis(health.check.interval_ms);
     // The first check comes at once; each further one an interval later.
-    let at = now + interval * checks.saturating_sub(1) + Duration::from_millis(1);
-    let what = Event::Checked { balancer: balancer.into(), group: group.id.to_string(), key: key.clone(), generation, may_fail };
-    Coming { at, what }
+    let when = now + interval * checks.saturating_sub(1) + Duration::from_millis(1);
+    Coming { at: when, what: Event::Checked { at: at.clone(), generation: health.generation, may_fail } }
 }
 
-fn stopped(machine: &Machine, exit: Exit, at: Time) -> Observation {
+/// The machine's present state; none while it boots.
+fn report(machine: &Machine, at: Time) -> Option<Observation> {
     let Instance { id, generation, .. } = &machine.wanted;
-    Observation::Instance { id: id.clone(), generation: *generation, state: InstanceState::Stopped { exit }, at }
+    Some(Observation::Instance { id: id.clone(), generation: *generation, state: machine.state.clone()?, at })
 }
 
-fn target(balancer: &str, group: &str, key: TargetKey, generation: u64, health: TargetHealth) -> Observation {
-    Observation::Target { load_balancer: balancer.into(), group: group.into(), target: key, generation, health }
+fn target(at: &Registered, generation: u64, health: TargetHealth) -> Observation {
+    let Registered { key, balancer, group } = at.clone();
+    Observation::Target { load_balancer: balancer, group, target: key, generation, health }
 }

@@ -1,10 +1,10 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base::{Caller, Fault, FromValue, InstanceId, IntoValue, Operation, Rng, Scope, Time};
-use kernel::{Kernel, MemoryJournal, Settings, State};
-use world::{Effect, Executor};
+use kernel::{Committed, Kernel, MemoryJournal, Settings, State};
+use world::{Effect, Executor, Observation};
 
 use crate::checks;
 use crate::model::{Coming, Delays, Event, Model};
@@ -14,17 +14,32 @@ use crate::model::{Coming, Delays, Event, Model};
 pub struct Faults {
     /// An effect comes twice, the second time late.
     pub duplicated: u64,
-    /// An effect or observation comes up to ten seconds late.
+    /// An effect comes late, and others overtake it; an observation comes late, with all those behind it.
     pub late: u64,
-    /// The connection to an executor breaks at an effect: it is lost with all that are on their way, until the
+    /// The connection to an executor breaks at an effect: all that is under way in both directions is lost, until the
     /// executor connects anew some time later.
     pub lost: u64,
-    /// The control plane is killed right after a commit, before any of its effects left.
+    /// The control plane is killed right after a commit, before any of its effects or answers left.
     pub crash: u64,
+    /// A boot fails.
+    pub broken_boot: u64,
+}
+
+/// How closely a run looks at itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scrutiny {
+    /// Every rule after every commit, and a trace that a breach ends with.
+    EveryCommit,
+    /// None: for measuring and predicting.
+    Never,
 }
 
 /// Longest delay of a late message, and of a new connection after a lost one.
 const LATE_MS: u64 = 10_000;
+/// How long the control plane waits after a failed write to the journal, as `serve` does.
+const JOURNAL_RETRY: Duration = Duration::from_millis(200);
+/// So many of the last events are told when a rule is broken.
+const TRACE_MAX: usize = 80;
 /// Where every run begins: 2026-01-01T00:00:00Z.
 const BEGIN: Time = Time::from_unix_ms(1_767_225_600_000);
 
@@ -34,12 +49,24 @@ pub struct Rehearsal {
     journal: Arc<Mutex<MemoryJournal>>,
     model: Model,
     coming: BTreeMap<(Time, u64), Event>,
+    /// Executors without a connection.
+    away: BTreeSet<Executor>,
+    /// When the last observation on its way from each executor arrives: none overtakes another.
+    arrives: BTreeMap<Executor, Time>,
     sequence: u64,
     now: Time,
     rng: Rng,
     seed: u64,
     scope: Scope,
+    scrutiny: Scrutiny,
+    trace: VecDeque<String>,
     pub faults: Faults,
+    /// The control plane is killed after its commit of this number.
+    pub crash_at: Option<u64>,
+    /// The journal cannot be written at the commit of this number, once.
+    pub fail_at: Option<u64>,
+    /// The journal could not be written at the last try.
+    journal_failed: bool,
     /// Commits and crashes so far.
     pub commits: u64,
     pub crashes: u64,
@@ -47,7 +74,7 @@ pub struct Rehearsal {
 
 impl Rehearsal {
     /// An empty region. The same seed and the same calls give the same run.
-    pub fn new(seed: u64, delays: Delays) -> Self {
+    pub fn new(seed: u64, delays: Delays, scrutiny: Scrutiny) -> Self {
         let journal = Arc::new(Mutex::new(MemoryJournal::default()));
         let scope = Scope::new("eu-central-1", "000000000000");
         let mut rng = Rng::new(seed);
@@ -57,12 +84,19 @@ impl Rehearsal {
             journal,
             model: Model::new(rng.u64(), delays),
             coming: BTreeMap::new(),
+            away: BTreeSet::new(),
+            arrives: BTreeMap::new(),
             sequence: 0,
             now: BEGIN,
             rng,
             seed,
             scope,
+            scrutiny,
+            trace: VecDeque::new(),
             faults: Faults::default(),
+            crash_at: None,
+            fail_at: None,
+            journal_failed: false,
             commits: 0,
             crashes: 0,
         };
@@ -95,12 +129,19 @@ impl Rehearsal {
         self.kernel.digest()
     }
 
-    /// Calls an operation as the root user.
+    /// Calls an operation as the root user. When its writes cannot be made durable, the answer is 503, as that of
+    /// `serve`.
     pub fn call<O: Operation>(&mut self, input: O::Input) -> Result<O::Output, Fault> {
         let caller = Caller::root(&self.scope, "AKIAREHEARSAL");
         let request_id = self.rng.uuid();
+        self.note(|| format!("call {}:{}", O::SERVICE, O::NAME));
         let answer = self.kernel.call(self.now, caller, &request_id, O::SERVICE, O::NAME, input.into_value());
-        self.settle_control();
+        if !self.settle_control() {
+            return Err(Fault::new(503, "ServiceUnavailable", "the journal cannot be written"));
+        }
+        if let Err(fault) = &answer {
+            self.note(|| format!("refused: {fault}"));
+        }
         answer.map(O::Output::from_value)
     }
 
@@ -112,7 +153,7 @@ impl Rehearsal {
                 return true;
             }
             if !self.step(end) {
-                self.now = end;
+                self.now = self.now.max(end);
                 return done(self);
             }
         }
@@ -125,40 +166,51 @@ impl Rehearsal {
 
     /// Kills an instance's init.
     pub fn kill(&mut self, id: &InstanceId) {
+        self.note(|| format!("kill {id}"));
         let coming = self.model.kill(self.now, id);
         self.expect(coming);
     }
 
     /// Lets an instance run on without answering.
     pub fn hang(&mut self, id: &InstanceId) {
+        self.note(|| format!("hang {id}"));
         let coming = self.model.hang(self.now, id);
         self.expect(coming);
     }
 
     pub fn lose_zone(&mut self, zone: &str) {
+        self.note(|| format!("zone {zone} is lost"));
         let coming = self.model.lose_zone(self.now, zone);
         self.expect(coming);
     }
 
     pub fn return_zone(&mut self, zone: &str) {
+        self.note(|| format!("zone {zone} is back"));
         let coming = self.model.return_zone(self.now, zone);
         self.expect(coming);
     }
 
     /// Makes every write to the journal fail, or succeed again.
     pub fn fail_journal(&mut self, failing: bool) {
+        self.note(|| format!("the journal {}", if failing { "fails" } else { "works" }));
         self.journal.lock().expect("no one panics while holding it").failing = failing;
     }
 
     /// Kills the control plane and starts it again from its journal; what was not committed is lost, and so is
-    /// what was on its way to the world.
+    /// what was on its way to the world and from it.
     pub fn crash(&mut self) {
+        self.note(|| "crash".into());
         self.crashes += 1;
         self.kernel = open(&self.journal, &self.scope, self.rng.u64());
-        self.coming.retain(|_, event| !matches!(event, Event::Deliver(_)));
         for executor in [Executor::Host, Executor::Edge] {
-            self.reconnect(executor);
+            self.disconnect(executor);
         }
+    }
+
+    /// Ends the run because of a broken rule, with all that is needed to see it again.
+    pub fn breach(&self, text: impl std::fmt::Display) -> ! {
+        let trace: Vec<&str> = self.trace.iter().map(String::as_str).collect();
+        panic!("seed {}, {} commits, {}: {text}\nlast events:\n{}", self.seed, self.commits, self.now, trace.join("\n"));
     }
 
     /// One event: the next of the world's, or the control plane's next own look. False when none comes by `end`.
@@ -167,52 +219,91 @@ impl Rehearsal {
         let own = self.kernel.next_wake();
         let Some(next) = world.into_iter().chain(own).min().filter(|next| *next <= end) else { return false };
         self.now = self.now.max(next);
-        if world.is_some_and(|at| at <= self.now) {
-            let Some((_, event)) = self.coming.pop_first() else { return false };
-            let (seen, coming) = self.model.happen(self.now, &event);
-            self.expect(coming);
-            if let Some(observation) = seen {
-                self.kernel.observe(self.now, &observation);
-            }
+        let event = if world.is_some_and(|at| at <= self.now) { self.coming.pop_first() } else { None };
+        if let Some((_, event)) = event {
+            self.happen(event);
         }
         self.settle_control();
         true
     }
 
-    /// Runs what is due and commits, until nothing is due now.
-    fn settle_control(&mut self) {
-        loop {
-            self.kernel.run_due(self.now);
-            let committed = match self.kernel.commit() {
-                Ok(committed) => committed,
-                // As in the real server: nothing was done; it is tried again a little later.
-                Err(_) => {
-                    self.now = self.now + Duration::from_millis(200);
-                    return;
-                }
-            };
-            if committed.writes > 0 {
-                self.commits += 1;
-                checks::after_commit(self.kernel.state());
-                if self.chance(self.faults.crash) {
-                    self.crash();
-                    continue;
-                }
-            }
-            self.deliver(committed.effects);
-            if self.kernel.next_wake().is_none_or(|wake| wake > self.now) {
-                return;
+    fn happen(&mut self, event: Event) {
+        self.note(|| short(&event));
+        match event {
+            Event::Observe(observation) => self.kernel.observe(self.now, &observation),
+            Event::Connect(executor) => self.connect(executor),
+            event => {
+                self.model.broken_boots = self.faults.broken_boot;
+                let coming = self.model.happen(self.now, &event);
+                self.expect(coming);
             }
         }
     }
 
+    /// Runs what is due and commits, until nothing is due now. False when the journal failed: then nothing was done.
+    fn settle_control(&mut self) -> bool {
+        loop {
+            self.kernel.run_due(self.now);
+            if let Some(trouble) = self.kernel.take_trouble() {
+                self.breach(trouble);
+            }
+            let Some(committed) = self.commit() else { return false };
+            if committed.writes > 0 && (self.crash_at == Some(self.commits) || self.chance(self.faults.crash)) {
+                self.crash_at = None;
+                self.crash();
+                continue;
+            }
+            self.deliver(committed.effects);
+            if self.kernel.next_wake().is_none_or(|wake| wake > self.now) {
+                return true;
+            }
+        }
+    }
+
+    /// Commits and looks whether every rule holds; none when the journal failed, which costs some time.
+    fn commit(&mut self) -> Option<Committed> {
+        let fails = self.fail_at == Some(self.commits + 1);
+        if fails {
+            self.fail_journal(true);
+        }
+        let outcome = self.kernel.commit();
+        if fails {
+            self.fail_journal(false);
+        }
+        let Ok(committed) = outcome else {
+            self.fail_at = None;
+            self.journal_failed = true;
+            self.now = self.now + JOURNAL_RETRY;
+            return None;
+        };
+        if committed.writes > 0 {
+            self.commits += 1;
+            self.note(|| format!("commit of {} rows", committed.writes));
+            if self.scrutiny == Scrutiny::EveryCommit
+                && let Err(broken) = checks::after_commit(self.kernel.state(), &self.model)
+            {
+                self.breach(broken);
+            }
+        }
+        if std::mem::take(&mut self.journal_failed) {
+            // What was reported meanwhile was taken back: `serve` makes the executors report everything anew.
+            for executor in [Executor::Host, Executor::Edge] {
+                self.disconnect(executor);
+            }
+        }
+        Some(committed)
+    }
+
     fn deliver(&mut self, effects: Vec<Effect>) {
         for effect in effects {
+            let executor = effect.slot.kind.executor();
+            if self.away.contains(&executor) {
+                continue;
+            }
             if self.chance(self.faults.lost) {
-                let executor = effect.slot.kind.executor();
-                self.coming.retain(|_, event| !matches!(event, Event::Deliver(e) if e.slot.kind.executor() == executor));
-                self.reconnect(executor);
-                return;
+                self.note(|| format!("connection to {executor:?} lost"));
+                self.disconnect(executor);
+                continue;
             }
             if self.chance(self.faults.duplicated) {
                 let at = self.late();
@@ -223,28 +314,52 @@ impl Rehearsal {
         }
     }
 
-    /// An executor connects anew: it reports what it has, and is told what it lacks.
-    fn reconnect(&mut self, executor: Executor) {
+    /// The connection to an executor breaks; it comes again later.
+    fn disconnect(&mut self, executor: Executor) {
+        self.coming.retain(|_, event| match event {
+            Event::Deliver(effect) => effect.slot.kind.executor() != executor,
+            Event::Observe(observation) => source(observation) != executor,
+            Event::Connect(other) => *other != executor,
+            _ => true,
+        });
+        self.away.insert(executor);
+        self.arrives.remove(&executor);
+        let at = if self.faults.lost > 0 { self.late() } else { self.now };
+        self.push(at, Event::Connect(executor));
+    }
+
+    /// An executor connects anew: it says what it has applied and how all it has is, and is told what it lacks.
+    fn connect(&mut self, executor: Executor) {
         let applied = self.model.applied(executor);
         self.kernel.connected(self.now, &applied);
-        if executor == Executor::Host || executor == Executor::Edge {
-            for observation in self.model.present(self.now) {
-                self.push(self.now, Event::Observe(observation));
-            }
-        }
-        if self.kernel.commit().is_err() {
+        self.away.remove(&executor);
+        if !self.settle_control() || self.away.contains(&executor) {
             return;
         }
         for effect in self.kernel.lacking(executor, &applied).effects {
-            let at = if self.faults.lost > 0 { self.late() } else { self.now };
-            self.push(at, Event::Deliver(effect));
+            self.push(self.now, Event::Deliver(effect));
+        }
+        for observation in self.model.present(executor, self.now) {
+            self.expect(vec![Coming { at: self.now, what: Event::Observe(observation) }]);
         }
     }
 
+    /// Puts what will happen in its order. Observations of one executor never overtake each other, and none is made
+    /// while it has no connection.
     fn expect(&mut self, coming: Vec<Coming>) {
         for Coming { at, what } in coming {
+            let Event::Observe(observation) = &what else {
+                self.push(at, what);
+                continue;
+            };
+            let executor = source(observation);
+            if self.away.contains(&executor) {
+                continue;
+            }
             let at = if self.chance(self.faults.late) { at.max(self.late()) } else { at };
-            self.push(at, what);
+            let last = self.arrives.get(&executor).copied().unwrap_or(Time::ZERO);
+            self.arrives.insert(executor, at.max(last));
+            self.push(at.max(last), what);
         }
     }
 
@@ -259,6 +374,41 @@ impl Rehearsal {
 
     fn chance(&mut self, in_a_thousand: u64) -> bool {
         in_a_thousand > 0 && self.rng.below(1_000) < in_a_thousand
+    }
+
+    fn note(&mut self, text: impl FnOnce() -> String) {
+        if self.scrutiny == Scrutiny::Never {
+            return;
+        }
+        if self.trace.len() == TRACE_MAX {
+            self.trace.pop_front();
+        }
+        let at = self.now.ms_since(BEGIN);
+        self.trace.push_back(format!("{:>8}.{:03} s  {}", at / 1_000, at % 1_000, text()));
+    }
+}
+
+/// Who reports it.
+fn source(observation: &Observation) -> Executor {
+    match observation {
+        Observation::Applied { slot, .. } | Observation::Refused { slot, .. } => slot.kind.executor(),
+        Observation::Instance { .. } => Executor::Host,
+        Observation::Target { .. } => Executor::Edge,
+    }
+}
+
+/// An event in one line of a trace.
+fn short(event: &Event) -> String {
+    match event {
+        Event::Deliver(effect) => {
+            let what = if effect.want.is_some() { "want" } else { "want no" };
+            format!("{what} {} version {}", effect.slot, effect.version)
+        }
+        Event::Observe(Observation::Target { target, generation, health, .. }) => {
+            format!("seen target {} generation {generation} {health:?}", target.id)
+        }
+        Event::Observe(Observation::Instance { id, generation, state, .. }) => format!("seen {id} boot {generation} {state:?}"),
+        other => format!("{other:?}"),
     }
 }
 

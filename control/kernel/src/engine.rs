@@ -55,6 +55,8 @@ pub struct Kernel {
     now: Time,
     scope: Arc<Scope>,
     settings: Arc<Settings>,
+    /// The first failure of our own since it was last asked for.
+    trouble: Option<String>,
 }
 
 impl Kernel {
@@ -88,6 +90,7 @@ impl Kernel {
             now: Time::ZERO,
             scope: Arc::new(scope),
             settings: Arc::new(settings),
+            trouble: None,
         };
         kernel.make_everything_due();
         Ok(kernel)
@@ -144,6 +147,7 @@ impl Kernel {
         });
         if let Err(fault) = outcome {
             tracing::error!(?observation, %fault, "an observation was not taken in");
+            self.note_trouble(|| format!("an observation was not taken in: {fault}: {observation:?}"));
         }
     }
 
@@ -158,6 +162,7 @@ impl Kernel {
             if *turn > TURNS_MAX {
                 let (name, _) = self.registry.reconciler_at(key.0);
                 tracing::error!(reconciler = name, key = key.1, "does not converge");
+                self.note_trouble(|| format!("{name} {} does not converge", key.1));
                 self.due.add(key, now + RETRY);
                 continue;
             }
@@ -168,6 +173,7 @@ impl Kernel {
                 Ok(None) => {}
                 Err(fault) => {
                     tracing::error!(reconciler = name, key = key.1, %fault, "reconciliation failed, tried again later");
+                    self.note_trouble(|| format!("{name} {} failed: {fault}", key.1));
                     self.due.add(key, now + RETRY);
                 }
             }
@@ -246,11 +252,21 @@ impl Kernel {
         lacking
     }
 
+    /// What of our own went wrong first since the last call: a panic, a failed or endless reconciliation. A user's mistake
+    /// is none. The simulated world ends with it; `serve` has it in its log.
+    pub fn take_trouble(&mut self) -> Option<String> {
+        self.trouble.take()
+    }
+
     /// A digest of the whole state; equal states have equal digests.
     pub fn digest(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.state.dump().hash(&mut hasher);
         hasher.finish()
+    }
+
+    fn note_trouble(&mut self, text: impl FnOnce() -> String) {
+        self.trouble.get_or_insert_with(text);
     }
 
     fn own_cx(&mut self, now: Time) -> Cx {
@@ -269,6 +285,7 @@ impl Kernel {
         let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut tx, cx))).unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
             tracing::error!(request_id = cx.request_id, panic = text, "a transaction panicked");
+            self.trouble.get_or_insert_with(|| format!("a transaction panicked: {}", text.unwrap_or_default()));
             Err(Fault::internal())
         });
         if outcome.is_err() {

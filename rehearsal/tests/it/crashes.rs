@@ -1,0 +1,133 @@
+//! The control plane dies after each single commit of a stack's life, or its journal fails there, and goes on.
+
+use std::time::Duration;
+
+use region::cloudformation::StackStatus as S;
+use rehearsal::web_tier::{self, STACK, TEMPLATE};
+use rehearsal::{Rehearsal, checks};
+
+use crate::life::Life;
+
+const LIMIT: Duration = Duration::from_secs(600);
+/// A stack's creation or deletion takes far fewer commits than this.
+const COMMITS_MAX: u64 = 2_000;
+
+/// Creates the stack, waits for its end, and for its instances to serve.
+fn create(life: &mut Life, parameters: &[(&str, &str)]) {
+    web_tier::create(&mut life.region, STACK, TEMPLATE, parameters).unwrap();
+    web_tier::settle(&mut life.region, STACK, LIMIT);
+}
+
+fn expect(life: &Life, status: S) {
+    if life.status() != Some(status) {
+        let stack = web_tier::stack(&life.region, STACK).map(|s| (s.status, s.reason.clone()));
+        life.region.breach(format!("expected {}, the stack is {stack:?}", status.name()));
+    }
+}
+
+fn serves(life: &mut Life) {
+    life.region.run_for(Duration::from_secs(60));
+    if let Err(broken) = checks::at_rest(life.region.state(), life.region.model()) {
+        life.region.breach(broken);
+    }
+}
+
+/// Runs `act` with a disturbance at each of the commits it makes, until it makes none that late; then `check`.
+fn at_every_commit(disturb: fn(&mut Rehearsal, u64), prepare: fn(&mut Life), act: fn(&mut Life), check: fn(&mut Life)) {
+    for nth in 1..COMMITS_MAX {
+        let mut life = Life::new(11);
+        prepare(&mut life);
+        let at = life.region.commits + nth;
+        disturb(&mut life.region, at);
+        act(&mut life);
+        let reached = life.region.commits >= at;
+        check(&mut life);
+        if !reached {
+            assert!(nth > 20, "only {nth} commits: too few to have tested anything");
+            return;
+        }
+    }
+    panic!("more than {COMMITS_MAX} commits");
+}
+
+fn crash(region: &mut Rehearsal, at: u64) {
+    region.crash_at = Some(at);
+}
+
+fn fail_journal(region: &mut Rehearsal, at: u64) {
+    region.fail_at = Some(at);
+}
+
+fn nothing(_: &mut Life) {}
+
+fn created(life: &mut Life) {
+    expect(life, S::CreateComplete);
+    serves(life);
+}
+
+fn delete(life: &mut Life) {
+    web_tier::delete(&mut life.region, STACK).unwrap();
+    web_tier::settle(&mut life.region, STACK, LIMIT);
+}
+
+fn deleted(life: &mut Life) {
+    expect(life, S::DeleteComplete);
+    life.end();
+}
+
+/// Every boot fails, so that the group fails and all is rolled back.
+fn create_in_vain(life: &mut Life) {
+    life.region.faults.broken_boot = 1_000;
+    create(life, &[]);
+}
+
+fn rolled_back(life: &mut Life) {
+    expect(life, S::RollbackComplete);
+    life.region.faults.broken_boot = 0;
+    life.end();
+}
+
+fn update(life: &mut Life) {
+    let parameters = [("VpcCidr", "10.9.0.0/16"), ("InstanceType", "t3.small")];
+    web_tier::update(&mut life.region, STACK, TEMPLATE, &parameters).unwrap();
+    web_tier::settle(&mut life.region, STACK, LIMIT);
+}
+
+fn updated(life: &mut Life) {
+    expect(life, S::UpdateComplete);
+    serves(life);
+}
+
+#[test]
+fn creation_survives_a_crash_at_every_commit() {
+    at_every_commit(crash, nothing, |life| create(life, &[]), created);
+}
+
+#[test]
+fn deletion_survives_a_crash_at_every_commit() {
+    at_every_commit(crash, |life| create(life, &[]), delete, deleted);
+}
+
+#[test]
+fn rollback_survives_a_crash_at_every_commit() {
+    at_every_commit(crash, nothing, create_in_vain, rolled_back);
+}
+
+#[test]
+fn an_update_that_replaces_nearly_all_survives_a_crash_at_every_commit() {
+    at_every_commit(crash, |life| create(life, &[]), update, updated);
+}
+
+#[test]
+fn creation_survives_a_full_disk_at_every_commit() {
+    // The first commit is the request itself, which then is refused and may be repeated.
+    let create = |life: &mut Life| {
+        let outcome = web_tier::create(&mut life.region, STACK, TEMPLATE, &[]);
+        if let Err(fault) = outcome {
+            assert_eq!(fault.http, 503, "{fault}");
+            web_tier::create(&mut life.region, STACK, TEMPLATE, &[]).unwrap();
+        }
+        web_tier::settle(&mut life.region, STACK, LIMIT);
+    };
+    at_every_commit(fail_journal, nothing, create, created);
+}
