@@ -17,6 +17,7 @@ import pytest
 from botocore.config import Config
 
 sys.path.insert(0, os.path.dirname(__file__))
+from calls import record  # noqa: E402
 from region import ROOT, Region, binary  # noqa: E402
 
 
@@ -25,7 +26,7 @@ def region():
     """One region for all tests of the session, on a port of its own."""
     assert os.geteuid() == 0, "these tests make instances: run them as root"
     data = pathlib.Path(tempfile.mkdtemp(prefix="allod-conformance-"))
-    region = Region(data, port=4599)
+    region = Region(data, port=int(os.environ.get("ALLOD_TEST_PORT", "4599")))
     before = region.leftovers()
     region.start()
     try:
@@ -43,7 +44,7 @@ def client(region):
     """Makes boto3 clients: client("ec2")."""
 
     def make(service):
-        return boto3.client(service, config=Config(retries={"max_attempts": 0}), **region.client_arguments())
+        return record(boto3.client(service, config=Config(retries={"max_attempts": 0}), **region.client_arguments()))
 
     return make
 

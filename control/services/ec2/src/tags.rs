@@ -93,15 +93,20 @@ pub fn from_user(sent: Vec<s::Tag>) -> Result<Tags, Error> {
     let mut tags = Tags::new();
     for tag in sent {
         let (key, value) = (tag.key.unwrap_or_default(), tag.value.unwrap_or_default());
-        check_key(&key)?;
-        if value.chars().count() > VALUE_CHARS_MAX {
-            return Err(Error::InvalidParameter(format!("Tag value exceeds the maximum length of {VALUE_CHARS_MAX} characters")));
-        }
+        check(&key, &value)?;
         if tags.insert(key.clone(), value).is_some() {
             return Err(Error::InvalidParameter(format!("Duplicate tag key '{key}' specified.")));
         }
     }
     Ok(tags)
+}
+
+/// Refuses a tag that a user may not set.
+pub(crate) fn check(key: &str, value: &str) -> Result<(), Error> {
+    if value.chars().count() > VALUE_CHARS_MAX {
+        return Err(Error::InvalidParameter(format!("Tag value exceeds the maximum length of {VALUE_CHARS_MAX} characters")));
+    }
+    check_key(key)
 }
 
 fn check_key(key: &str) -> Result<(), Error> {

@@ -41,6 +41,8 @@ pub(crate) fn register(tx: &mut Tx, cx: &Cx, input: s::RegisterImageRequest) -> 
         .image_location
         .as_deref()
         .ok_or_else(|| Error::Missing("The request must contain the parameter ImageLocation".into()))?;
+    // DescribeImages shows it behind the account.
+    let location = location.strip_prefix(&format!("{}/", cx.scope.account)).unwrap_or(location);
     let architecture = match input.architecture.as_deref() {
         None => Architecture::of_this_machine(),
         Some(text) => {

@@ -287,6 +287,10 @@ fn put_instance(
     };
     let mut instance_tags = data.tags_for("instance");
     instance_tags.extend(request.tags.clone());
+    if let Some(template) = &request.template {
+        instance_tags.insert("aws:ec2launchtemplate:id".into(), template.id.to_string());
+        instance_tags.insert("aws:ec2launchtemplate:version".into(), template.version.to_string());
+    }
     tags::add(tx, &id, instance_tags)?;
     tags::add(tx, &instance.root.id, data.tags_for("volume"))?;
     tags::add(tx, &instance.interface, data.tags_for("network-interface"))?;

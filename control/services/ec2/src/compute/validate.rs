@@ -6,6 +6,7 @@ use super::error::ComputeError;
 use super::launch_data::{DEVICES_MAX, InterfaceData, LaunchData, MetadataOptions};
 use super::user_data;
 use crate::error::Error;
+use crate::tags;
 
 impl LaunchData {
     pub(crate) fn validate(&self) -> Result<(), Error> {
@@ -68,6 +69,7 @@ impl LaunchData {
                 let hint = "'instance', 'volume' and 'network-interface' can be tagged at a launch.";
                 return Err(Error::invalid("ResourceType", &specification.resource_type, hint));
             }
+            specification.tags.iter().try_for_each(|tag| tags::check(&tag.key, &tag.value))?;
         }
         Ok(())
     }
