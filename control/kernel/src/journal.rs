@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs::{OpenOptions, Permissions};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
@@ -67,6 +69,10 @@ impl RedbJournal {
 }
 
 fn open(path: &Path) -> Result<Database, JournalError> {
+    // The journal holds user data, parameters and keys: its owner alone reads it, also where it was made before.
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
+    let private = file.and_then(|file| file.set_permissions(Permissions::from_mode(0o600)));
+    private.map_err(|e| JournalError(format!("{}: {e}", path.display())))?;
     Database::builder().set_cache_size(CACHE_BYTES).create(path).map_err(|e| match e {
         redb::DatabaseError::DatabaseAlreadyOpen => {
             JournalError(format!("another process has {} open; a data directory holds one running region", path.display()))

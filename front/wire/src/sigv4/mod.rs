@@ -122,7 +122,7 @@ fn incomplete(what: impl Into<String>) -> SignatureError {
 }
 
 fn from_header(parts: &Parts, header: &str) -> Result<Claim, SignatureError> {
-    let fields = header.strip_prefix(ALGORITHM).ok_or(SignatureError::Missing)?;
+    let fields = header.strip_prefix(ALGORITHM).filter(|rest| rest.starts_with(' ')).ok_or(SignatureError::Missing)?;
     let field = |name: &str| {
         let value = fields.split(',').find_map(|f| f.trim().strip_prefix(name)?.strip_prefix('='));
         value.ok_or_else(|| incomplete(format!("Authorization header requires '{name}' parameter.")))
