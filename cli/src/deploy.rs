@@ -34,7 +34,7 @@ pub fn up(paths: &RunPaths, arguments: &Up) -> Result<(), Failure> {
     };
     let given = parameters(&arguments.parameters, present.as_ref(), &template, &client)?;
     input["Parameters"] = Json::Array(given);
-    let at_file = |e: ApiError| Failure::new(format!("{}: {}", arguments.template.display(), e.message));
+    let at_file = |e: ApiError| Failure::new(at_file(&arguments.template, &e.message));
     let stack_id = match &present {
         None => text(&client.call("cloudformation", "CreateStack", &input).map_err(at_file)?, "StackId"),
         Some(stack) => {
@@ -53,6 +53,17 @@ pub fn up(paths: &RunPaths, arguments: &Up) -> Result<(), Failure> {
     };
     follow(&client, &stack_id, 0, Progress::of(arguments.output))?;
     finish(&client, &stack_id, arguments.output, begun, "created")
+}
+
+/// Every line of a refusal with the template's file before it: `FILE:LINE:COLUMN: WHAT` where the line has a place.
+fn at_file(file: &std::path::Path, message: &str) -> String {
+    let is_number = |text: Option<&str>| text.is_some_and(|t| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit()));
+    let line = |line: &str| {
+        let mut parts = line.splitn(3, ':');
+        let has_place = is_number(parts.next()) && is_number(parts.next());
+        format!("{}:{}{line}", file.display(), if has_place { "" } else { " " })
+    };
+    message.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Deletes a stack and waits for its end.

@@ -31,6 +31,7 @@ pub fn check(template: &Template, schema_of: &dyn Fn(&str) -> Option<Arc<Schema>
         schemas: types.filter_map(|name| Some((name, schema_of(name)?))).collect(),
         errors: Collector::default(),
     };
+    checker.rules();
     checker.conditions();
     template.resources.iter().for_each(|resource| checker.resource(resource));
     checker.outputs();
@@ -49,6 +50,17 @@ pub(crate) struct Checker<'t> {
 }
 
 impl Checker<'_> {
+    fn rules(&mut self) {
+        let path = Path::ROOT.key("Rules");
+        for rule in &self.template.rules {
+            let path = path.key(&rule.name);
+            rule.condition.iter().for_each(|c| self.names(c, Block::Rules, &path.key("RuleCondition")));
+            for (i, assertion) in rule.assertions.iter().enumerate() {
+                self.names(&assertion.assert, Block::Rules, &path.key("Assertions").index(i).key("Assert"));
+            }
+        }
+    }
+
     fn conditions(&mut self) {
         let path = Path::ROOT.key("Conditions");
         for condition in &self.template.conditions {

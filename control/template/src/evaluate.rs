@@ -14,12 +14,15 @@ use crate::cidr::{CIDR_BITS_DEFAULT, blocks};
 use crate::error::Position;
 use crate::expression::{Expression, ExpressionKind, Function, Member, SubPart, scalar_text};
 use crate::function::{CIDR, EQUALS, JOIN, SELECT, SPLIT};
+use crate::parameter::ParameterType;
 use crate::template::{MappingValue, Template};
 
 /// Most bytes of text that the functions of one expression may make; a short template could else ask for gigabytes.
 pub const RESULT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// What an item of a list weighs beside its text.
 const ITEM_BYTES: usize = 32;
+/// Of the functions that compare with the members of a list.
+const CONTAINS: &str = "Template error: a function of a rule needs a list of strings and what its members are compared with";
 const NO_VALUE: &str = "AWS::NoValue";
 
 /// What a template's functions ask of the world around it. Errors are whole messages for the user.
@@ -36,6 +39,14 @@ pub trait Environment {
     fn zones(&self, region: &str) -> Result<Vec<String>, String>;
     /// The value that another stack exports.
     fn import(&self, name: &str) -> Result<String, String>;
+    /// Everything that the account has of a parameter type such as `AWS::EC2::VPC::Id`; only rules ask for it.
+    fn all(&self, aws_type: &str) -> Result<Vec<String>, String> {
+        Err(format!("Template error: Fn::RefAll cannot list {aws_type} in this region"))
+    }
+    /// An attribute of a thing of a parameter type, such as a subnet's `VpcId`; only rules ask for it.
+    fn value_of(&self, aws_type: &str, id: &str, attribute: &str) -> Result<String, String> {
+        Err(format!("Template error: Fn::ValueOf knows no attribute {attribute} of {id}, which is of the type {aws_type}"))
+    }
 }
 
 /// Why an expression has no value, and where the function stands that says so. Prints as `line:column: message`.
@@ -164,9 +175,7 @@ impl<'a> Evaluator<'a> {
                 text.split(delimiter.as_str()).map(Json::from).collect()
             }
             Function::FindInMap { map, top, second } => self.find_in_map([map, top, second], at)?,
-            Function::Equals(..) | Function::And(_) | Function::Or(_) | Function::Not(_) | Function::Condition(_) => {
-                Json::Bool(self.truth(function, at)?)
-            }
+            boolean if boolean.is_boolean() => Json::Bool(self.truth(function, at)?),
             Function::Base64(text) => {
                 let text = self.text(text, "Template error: every Fn::Base64 object must have a String-typed value.")?;
                 Json::String(base64::engine::general_purpose::STANDARD.encode(text))
@@ -179,6 +188,7 @@ impl<'a> Evaluator<'a> {
                 blocks(&block, count, bits).or_else(|message| wrong(at, message))?.into()
             }
             Function::ImportValue(name) => self.import(name, at)?,
+            other => self.of_account(other, at)?,
         };
         Ok(Some(value))
     }
@@ -331,6 +341,38 @@ impl<'a> Evaluator<'a> {
         self.environment.import(&name).map(Json::String).or_else(|message| wrong(at, message))
     }
 
+    /// What rules ask about things of the account.
+    fn of_account(&self, function: &Function, at: Position) -> Evaluated<Json> {
+        let told = |message| EvaluateError { position: at, message };
+        let values = |kind: &str, ids: Vec<String>, attribute: &str| {
+            let values = ids.iter().map(|id| self.environment.value_of(kind, id, attribute));
+            values.collect::<Result<Vec<_>, _>>().map_err(told)
+        };
+        match function {
+            Function::RefAll(kind) => self.environment.all(kind).map(Json::from).map_err(told),
+            Function::ValueOfAll { kind, attribute } => {
+                let ids = self.environment.all(kind).map_err(told)?;
+                values(kind, ids, attribute).map(Json::from)
+            }
+            Function::ValueOf { parameter, attribute } => {
+                let kind = self.template.parameter(parameter).map(|p| &p.kind);
+                match (kind, self.environment.parameter(parameter)) {
+                    (Some(ParameterType::Aws(kind)), Some(Json::String(id))) => {
+                        Ok(values(kind, vec![id], attribute)?.pop().map(Json::String).unwrap_or_default())
+                    }
+                    (Some(ParameterType::AwsList(kind)), Some(Json::Array(ids))) => {
+                        values(kind, ids.iter().map(scalar_text).collect(), attribute).map(Json::from)
+                    }
+                    _ => wrong(
+                        at,
+                        format!("Template error: Fn::ValueOf needs a parameter of an AWS-specific type, not {parameter}"),
+                    ),
+                }
+            }
+            other => wrong(at, format!("Template error: {} cannot be used here", other.name())),
+        }
+    }
+
     fn condition(&self, name: &str, at: Position) -> Evaluated<bool> {
         let unknown = || EvaluateError {
             position: at,
@@ -361,6 +403,18 @@ impl<'a> Evaluator<'a> {
                 (Some(a), Some(b)) => Ok(is_same(&a, &b)),
                 _ => wrong(at, EQUALS),
             },
+            Function::Contains { values, value } => {
+                let value = self.text(value, CONTAINS)?;
+                Ok(self.list(values, CONTAINS)?.iter().any(|one| scalar_text(one) == value))
+            }
+            Function::EachMemberEquals { values, value } => {
+                let value = self.text(value, CONTAINS)?;
+                Ok(self.list(values, CONTAINS)?.iter().all(|one| scalar_text(one) == value))
+            }
+            Function::EachMemberIn { values, of } => {
+                let of = self.list(of, CONTAINS)?;
+                Ok(self.list(values, CONTAINS)?.iter().all(|one| of.iter().any(|known| is_same(one, known))))
+            }
             other => wrong(at, format!("Template error: {} is not a condition function", other.name())),
         }
     }

@@ -46,6 +46,13 @@ pub enum Function {
     GetAzs(Expression),
     Cidr { block: Expression, count: Expression, bits: Option<Expression> },
     ImportValue(Expression),
+    // The following stand in rules only.
+    Contains { values: Expression, value: Expression },
+    EachMemberEquals { values: Expression, value: Expression },
+    EachMemberIn { values: Expression, of: Expression },
+    RefAll(String),
+    ValueOf { parameter: String, attribute: String },
+    ValueOfAll { kind: String, attribute: String },
 }
 
 /// A piece of a text of `Fn::Sub`.
@@ -93,18 +100,41 @@ impl Function {
             Function::GetAzs(_) => "Fn::GetAZs",
             Function::Cidr { .. } => "Fn::Cidr",
             Function::ImportValue(_) => "Fn::ImportValue",
+            Function::Contains { .. } => "Fn::Contains",
+            Function::EachMemberEquals { .. } => "Fn::EachMemberEquals",
+            Function::EachMemberIn { .. } => "Fn::EachMemberIn",
+            Function::RefAll(_) => "Fn::RefAll",
+            Function::ValueOf { .. } => "Fn::ValueOf",
+            Function::ValueOfAll { .. } => "Fn::ValueOfAll",
         }
     }
 
     /// Its answer is true or false: it belongs into conditions.
     pub fn is_boolean(&self) -> bool {
-        matches!(self, Function::Equals(..) | Function::And(_) | Function::Or(_) | Function::Not(_) | Function::Condition(_))
+        use Function::{And, Condition, Contains, EachMemberEquals, EachMemberIn, Equals, Not, Or};
+        matches!(
+            self,
+            Equals(..) | And(_) | Or(_) | Not(_) | Condition(_) | Contains { .. } | EachMemberEquals { .. } | EachMemberIn { .. }
+        )
+    }
+
+    /// It may stand in `Rules`.
+    pub(crate) fn is_for_rules(&self) -> bool {
+        let of_lists =
+            matches!(self, Function::Ref(_) | Function::RefAll(_) | Function::ValueOf { .. } | Function::ValueOfAll { .. });
+        of_lists || (self.is_boolean() && !matches!(self, Function::Condition(_)))
     }
 
     /// The expressions it is made of.
     pub(crate) fn arguments(&self) -> Vec<&Expression> {
         match self {
-            Function::Ref(_) | Function::Condition(_) => Vec::new(),
+            Function::Ref(_)
+            | Function::Condition(_)
+            | Function::RefAll(_)
+            | Function::ValueOf { .. }
+            | Function::ValueOfAll { .. } => Vec::new(),
+            Function::Contains { values, value } | Function::EachMemberEquals { values, value } => vec![values, value],
+            Function::EachMemberIn { values, of } => vec![values, of],
             Function::GetAtt { attribute, .. } => vec![attribute],
             Function::Sub { variables, .. } => variables.iter().map(|v| &v.value).collect(),
             Function::Join { values, .. } => vec![values],

@@ -23,6 +23,8 @@ pub(crate) const EQUALS: &str = "Template error: every Fn::Equals object require
 const NOT: &str = "Template error: every Fn::Not object requires one boolean parameter.";
 pub(crate) const CIDR: &str = "Template error: every Fn::Cidr object requires two or three parameters, (1) an IP address block, (2) the number of CIDRs to generate and (3) the number of subnet bits.";
 const CONDITION: &str = "Template error: every Condition object must have a single String value.";
+const RULE_FUNCTIONS: [&str; 6] =
+    ["Fn::Contains", "Fn::EachMemberEquals", "Fn::EachMemberIn", "Fn::RefAll", "Fn::ValueOf", "Fn::ValueOfAll"];
 const LANGUAGE_EXTENSIONS: [&str; 4] = ["Fn::Length", "Fn::ToJsonString", "Fn::ForEach", "Fn::GetStackOutput"];
 
 /// Where an expression stands, as far as that changes what is a function.
@@ -32,6 +34,8 @@ pub(crate) enum Place {
     Condition,
     /// `Condition` is a key like others, as in IAM's policies.
     Value,
+    /// Some functions stand in rules only.
+    Rule,
 }
 
 pub(crate) struct Reader<'a> {
@@ -159,12 +163,50 @@ impl Reader<'_> {
                 let [one] = items(argument).ok_or(NOT)?;
                 Function::Not(self.boolean(one, &path.index(0)))
             }
+            rule if self.place == Place::Rule => self.rule_function(rule, argument, path)?,
+            other => return Err(unsupported(other)),
+        })
+    }
+
+    /// The functions that stand in rules only (CloudFormation User Guide, "Rule-specific intrinsic functions").
+    fn rule_function(&mut self, name: &str, argument: &Node, path: &Path<'_>) -> Result<Function, String> {
+        let two = || format!("Template error: every {name} object requires two parameters");
+        Ok(match name {
+            "Fn::Contains" | "Fn::EachMemberEquals" => {
+                let [values, value] = items(argument).ok_or_else(two)?;
+                let values = self.list_argument(values, &path.index(0)).ok_or_else(two)?;
+                let value = self.text_argument(value, &path.index(1)).ok_or_else(two)?;
+                if name == "Fn::Contains" {
+                    Function::Contains { values, value }
+                } else {
+                    Function::EachMemberEquals { values, value }
+                }
+            }
+            "Fn::EachMemberIn" => {
+                let [values, of] = items(argument).ok_or_else(two)?;
+                let values = self.list_argument(values, &path.index(0)).ok_or_else(two)?;
+                Function::EachMemberIn { values, of: self.list_argument(of, &path.index(1)).ok_or_else(two)? }
+            }
+            "Fn::RefAll" => {
+                let message = "Template error: every Fn::RefAll object requires the name of a parameter type";
+                Function::RefAll(name_of(argument).ok_or(message)?)
+            }
+            "Fn::ValueOf" | "Fn::ValueOfAll" => {
+                let [first, attribute] = items(argument).ok_or_else(two)?;
+                let (first, attribute) = (name_of(first).ok_or_else(two)?, name_of(attribute).ok_or_else(two)?);
+                if name == "Fn::ValueOf" {
+                    Function::ValueOf { parameter: first, attribute }
+                } else {
+                    Function::ValueOfAll { kind: first, attribute }
+                }
+            }
             other => return Err(unsupported(other)),
         })
     }
 
     fn boolean(&mut self, node: &Node, path: &Path<'_>) -> Expression {
-        let place = std::mem::replace(&mut self.place, Place::Condition);
+        let inside = if self.place == Place::Rule { Place::Rule } else { Place::Condition };
+        let place = std::mem::replace(&mut self.place, inside);
         let expression = self.read(node, path);
         self.place = place;
         if !expression.function().is_some_and(Function::is_boolean) {
@@ -320,6 +362,9 @@ fn long_name(tag: &str) -> String {
 }
 
 fn unsupported(name: &str) -> String {
+    if RULE_FUNCTIONS.contains(&name) {
+        return format!("Template error: {name} can only be used in the Rules block of the template");
+    }
     if name == "Fn::Transform" {
         return "Template error: Fn::Transform is not supported: there are no macros in this region".into();
     }

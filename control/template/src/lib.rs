@@ -24,6 +24,7 @@ mod path;
 mod policy;
 mod read;
 mod resource;
+mod rules;
 mod schema;
 mod sections;
 mod template;
@@ -38,8 +39,9 @@ pub use graph::needs;
 pub use parameter::{PARAMETER_DESCRIPTION_BYTES_MAX, ParameterType};
 pub use parameters::{PARAMETER_VALUE_BYTES_MAX, ParameterLookup, ParameterValue, resolve_parameters};
 pub use read::{DEPTH_MAX, INLINE_BYTES_MAX, NODES_MAX, TEMPLATE_BYTES_MAX};
+pub use rules::broken_rules;
 pub use schema::Schema;
 pub use template::{
-    CONDITIONS_MAX, Condition, DESCRIPTION_BYTES_MAX, DeletionPolicy, MAPPINGS_MAX, Mapping, MappingValue, OUTPUTS_MAX, Output,
-    PARAMETERS_MAX, Parameter, RESOURCES_MAX, Resource, Template,
+    Assertion, CONDITIONS_MAX, Condition, DESCRIPTION_BYTES_MAX, DeletionPolicy, MAPPINGS_MAX, Mapping, MappingValue,
+    OUTPUTS_MAX, Output, PARAMETERS_MAX, Parameter, RESOURCES_MAX, RULES_MAX, Resource, Rule, Template,
 };

@@ -7,6 +7,7 @@ use crate::check::Checker;
 use crate::error::Position;
 use crate::expression::{Expression, ExpressionKind, Function, SubPart, scalar_text};
 use crate::nearest::nearest;
+use crate::parameter::ParameterType;
 use crate::path::Path;
 use crate::template::MappingValue;
 
@@ -24,9 +25,17 @@ const PSEUDO_PARAMETERS: [&str; 8] = [
 /// The section in which an expression stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Block {
+    Rules,
     Conditions,
     Resources,
     Outputs,
+}
+
+impl Block {
+    /// It is read before there are resources.
+    fn is_early(self) -> bool {
+        matches!(self, Block::Rules | Block::Conditions)
+    }
 }
 
 impl fmt::Display for Block {
@@ -48,7 +57,12 @@ impl Checker<'_> {
             }
             ExpressionKind::Function(function) => {
                 let path = path.key(function.name());
-                if block != Block::Conditions && function.is_boolean() {
+                if block == Block::Rules && !function.is_for_rules() {
+                    let message =
+                        format!("Template format error: {} cannot be used in the Rules block of the template", function.name());
+                    return self.errors.add(expression.position, &path, message);
+                }
+                if !block.is_early() && function.is_boolean() {
                     let message =
                         format!("Template error: {} can only be used in the Conditions block of the template", function.name());
                     return self.errors.add(expression.position, &path, message);
@@ -85,6 +99,15 @@ impl Checker<'_> {
                 let message = format!("Template format error: Cannot use {} in Conditions.", function.name());
                 self.errors.add(at, path, message);
             }
+            Function::ValueOf { parameter, .. } if !self.parameters.contains_key(parameter.as_str()) => {
+                let message =
+                    format!("Template format error: Fn::ValueOf refers to the parameter {parameter}, which is not there");
+                self.errors.add(at, path, message);
+            }
+            Function::RefAll(kind) | Function::ValueOfAll { kind, .. } if !ParameterType::is_of_account(kind) => {
+                let message = format!("Template format error: {} knows no parameter type {kind}", function.name());
+                self.errors.add(at, path, message);
+            }
             _ => {}
         }
     }
@@ -94,9 +117,9 @@ impl Checker<'_> {
         if self.parameters.contains_key(name) || PSEUDO_PARAMETERS.contains(&name) {
             return;
         }
-        if block == Block::Conditions {
+        if block.is_early() {
             let message = format!(
-                "Template format error: Unresolved dependencies [{name}]. Cannot reference resources in the Conditions block of the template"
+                "Template format error: Unresolved dependencies [{name}]. Cannot reference resources in the {block} block of the template"
             );
             self.errors.add(at, path, message);
         } else if !self.resources.contains_key(name) {

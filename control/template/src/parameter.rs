@@ -74,6 +74,11 @@ impl ParameterType {
         }
     }
 
+    /// Whether `name` is a type of things that exist in the account, such as `AWS::EC2::VPC::Id`.
+    pub(crate) fn is_of_account(name: &str) -> bool {
+        AWS_TYPES.iter().any(|(known, _)| *known == name)
+    }
+
     /// `Ref` gives a list.
     pub fn is_list(&self) -> bool {
         match self {

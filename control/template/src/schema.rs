@@ -122,6 +122,11 @@ impl Schema {
         })
     }
 
+    /// Whether the type has a property of this name, at the top level.
+    pub fn has_property(&self, name: &str) -> bool {
+        self.properties.property(name).is_some()
+    }
+
     /// The attributes as the text has them.
     pub(crate) fn attributes(&self) -> impl Iterator<Item = &str> {
         self.attributes.iter().map(String::as_str)

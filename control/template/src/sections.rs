@@ -9,7 +9,7 @@ use crate::node::{Entry, Node, NodeKind};
 use crate::path::Path;
 use crate::template::{
     CONDITIONS_MAX, Condition, DESCRIPTION_BYTES_MAX, MAPPINGS_MAX, Mapping, MappingValue, OUTPUTS_MAX, Output, PARAMETERS_MAX,
-    RESOURCES_MAX, Template,
+    RESOURCES_MAX, RULES_MAX, Template,
 };
 
 const VERSION: &str = "2010-09-09";
@@ -44,7 +44,8 @@ impl SectionReader {
                 "Conditions" => template.conditions = self.named(node, &path, CONDITIONS_MAX, Self::condition),
                 "Resources" => template.resources = self.named(node, &path, RESOURCES_MAX, Self::resource),
                 "Outputs" => template.outputs = self.named(node, &path, OUTPUTS_MAX, Self::output),
-                "Transform" | "Rules" | "Hooks" => {
+                "Rules" => template.rules = self.named(node, &path, RULES_MAX, Self::rule),
+                "Transform" | "Hooks" => {
                     let message = format!("Template format error: the section {} is not supported in this region", entry.key);
                     self.errors.add(entry.key_position, &path, message);
                 }

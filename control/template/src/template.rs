@@ -14,6 +14,8 @@ pub const OUTPUTS_MAX: usize = 200;
 pub const MAPPINGS_MAX: usize = 200;
 /// Most conditions. AWS names no limit; this one bounds the work.
 pub const CONDITIONS_MAX: usize = 500;
+/// Most rules. AWS names no limit; this one bounds the work.
+pub const RULES_MAX: usize = 200;
 /// Longest description, in bytes.
 pub const DESCRIPTION_BYTES_MAX: usize = 1_024;
 
@@ -27,6 +29,7 @@ pub struct Template {
     pub description: Option<String>,
     pub metadata: Option<Expression>,
     pub parameters: Vec<Parameter>,
+    pub rules: Vec<Rule>,
     pub mappings: Vec<Mapping>,
     pub conditions: Vec<Condition>,
     pub resources: Vec<Resource>,
@@ -67,6 +70,23 @@ pub struct Mapping {
 pub enum MappingValue {
     One(String),
     List(Vec<String>),
+}
+
+/// What a template demands of its parameters together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    pub name: String,
+    pub position: Position,
+    /// When it does not hold, nothing is demanded.
+    pub condition: Option<Expression>,
+    pub assertions: Vec<Assertion>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assertion {
+    pub assert: Expression,
+    /// What the user is told when it does not hold.
+    pub description: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -8,7 +8,7 @@ use shapes::cloudformation::ops;
 
 use crate::engine::set_stack;
 use crate::error::Error;
-use crate::operations::{body, refuse, tags_shape};
+use crate::operations::{body, parameters_shape, refuse, tags_shape};
 use crate::program::{self, Planned};
 use crate::stack::{self, Request, find_alive};
 use crate::state::{OnFailure, Stack, StackStatus, Wish};
@@ -81,6 +81,14 @@ pub(crate) fn register(registry: &mut Registry) {
     registry.operation::<ops::ListChangeSets>(list_change_sets);
 }
 
+/// Forgets the change sets of a stack that has ended.
+pub(crate) fn forget(tx: &mut Tx, stack: &StackId) {
+    let ids: Vec<String> = tx.rows_where::<ChangeSet>("stack", stack).map(|c| c.id.clone()).collect();
+    for id in ids {
+        tx.remove::<ChangeSet>(&id);
+    }
+}
+
 fn create_change_set(tx: &mut Tx, cx: &Cx, input: api::CreateChangeSetInput) -> Result<api::CreateChangeSetOutput, Fault> {
     refuse(&[
         ("TemplateURL", input.template_url.is_some()),
@@ -151,8 +159,12 @@ fn add(
     if others.len() >= CHANGE_SETS_MAX {
         return Err(Error::LimitExceeded(format!("A stack has at most {CHANGE_SETS_MAX} change sets")));
     }
-    let changes = program::planned(tx, cx, stack, &wish)?;
-    let unchanged = stack.status != StackStatus::ReviewInProgress && !program::differs(tx, cx, stack, &wish)?;
+    // As at AWS, what is found while the changes are worked out fails the change set, not the request.
+    let planned = program::planned(tx, cx, stack, &wish).and_then(|changes| {
+        let same = stack.status != StackStatus::ReviewInProgress && !program::differs(tx, cx, stack, &wish)?;
+        Ok((changes, same.then(|| NO_CHANGES.to_string())))
+    });
+    let (changes, failure) = planned.unwrap_or_else(|e| (Vec::new(), Some(e.to_string())));
     let id = cx.scope.arn("cloudformation", format!("changeSet/{}/{}", input.change_set_name, cx.rng().uuid()));
     tx.put(ChangeSet {
         id: id.clone(),
@@ -166,7 +178,7 @@ fn add(
         on_failure,
         changes,
         executed: false,
-        failure: unchanged.then(|| NO_CHANGES.to_string()),
+        failure,
     });
     Ok(id)
 }
@@ -181,16 +193,11 @@ fn describe_change_set(tx: &mut Tx, _: &Cx, input: api::DescribeChangeSetInput) 
             physical_resource_id: p.physical_id.clone(),
             resource_type: Some(p.type_name.clone()),
             replacement: p.replacement.map(|r| if r { "True" } else { "False" }.into()),
-            scope: if p.action == "Modify" { vec!["Properties".into()] } else { vec![] },
+            scope: p.scope.clone(),
+            details: details(p),
             ..Default::default()
         }),
         ..Default::default()
-    };
-    let parameter = |(key, value): (&String, &crate::state::ParameterValue)| api::Parameter {
-        parameter_key: Some(key.clone()),
-        parameter_value: Some(value.given.clone()),
-        use_previous_value: None,
-        resolved_value: value.resolved.clone(),
     };
     Ok(api::DescribeChangeSetOutput {
         change_set_name: Some(set.name.clone()),
@@ -198,7 +205,7 @@ fn describe_change_set(tx: &mut Tx, _: &Cx, input: api::DescribeChangeSetInput) 
         stack_id: Some(set.stack.to_string()),
         stack_name: Some(set.stack_name.clone()),
         description: set.description.clone(),
-        parameters: set.wish.parameters.iter().map(parameter).collect(),
+        parameters: parameters_shape(&set.wish),
         creation_time: Some(set.created),
         execution_status: Some(set.execution_status().into()),
         status: Some(set.status().into()),
@@ -208,6 +215,26 @@ fn describe_change_set(tx: &mut Tx, _: &Cx, input: api::DescribeChangeSetInput) 
         changes: set.changes.iter().map(change).collect(),
         ..Default::default()
     })
+}
+
+fn details(planned: &Planned) -> Vec<api::ResourceChangeDetail> {
+    let detail = |attribute: &str, name: Option<String>, recreation: &str| api::ResourceChangeDetail {
+        target: Some(api::ResourceTargetDefinition {
+            attribute: Some(attribute.into()),
+            name,
+            requires_recreation: Some(recreation.into()),
+            ..Default::default()
+        }),
+        evaluation: Some("Static".into()),
+        change_source: Some("DirectModification".into()),
+        causing_entity: None,
+    };
+    let properties = planned
+        .properties
+        .iter()
+        .map(|(name, replaces)| detail("Properties", Some(name.clone()), if *replaces { "Always" } else { "Never" }));
+    let others = planned.scope.iter().filter(|s| *s != "Properties").map(|s| detail(s, None, "Never"));
+    properties.chain(others).collect()
 }
 
 fn execute_change_set(tx: &mut Tx, cx: &Cx, input: api::ExecuteChangeSetInput) -> Result<api::ExecuteChangeSetOutput, Fault> {

@@ -24,6 +24,8 @@ pub enum Error {
     ExportInUse {
         export: String,
         stack: String,
+        /// `deleted` or `updated`.
+        verb: &'static str,
     },
     Invalid(String),
     /// A template that is wrong; every line of the text names a place.
@@ -48,8 +50,8 @@ impl fmt::Display for Error {
                 write!(f, "Stack [{stack}] cannot be deleted while TerminationProtection is enabled")
             }
             Error::MissingCapabilities(needed) => write!(f, "Requires capabilities : [{}]", needed.join(", ")),
-            Error::ExportInUse { export, stack } => {
-                write!(f, "Export {export} cannot be deleted as it is in use by {stack}")
+            Error::ExportInUse { export, stack, verb } => {
+                write!(f, "Export {export} cannot be {verb} as it is in use by {stack}")
             }
             Error::BadToken => f.write_str("The token in NextToken is not valid"),
             Error::Invalid(text) | Error::Template(text) | Error::LimitExceeded(text) | Error::Unsupported(text) => {

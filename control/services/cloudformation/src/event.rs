@@ -88,6 +88,14 @@ fn add(tx: &mut Tx, cx: &Cx, mut event: Event) {
     tx.put(event);
 }
 
+/// Forgets a stack's events.
+pub fn forget(tx: &mut Tx, stack: &StackId) {
+    let keys: Vec<String> = tx.rows_where::<Event>("stack", stack).map(Row::key).collect();
+    for key in keys {
+        tx.remove::<Event>(&key);
+    }
+}
+
 /// A stack's events, newest first.
 pub fn newest_first<'a>(state: &'a State, stack: &StackId) -> impl Iterator<Item = &'a Event> {
     state.rows_where::<Event>("stack", stack).rev()

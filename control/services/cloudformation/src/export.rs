@@ -45,7 +45,8 @@ pub fn replace(tx: &mut Tx, stack: &Stack) -> Result<(), Error> {
         if wanted.iter().any(|(name, value)| *name == export.name && *value == export.value) {
             continue;
         }
-        in_use(tx, &export)?;
+        let stays = wanted.iter().any(|(name, _)| *name == export.name);
+        in_use(tx, &export, if stays { "updated" } else { "deleted" })?;
         tx.remove::<Export>(&export.name);
     }
     for (name, value) in wanted {
@@ -57,18 +58,28 @@ pub fn replace(tx: &mut Tx, stack: &Stack) -> Result<(), Error> {
 
 /// Refuses to end a stack whose exports others use.
 pub fn check_unused(state: &State, stack: &StackId) -> Result<(), Error> {
-    state.rows_where::<Export>("stack", stack).try_for_each(|export| in_use(state, export))
+    state.rows_where::<Export>("stack", stack).try_for_each(|export| in_use(state, export, "deleted"))
 }
 
-fn in_use(state: &State, export: &Export) -> Result<(), Error> {
+fn in_use(state: &State, export: &Export, verb: &'static str) -> Result<(), Error> {
     match export.importers.iter().find(|i| **i != export.stack) {
-        Some(importer) => Err(Error::ExportInUse { export: export.name.clone(), stack: name_of(state, importer) }),
+        Some(importer) => Err(Error::ExportInUse { export: export.name.clone(), stack: name_of(state, importer), verb }),
         None => Ok(()),
     }
 }
 
 fn name_of(state: &State, stack: &StackId) -> String {
     state.get::<Stack>(stack).map_or_else(|| stack.to_string(), |s| s.name.clone())
+}
+
+/// Notes that a stack uses exports, beside those that it uses already.
+pub fn add_imports(tx: &mut Tx, stack: &StackId, names: &BTreeSet<String>) {
+    for name in names {
+        if let Some(mut export) = tx.get::<Export>(name).filter(|e| !e.importers.contains(stack)).cloned() {
+            export.importers.insert(stack.clone());
+            tx.put(export);
+        }
+    }
 }
 
 /// Notes which exports a stack uses from now on.

@@ -2,6 +2,7 @@
 //! to what its template says, through the resource types that every service registers; it never knows what a resource
 //! is. The template language itself is the `template` crate.
 
+mod cdk_metadata;
 mod change_set;
 mod engine;
 mod error;
@@ -36,6 +37,7 @@ pub fn register(registry: &mut Registry) {
     });
     // Any change anywhere may be what a resource under way waits for.
     registry.watch_all(engine::NAME, |state, due| due.extend(state.rows_where::<Stack>("busy", "").map(|s| s.id.to_string())));
+    registry.resource(cdk_metadata::Metadata);
     wait_condition::register(registry);
     operations::register(registry);
 }

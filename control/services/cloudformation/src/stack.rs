@@ -8,7 +8,7 @@ use base::{StackId, Tags};
 use kernel::{Cx, State, Tx};
 use shapes::cloudformation::{Parameter, Tag};
 
-use crate::engine::{members, set_member, set_stack, turn_back};
+use crate::engine::{cancel_all, members, set_member, set_stack, turn_back};
 use crate::error::Error;
 use crate::export;
 use crate::program::{self, Program};
@@ -147,6 +147,7 @@ pub fn new(tx: &Tx, cx: &Cx, name: &str, wish: Wish) -> Result<Stack, Error> {
         client_token: None,
         retained: BTreeSet::new(),
         failed: false,
+        turned: None,
     })
 }
 
@@ -165,11 +166,16 @@ pub fn begin_update(tx: &mut Tx, cx: &Cx, mut stack: Stack, wish: Wish) -> Resul
     if !program::differs(tx, cx, &stack, &wish)? {
         return Err(Error::NoUpdates);
     }
-    stack.previous = Some(std::mem::replace(&mut stack.wish, wish));
+    let before = std::mem::replace(&mut stack.wish, wish);
+    // After an update that failed and was left as it is, the way back still leads to what worked.
+    let continues = stack.status == StackStatus::UpdateFailed && stack.previous.is_some();
+    if !continues {
+        stack.previous = Some(before);
+    }
     stack.updated = Some(cx.now);
     for mut member in members(tx, &stack.id) {
         member.settled = false;
-        member.touched = false;
+        member.touched &= continues;
         tx.put(member);
     }
     set_stack(tx, cx, &mut stack, StackStatus::UpdateInProgress, Some("User Initiated".into()));
@@ -207,7 +213,13 @@ pub fn begin_rollback(tx: &mut Tx, cx: &Cx, mut stack: Stack, reason: &str) -> R
     if !allowed.contains(&stack.status) {
         return Err(Error::WrongStatus { stack: stack.id.to_string(), status: stack.status.name(), verb: "rolled back" });
     }
-    turn_back(tx, &mut stack);
+    cancel_all(tx, cx, &mut stack, "Resource update cancelled");
+    if stack.status == StackStatus::UpdateRollbackFailed {
+        // It is on its way back already: what failed is tried again.
+        stack.failed = false;
+    } else {
+        turn_back(tx, &mut stack);
+    }
     set_stack(tx, cx, &mut stack, StackStatus::UpdateRollbackInProgress, Some(reason.into()));
     Ok(())
 }

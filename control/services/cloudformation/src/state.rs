@@ -126,6 +126,9 @@ pub struct Stack {
     /// The present operation has failed; nothing new is begun.
     #[serde(default)]
     pub failed: bool,
+    /// When it came into its present status.
+    #[serde(default)]
+    pub turned: Option<Time>,
 }
 
 impl Stack {
@@ -189,6 +192,9 @@ pub struct Physical {
     pub id: String,
     /// Resolved properties, as the resource was last asked to be.
     pub properties: Json,
+    /// The stack's own tags, as they were handed down to it.
+    #[serde(default)]
+    pub tags: Tags,
 }
 
 /// A resource of a stack.
@@ -205,6 +211,9 @@ pub struct Member {
     /// What it was before the present operation, when that replaces it. It goes away in the cleanup, or comes back.
     #[serde(default)]
     pub replaced: Option<Physical>,
+    /// What attempts in between have left, when an update was tried again after a failure. It goes away in the cleanup.
+    #[serde(default)]
+    pub abandoned: Vec<Physical>,
     /// Reached in the present operation: as the wish wants it.
     #[serde(default)]
     pub settled: bool,

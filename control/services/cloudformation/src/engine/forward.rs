@@ -8,9 +8,9 @@ use kernel::{Cx, Progress, ResourceRequest, StackResource, Tx};
 use serde_json::Value as Json;
 
 use super::{STABILISE_MAX, members, set_member, tags_of, turn};
-use crate::event;
 use crate::program::{Change, Declaration, Program};
 use crate::state::{Member, MemberStatus, Physical, Stack, StackStatus};
+use crate::{event, export};
 
 pub(super) fn step(tx: &mut Tx, cx: &Cx, mut stack: Stack) -> Option<Time> {
     let program = match Program::of(tx, cx, &stack) {
@@ -49,10 +49,7 @@ fn finish(tx: &mut Tx, cx: &Cx, stack: Stack, program: &Program, forward: &Forwa
         if busy {
             return forward.wake_at;
         }
-        let failed: Vec<&Member> =
-            all.iter().filter(|m| matches!(m.status, MemberStatus::CreateFailed | MemberStatus::UpdateFailed)).collect();
-        let verb = if stack.status == StackStatus::CreateInProgress { "create" } else { "update" };
-        let reason = turn::failure_text(verb, &failed);
+        let reason = turn::failure_text(&all);
         turn::failed(tx, cx, stack, reason);
         return None;
     }
@@ -65,7 +62,7 @@ fn finish(tx: &mut Tx, cx: &Cx, stack: Stack, program: &Program, forward: &Forwa
 }
 
 /// Stops everything that is under way in a stack that has failed or run out of time.
-fn cancel_all(tx: &mut Tx, cx: &Cx, stack: &mut Stack, reason: &str) {
+pub(crate) fn cancel_all(tx: &mut Tx, cx: &Cx, stack: &mut Stack, reason: &str) {
     stack.failed = true;
     tx.put(stack.clone());
     for member in members(tx, &stack.id).into_iter().filter(|m| m.touched && !m.settled) {
@@ -108,7 +105,11 @@ impl Forward<'_> {
             return true;
         };
         match self.program.properties(tx, cx, stack, &wanted.logical_id) {
-            Ok(properties) => self.begin(tx, cx, stack, member, wanted, resource, properties),
+            Ok((properties, imports)) => {
+                // From now on nobody may take away what it uses.
+                export::add_imports(tx, &stack.id, &imports);
+                self.begin(tx, cx, stack, member, wanted, resource, properties);
+            }
             Err(reason) => self.fail(tx, cx, stack, self.member_for(stack, member, wanted, cx), reason),
         }
         true
@@ -124,6 +125,7 @@ impl Forward<'_> {
             changed: cx.now,
             physical: None,
             replaced: None,
+            abandoned: Vec::new(),
             settled: false,
             touched: false,
             needs: wanted.needs.clone(),
@@ -154,8 +156,11 @@ impl Forward<'_> {
         properties: Json,
     ) {
         let mut member = self.member_for(stack, known, wanted, cx);
-        let present = member.physical.clone().filter(|_| member.type_name == wanted.type_name);
-        let change = present.as_ref().map(|p| self.program.change(tx, &wanted.type_name, &p.properties, &properties));
+        if member.status == MemberStatus::CreateFailed {
+            forsake(tx, cx, &mut member, resource);
+        }
+        let present = member.physical.clone();
+        let change = present.as_ref().map(|p| self.program.change(tx, &wanted.type_name, p, &properties, &stack.wish.tags));
         match (present, change) {
             (Some(_), Some(Change::None)) => {
                 member.settled = true;
@@ -168,12 +173,13 @@ impl Forward<'_> {
             }
             (Some(present), Some(Change::InPlace)) => self.update(tx, cx, stack, member, wanted, resource, present, properties),
             (present, _) => {
-                let replaces = member.physical.is_some();
-                if replaces {
-                    member.replaced = present.or(member.physical.take());
-                    member.physical = None;
+                member.physical = None;
+                match &member.replaced {
+                    // The one before the whole operation is what a rollback goes back to.
+                    Some(_) => member.abandoned.extend(present),
+                    None => member.replaced = present,
                 }
-                member.type_name = wanted.type_name.clone();
+                let replaces = member.replaced.is_some();
                 self.create(tx, cx, stack, member, wanted, resource, properties, replaces);
             }
         }
@@ -206,12 +212,15 @@ impl Forward<'_> {
         let made = tx.attempt(|tx| resource.create(tx, cx, &request(stack, wanted, &properties, &tags)));
         match made {
             Ok(id) => {
-                member.physical = Some(Physical { id, properties });
+                member.physical = Some(Physical { id, properties, tags: stack.wish.tags.clone() });
                 let status = member.status;
                 member = set_member(tx, cx, stack, member, status, Some("Resource creation Initiated".into()));
                 self.wait(tx, cx, stack, member, wanted);
             }
-            Err(fault) => self.fail(tx, cx, stack, member, fault_text(&fault)),
+            Err(fault) => {
+                let reason = custom_name(&member, &properties).unwrap_or_else(|| fault_text(&fault));
+                self.fail(tx, cx, stack, member, reason);
+            }
         }
     }
 
@@ -233,7 +242,7 @@ impl Forward<'_> {
             .attempt(|tx| resource.update(tx, cx, &present.id, &present.properties, &request(stack, wanted, &properties, &tags)));
         match outcome {
             Ok(()) => {
-                member.physical = Some(Physical { id: present.id, properties });
+                member.physical = Some(Physical { id: present.id, properties, tags: stack.wish.tags.clone() });
                 tx.put(member.clone());
                 self.wait(tx, cx, stack, member, wanted);
             }
@@ -294,6 +303,24 @@ fn request<'a>(stack: &'a Stack, wanted: &'a Declaration, properties: &'a Json, 
         creation_policy: wanted.creation_policy.as_ref(),
         update_policy: wanted.update_policy.as_ref(),
     }
+}
+
+/// Gives up what a failed creation has left: deleted at once where that is possible, else in the cleanup.
+fn forsake(tx: &mut Tx, cx: &Cx, member: &mut Member, resource: &dyn StackResource) {
+    let Some(physical) = member.physical.take() else { return };
+    if tx.attempt(|tx| resource.delete(tx, cx, &physical.id)) != Ok(Progress::Ready) {
+        member.abandoned.push(physical);
+    }
+}
+
+/// CloudFormation's words when a replacement fails because its template gives it the name that the old one still has.
+fn custom_name(member: &Member, properties: &Json) -> Option<String> {
+    let old = member.replaced.as_ref()?.properties.as_object()?;
+    let (_, name) = old.iter().find(|(key, value)| key.ends_with("Name") && properties.get(*key) == Some(value))?;
+    let name = name.as_str()?;
+    Some(format!(
+        "CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename {name} and update the stack again."
+    ))
 }
 
 fn in_progress(member: &Member) -> bool {

@@ -5,6 +5,7 @@ mod forward;
 mod removal;
 mod turn;
 
+pub(crate) use forward::cancel_all;
 pub(crate) use turn::turn_back;
 
 use std::time::Duration;
@@ -61,6 +62,7 @@ pub(crate) fn set_member(
 pub(crate) fn set_stack(tx: &mut Tx, cx: &Cx, stack: &mut Stack, status: StackStatus, reason: Option<String>) {
     stack.status = status;
     stack.reason = reason;
+    stack.turned = Some(cx.now);
     if !status.is_in_progress() {
         stack.failed = false;
         stack.deadline = None;

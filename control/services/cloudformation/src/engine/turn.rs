@@ -1,11 +1,15 @@
 //! The turns of a stack's life: what follows when its resources are settled, or when one of them failed.
 
-use kernel::{Cx, Tx};
+use base::StackId;
+use kernel::{Cx, Row, Tx};
 
 use super::{members, set_stack};
 use crate::program::Program;
-use crate::state::{Member, OnFailure, Stack, StackStatus};
-use crate::{event, export};
+use crate::state::{Member, MemberStatus, OnFailure, Stack, StackStatus};
+use crate::{change_set, event, export};
+
+/// Most stacks that have ended and can still be looked at by their ids. AWS shows them for 90 days.
+const DELETED_MAX: usize = 200;
 
 /// Every resource is as the wish wants it: outputs, exports, then the cleanup or the end.
 pub(super) fn settled(tx: &mut Tx, cx: &Cx, mut stack: Stack, program: &Program) {
@@ -82,9 +86,10 @@ pub(super) fn forget_touches(tx: &mut Tx, stack: &Stack) {
     }
 }
 
-/// The stack has ended; its resources' rows go with it, its events stay.
+/// The stack has ended; it can still be looked at by its id.
 pub(super) fn ended(tx: &mut Tx, cx: &Cx, mut stack: Stack) {
     export::forget(tx, &stack.id);
+    change_set::forget(tx, &stack.id);
     stack.outputs.clear();
     stack.deleted = Some(cx.now);
     stack.status = StackStatus::DeleteComplete;
@@ -92,10 +97,30 @@ pub(super) fn ended(tx: &mut Tx, cx: &Cx, mut stack: Stack) {
     stack.deadline = None;
     tx.put(stack.clone());
     event::of_stack(tx, cx, &stack);
+    forget_oldest(tx);
 }
 
-/// `The following resource(s) failed to create: [A, B]. `
-pub(super) fn failure_text(verb: &str, failed: &[&Member]) -> String {
-    let names: Vec<&str> = failed.iter().map(|m| m.logical_id.as_str()).collect();
-    format!("The following resource(s) failed to {verb}: [{}]", names.join(", "))
+/// Forgets the stacks that ended first when there are too many, with all that is known of them.
+fn forget_oldest(tx: &mut Tx) {
+    let mut ended: Vec<&Stack> = tx.rows::<Stack>().filter(|s| !s.is_alive()).collect();
+    let Some(surplus) = ended.len().checked_sub(DELETED_MAX) else { return };
+    ended.sort_by_key(|s| s.deleted);
+    let ids: Vec<StackId> = ended.into_iter().take(surplus).map(|s| s.id.clone()).collect();
+    for id in ids {
+        for member in members(tx, &id) {
+            tx.remove::<Member>(&member.key());
+        }
+        event::forget(tx, &id);
+        tx.remove::<Stack>(&id);
+    }
+}
+
+/// `The following resource(s) failed to create: [A, B]. The following resource(s) failed to update: [C]`
+pub(super) fn failure_text(members: &[Member]) -> String {
+    let kinds = [("create", MemberStatus::CreateFailed), ("update", MemberStatus::UpdateFailed)];
+    let told = kinds.into_iter().filter_map(|(verb, status)| {
+        let names: Vec<&str> = members.iter().filter(|m| m.status == status).map(|m| m.logical_id.as_str()).collect();
+        (!names.is_empty()).then(|| format!("The following resource(s) failed to {verb}: [{}]", names.join(", ")))
+    });
+    told.collect::<Vec<_>>().join(". ")
 }

@@ -9,7 +9,7 @@ use crate::event;
 use crate::export::Export;
 use crate::program::Program;
 use crate::stack::{STACKS_MAX, find};
-use crate::state::{Member, MemberStatus, OnFailure, Stack};
+use crate::state::{Member, MemberStatus, OnFailure, Stack, Wish};
 
 /// AWS gives a hundred events or resources a page.
 const PAGE: usize = 100;
@@ -33,7 +33,7 @@ fn stack_shape(stack: &Stack) -> api::Stack {
         stack_id: Some(stack.id.to_string()),
         stack_name: stack.name.clone(),
         description: stack.description.clone(),
-        parameters: parameters_shape(stack),
+        parameters: parameters_shape(&stack.wish),
         creation_time: stack.created,
         deletion_time: stack.deleted,
         last_updated_time: stack.updated,
@@ -55,10 +55,10 @@ fn stack_shape(stack: &Stack) -> api::Stack {
 }
 
 /// Parameters as given; those that hide themselves (`NoEcho`) as asterisks.
-fn parameters_shape(stack: &Stack) -> Vec<api::Parameter> {
-    let hidden = Program::hidden_parameters(&stack.wish.template);
+pub(crate) fn parameters_shape(wish: &Wish) -> Vec<api::Parameter> {
+    let hidden = Program::hidden_parameters(&wish.template);
     let shown = |key: &String, value: &str| if hidden.contains(key) { "****".to_string() } else { value.to_string() };
-    let all = stack.wish.parameters.iter();
+    let all = wish.parameters.iter();
     all.map(|(key, value)| api::Parameter {
         parameter_key: Some(key.clone()),
         parameter_value: Some(shown(key, &value.given)),
@@ -133,7 +133,7 @@ fn shown<'a>(state: &'a State, stack: &'a Stack) -> impl Iterator<Item = &'a Mem
 
 pub(super) fn describe_stack_resource(
     tx: &mut Tx,
-    _: &Cx,
+    cx: &Cx,
     input: api::DescribeStackResourceInput,
 ) -> Result<api::DescribeStackResourceOutput, Fault> {
     let stack = find(tx, &input.stack_name)?;
@@ -148,7 +148,7 @@ pub(super) fn describe_stack_resource(
         last_updated_timestamp: member.changed,
         resource_status: member.status.name().into(),
         resource_status_reason: member.reason.clone(),
-        metadata: Some("{}".into()),
+        metadata: Some(Program::metadata_of(tx, cx, stack, &member.logical_id).to_string()),
         ..Default::default()
     };
     Ok(api::DescribeStackResourceOutput { stack_resource_detail: Some(detail) })

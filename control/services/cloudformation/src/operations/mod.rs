@@ -10,7 +10,7 @@ use shapes::cloudformation::ops;
 use crate::change_set;
 
 pub(crate) use change::{body, refuse};
-pub(crate) use look::tags_shape;
+pub(crate) use look::{parameters_shape, tags_shape};
 
 pub(crate) fn register(registry: &mut Registry) {
     registry.operation::<ops::CreateStack>(change::create_stack);

@@ -8,8 +8,8 @@ use kernel::{Cx, Registry, Tx};
 use serde_json::Value as Json;
 use template::{ExpressionKind, Schema, Template, TemplateErrors};
 
-use super::parse;
 use super::surroundings::Account;
+use super::{parse, rules};
 use crate::error::Error;
 use crate::state::ParameterValue;
 
@@ -74,6 +74,7 @@ fn checked(registry: &Registry, text: &str) -> Result<std::rc::Rc<Template>, Err
 pub(crate) fn check(tx: &Tx, cx: &Cx, text: &str, given: &BTreeMap<String, String>) -> Result<Checked, Error> {
     let template = checked(tx.registry(), text)?;
     let values = template::resolve_parameters(&template, given, &Account { state: tx, cx }).map_err(Error::Invalid)?;
+    rules::check(tx, cx, &template, &values)?;
     let value = |(name, value): (String, template::ParameterValue)| {
         (name, ParameterValue { given: value.text, resolved: value.resolved })
     };

@@ -3,12 +3,14 @@
 
 mod check;
 mod plan;
+mod rules;
 mod surroundings;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use base::Tags;
 use kernel::{Cx, Tx};
 use serde_json::Value as Json;
 use template::{DeletionPolicy, Resource, Template, TemplateErrors};
@@ -16,7 +18,7 @@ use template::{DeletionPolicy, Resource, Template, TemplateErrors};
 pub(crate) use check::{Summary, check, schema_of, summary};
 pub(crate) use plan::{Planned, differs, planned};
 
-use crate::state::{Output, Stack, Wish};
+use crate::state::{Output, Physical, Stack, Wish};
 use surroundings::Surroundings;
 
 /// Templates that stay parsed: each stack under way is looked at after every commit.
@@ -40,6 +42,9 @@ pub(crate) struct Declaration {
     /// Kept even when the operation that made it is rolled back.
     pub(crate) retain_on_rollback: bool,
     pub(crate) retain_on_replace: bool,
+    /// As written: of deletion and of replacement.
+    pub(crate) policies: (DeletionPolicy, DeletionPolicy),
+    pub(crate) metadata: Json,
     pub(crate) creation_policy: Option<Json>,
     pub(crate) update_policy: Option<Json>,
 }
@@ -95,6 +100,8 @@ impl Program {
                 retain_on_delete: matches!(r.deletion_policy, Retain | RetainExceptOnCreate),
                 retain_on_rollback: r.deletion_policy == Retain,
                 retain_on_replace: r.update_replace_policy == Retain,
+                policies: (r.deletion_policy, r.update_replace_policy),
+                metadata: policy(&r.metadata).ok().flatten().unwrap_or_default(),
                 creation_policy: policy(&r.creation_policy)?,
                 update_policy: policy(&r.update_policy)?,
             })
@@ -111,10 +118,18 @@ impl Program {
         self.declarations.iter().find(|d| d.logical_id == logical_id)
     }
 
-    /// A resource's properties, resolved against what the stack has now and coerced to their types.
-    pub(crate) fn properties(&self, tx: &Tx, cx: &Cx, stack: &Stack, logical_id: &str) -> Result<Json, String> {
+    /// A resource's properties, resolved against what the stack has now and coerced to their types, and the exports of
+    /// other stacks that they use.
+    pub(crate) fn properties(
+        &self,
+        tx: &Tx,
+        cx: &Cx,
+        stack: &Stack,
+        logical_id: &str,
+    ) -> Result<(Json, BTreeSet<String>), String> {
         let surroundings = Surroundings::new(tx, cx, stack, &stack.wish, &self.template);
-        self.properties_in(tx, &surroundings, logical_id)
+        let properties = self.properties_in(tx, &surroundings, logical_id)?;
+        Ok((properties, surroundings.into_imports()))
     }
 
     fn properties_in(&self, tx: &Tx, surroundings: &Surroundings, logical_id: &str) -> Result<Json, String> {
@@ -174,6 +189,13 @@ impl Program {
         parse(text).ok()?.description.clone()
     }
 
+    /// A resource's metadata, with its functions evaluated; an empty object when it has none.
+    pub(crate) fn metadata_of(tx: &Tx, cx: &Cx, stack: &Stack, logical_id: &str) -> Json {
+        let program = Self::of(tx, cx, stack).ok();
+        let metadata = program.and_then(|p| Some(p.declaration(logical_id)?.metadata.clone()));
+        metadata.filter(|m| !m.is_null()).unwrap_or_else(|| Json::Object(serde_json::Map::new()))
+    }
+
     /// The parameters whose values are not to be shown.
     pub(crate) fn hidden_parameters(text: &str) -> BTreeSet<String> {
         let Ok(template) = parse(text) else { return BTreeSet::new() };
@@ -181,11 +203,14 @@ impl Program {
     }
 
     /// What it takes to bring a resource from its old properties to the new ones.
-    pub(crate) fn change(&self, tx: &Tx, type_name: &str, old: &Json, new: &Json) -> Change {
-        match schema_of(tx.registry(), type_name).map(|s| s.difference(old, new)) {
-            Some(template::Difference::None) => Change::None,
-            Some(template::Difference::InPlace) => Change::InPlace,
-            Some(template::Difference::Replace) | None => Change::Replace,
+    pub(crate) fn change(&self, tx: &Tx, type_name: &str, old: &Physical, new: &Json, tags: &Tags) -> Change {
+        let Some(schema) = schema_of(tx.registry(), type_name) else { return Change::Replace };
+        match schema.difference(&old.properties, new) {
+            // The stack hands its own tags down to everything that can have some.
+            template::Difference::None if old.tags != *tags && schema.has_property("Tags") => Change::InPlace,
+            template::Difference::None => Change::None,
+            template::Difference::InPlace => Change::InPlace,
+            template::Difference::Replace => Change::Replace,
         }
     }
 

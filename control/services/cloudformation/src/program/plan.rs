@@ -4,10 +4,10 @@ use kernel::{Cx, Tx};
 use serde::{Deserialize, Serialize};
 
 use super::surroundings::Surroundings;
-use super::{Change, Declaration, Program};
+use super::{Change, Declaration, Program, schema_of};
 use crate::engine::members;
 use crate::error::Error;
-use crate::state::{Member, Stack, StackStatus, Wish};
+use crate::state::{Member, Physical, Stack, StackStatus, Wish};
 
 /// What would happen to one resource.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,33 +19,29 @@ pub(crate) struct Planned {
     pub(crate) type_name: String,
     /// For `Modify`: whether a new resource takes the old one's place.
     pub(crate) replacement: Option<bool>,
+    /// For `Modify`: what of the resource changes, such as `Properties` or `Metadata`.
+    #[serde(default)]
+    pub(crate) scope: Vec<String>,
+    /// The properties that change, and whether each by itself replaces the resource.
+    #[serde(default)]
+    pub(crate) properties: Vec<(String, bool)>,
 }
 
 /// The changes from what the stack has to what the wish wants, each after those that it needs.
 pub(crate) fn planned(tx: &Tx, cx: &Cx, stack: &Stack, wish: &Wish) -> Result<Vec<Planned>, Error> {
     let program = Program::of_wish(tx, cx, stack, wish).map_err(Error::Invalid)?;
+    // Of a stack under review there is nothing yet.
+    let before = Program::of(tx, cx, stack).map_err(Error::Invalid)?;
     let known = members(tx, &stack.id);
-    let mut surroundings = Surroundings::new(tx, cx, stack, wish, &program.template).planning();
-    let mut all = Vec::new();
-    for declaration in in_order(&program) {
-        let member = known.iter().find(|m| m.logical_id == declaration.logical_id && m.physical.is_some());
-        let change = change(tx, &program, &surroundings, declaration, member)?;
-        if change != Some(Change::None) && change != Some(Change::InPlace) {
-            surroundings.forget(&declaration.logical_id);
-        }
-        let (action, replacement) = match change {
-            Some(Change::None) => continue,
-            None => ("Add", None),
-            Some(change) => ("Modify", Some(change == Change::Replace)),
-        };
-        all.push(Planned {
-            action: action.into(),
-            logical_id: declaration.logical_id.clone(),
-            physical_id: member.and_then(|m| m.physical.as_ref()).map(|p| p.id.clone()),
-            type_name: declaration.type_name.clone(),
-            replacement,
-        });
-    }
+    same_types(&program, &known)?;
+    let mut plan = Plan {
+        tx,
+        program: &program,
+        before: &before,
+        wish,
+        surroundings: Surroundings::new(tx, cx, stack, wish, &program.template).planning(),
+    };
+    let mut all: Vec<Planned> = in_order(&program).into_iter().filter_map(|declaration| plan.one(declaration, &known)).collect();
     let gone = known.iter().filter(|m| m.physical.is_some() && program.declaration(&m.logical_id).is_none());
     all.extend(gone.map(|m| Planned {
         action: "Remove".into(),
@@ -53,48 +49,123 @@ pub(crate) fn planned(tx: &Tx, cx: &Cx, stack: &Stack, wish: &Wish) -> Result<Ve
         physical_id: m.physical.as_ref().map(|p| p.id.clone()),
         type_name: m.type_name.clone(),
         replacement: None,
+        scope: Vec::new(),
+        properties: Vec::new(),
     }));
     Ok(all)
 }
 
-/// None when the resource is new.
-fn change(
-    tx: &Tx,
-    program: &Program,
-    surroundings: &Surroundings,
-    declaration: &Declaration,
-    member: Option<&Member>,
-) -> Result<Option<Change>, Error> {
-    let Some(old) = member.and_then(|m| m.physical.as_ref().filter(|_| m.type_name == declaration.type_name)) else {
-        return Ok(member.map(|_| Change::Replace));
+/// A logical id keeps its type for as long as it stays in the template.
+fn same_types(program: &Program, known: &[Member]) -> Result<(), Error> {
+    let is_retyped = |m: &&Member| {
+        m.physical.is_some() && program.declaration(&m.logical_id).is_some_and(|declared| declared.type_name != m.type_name)
     };
-    // A value that nobody knows yet may not fit its type: then something changes for sure.
-    match program.properties_in(tx, surroundings, &declaration.logical_id) {
-        Ok(new) => Ok(Some(program.change(tx, &declaration.type_name, &old.properties, &new))),
-        Err(_) => Ok(Some(Change::InPlace)),
+    let retyped: Vec<&str> = known.iter().filter(is_retyped).map(|m| m.logical_id.as_str()).collect();
+    if retyped.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Invalid(format!(
+        "Update of resource type is not permitted. The new template modifies resource type of the following resources: [{}]",
+        retyped.join(", ")
+    )))
+}
+
+struct Plan<'a> {
+    tx: &'a Tx<'a>,
+    program: &'a Program,
+    /// What the stack is now.
+    before: &'a Program,
+    wish: &'a Wish,
+    surroundings: Surroundings<'a>,
+}
+
+impl Plan<'_> {
+    /// None when nothing of the resource changes.
+    fn one(&mut self, declaration: &Declaration, known: &[Member]) -> Option<Planned> {
+        let present = known.iter().find(|m| m.logical_id == declaration.logical_id).and_then(|m| m.physical.as_ref());
+        let mut planned = Planned {
+            action: "Add".into(),
+            logical_id: declaration.logical_id.clone(),
+            physical_id: present.map(|p| p.id.clone()),
+            type_name: declaration.type_name.clone(),
+            replacement: None,
+            scope: Vec::new(),
+            properties: Vec::new(),
+        };
+        let Some(present) = present else {
+            self.surroundings.forget(&declaration.logical_id);
+            return Some(planned);
+        };
+        planned.action = "Modify".into();
+        let change = self.change(declaration, present, &mut planned);
+        planned.scope.extend(self.attributes(declaration));
+        planned.replacement = Some(change == Change::Replace);
+        if change == Change::Replace {
+            self.surroundings.forget(&declaration.logical_id);
+        }
+        (!planned.scope.is_empty()).then_some(planned)
+    }
+
+    fn change(&self, declaration: &Declaration, present: &Physical, planned: &mut Planned) -> Change {
+        let type_name = &declaration.type_name;
+        // A value that nobody knows yet may not fit its type: then something changes for sure.
+        let Ok(new) = self.program.properties_in(self.tx, &self.surroundings, &declaration.logical_id) else {
+            planned.scope.push("Properties".into());
+            return Change::InPlace;
+        };
+        let names = template::changed(&present.properties, &new);
+        if !names.is_empty() {
+            planned.scope.push("Properties".into());
+        }
+        let replaces = |name: &String| {
+            let schema = schema_of(self.tx.registry(), type_name);
+            let only = |json: &serde_json::Value| serde_json::json!({name: json.get(name)});
+            schema.is_none_or(|s| s.difference(&only(&present.properties), &only(&new)) == template::Difference::Replace)
+        };
+        planned.properties = names.iter().map(|name| (name.clone(), replaces(name))).collect();
+        let change = self.program.change(self.tx, type_name, present, &new, &self.wish.tags);
+        if change != Change::None && names.is_empty() {
+            planned.scope.push("Tags".into());
+        }
+        change
+    }
+
+    /// The attributes beside the properties that change. They change nothing of the resource itself.
+    fn attributes(&self, new: &Declaration) -> Vec<String> {
+        let Some(old) = self.before.declaration(&new.logical_id) else { return Vec::new() };
+        let all = [
+            ("Metadata", old.metadata != new.metadata),
+            ("CreationPolicy", old.creation_policy != new.creation_policy),
+            ("UpdatePolicy", old.update_policy != new.update_policy),
+            ("DeletionPolicy", old.policies.0 != new.policies.0),
+            ("UpdateReplacePolicy", old.policies.1 != new.policies.1),
+        ];
+        all.into_iter().filter(|(_, changes)| *changes).map(|(name, _)| name.to_string()).collect()
     }
 }
 
 /// Declarations, each after those that it needs. A checked template has no cycles.
 fn in_order(program: &Program) -> Vec<&Declaration> {
-    let mut done: Vec<&Declaration> = Vec::new();
+    let mut done = std::collections::BTreeSet::new();
+    let mut ordered: Vec<&Declaration> = Vec::new();
     let mut rest: Vec<&Declaration> = program.declarations().collect();
     while !rest.is_empty() {
-        let is_ready = |d: &&Declaration| d.needs.iter().all(|n| done.iter().any(|o| o.logical_id == *n));
-        let (ready, later): (Vec<_>, Vec<_>) = rest.into_iter().partition(is_ready);
+        let (ready, later): (Vec<_>, Vec<_>) = rest.into_iter().partition(|d| d.needs.is_subset(&done));
         if ready.is_empty() {
-            done.extend(later);
+            ordered.extend(later);
             break;
         }
-        done.extend(ready);
+        done.extend(ready.iter().map(|d| d.logical_id.clone()));
+        ordered.extend(ready);
         rest = later;
     }
-    done
+    ordered
 }
 
 /// Whether an update to the wish would change anything.
 pub(crate) fn differs(tx: &Tx, cx: &Cx, stack: &Stack, wish: &Wish) -> Result<bool, Error> {
     if stack.status == StackStatus::UpdateFailed || wish.tags != stack.wish.tags {
+        same_types(&Program::of_wish(tx, cx, stack, wish).map_err(Error::Invalid)?, &members(tx, &stack.id))?;
         return Ok(true);
     }
     if !planned(tx, cx, stack, wish)?.is_empty() {

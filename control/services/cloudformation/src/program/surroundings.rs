@@ -66,17 +66,12 @@ impl Environment for Surroundings<'_> {
     }
 
     fn pseudo(&self, name: &str) -> Option<Json> {
-        let scope = &self.cx.scope;
-        Some(match name {
-            "AWS::Region" => json!(scope.region),
-            "AWS::AccountId" => json!(scope.account),
-            "AWS::Partition" => json!(scope.partition),
-            "AWS::URLSuffix" => json!("amazonaws.com"),
-            "AWS::StackName" => json!(self.stack.name),
-            "AWS::StackId" => json!(self.stack.id),
-            "AWS::NotificationARNs" => json!([]),
-            _ => return None,
-        })
+        match name {
+            "AWS::StackName" => Some(json!(self.stack.name)),
+            "AWS::StackId" => Some(json!(self.stack.id)),
+            "AWS::NotificationARNs" => Some(json!([])),
+            _ => pseudo(self.cx, name),
+        }
     }
 
     fn physical_id(&self, logical: &str) -> Result<Json, String> {
@@ -105,6 +100,18 @@ impl Environment for Surroundings<'_> {
         let export = self.tx.get::<Export>(&name.to_string()).map(|e| e.value.clone());
         export.ok_or_else(|| format!("No export named {name} found."))
     }
+}
+
+/// The pseudo parameters that are the same for every stack.
+pub(super) fn pseudo(cx: &Cx, name: &str) -> Option<Json> {
+    let scope = &cx.scope;
+    Some(match name {
+        "AWS::Region" => json!(scope.region),
+        "AWS::AccountId" => json!(scope.account),
+        "AWS::Partition" => json!(scope.partition),
+        "AWS::URLSuffix" => json!("amazonaws.com"),
+        _ => return None,
+    })
 }
 
 fn zones(cx: &Cx, region: &str) -> Result<Vec<String>, String> {
