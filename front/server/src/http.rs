@@ -101,6 +101,9 @@ async fn answer(region: &Region, request: Request<Incoming>) -> Answer {
     if parts.uri.path().starts_with("/_allod") {
         return local::answer(region, &parts, &body).await;
     }
+    if parts.uri.path() == "/favicon.ico" && is_read(&parts) {
+        return plain(StatusCode::NOT_FOUND, "");
+    }
     api(region, &parts, &body).await
 }
 

@@ -18,6 +18,8 @@ use crate::{console, status, wall_clock};
 /// Most bytes of a console that AWS gives: the last 64 KiB.
 const CONSOLE_BYTES_MAX: usize = 64 * 1024;
 
+const CONSOLE_OUTPUT: &str = "/console-output/";
+
 pub(crate) async fn answer(region: &Region, parts: &Parts, body: &[u8]) -> Answer {
     if !names_us(parts) {
         return plain(StatusCode::FORBIDDEN, "Ask for this page by the machine's address or as localhost\n");
@@ -34,6 +36,10 @@ pub(crate) async fn answer(region: &Region, parts: &Parts, body: &[u8]) -> Answe
                 region.stop.notify_one();
                 json_page(StatusCode::OK, &json!({}))
             }
+            Err(fault) => fault_page(&fault),
+        },
+        _ if path.starts_with(CONSOLE_OUTPUT) => match allowed(region, parts, body) {
+            Ok(()) => console_output(region, path.trim_start_matches(CONSOLE_OUTPUT)).await,
             Err(fault) => fault_page(&fault),
         },
         _ if path.starts_with("/wait/") => signal(region, parts, path, body).await,
@@ -121,8 +127,8 @@ pub(crate) fn has_operation(service: &str, operation: &str) -> bool {
 
 /// `GetConsoleOutput`: the region says whether the instance exists, the host what it wrote.
 pub(crate) async fn operate(region: &Region, caller: Caller, request_id: &str, input: Value) -> Result<Value, Fault> {
-    let id = GetConsoleOutputRequest::from_value(input).instance_id;
-    let ask = DescribeInstancesRequest { instance_ids: vec![id.clone()], ..Default::default() };
+    let GetConsoleOutputRequest { instance_id: id, dry_run, .. } = GetConsoleOutputRequest::from_value(input);
+    let ask = DescribeInstancesRequest { instance_ids: vec![id.clone()], dry_run, ..Default::default() };
     call::<DescribeInstances>(region, caller, request_id, ask).await?;
     let bytes = (region.console_output)(&id.as_str().into()).unwrap_or_default();
     let tail = &bytes[bytes.len().saturating_sub(CONSOLE_BYTES_MAX)..];
@@ -130,6 +136,21 @@ pub(crate) async fn operate(region: &Region, caller: Caller, request_id: &str, i
     let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, tail);
     let output = GetConsoleOutputResult { instance_id: Some(id), timestamp: Some(wall_clock()), output: Some(encoded) };
     Ok(output.into_value())
+}
+
+/// What an instance wrote to its console, as it is.
+async fn console_output(region: &Region, id: &str) -> Answer {
+    let caller = Caller::root(&region.scope, &region.credentials.access_key_id);
+    let ask = DescribeInstancesRequest { instance_ids: vec![id.into()], ..Default::default() };
+    match call::<DescribeInstances>(region, caller, "", ask).await {
+        Ok(_) => {
+            let bytes = (region.console_output)(&id.into()).unwrap_or_default();
+            let mut answer = plain(StatusCode::OK, &String::from_utf8_lossy(&bytes));
+            answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+            answer
+        }
+        Err(fault) => fault_page(&fault),
+    }
 }
 
 /// A typed operation of the region.

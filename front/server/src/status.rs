@@ -1,5 +1,7 @@
 //! The state of everything in one page, for `allod status` and the console. It asks the same operations as any client.
 
+use std::collections::BTreeMap;
+
 use base::{Caller, Fault, Time};
 use serde_json::{Value as Json, json};
 use shapes::autoscaling::ops::{DescribeAutoScalingGroups, DescribeScalingActivities};
@@ -10,7 +12,7 @@ use shapes::ec2::Instance;
 use shapes::ec2::ops::DescribeInstances;
 use shapes::elbv2::ops::{DescribeListeners, DescribeLoadBalancers, DescribeTargetGroups, DescribeTargetHealth};
 use shapes::elbv2::{
-    DescribeListenersInput, DescribeTargetGroupsInput, DescribeTargetHealthInput, LoadBalancer, TargetGroup,
+    DescribeListenersInput, DescribeTargetGroupsInput, DescribeTargetHealthInput, Listener, LoadBalancer, TargetGroup,
     TargetHealthDescription,
 };
 use world::LoadBalancer as Served;
@@ -66,7 +68,6 @@ impl Ask<'_> {
             let arn = balancer.load_balancer_arn.clone();
             let input = DescribeListenersInput { load_balancer_arn: arn.clone(), ..Default::default() };
             let listeners = self.call::<DescribeListeners>(input).await?.listeners;
-            let ports: Vec<i64> = listeners.iter().filter_map(|l| l.port).collect();
             let input = DescribeTargetGroupsInput { load_balancer_arn: arn.clone(), ..Default::default() };
             let mut groups = Vec::new();
             for group in self.call::<DescribeTargetGroups>(input).await?.target_groups {
@@ -75,14 +76,18 @@ impl Ask<'_> {
                 let targets = self.call::<DescribeTargetHealth>(input).await?.target_health_descriptions;
                 groups.push(target_group_json(&group, &targets));
             }
-            all.push(self.load_balancer_json(&balancer, &ports, groups).await?);
+            all.push(self.load_balancer_json(&balancer, &listeners, groups).await?);
         }
         Ok(all)
     }
 
-    async fn load_balancer_json(&self, balancer: &LoadBalancer, ports: &[i64], groups: Vec<Json>) -> Result<Json, Fault> {
+    async fn load_balancer_json(
+        &self,
+        balancer: &LoadBalancer,
+        listeners: &[Listener],
+        groups: Vec<Json>,
+    ) -> Result<Json, Fault> {
         let arn = balancer.load_balancer_arn.clone().unwrap_or_default();
-        let arn_text = arn.clone();
         let served = self.region.control.read(move |state| {
             let slot = Slot::new(SlotKind::LoadBalancer, arn);
             match state.get::<kernel::Wanted>(&slot).and_then(|w| w.want.clone()) {
@@ -93,23 +98,25 @@ impl Ask<'_> {
         let served: Option<Served> = served.await?;
         let nodes = served.iter().flat_map(|s| &s.nodes).map(|n| json!({"zone": n.zone, "front": n.front}));
         let name = balancer.dns_name.clone().unwrap_or_default();
-        let url = self.url(&arn_text).or_else(|| ports.first().map(|port| url(&name, *port)));
+        let fronts = self.fronts();
+        let listeners: Vec<Json> = listeners.iter().map(|l| listener_json(l, &name, &fronts)).collect();
         Ok(json!({
             "name": balancer.load_balancer_name,
             "dns_name": name,
-            "url": url,
+            "url": listeners.first().map(|l| l["url"].clone()),
+            "listeners": listeners,
             "state": balancer.state.as_ref().and_then(|s| s.code.clone()),
             "zones": nodes.collect::<Vec<_>>(),
             "target_groups": groups,
         }))
     }
 
-    /// Where the edge really serves the load balancer: on another port where its own could not be had.
-    fn url(&self, arn: &str) -> Option<String> {
-        let report = std::fs::read(self.region.paths.run().join("edge-front.json")).ok()?;
-        let report: Json = serde_json::from_slice(&report).ok()?;
-        let listener = report["listeners"].as_array()?.iter().find(|l| l["load_balancer"] == arn)?;
-        listener["url"].as_str().map(str::to_string)
+    /// Where the edge really serves each listener: on another port where its own could not be had.
+    fn fronts(&self) -> BTreeMap<String, String> {
+        let report = std::fs::read(self.region.paths.run().join("edge-front.json")).unwrap_or_default();
+        let report: Json = serde_json::from_slice(&report).unwrap_or_default();
+        let pair = |l: &Json| Some((l["listener"].as_str()?.to_string(), l["url"].as_str()?.to_string()));
+        report["listeners"].as_array().into_iter().flatten().filter_map(pair).collect()
     }
 
     async fn groups(&self) -> Result<Vec<Json>, Fault> {
@@ -131,6 +138,17 @@ impl Ask<'_> {
         let reservations = self.call::<DescribeInstances>(Default::default()).await?.reservations;
         Ok(reservations.iter().flat_map(|r| &r.instances).map(instance_json).collect())
     }
+}
+
+fn listener_json(listener: &Listener, name: &str, fronts: &BTreeMap<String, String>) -> Json {
+    let port = listener.port.unwrap_or_default();
+    let front = listener.listener_arn.as_ref().and_then(|arn| fronts.get(arn).cloned());
+    json!({
+        "port": port,
+        "protocol": listener.protocol,
+        "action": listener.default_actions.first().map(|a| a.r#type.clone()),
+        "url": front.unwrap_or_else(|| url(name, port)),
+    })
 }
 
 fn url(name: &str, port: i64) -> String {
@@ -157,6 +175,7 @@ fn stack_json(stack: &Stack, resources: &[StackResourceSummary], events: &[Stack
         })
     });
     json!({
+        "id": stack.stack_id,
         "name": stack.stack_name,
         "status": stack.stack_status,
         "reason": stack.stack_status_reason,
@@ -216,5 +235,6 @@ fn instance_json(instance: &Instance) -> Json {
         "type": instance.instance_type,
         "state": instance.state.as_ref().and_then(|s| s.name.clone()),
         "image": instance.image_id,
+        "launch_time": instance.launch_time.map(Time::iso8601_ms),
     })
 }
