@@ -14,7 +14,7 @@ use crate::template::Parameter;
 /// Longest description of a parameter, in bytes (CloudFormation User Guide, "Parameters": 4,000).
 pub const PARAMETER_DESCRIPTION_BYTES_MAX: usize = 4_000;
 /// Largest compiled `AllowedPattern`, in bytes.
-const PATTERN_BYTES_MAX: usize = 2 * 1024 * 1024;
+const PATTERN_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// AWS-specific types; the flag tells whether there is a `List<>` of it.
 const AWS_TYPES: [(&str, bool); 10] = [
     ("AWS::EC2::AvailabilityZone::Name", true),
