@@ -107,8 +107,8 @@ impl Control {
             self.report(executor);
             let mut client = Client { stream, token, reader: FrameReader::default(), output: Vec::new() };
             let hello = Frame::Hello { version: env!("CARGO_PKG_VERSION").into(), applied: executor.applied() };
-            let frames = [hello].into_iter().chain(executor.states().into_iter().map(Frame::Observation));
-            let queued = frames.map(|frame| client.queue(&frame)).collect::<Result<()>>();
+            let mut frames = [hello].into_iter().chain(executor.states().into_iter().map(Frame::Observation));
+            let queued = frames.try_for_each(|frame| client.queue(&frame));
             self.clients.insert(self.last, client);
             if let Err(failure) = queued {
                 tracing::error!("greeting serve: {failure}");
@@ -156,7 +156,7 @@ impl Control {
                 continue;
             };
             let queue = |observation: &Observation| client.queue(&Frame::Observation(observation.clone()));
-            match observations.iter().map(queue).collect::<Result<()>>() {
+            match observations.iter().try_for_each(queue) {
                 Ok(()) => self.send(executor, number),
                 Err(failure) => {
                     tracing::warn!("serve is cut off: {failure}");

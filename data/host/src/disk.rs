@@ -145,7 +145,7 @@ mod tests {
         let again = disks.choose_range(&"i-7".into()).expect("free");
         for i in 0..RANGES_MAX {
             let range = disks.choose_range(&format!("i-{i}").as_str().into()).expect("free");
-            assert!(range >= FIRST_ID && range < 0x7fff_0000 && (range - FIRST_ID) % IDS_PER_INSTANCE == 0);
+            assert!((FIRST_ID..0x7fff_0000).contains(&range) && (range - FIRST_ID).is_multiple_of(IDS_PER_INSTANCE));
             assert!(disks.ranges.values().all(|taken| *taken != range));
             disks.ranges.insert(format!("i-{i}").as_str().into(), range);
         }

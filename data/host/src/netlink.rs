@@ -296,7 +296,7 @@ mod tests {
         let end = |name| End { name, index: 5, mac: [6; 6], namespace: None };
         let bytes = add_veth(&end("v5"), &end("eth0"), 9001).bytes(1);
         assert_eq!(bytes.len() % 4, 0);
-        assert_eq!(u32::from_ne_bytes(bytes[..4].try_into().unwrap()) as usize, bytes.len());
+        assert_eq!(u32::from_ne_bytes(bytes[..4].try_into().expect("four bytes")) as usize, bytes.len());
         // IFLA_LINKINFO comes after header, body, name (8), MAC (12) and MTU (8) and reaches to the end.
         let info = 16 + 16 + 8 + 12 + 8;
         assert_eq!(u16::from_ne_bytes([bytes[info + 2], bytes[info + 3]]), libc::IFLA_LINKINFO);

@@ -184,7 +184,7 @@ fn chosen_files(etc: &Path) -> io::Result<Vec<Chosen>> {
             Some(start) => name.to_str().is_some_and(|name| name.starts_with(start)),
             None => name == **pattern,
         };
-        if ETC.iter().any(|pattern| listed(&pattern)) {
+        if ETC.iter().any(listed) {
             collect(&etc.join(&name), 0, &mut found)?;
         }
     }
