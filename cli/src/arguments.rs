@@ -52,21 +52,30 @@ pub enum Command {
     )]
     Down(Down),
     /// Show stacks, load balancers, groups and instances
+    #[command(after_help = "Examples:\n  allod status\n  allod status --output json | jq -r '.load_balancers[].url'")]
     Status {
         #[arg(long, value_enum, default_value_t)]
         output: Output,
     },
     /// Print shell exports for AWS clients: eval "$(allod env)"
+    #[command(after_help = "Examples:\n  eval \"$(allod env)\"\n  aws ec2 describe-instances")]
     Env,
     /// Machine images
+    #[command(
+        after_help = "Examples:\n  allod image import web-tier target/image/web-tier --base host\n  allod image list --output json"
+    )]
     #[command(subcommand)]
     Image(ImageCommand),
-    /// Print what an instance wrote to its console
+    /// Print what an instance wrote to its console: the last 64 KiB
+    #[command(
+        after_help = "Examples:\n  allod console-output i-0123456789abcdef0\n  allod console-output i-0123456789abcdef0 | tail -20"
+    )]
     ConsoleOutput {
         /// Id, such as i-0123456789abcdef0
         instance: String,
     },
     /// Print the logs of the region's own processes
+    #[command(after_help = "Examples:\n  allod logs\n  allod logs serve -n 200\n  allod logs host --follow")]
     Logs(Logs),
 }
 
@@ -128,6 +137,7 @@ pub enum ImageCommand {
     )]
     Import(ImageImport),
     /// List the images of this region
+    #[command(after_help = "Examples:\n  allod image list\n  allod image list --output json | jq -r '.[].ImageId'")]
     List {
         #[arg(long, value_enum, default_value_t)]
         output: Output,

@@ -10,15 +10,16 @@ use crate::Failure;
 use crate::arguments::{Output, Up};
 use crate::client::{ApiError, Client, read_text};
 use crate::image::text;
+use crate::output::out;
 
 /// How often a stack's events are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 const CAPABILITIES: [&str; 3] = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"];
 
 pub fn up(paths: &RunPaths, arguments: &Up) -> Result<(), Failure> {
-    let client = Client::connect(paths)?;
     let name = stack_name(arguments)?;
     let template = read_text(&arguments.template)?;
+    let client = Client::connect(paths)?;
     let begun = Instant::now();
     let mut input = json!({"StackName": name, "TemplateBody": template, "Capabilities": CAPABILITIES});
     let present = describe(&client, &name)?;
@@ -177,7 +178,7 @@ fn print_event(event: &Json) {
     let clock = time.get(11..23).unwrap_or_default();
     let reason = event["ResourceStatusReason"].as_str().map(|r| format!("  {r}")).unwrap_or_default();
     let (status, resource) = (text(event, "ResourceStatus"), text(event, "LogicalResourceId"));
-    println!("{clock}  {status:<28}  {:<42}  {resource}{reason}", text(event, "ResourceType"));
+    out!("{clock}  {status:<28}  {:<42}  {resource}{reason}", text(event, "ResourceType"));
 }
 
 fn finish(client: &Client, id: &str, output: Output, begun: Instant, done: &str) -> Result<(), Failure> {
@@ -187,11 +188,11 @@ fn finish(client: &Client, id: &str, output: Output, begun: Instant, done: &str)
     let succeeded = ["CREATE_COMPLETE", "UPDATE_COMPLETE"].contains(&status.as_str());
     let done = if succeeded { done } else { "failed" };
     if output == Output::Json {
-        println!("{:#}", json!({"stack": stack, "outcome": done, "seconds": seconds}));
+        out!("{:#}", json!({"stack": stack, "outcome": done, "seconds": seconds}));
     } else {
-        println!("\nStack {} {done} after {seconds:.2} s: {status}", text(&stack, "StackName"));
+        out!("\nStack {} {done} after {seconds:.2} s: {status}", text(&stack, "StackName"));
         for o in stack["Outputs"].as_array().into_iter().flatten() {
-            println!("  {} = {}", text(o, "OutputKey"), text(o, "OutputValue"));
+            out!("  {} = {}", text(o, "OutputKey"), text(o, "OutputValue"));
         }
     }
     if succeeded {

@@ -7,6 +7,7 @@ use crate::Failure;
 use crate::arguments::{ImageBase, ImageImport, Output};
 use crate::client::Client;
 use crate::looking::print_table;
+use crate::output::out;
 
 /// The images of the account's own, newest first.
 fn own_images(client: &Client) -> Result<Vec<Json>, Failure> {
@@ -24,7 +25,7 @@ pub fn import(paths: &RunPaths, arguments: &ImageImport) -> Result<(), Failure> 
     let known = own_images(&client)?.into_iter().find(|i| i["Name"] == arguments.name.as_str());
     if let Some(image) = &known {
         if image["ImageLocation"].as_str().is_some_and(|l| l.ends_with(&imported.location)) {
-            println!("{} {} is unchanged", text(image, "ImageId"), arguments.name);
+            out!("{} {} is unchanged", text(image, "ImageId"), arguments.name);
             return Ok(());
         }
         // A name stands for the newest import; instances keep the files that they were started from.
@@ -32,7 +33,7 @@ pub fn import(paths: &RunPaths, arguments: &ImageImport) -> Result<(), Failure> 
     }
     let input = json!({"Name": arguments.name, "ImageLocation": imported.location, "Architecture": "x86_64", "RootDeviceName": "/dev/xvda"});
     let answer = client.call("ec2", "RegisterImage", &input)?;
-    println!("{} {}", text(&answer, "ImageId"), arguments.name);
+    out!("{} {}", text(&answer, "ImageId"), arguments.name);
     Ok(())
 }
 
@@ -40,7 +41,7 @@ pub fn list(paths: &RunPaths, output: Output) -> Result<(), Failure> {
     let client = Client::connect(paths)?;
     let images = own_images(&client)?;
     match output {
-        Output::Json => println!("{:#}", Json::Array(images)),
+        Output::Json => out!("{:#}", Json::Array(images)),
         Output::Table => {
             let rows = images.iter().map(|i| ["ImageId", "Name", "State", "CreationDate"].map(|f| text(i, f)).to_vec());
             print_table(&["ID", "NAME", "STATE", "CREATED"], rows);

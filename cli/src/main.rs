@@ -4,10 +4,13 @@ mod arguments;
 mod client;
 mod deploy;
 mod image;
+mod logs;
 mod looking;
+mod output;
 mod region;
 mod stop;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -42,12 +45,12 @@ impl<E: std::error::Error> From<E> for Failure {
 }
 
 fn main() -> ExitCode {
-    // A reader that went away (`allod status | head`) ends us quietly.
     let arguments = Arguments::parse();
-    match run(arguments) {
+    match run(arguments).and_then(|()| output::finish()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("allod: {}", failure.message);
+            // Where nobody listens any more there is nobody to tell.
+            let _ = writeln!(std::io::stderr(), "allod: {}", failure.message);
             ExitCode::from(failure.code)
         }
     }
@@ -66,6 +69,6 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Image(ImageCommand::Import(import)) => image::import(&paths, &import),
         Command::Image(ImageCommand::List { output }) => image::list(&paths, output),
         Command::ConsoleOutput { instance } => looking::console_output(&paths, &instance),
-        Command::Logs(logs) => looking::logs(&paths, &logs),
+        Command::Logs(logs) => logs::logs(&paths, &logs),
     }
 }

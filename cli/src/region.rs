@@ -16,6 +16,7 @@ use world::{Executor, RunPaths};
 use crate::Failure;
 use crate::arguments::Serve;
 use crate::client::Client;
+use crate::output::out;
 
 /// How long a region in the background may take until it answers.
 const START_MAX: Duration = Duration::from_secs(30);
@@ -108,7 +109,7 @@ fn open_log(logs: &Path, name: &str) -> io::Result<File> {
 
 fn serve_in_background(paths: &RunPaths, arguments: &Serve) -> Result<(), Failure> {
     if let Ok(client) = Client::connect(paths) {
-        println!("The region runs already at {}", client.endpoint.url);
+        out!("The region runs already at {}", client.endpoint.url);
         return Ok(());
     }
     prepare(paths)?;
@@ -123,12 +124,12 @@ fn serve_in_background(paths: &RunPaths, arguments: &Serve) -> Result<(), Failur
     let deadline = Instant::now() + START_MAX;
     loop {
         if let Ok(client) = Client::connect(paths) {
-            println!("The region {} answers at {}", client.endpoint.region, client.endpoint.url);
+            out!("The region {} answers at {}", client.endpoint.region, client.endpoint.url);
             return Ok(());
         }
         if let Some(status) = child.try_wait()? {
             let why = last_line(&paths.logs().join("serve.log"));
-            return Err(Failure::new(format!("the region ended with {status}: {why}")));
+            return Err(Failure::new(format!("the region ended ({status}): {}", why.trim_start_matches("allod: "))));
         }
         if Instant::now() >= deadline {
             return Err(Failure::new("the region does not answer: `allod logs serve` tells why"));

@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use world::{Frame, RunPaths};
 
-use crate::Failure;
 use crate::arguments::Down;
 use crate::client::Client;
 use crate::deploy;
+use crate::output::out;
+use crate::{Failure, NOT_RUNNING};
 
 const STOP_MAX: Duration = Duration::from_secs(60);
 
@@ -21,32 +22,52 @@ pub fn down(paths: &RunPaths, arguments: &Down) -> Result<(), Failure> {
     if let Some(name) = &arguments.stack_name {
         return deploy::delete(paths, name);
     }
-    if let Ok(client) = Client::connect(paths) {
-        println!("Stopping the region at {}", client.endpoint.url);
-        client.ask("/_allod/shutdown", &json!({}))?;
-        let deadline = Instant::now() + STOP_MAX;
-        while client.is_alive() {
-            if Instant::now() >= deadline {
-                return Err(Failure::new("the region does not stop: `allod logs serve` tells why"));
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
+    let there = paths.data().exists();
+    if there && !rustix::process::geteuid().is_root() {
+        return Err(Failure::new("only root can stop a region: it removes the namespaces, mounts and cgroups of its instances"));
+    }
+    if arguments.purge {
+        check_purgeable(paths)?;
+    }
+    match Client::connect(paths) {
+        Ok(client) => shut_down(&client)?,
+        Err(none) if none.code == NOT_RUNNING => {}
+        Err(e) => return Err(e),
     }
     for socket in [paths.edge_socket(), paths.host_socket()] {
         end_executor(&socket)?;
     }
     // Also what an earlier crash left: processes, namespaces, mounts, cgroups.
     host::purge(paths).map_err(|e| Failure::new(format!("not everything could be removed: {e}")))?;
-    if arguments.purge {
-        match fs::remove_dir_all(paths.data()) {
-            Err(e) if e.kind() != ErrorKind::NotFound => {
-                return Err(Failure::new(format!("{}: {e}", paths.data().display())));
-            }
-            _ => println!("Deleted {}", paths.data().display()),
-        }
+    if arguments.purge && there {
+        fs::remove_dir_all(paths.data()).map_err(|e| Failure::new(format!("{}: {e}", paths.data().display())))?;
+        out!("Deleted {}", paths.data().display());
     }
-    println!("Nothing runs any more");
+    out!("Nothing runs any more");
     Ok(())
+}
+
+fn shut_down(client: &Client) -> Result<(), Failure> {
+    out!("Stopping the region at {}", client.endpoint.url);
+    client.ask("/_allod/shutdown", &json!({}))?;
+    let deadline = Instant::now() + STOP_MAX;
+    while client.is_alive() {
+        if Instant::now() >= deadline {
+            return Err(Failure::new("the region does not stop: `allod logs serve` tells why"));
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+/// Nothing is deleted but a region's data: `--data` may be a slip.
+fn check_purgeable(paths: &RunPaths) -> Result<(), Failure> {
+    let Ok(mut entries) = fs::read_dir(paths.data()) else { return Ok(()) };
+    let is_ours = ["region.json", "region.redb", "credentials.json"].iter().any(|name| paths.data().join(name).is_file());
+    if is_ours || entries.next().is_none() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("{} holds no region: it is not deleted", paths.data().display())))
 }
 
 /// Tells an executor to end what it runs and itself, and waits until it is gone. One that does not run is gone.

@@ -8,11 +8,13 @@ mod executors;
 mod http;
 mod identity;
 mod local;
+mod lock;
 mod status;
 
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use base::InstanceId;
@@ -47,6 +49,8 @@ pub type ConsoleOutput = Box<dyn Fn(&InstanceId) -> io::Result<Vec<u8>> + Send +
 /// Why a region does not start.
 #[derive(Debug)]
 pub enum StartError {
+    /// Another region runs in this data directory.
+    Taken(PathBuf),
     Listen(SocketAddr, io::Error),
     Journal(JournalError),
     Io(io::Error),
@@ -55,6 +59,9 @@ pub enum StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            StartError::Taken(data) => {
+                write!(f, "a region runs in {} already: `allod status` shows it, another needs another --data", data.display())
+            }
             StartError::Listen(address, e) => write!(f, "cannot listen on {address}: {e}; choose another with --listen"),
             StartError::Journal(e) => write!(f, "{e}"),
             StartError::Io(e) => write!(f, "{e}"),
@@ -81,6 +88,7 @@ pub fn run(options: Options) -> Result<(), StartError> {
 
 async fn serve(options: Options) -> Result<(), StartError> {
     let paths = &options.paths;
+    let _lock = lock::take(paths)?;
     let listener = TcpListener::bind(options.listen).await.map_err(|e| StartError::Listen(options.listen, e))?;
     let address = listener.local_addr()?;
     let scope = identity::scope(paths, options.region.as_deref())?;

@@ -1,0 +1,6 @@
+//! The command as a user meets it: as a process, judged by what it prints and how it exits.
+#![allow(clippy::unwrap_used)]
+
+mod region;
+mod rig;
+mod usage;
