@@ -13,6 +13,7 @@ use crate::{Rehearsal, Scrutiny};
 const INSTANCES_A_STACK_MAX: u32 = 500;
 /// Most stacks: the region's VPCs but the default one.
 const STACKS_MAX: u32 = 4;
+const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const CREATION_MAX: Duration = Duration::from_secs(3_600);
 
@@ -35,7 +36,7 @@ pub struct DayReport {
     pub commits: u64,
     pub deaths: u32,
     pub hangs: u32,
-    /// Smallest number of targets that could serve, looked at every minute.
+    /// Smallest number of targets that could serve, looked at a second after each blow.
     pub fewest_healthy: usize,
     pub digest: u64,
 }
@@ -52,13 +53,15 @@ pub fn day(day: &Day) -> Result<DayReport, String> {
         let size = day.instances / stacks + u32::from(index < day.instances % stacks);
         create(&mut region, index, size)?;
     }
+    region.run_for(MINUTE);
     let mut rng = Rng::new(day.seed);
     let mut report = DayReport { instances: 0, commits: 0, deaths: 0, hangs: 0, fewest_healthy: usize::MAX, digest: 0 };
     for _ in 0..day.hours * 60 {
         report.deaths += strike(&mut region, &mut rng, day.deaths_an_hour, Rehearsal::kill);
         report.hangs += strike(&mut region, &mut rng, day.hangs_an_hour, Rehearsal::hang);
-        region.run_for(MINUTE);
+        region.run_for(SECOND);
         report.fewest_healthy = report.fewest_healthy.min(region.model().healthy_targets());
+        region.run_for(MINUTE - SECOND);
     }
     // The last ones struck get their replacements.
     region.run_for(MINUTE * 5);

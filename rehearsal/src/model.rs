@@ -131,9 +131,10 @@ impl Model {
         self.machines.keys().map(|id| Slot::new(SlotKind::Instance, id.as_str())).chain(balancers)
     }
 
-    /// How many targets the load balancers send requests to now.
+    /// How many targets the load balancers send requests to now that answer them.
     pub fn healthy_targets(&self) -> usize {
-        self.health.values().filter(|h| h.active && h.health == TargetHealth::Healthy).count()
+        let answers = |at: &Registered, h: &Health| h.active && h.health == TargetHealth::Healthy && self.serves(&at.key.id);
+        self.health.iter().filter(|(at, h)| answers(at, h)).count()
     }
 
     /// Whether the instance runs and its application answers.

@@ -83,6 +83,18 @@ pub fn status(region: &Rehearsal, name: &str) -> Option<StackStatus> {
     stack(region, name).map(|s| s.status)
 }
 
+/// What failed in a stack's life, one line for each event that says so.
+pub fn failures(region: &mut Rehearsal, name: &str) -> Vec<String> {
+    let Some(id) = stack(region, name).map(|s| s.id.to_string()) else { return Vec::new() };
+    let input = s::DescribeStackEventsInput { stack_name: id, ..Default::default() };
+    let events = region.call::<s::ops::DescribeStackEvents>(input).map(|told| told.stack_events).unwrap_or_default();
+    let failed = events.into_iter().filter(|e| e.resource_status.as_deref().is_some_and(|s| s.ends_with("_FAILED")));
+    let line = |e: s::StackEvent| {
+        format!("{} {}", e.logical_resource_id.unwrap_or_default(), e.resource_status_reason.unwrap_or_default())
+    };
+    failed.map(line).collect()
+}
+
 /// Waits until nothing is under way with the stack any more; false when that takes longer than `limit`.
 pub fn settle(region: &mut Rehearsal, name: &str, limit: Duration) -> bool {
     region.run_until(limit, |r| status(r, name).is_none_or(|s| !s.is_in_progress()))

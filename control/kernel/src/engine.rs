@@ -153,9 +153,14 @@ impl Kernel {
 
     /// Reconciles the keys that are due by `now`, a bounded number of them: ask [`Kernel::next_wake`] for more.
     pub fn run_due(&mut self, now: Time) {
+        self.run_some_due(now, RECONCILED_MAX);
+    }
+
+    /// As [`Kernel::run_due`], `most` keys at most: so that the simulated world can commit, and crash, between any two.
+    pub fn run_some_due(&mut self, now: Time, most: usize) {
         let now = now.max(self.now);
         let mut turns: HashMap<(usize, String), u32> = HashMap::new();
-        for _ in 0..RECONCILED_MAX {
+        for _ in 0..most {
             let Some(key) = self.due.pop(now) else { return };
             let turn = turns.entry(key.clone()).or_insert(0);
             *turn += 1;

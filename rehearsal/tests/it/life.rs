@@ -49,6 +49,7 @@ impl Life {
         let mut some = |most: u64| if self.rng.below(2) == 0 { 0 } else { self.rng.below(most) };
         self.region.faults =
             Faults { duplicated: some(300), late: some(300), lost: some(60), crash: some(60), broken_boot: some(100) };
+        self.region.reconciled_max = [1, 5, 4_096][usize::try_from(self.rng.below(3)).unwrap()];
         let (desired, zone_b) = ((1 + self.rng.below(8)).to_string(), self.rng.below(4) == 0);
         let parameters = [("MinSize", "1"), ("DesiredCapacity", desired.as_str()), ("MaxSize", "8")];
         if zone_b {

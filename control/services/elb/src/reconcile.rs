@@ -2,7 +2,7 @@
 
 use base::{Fault, LoadBalancerArn, Time};
 use ec2::{Instance, InstanceState};
-use kernel::{Cx, Registry, Row, Tx};
+use kernel::{Cx, Registry, Row, Tx, Wanted};
 use world::{Observation, Slot, SlotKind, TargetHealth, Want};
 
 use crate::listener::Listener;
@@ -27,6 +27,14 @@ pub(crate) fn register(registry: &mut Registry) {
     registry.watch::<Instance>(LOAD_BALANCER, |state, instance, due| {
         let registrations = state.rows_where::<Registration>("target", &instance.id);
         due.extend(registrations.filter_map(|r| load_balancer_of(state, &r.group)).map(String::from));
+    });
+
+    // After a crash between the end of a load balancer and that of its wish, nothing else tells of the wish.
+    registry.watch::<Wanted>(LOAD_BALANCER, |state, wanted, due| {
+        let is_ours = wanted.slot.kind == SlotKind::LoadBalancer && wanted.want.is_some();
+        if is_ours && state.get::<LoadBalancer>(&wanted.slot.id.as_str().into()).is_none() {
+            due.push(wanted.slot.id.clone());
+        }
     });
 
     registry.reconciler(REGISTRATION, reconcile_registration);
