@@ -30,13 +30,14 @@ pub fn down(paths: &RunPaths, arguments: &Down) -> Result<(), Failure> {
         check_purgeable(paths)?;
     }
     match Client::connect(paths) {
-        Ok(client) => shut_down(&client)?,
+        Ok(client) => shut_down(paths, &client)?,
         Err(none) if none.code == NOT_RUNNING => {}
         Err(e) => return Err(e),
     }
-    for socket in [paths.edge_socket(), paths.host_socket()] {
-        end_executor(&socket)?;
+    if server::is_running(paths)? {
+        return Err(Failure::new("a region runs there but does not answer: `allod logs serve` tells why"));
     }
+    end_executors(paths)?;
     // Also what an earlier crash left: processes, namespaces, mounts, cgroups.
     host::purge(paths).map_err(|e| Failure::new(format!("not everything could be removed: {e}")))?;
     if arguments.purge && there {
@@ -47,11 +48,11 @@ pub fn down(paths: &RunPaths, arguments: &Down) -> Result<(), Failure> {
     Ok(())
 }
 
-fn shut_down(client: &Client) -> Result<(), Failure> {
+fn shut_down(paths: &RunPaths, client: &Client) -> Result<(), Failure> {
     out!("Stopping the region at {}", client.endpoint.url);
     client.ask("/_allod/shutdown", &json!({}))?;
     let deadline = Instant::now() + STOP_MAX;
-    while client.is_alive() {
+    while client.is_alive() || server::is_running(paths)? {
         if Instant::now() >= deadline {
             return Err(Failure::new("the region does not stop: `allod logs serve` tells why"));
         }
@@ -63,11 +64,43 @@ fn shut_down(client: &Client) -> Result<(), Failure> {
 /// Nothing is deleted but a region's data: `--data` may be a slip.
 fn check_purgeable(paths: &RunPaths) -> Result<(), Failure> {
     let Ok(mut entries) = fs::read_dir(paths.data()) else { return Ok(()) };
-    let is_ours = ["region.json", "region.redb", "credentials.json"].iter().any(|name| paths.data().join(name).is_file());
+    let is_ours =
+        ["region.json", "region.redb", "credentials.json", "serve.lock"].iter().any(|name| paths.data().join(name).is_file());
     if is_ours || entries.next().is_none() {
         return Ok(());
     }
     Err(Failure::new(format!("{} holds no region: it is not deleted", paths.data().display())))
+}
+
+/// Ends the executors; one that was started just now is waited for until it listens.
+fn end_executors(paths: &RunPaths) -> Result<(), Failure> {
+    let deadline = Instant::now() + STOP_MAX;
+    loop {
+        for socket in [paths.edge_socket(), paths.host_socket()] {
+            end_executor(&socket)?;
+        }
+        let Some(pid) = executors(paths).first().copied() else { return Ok(()) };
+        if Instant::now() >= deadline {
+            return Err(Failure::new(format!("process {pid} of the region does not end: `allod logs` tells why")));
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Processes that run `allod host` or `allod edge` for this data directory. The inits of instances look like the host that
+/// they were cloned from, but live in PID namespaces of their own.
+fn executors(paths: &RunPaths) -> Vec<u32> {
+    let namespace = |process: &Path| fs::read_link(process.join("ns/pid")).ok();
+    let ours = namespace(Path::new("/proc/self"));
+    let is_executor = |process: &Path| {
+        let arguments = fs::read(process.join("cmdline")).unwrap_or_default();
+        let arguments: Vec<&[u8]> = arguments.split(|b| *b == 0).collect();
+        let data = paths.data().as_os_str().as_encoded_bytes();
+        matches!(arguments[..], [_, b"host" | b"edge", b"--data", at, b""] if at == data)
+    };
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = processes.filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path())));
+    pids.filter(|(_, process)| is_executor(process) && namespace(process) == ours).map(|(pid, _)| pid).collect()
 }
 
 /// Tells an executor to end what it runs and itself, and waits until it is gone. One that does not run is gone.

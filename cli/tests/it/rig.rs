@@ -60,7 +60,8 @@ impl Drop for Rig {
         if self.data.exists() && is_root() {
             let said = self.run(&["down", "--purge"]);
             if said.code != Some(0) {
-                eprintln!("stopping the region after the test: {said:?}");
+                let text = format!("stopping the region after the test: {said:?}");
+                if std::thread::panicking() { eprintln!("{text}") } else { panic!("{text}") }
             }
         }
     }

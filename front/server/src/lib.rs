@@ -28,6 +28,7 @@ pub use control::wall_clock;
 pub use endpoint::{Endpoint, read_endpoint};
 pub use executors::ExecutorProcess;
 pub use identity::{Credentials, read_credentials};
+pub use lock::is_running;
 
 /// How a region is run.
 pub struct Options {
