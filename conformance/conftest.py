@@ -36,7 +36,7 @@ def region():
         region.down()
         after = region.leftovers()
         shutil.rmtree(data, ignore_errors=True)
-        assert after == before, f"left behind after `allod down`: {sorted(after - before)}\n{logs}"
+        assert not after - before, f"left behind after `allod down`: {sorted(after - before)}\n{logs}"
 
 
 @pytest.fixture(scope="session")

@@ -56,8 +56,9 @@ impl ChangeSet {
             return Err(Error::Invalid("StackName must be specified if ChangeSetName is not specified as an ARN.".into()));
         };
         let stack = find_alive(state, stack)?;
-        let mut all = state.rows_where::<ChangeSet>("stack", &stack.id);
-        all.find(|c| c.name == name).ok_or_else(|| Error::NoChangeSet(name.into()))
+        let all = state.rows_where::<ChangeSet>("stack", &stack.id).filter(|c| c.name == name);
+        // One that was executed gives its name free.
+        all.min_by_key(|c| c.executed).ok_or_else(|| Error::NoChangeSet(name.into()))
     }
 
     fn status(&self) -> &'static str {
@@ -153,11 +154,19 @@ fn add(
     on_failure: OnFailure,
 ) -> Result<String, Error> {
     let others: Vec<&ChangeSet> = tx.rows_where::<ChangeSet>("stack", &stack.id).collect();
-    if others.iter().any(|c| c.name == input.change_set_name) {
-        return Err(Error::AlreadyExists(format!("ChangeSet {}", input.change_set_name)));
-    }
-    if others.len() >= CHANGE_SETS_MAX {
-        return Err(Error::LimitExceeded(format!("A stack has at most {CHANGE_SETS_MAX} change sets")));
+    let same_name = others.iter().find(|c| c.name == input.change_set_name && !c.executed);
+    if let Some(same) = same_name {
+        // `aws cloudformation deploy` names its change sets by the second, and leaves one behind each time that nothing
+        // has changed: two runs within a second must not disturb each other.
+        if same.failure.is_none() {
+            return Err(Error::ChangeSetExists(input.change_set_name.clone()));
+        }
+        let useless = same.id.clone();
+        tx.remove::<ChangeSet>(&useless);
+    } else if others.len() >= CHANGE_SETS_MAX {
+        let useless = others.iter().filter(|c| c.failure.is_some()).min_by_key(|c| c.created).map(|c| c.id.clone());
+        let full = || Error::LimitExceeded(format!("A stack has at most {CHANGE_SETS_MAX} change sets"));
+        tx.remove::<ChangeSet>(&useless.ok_or_else(full)?);
     }
     // As at AWS, what is found while the changes are worked out fails the change set, not the request.
     let planned = program::planned(tx, cx, stack, &wish).and_then(|changes| {

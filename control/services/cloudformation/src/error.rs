@@ -7,6 +7,7 @@ use base::Fault;
 pub enum Error {
     NoStack(String),
     AlreadyExists(String),
+    ChangeSetExists(String),
     NoResource {
         resource: String,
         stack: String,
@@ -40,6 +41,7 @@ impl fmt::Display for Error {
         match self {
             Error::NoStack(name) => write!(f, "Stack with id {name} does not exist"),
             Error::AlreadyExists(name) => write!(f, "Stack [{name}] already exists"),
+            Error::ChangeSetExists(name) => write!(f, "ChangeSet {name} already exists"),
             Error::NoResource { resource, stack } => write!(f, "Resource {resource} does not exist for stack {stack}"),
             Error::NoChangeSet(name) => write!(f, "ChangeSet [{name}] does not exist"),
             Error::NoUpdates => f.write_str("No updates are to be performed."),
@@ -64,7 +66,7 @@ impl fmt::Display for Error {
 impl From<Error> for Fault {
     fn from(e: Error) -> Self {
         let code = match &e {
-            Error::AlreadyExists(_) => "AlreadyExistsException",
+            Error::AlreadyExists(_) | Error::ChangeSetExists(_) => "AlreadyExistsException",
             Error::MissingCapabilities(_) => "InsufficientCapabilitiesException",
             Error::NoChangeSet(_) => return Fault::new(404, "ChangeSetNotFound", e.to_string()),
             Error::LimitExceeded(_) => "LimitExceededException",

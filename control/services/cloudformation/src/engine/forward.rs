@@ -91,7 +91,7 @@ impl Forward<'_> {
             return self.wait(tx, cx, stack, member.clone(), wanted);
         }
         let ready = wanted.needs.iter().all(|need| known.get(need).is_some_and(|m| m.settled));
-        if stack.failed || !ready || member.is_some_and(|m| m.touched && is_failed(m) && !rolling_back(stack)) {
+        if stack.failed || !ready {
             return false;
         }
         let Some(resource) = tx.registry().stack_resource(&wanted.type_name) else {
@@ -329,10 +329,6 @@ fn in_progress(member: &Member) -> bool {
 
 fn is_failed(member: &Member) -> bool {
     matches!(member.status, MemberStatus::CreateFailed | MemberStatus::UpdateFailed)
-}
-
-fn rolling_back(stack: &Stack) -> bool {
-    stack.status == StackStatus::UpdateRollbackInProgress
 }
 
 /// A refusal as CloudFormation words it in an event.

@@ -47,6 +47,10 @@ pub(super) fn failed(tx: &mut Tx, cx: &Cx, mut stack: Stack, reason: String) {
         (StackStatus::CreateInProgress, OnFailure::Delete) => {
             let reason = format!("{reason}. Delete requested by user.");
             stack.failed = false;
+            for member in members(tx, &stack.id) {
+                // The deletion is the way back of the creation.
+                tx.put(Member { retain_on_delete: member.retain_on_rollback, ..member });
+            }
             set_stack(tx, cx, &mut stack, StackStatus::DeleteInProgress, Some(reason));
         }
         (StackStatus::UpdateInProgress, OnFailure::DoNothing) => {

@@ -1,0 +1,514 @@
+"""The life of stacks with unmodified clients: creation, updates, failures, ends, and what they leave behind."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+from botocore.exceptions import ClientError
+
+from region import wait_for
+from stacks import Stack, name_of
+
+
+@pytest.fixture
+def stack(client):
+    """Makes stacks that are deleted after the test, the last first."""
+    made = []
+
+    def make(name=None):
+        made.append(Stack(client("cloudformation"), name or name_of("stacks")))
+        return made[-1]
+
+    yield make
+    for one in reversed(made):
+        one.clear()
+
+
+def refused(call, wanted, code="ValidationError", **arguments):
+    with pytest.raises(ClientError) as e:
+        call(**arguments)
+    error = e.value.response["Error"]
+    assert error["Code"] == code and wanted in error["Message"], error
+
+
+def parameter(value, name=None, **more):
+    """An SSM parameter, the quickest of all resources."""
+    named = {"Name": name} if name else {}
+    return {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": value, **named}, **more}
+
+
+def resources(**all):
+    return {"Resources": all}
+
+
+NET = {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.71.0.0/16"}}
+# Outside of its VPC: the creation of this subnet fails.
+BAD = {"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": {"Ref": "Net"}, "CidrBlock": "10.99.1.0/24"}}
+
+
+def value(client, name):
+    """An SSM parameter's value, or None."""
+    found = client("ssm").get_parameters(Names=[name])["Parameters"]
+    return found[0]["Value"] if found else None
+
+
+def test_create_describe_delete(stack, client):
+    s = stack()
+    s.create(resources(A=parameter("1"), B=parameter("2", DependsOn="A")), tags={"team": "web"}, Capabilities=["CAPABILITY_IAM"])
+    shown = s.describe()
+    assert shown["StackName"] == s.name and shown["StackId"] == s.id and shown["Capabilities"] == ["CAPABILITY_IAM"]
+    assert shown["Tags"] == [{"Key": "team", "Value": "web"}] and not shown["EnableTerminationProtection"]
+    events = [(logical, status) for logical, status, _ in s.events()]
+    assert events[0] == (s.name, "CREATE_IN_PROGRESS") and events[-1] == (s.name, "CREATE_COMPLETE")
+    assert events.index(("A", "CREATE_COMPLETE")) < events.index(("B", "CREATE_IN_PROGRESS"))
+    physical = s.resources()["A"]
+    found = s.formation.describe_stack_resources(PhysicalResourceId=physical)["StackResources"]
+    assert {r["LogicalResourceId"] for r in found} == {"A", "B"}
+    refused(s.formation.create_stack, "already exists", "AlreadyExistsException", StackName=s.name, TemplateBody="Resources: {A: {Type: AWS::EC2::InternetGateway}}")
+    s.delete()
+    assert value(client, physical) is None
+    events = [(logical, status) for logical, status, _ in s.events()]
+    assert events.index(("B", "DELETE_COMPLETE")) < events.index(("A", "DELETE_IN_PROGRESS"))
+    refused(s.formation.describe_stacks, f"Stack with id {s.name} does not exist", StackName=s.name)
+    s.formation.delete_stack(StackName=s.name)
+    listed = s.formation.get_paginator("list_stacks").paginate(StackStatusFilter=["DELETE_COMPLETE"])
+    assert s.id in [x["StackId"] for p in listed for x in p["StackSummaries"]]
+
+
+def test_names_and_tokens(stack):
+    s = stack()
+    refused(s.formation.create_stack, "[a-zA-Z][-a-zA-Z0-9]*", StackName="9-bad", TemplateBody=json.dumps(resources(A=parameter("1"))))
+    s.create(resources(A=parameter("1")), ClientRequestToken="one")
+    again = s.formation.create_stack(StackName=s.name, TemplateBody=json.dumps(resources(A=parameter("1"))), ClientRequestToken="one")
+    assert again["StackId"] == s.id
+    s.update(resources(A=parameter("2")), ClientRequestToken="two")
+    s.formation.update_stack(StackName=s.name, TemplateBody=json.dumps(resources(A=parameter("2"))), ClientRequestToken="two")
+    refused(s.update, "No updates are to be performed.", template=resources(A=parameter("2")), ClientRequestToken="three")
+    events = s.formation.describe_stack_events(StackName=s.name)["StackEvents"]
+    assert {e.get("ClientRequestToken") for e in events} == {"one", "two"}
+
+
+@pytest.mark.parametrize(
+    "how, ends",
+    [
+        ({}, "ROLLBACK_COMPLETE"),
+        ({"OnFailure": "ROLLBACK"}, "ROLLBACK_COMPLETE"),
+        ({"OnFailure": "DELETE"}, "DELETE_COMPLETE"),
+        ({"OnFailure": "DO_NOTHING"}, "CREATE_FAILED"),
+        ({"DisableRollback": True}, "CREATE_FAILED"),
+    ],
+)
+def test_what_follows_a_failed_creation(stack, client, how, ends):
+    s = stack()
+    kept, later = f"/{s.name}/kept", f"/{s.name}/later"
+    both = {
+        "Kept": parameter("kept", kept, DeletionPolicy="Retain"),
+        "Later": parameter("kept", later, DeletionPolicy="RetainExceptOnCreate"),
+    }
+    s.create(resources(**both, Net=NET, Bad={**BAD, "DependsOn": ["Kept", "Later"]}), wait=ends, **how)
+    events = s.events()
+    assert any(e[:2] == ("Bad", "CREATE_FAILED") and "InvalidSubnet.Range" in e[2] for e in events)
+    assert any("The following resource(s) failed to create: [Bad]." in reason for _, _, reason in events) or ends == "CREATE_FAILED"
+    vpcs = client("ec2").describe_vpcs(Filters=[{"Name": "tag:aws:cloudformation:stack-name", "Values": [s.name]}])["Vpcs"]
+    if ends == "CREATE_FAILED":
+        assert len(vpcs) == 1
+        refused(s.update, "is in CREATE_FAILED state and can not be updated.", template=resources(Net=NET))
+    else:
+        assert not vpcs and value(client, later) is None and value(client, kept) == "kept"
+        if ends == "ROLLBACK_COMPLETE":
+            refused(s.update, "is in ROLLBACK_COMPLETE state and can not be updated.", template=resources(Net=NET))
+    if ends != "DELETE_COMPLETE":
+        s.delete()
+    assert value(client, kept) == "kept"
+    client("ssm").delete_parameter(Name=kept)
+    if ends == "CREATE_FAILED":
+        client("ssm").delete_parameter(Name=later)
+
+
+def test_policies_keep_what_they_say(stack, client):
+    s = stack()
+    first, second = f"/{s.name}/first", f"/{s.name}/second"
+    s.create(resources(A=parameter("1", first, UpdateReplacePolicy="Retain"), B=parameter("b"), C=parameter("c")))
+    a, b, c = (s.resources()[x] for x in "ABC")
+    # Only the policies change: an update all the same.
+    s.update(resources(A=parameter("1", first, UpdateReplacePolicy="Retain"), B=parameter("b", DeletionPolicy="Retain"), C=parameter("c", DeletionPolicy="RetainExceptOnCreate")))
+    assert (a, b, c) == tuple(s.resources()[x] for x in "ABC")
+    s.update(resources(A=parameter("2", second, UpdateReplacePolicy="Retain"), C=parameter("c", DeletionPolicy="RetainExceptOnCreate")))
+    assert value(client, first) == "1" and value(client, second) == "2", "the replaced one is kept"
+    assert value(client, b) == "b", "the removed one is kept"
+    s.delete()
+    assert value(client, second) is None and value(client, c) == "c"
+    assert s.statuses()["C"] == "DELETE_SKIPPED"
+    for kept in (first, b, c):
+        client("ssm").delete_parameter(Name=kept)
+
+
+def test_updates_change_in_place_or_replace(stack, client):
+    ec2, elb, scaling = client("ec2"), client("elbv2"), client("autoscaling")
+
+    def template(cidr="10.72.1.0/24", dns=True, description="web", rule=80, public=False, port=80, path="/", kind="t3.micro", most=1):
+        return resources(
+            Net={"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.72.0.0/16", "EnableDnsSupport": dns}},
+            Part={
+                "Type": "AWS::EC2::Subnet",
+                "Properties": {"VpcId": {"Ref": "Net"}, "CidrBlock": cidr, "MapPublicIpOnLaunch": public},
+            },
+            Group={
+                "Type": "AWS::EC2::SecurityGroup",
+                "Properties": {
+                    "VpcId": {"Ref": "Net"},
+                    "GroupDescription": description,
+                    "SecurityGroupIngress": [{"IpProtocol": "tcp", "FromPort": rule, "ToPort": rule, "CidrIp": "0.0.0.0/0"}],
+                },
+            },
+            Targets={
+                "Type": "AWS::ElasticLoadBalancingV2::TargetGroup",
+                "Properties": {"VpcId": {"Ref": "Net"}, "Port": port, "Protocol": "HTTP", "HealthCheckPath": path},
+            },
+            Launch={
+                "Type": "AWS::EC2::LaunchTemplate",
+                "Properties": {
+                    "LaunchTemplateData": {
+                        "ImageId": "resolve",
+                        "InstanceType": kind,
+                        "SecurityGroupIds": [{"Fn::GetAtt": ["Group", "GroupId"]}],
+                    }
+                },
+            },
+            Scaling={
+                "Type": "AWS::AutoScaling::AutoScalingGroup",
+                "Properties": {
+                    "MinSize": 0,
+                    "MaxSize": most,
+                    "DesiredCapacity": 0,
+                    "VPCZoneIdentifier": [{"Ref": "Part"}],
+                    "TargetGroupARNs": [{"Ref": "Targets"}],
+                    "LaunchTemplate": {
+                        "LaunchTemplateId": {"Ref": "Launch"},
+                        "Version": {"Fn::GetAtt": ["Launch", "LatestVersionNumber"]},
+                    },
+                },
+            },
+        )
+
+    image = ec2.describe_images(Owners=["self", "amazon"])["Images"][0]["ImageId"]
+
+    def filled(**change):
+        return json.loads(json.dumps(template(**change)).replace("resolve", image))
+
+    s = stack().create(filled())
+    now = s.resources()
+
+    def changed():
+        nonlocal now
+        before, now = now, s.resources()
+        return {logical for logical in now if now[logical] != before.get(logical)}
+
+    current = {}
+    for change, replaced in [
+        ({"dns": False}, set()),
+        ({"public": True}, set()),
+        ({"rule": 8080}, set()),
+        ({"path": "/health"}, set()),
+        ({"kind": "t3.small"}, set()),
+        ({"most": 3}, set()),
+        ({"description": "web servers"}, {"Group"}),
+        ({"port": 8080}, {"Targets"}),
+        ({"cidr": "10.72.2.0/24"}, {"Part"}),
+    ]:
+        current |= change
+        s.update(filled(**current))
+        assert changed() == replaced, change
+    group = ec2.describe_security_groups(GroupIds=[now["Group"]])["SecurityGroups"][0]
+    assert group["Description"] == "web servers" and group["IpPermissions"][0]["FromPort"] == 8080
+    assert len(ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [now["Net"]]}])["SecurityGroups"]) == 2
+    assert ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [now["Net"]]}])["Subnets"][0]["CidrBlock"] == "10.72.2.0/24"
+    assert ec2.describe_vpc_attribute(VpcId=now["Net"], Attribute="enableDnsSupport")["EnableDnsSupport"] == {"Value": False}
+    target = elb.describe_target_groups(TargetGroupArns=[now["Targets"]])["TargetGroups"][0]
+    assert target["Port"] == 8080 and target["HealthCheckPath"] == "/health"
+    version = ec2.describe_launch_template_versions(LaunchTemplateId=now["Launch"], Versions=["$Latest"])["LaunchTemplateVersions"][0]
+    assert version["LaunchTemplateData"]["InstanceType"] == "t3.small" and version["LaunchTemplateData"]["SecurityGroupIds"] == [now["Group"]]
+    asg = scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[now["Scaling"]])["AutoScalingGroups"][0]
+    assert asg["MaxSize"] == 3 and asg["VPCZoneIdentifier"] == now["Part"] and asg["TargetGroupARNs"] == [now["Targets"]]
+    assert asg["LaunchTemplate"]["Version"] == str(version["VersionNumber"])
+    s.update(tags={"team": "web"})
+    tags = {t["Key"]: t["Value"] for t in ec2.describe_vpcs(VpcIds=[now["Net"]])["Vpcs"][0]["Tags"]}
+    assert tags["team"] == "web" and changed() == set()
+    s.delete()
+    assert not ec2.describe_vpcs(Filters=[{"Name": "vpc-id", "Values": [now["Net"]]}])["Vpcs"]
+
+
+def test_an_update_that_fails_is_turned_back(stack, client):
+    s = stack()
+    old = resources(Net=NET, A=parameter("1", f"/{s.name}/a"), B=parameter("b"), C=parameter("c"))
+    s.create(old)
+    before = s.resources()
+    # A is replaced, B changed, C removed, D added; then one fails.
+    new = resources(
+        Net=NET,
+        A=parameter("2", f"/{s.name}/a2"),
+        B=parameter("b2"),
+        D=parameter("d", f"/{s.name}/d"),
+        Bad={**BAD, "DependsOn": ["A", "B", "D"]},
+    )
+    s.update(new, wait="UPDATE_ROLLBACK_COMPLETE")
+    assert s.resources() == before
+    assert value(client, f"/{s.name}/a") == "1" and value(client, before["B"]) == "b" and value(client, before["C"]) == "c"
+    assert value(client, f"/{s.name}/a2") is None and value(client, f"/{s.name}/d") is None
+    assert any("The following resource(s) failed to create: [Bad]" in reason for _, _, reason in s.events())
+    s.update(resources(Net=NET, A=parameter("3", f"/{s.name}/a")))
+    assert value(client, f"/{s.name}/a") == "3" and set(s.resources()) == {"Net", "A"}
+
+
+def test_a_failed_update_can_be_tried_again_or_turned_back(stack, client):
+    s = stack()
+    first, second, third = (f"/{s.name}/{x}" for x in ("first", "second", "third"))
+    s.create(resources(Net=NET, A=parameter("1", first)))
+    bad = {**BAD, "DependsOn": "A"}
+    for name in (second, third):
+        s.update(resources(Net=NET, A=parameter("2", name), Bad=bad), wait="UPDATE_FAILED", DisableRollback=True)
+        assert value(client, first) == "1" and value(client, name) == "2"
+    s.formation.rollback_stack(StackName=s.name)
+    s.until("UPDATE_ROLLBACK_COMPLETE")
+    assert [value(client, n) for n in (first, second, third)] == ["1", None, None]
+    s.update(resources(Net=NET, A=parameter("2", second), Bad=bad), wait="UPDATE_FAILED", DisableRollback=True)
+    s.update(resources(Net=NET, A=parameter("3", third)))
+    assert [value(client, n) for n in (first, second, third)] == [None, None, "3"]
+
+
+def test_types_and_custom_names_stay(stack, client):
+    s = stack()
+    s.create(resources(Net=NET, Targets={"Type": "AWS::ElasticLoadBalancingV2::TargetGroup", "Properties": {"VpcId": {"Ref": "Net"}, "Port": 80, "Protocol": "HTTP", "Name": s.name[:32]}}))
+    retyped = "Update of resource type is not permitted. The new template modifies resource type of the following resources: [Targets]"
+    refused(s.update, retyped, template=resources(Net=NET, Targets=parameter("1")))
+    s.formation.create_change_set(StackName=s.name, ChangeSetName="retype", TemplateBody=json.dumps(resources(Net=NET, Targets=parameter("1"))))
+    set = s.formation.describe_change_set(StackName=s.name, ChangeSetName="retype")
+    assert set["Status"] == "FAILED" and set["StatusReason"] == retyped
+    s.update(resources(Net=NET, Targets={"Type": "AWS::ElasticLoadBalancingV2::TargetGroup", "Properties": {"VpcId": {"Ref": "Net"}, "Port": 81, "Protocol": "HTTP", "Name": s.name[:32]}}), wait="UPDATE_ROLLBACK_COMPLETE")
+    assert any("CloudFormation cannot update a stack when a custom-named resource requires replacing." in r for *_, r in s.events())
+
+
+def test_exports_bind_stacks(stack, client):
+    one, two = stack(), stack()
+    name = f"{one.name}-cidr"
+
+    def exporter(value, export=name):
+        return {**resources(A=parameter("1")), "Outputs": {"O": {"Value": value, "Export": {"Name": export}}}}
+
+    one.create(exporter("10.73.0.0/16"))
+    two.create(resources(A=parameter({"Fn::ImportValue": {"Fn::Sub": f"{one.name}-cidr"}})))
+    formation = one.formation
+    exported = {e["Name"]: e for p in formation.get_paginator("list_exports").paginate() for e in p["Exports"]}
+    assert exported[name]["Value"] == "10.73.0.0/16" and exported[name]["ExportingStackId"] == one.id
+    assert formation.list_imports(ExportName=name)["Imports"] == [two.name]
+    refused(formation.delete_stack, f"Export {name} cannot be deleted as it is in use by {two.name}", StackName=one.name)
+    one.update(exporter("10.74.0.0/16"), wait="UPDATE_ROLLBACK_COMPLETE")
+    assert any(f"Export {name} cannot be updated as it is in use by {two.name}" in reason for *_, reason in one.events())
+    one.update(exporter("10.73.0.0/16", export=name + "2"), wait="UPDATE_ROLLBACK_COMPLETE")
+    assert any(f"Export {name} cannot be deleted as it is in use by {two.name}" in reason for *_, reason in one.events())
+    three = stack().create(exporter("x"), wait="ROLLBACK_COMPLETE")
+    assert any(f"Export with name {name} is already exported by stack {one.name}" in reason for *_, reason in three.events())
+    two.update(resources(A=parameter("free")))
+    one.update(exporter("10.74.0.0/16"))
+    four = stack().create(resources(A=parameter({"Fn::ImportValue": "nobody"})), wait="ROLLBACK_COMPLETE")
+    assert any("No export named nobody found." in reason for *_, reason in four.events())
+    one.delete()
+
+
+def test_a_deletion_that_fails_can_leave_things_behind(stack, client):
+    s, ec2 = stack(), client("ec2")
+    s.create(resources(Net={"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.75.0.0/16"}}, A=parameter("1")))
+    vpc = s.resources()["Net"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.75.1.0/24")["Subnet"]["SubnetId"]
+    refused(s.formation.delete_stack, "DELETE_FAILED", StackName=s.name, RetainResources=["Net"])
+    s.delete(wait="DELETE_FAILED")
+    assert s.describe()["StackStatusReason"].startswith("The following resource(s) failed to delete: [Net].")
+    assert any(e[:2] == ("Net", "DELETE_FAILED") and "DependencyViolation" in e[2] for e in s.events())
+    assert s.statuses() == {"Net": "DELETE_FAILED"}
+    s.delete(RetainResources=["Net"])
+    assert s.statuses()["Net"] == "DELETE_SKIPPED"
+    ec2.delete_subnet(SubnetId=subnet)
+    ec2.delete_vpc(VpcId=vpc)
+
+
+def test_termination_protection(stack):
+    s = stack().create(resources(A=parameter("1")), EnableTerminationProtection=True)
+    refused(s.formation.delete_stack, "cannot be deleted while TerminationProtection is enabled", StackName=s.name)
+    assert s.describe()["StackStatus"] == "CREATE_COMPLETE"
+
+
+def waiting(timeout=60, count=1):
+    handle = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
+    wait = {
+        "Type": "AWS::CloudFormation::WaitCondition",
+        "Properties": {"Handle": {"Ref": "Handle"}, "Timeout": str(timeout), "Count": count},
+    }
+    return {**resources(Handle=handle, Wait=wait), "Outputs": {"Data": {"Value": {"Fn::GetAtt": ["Wait", "Data"]}}, "Url": {"Value": {"Ref": "Handle"}}}}
+
+
+def put(url, body):
+    """As users do it: curl -T or curl -X PUT."""
+    done = subprocess.run(
+        ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-X", "PUT", "-H", "Content-Type:", "--data-binary", body, url],
+        capture_output=True, text=True, timeout=20,
+    )
+    return int(done.stdout)
+
+
+def test_wait_conditions(stack):
+    s = stack().create(waiting(count=2), wait=None)
+    url = wait_for("the handle", lambda: s.resources().get("Handle"))
+    assert put(url, "nonsense") == 400
+    assert put(url[:-4] + "beef", '{"Status":"SUCCESS","UniqueId":"1"}') == 404
+    signal = {"Status": "SUCCESS", "Reason": "done", "UniqueId": "1", "Data": "one"}
+    assert put(url, json.dumps(signal)) == 200
+    assert put(url, json.dumps(signal)) == 200
+    assert s.describe()["StackStatus"] == "CREATE_IN_PROGRESS", "the same id counts once"
+    assert put(url, json.dumps({**signal, "UniqueId": "2", "Data": "two"})) == 200
+    s.until("CREATE_COMPLETE")
+    assert json.loads(s.outputs()["Data"]) == {"1": "one", "2": "two"}
+    failed = stack().create(waiting(), wait=None)
+    url = wait_for("the handle", lambda: failed.resources().get("Handle"))
+    assert put(url, '{"Status":"FAILURE","UniqueId":"1","Reason":"no disk"}') == 200
+    failed.until("ROLLBACK_COMPLETE")
+    assert any("WaitCondition received failed message: 'no disk' for uniqueId: 1" in r for *_, r in failed.events())
+    late = stack().create(waiting(timeout=1), wait="ROLLBACK_COMPLETE")
+    assert any("WaitCondition timed out. Received 0 conditions when expecting 1" in r for *_, r in late.events())
+    by_call = stack().create(waiting(), wait=None)
+    wait_for("the condition", lambda: by_call.resources().get("Wait"))
+    by_call.formation.signal_resource(StackName=by_call.name, LogicalResourceId="Wait", UniqueId="x", Status="SUCCESS")
+    by_call.until("CREATE_COMPLETE")
+
+
+def test_a_creation_has_a_timeout(stack, client):
+    s = stack()
+    s.create({"Resources": {**waiting(timeout=600)["Resources"], "A": parameter("1")}}, wait=None, TimeoutInMinutes=1)
+    assert s.describe()["TimeoutInMinutes"] == 1
+    s.until("ROLLBACK_COMPLETE", seconds=90)
+
+
+def test_an_update_can_be_cancelled(stack, client):
+    s = stack()
+    s.create(resources(A=parameter("1")))
+    a = s.resources()["A"]
+    slow = {"Resources": {**waiting(timeout=600)["Resources"], "A": parameter("2")}}
+    s.update(slow, wait=None)
+    wait_for("the condition", lambda: s.resources().get("Wait"))
+    refused(s.update, "is in UPDATE_IN_PROGRESS state and can not be updated.", template=resources(A=parameter("3")))
+    s.formation.cancel_update_stack(StackName=s.name)
+    s.until("UPDATE_ROLLBACK_COMPLETE")
+    assert s.resources() == {"A": a} and value(client, a) == "1"
+
+
+def test_secrets_are_not_shown(stack, region):
+    template = {**resources(A=parameter({"Ref": "Secret"})), "Parameters": {"Secret": {"Type": "String", "NoEcho": True}}}
+    s = stack().create(template, parameters={"Secret": "hunter2"})
+    assert s.describe()["Parameters"] == [{"ParameterKey": "Secret", "ParameterValue": "****"}]
+    s.formation.create_change_set(StackName=s.name, ChangeSetName="c", UsePreviousTemplate=True, Parameters=[{"ParameterKey": "Secret", "ParameterValue": "hunter3"}])
+    shown = s.formation.describe_change_set(StackName=s.name, ChangeSetName="c")
+    assert shown["Parameters"][0]["ParameterValue"] == "****"
+    s.update(template, tags={"a": "b"}, parameters={"Secret": None})
+
+
+def test_previous_values(stack, client):
+    template = {**resources(A=parameter({"Ref": "P"})), "Parameters": {"P": {"Type": "String", "Default": "default"}, "Q": {"Type": "String", "Default": "q"}}}
+    s = stack().create(template, parameters={"P": "given"})
+    s.update(parameters={"P": None, "Q": "r"}, template={**template, "Outputs": {"P": {"Value": {"Ref": "P"}}}})
+    assert s.outputs() == {"P": "given"}
+    s.update(parameters={"Q": None}, template={**template, "Outputs": {"P": {"Value": {"Ref": "P"}}}})
+    assert s.outputs() == {"P": "default"}, "what is not given has its default again"
+    refused(s.update, "Parameters: [R] do not exist in the template", parameters={"R": "x"})
+    refused(
+        s.update,
+        "Cannot specify usePreviousValue as true for a parameter key not in the previous template",
+        template={**template, "Parameters": {**template["Parameters"], "R": {"Type": "String"}}},
+        parameters={"R": None},
+    )
+
+
+def test_change_sets(stack, client):
+    s = stack()
+    f = s.formation
+    template = resources(A=parameter("1"), B=parameter("b", f"/{s.name}/b"))
+    made = f.create_change_set(StackName=s.name, ChangeSetName="first", ChangeSetType="CREATE", TemplateBody=json.dumps(template))
+    s.id = made["StackId"]
+    f.get_waiter("change_set_create_complete").wait(ChangeSetName="first", StackName=s.name, WaiterConfig={"Delay": 1})
+    assert s.describe()["StackStatus"] == "REVIEW_IN_PROGRESS"
+    set = f.describe_change_set(ChangeSetName=made["Id"])
+    assert [(c["ResourceChange"]["Action"], c["ResourceChange"]["LogicalResourceId"]) for c in set["Changes"]] == [("Add", "A"), ("Add", "B")]
+    f.execute_change_set(ChangeSetName=made["Id"])
+    f.get_waiter("stack_create_complete").wait(StackName=s.name, WaiterConfig={"Delay": 1})
+    new = resources(A=parameter("2"), B=parameter("b", f"/{s.name}/b2"), C=parameter("c"))
+    f.create_change_set(StackName=s.name, ChangeSetName="second", TemplateBody=json.dumps(new))
+    set = f.describe_change_set(ChangeSetName="second", StackName=s.name)
+    changes = {c["ResourceChange"]["LogicalResourceId"]: c["ResourceChange"] for c in set["Changes"]}
+    assert {k: (c["Action"], c.get("Replacement")) for k, c in changes.items()} == {"A": ("Modify", "False"), "B": ("Modify", "True"), "C": ("Add", None)}
+    target = changes["B"]["Details"][0]["Target"]
+    assert target == {"Attribute": "Properties", "Name": "Name", "RequiresRecreation": "Always"}
+    f.delete_change_set(ChangeSetName="second", StackName=s.name)
+    refused(f.describe_change_set, "does not exist", "ChangeSetNotFound", ChangeSetName="second", StackName=s.name)
+    f.create_change_set(StackName=s.name, ChangeSetName="same", TemplateBody=json.dumps(template))
+    same = f.describe_change_set(ChangeSetName="same", StackName=s.name)
+    assert same["Status"] == "FAILED" and "didn't contain changes" in same["StatusReason"] and same["ExecutionStatus"] == "UNAVAILABLE"
+    refused(f.execute_change_set, "cannot be executed", "InvalidChangeSetStatus", ChangeSetName="same", StackName=s.name)
+    refused(f.create_change_set, "does not exist", StackName=name_of("no"), ChangeSetName="a", TemplateBody=json.dumps(template))
+    assert [x["ChangeSetName"] for x in f.list_change_sets(StackName=s.name)["Summaries"]]
+
+
+def test_the_aws_command_deploys(stack, region, tmp_path):
+    s = stack()
+    file = tmp_path / "template.yaml"
+    file.write_text("Parameters: {P: {Type: String}}\nResources: {A: {Type: AWS::SSM::Parameter, Properties: {Type: String, Value: !Ref P}}}\nOutputs: {P: {Value: !Ref P}}\n")
+
+    def aws(*arguments, fails=False):
+        command = [os.path.join(os.path.dirname(os.sys.executable), "aws"), "cloudformation", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=region.environment())
+        assert (done.returncode != 0) == fails, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    deploy = ["deploy", "--template-file", str(file), "--stack-name", s.name]
+    aws("validate-template", "--template-body", f"file://{file}")
+    assert "Parameters: [P] must have values" in aws(*deploy, fails=True)
+    assert "Successfully created/updated stack" in aws(*deploy, "--parameter-overrides", "P=1")
+    assert "No changes to deploy" in aws(*deploy, "--no-fail-on-empty-changeset")
+    assert "Successfully" in aws(*deploy, "--parameter-overrides", "P=2", "--tags", "team=web")
+    assert s.outputs() == {"P": "2"}
+    aws("update-stack", "--stack-name", s.name, "--use-previous-template", "--parameters", "ParameterKey=P,ParameterValue=3")
+    aws("wait", "stack-update-complete", "--stack-name", s.name)
+    aws("delete-stack", "--stack-name", s.name)
+    aws("wait", "stack-delete-complete", "--stack-name", s.name)
+    assert "does not exist" in aws("describe-stacks", "--stack-name", s.name, fails=True)
+
+
+def test_ten_stacks_at_once_and_many_events(stack):
+    template = resources(**{f"P{i:02}": parameter(str(i)) for i in range(40)})
+    all = [stack().create(template, wait=None) for _ in range(10)]
+    for s in all:
+        s.until("CREATE_COMPLETE")
+        assert len(s.resources()) == 40
+    first = all[0].formation.describe_stack_events(StackName=all[0].name)
+    assert len(first["StackEvents"]) == 100 and first["NextToken"]
+    events = all[0].events()
+    assert len(events) == 40 * 3 + 2 and len(set(events)) == len(events)
+
+
+def test_a_template_of_500_resources(stack):
+    def template(value):
+        return resources(**{f"P{i:03}": parameter(value, **({"DependsOn": f"P{i - 10:03}"} if i >= 10 else {})) for i in range(500)})
+
+    s = stack()
+    began = time.monotonic()
+    s.create(template("1"))
+    created = time.monotonic() - began
+    s.update(template("2"))
+    updated = time.monotonic() - began - created
+    s.delete()
+    deleted = time.monotonic() - began - created - updated
+    print(f"500 resources: created in {created:.1f} s, updated in {updated:.1f} s, deleted in {deleted:.1f} s")
+    assert max(created, updated, deleted) < 30
+    refused(s.formation.create_stack, "Number of resources, 501, is greater than maximum allowed, 500", StackName=name_of("big"), TemplateBody=json.dumps(resources(**{f"P{i}": parameter("1") for i in range(501)})))
