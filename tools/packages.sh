@@ -7,8 +7,9 @@ set -eu
 
 # What runs the region: the host process loads libnftables to write packet filters. Everything else is the kernel's.
 for_up='libnftables1'
-# What the tests use besides: `ip` inside instances, real clients in a virtual environment.
-for_test='libnftables1 nftables iproute2 procps curl jq python3-venv'
+# What the tests use besides: `ip` inside instances, a whole small root file system (busybox, linked statically), real
+# clients in a virtual environment.
+for_test='libnftables1 nftables iproute2 procps curl jq python3-venv busybox-static'
 
 # Whether what a package brings is there, on any system.
 is_there() {
@@ -17,6 +18,7 @@ is_there() {
     nftables) command -v nft || test -x /usr/sbin/nft ;;
     iproute2) command -v ip || test -x /usr/sbin/ip ;;
     procps) command -v ps ;;
+    busybox-static) command -v busybox ;;
     python3-venv) python3 -c 'import ensurepip, venv' ;;
     *) command -v "$1" ;;
     esac >/dev/null 2>&1

@@ -30,6 +30,15 @@ pub(crate) trait During<T> {
 
 impl<T> During<T> for io::Result<T> {
     fn during(self, what: impl fmt::Display) -> Result<T> {
-        self.map_err(|e| Failure(format!("{what}: {e}")))
+        self.map_err(|e| {
+            let mut text = format!("{what}: {e}");
+            // Some errors tell the cause only when asked for it.
+            let mut cause = std::error::Error::source(&e);
+            while let Some(error) = cause {
+                text.push_str(&format!(": {error}"));
+                cause = error.source();
+            }
+            Failure(text)
+        })
     }
 }

@@ -1,17 +1,18 @@
 //! Reads image archives: an OCI image layout (`index.json`) or what `docker save` writes (`manifest.json`), and puts
-//! their layers on top of each other.
+//! their layers on top of each other (`layer.rs`). What an archive names by a digest is believed only when it has it.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{BufReader, Read};
-use std::path::{Component, Path, PathBuf};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
+use aws_lc_rs::digest::{Context, SHA256};
 use serde::Deserialize;
-use tar::{Archive, EntryType};
+use tar::EntryType;
 
 use super::Manifest;
 use super::import::read_small;
+use super::layer::{self, open_tar};
 use super::tree::Budget;
 use crate::failure::{During, Failure, Result};
 
@@ -19,8 +20,6 @@ use crate::failure::{During, Failure, Result};
 const DESCRIPTION_MAX: u64 = 4 << 20;
 /// How many indexes may lie inside each other.
 const INDEXES_MAX: usize = 4;
-const WHITEOUT: &str = ".wh.";
-const OPAQUE: &str = ".wh..wh..opq";
 
 #[derive(Deserialize)]
 struct Descriptor {
@@ -57,8 +56,17 @@ struct Saved {
 
 #[derive(Default, Deserialize)]
 struct ImageConfig {
+    /// Null where an image says nothing.
+    config: Option<Runtime>,
+    architecture: Option<String>,
+    rootfs: Option<RootFs>,
+}
+
+/// The digests of the layers without compression, lowest first.
+#[derive(Deserialize)]
+struct RootFs {
     #[serde(default)]
-    config: Runtime,
+    diff_ids: Vec<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -76,6 +84,9 @@ pub(super) fn unpack(source: &Path, unpacked: &Path, rootfs: &Path, manifest: &m
     let mut budget = Budget::default();
     fs::create_dir(unpacked).during(unpacked.display())?;
     let mut outer = open_tar(source)?;
+    // Whose its files are says nothing: they go again.
+    outer.set_preserve_ownerships(false);
+    outer.set_preserve_permissions(false);
     for entry in outer.entries().during("reading the archive")? {
         let mut entry = entry.during("reading the archive (is it a tar file?)")?;
         budget.take(entry.size())?;
@@ -85,10 +96,21 @@ pub(super) fn unpack(source: &Path, unpacked: &Path, rootfs: &Path, manifest: &m
         }
     }
     let (config, layers) = describe(unpacked)?;
-    for layer in &layers {
-        apply(layer, rootfs, &mut budget)?;
+    let config: ImageConfig = read_json(&config)?;
+    if let Some(other) = config.architecture.filter(|a| !a.is_empty() && a != architecture()) {
+        return Err(Failure::new(format!("the image is for {other}, this machine is {}", architecture())));
     }
-    runtime(&read_json::<ImageConfig>(&config)?.config, manifest);
+    let diff_ids = config.rootfs.map(|r| r.diff_ids).unwrap_or_default();
+    if !diff_ids.is_empty() && diff_ids.len() != layers.len() {
+        return Err(Failure::new(format!("the image names {} layers but has {}", diff_ids.len(), layers.len())));
+    }
+    for (n, file) in layers.iter().enumerate() {
+        let found = layer::apply(file, rootfs, &mut budget)?;
+        if diff_ids.get(n).is_some_and(|wanted| *wanted != found) {
+            return Err(Failure::new(format!("layer {} is damaged: it has the digest {found}, not {}", n + 1, diff_ids[n])));
+        }
+    }
+    runtime(&config.config.unwrap_or_default(), manifest);
     Ok(())
 }
 
@@ -146,10 +168,41 @@ fn layer_blob(unpacked: &Path, layer: &Descriptor) -> Result<PathBuf> {
     blob(unpacked, &layer.digest)
 }
 
-/// The file of a digest such as `sha256:0123...`.
+/// The file of a digest such as `sha256:0123...`, which must have it.
 fn blob(unpacked: &Path, digest: &str) -> Result<PathBuf> {
-    let path = digest.split_once(':').map(|(algorithm, hash)| Path::new("blobs").join(algorithm).join(hash));
-    inside(unpacked, &path.ok_or_else(|| Failure::new(format!("{digest:?} is no digest")))?)
+    let hash = digest.strip_prefix("sha256:").filter(|hash| hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit()));
+    let hash = hash.ok_or_else(|| Failure::new(format!("{digest:?} is no sha256 digest")))?;
+    let file = inside(unpacked, &Path::new("blobs/sha256").join(hash))?;
+    let found = digest_of(&file).during(file.display())?;
+    if found == digest { Ok(file) } else { Err(Failure::new(format!("the archive is damaged: {digest} has the digest {found}"))) }
+}
+
+fn digest_of(file: &Path) -> io::Result<String> {
+    let mut reader = Digesting { inner: File::open(file)?, context: Context::new(&SHA256) };
+    io::copy(&mut reader, &mut io::sink())?;
+    Ok(reader.digest())
+}
+
+/// Tells the digest of all that was read through it.
+pub(super) struct Digesting<R> {
+    pub(super) inner: R,
+    pub(super) context: Context,
+}
+
+impl<R> Digesting<R> {
+    /// Such as `sha256:0123...`.
+    pub(super) fn digest(self) -> String {
+        let digits = self.context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        format!("sha256:{digits}")
+    }
+}
+
+impl<R: Read> Read for Digesting<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.inner.read(buffer)?;
+        self.context.update(&buffer[..length]);
+        Ok(length)
+    }
 }
 
 /// A path of the archive, which must stay in it, symbolic links followed (old archives of `docker save` have some).
@@ -163,85 +216,6 @@ fn inside(unpacked: &Path, path: &Path) -> Result<PathBuf> {
 fn read_json<T: for<'de> Deserialize<'de>>(file: &Path) -> Result<T> {
     let bytes = read_small(file, DESCRIPTION_MAX).during(file.display())?;
     serde_json::from_slice(&bytes).map_err(|e| Failure::new(format!("{}: {e}", file.display())))
-}
-
-/// A tar archive, compressed with gzip or not.
-fn open_tar(path: &Path) -> Result<Archive<Box<dyn Read>>> {
-    let mut magic = [0; 4];
-    let read = File::open(path).and_then(|mut f| f.read(&mut magic)).during(path.display())?;
-    let file = BufReader::new(File::open(path).during(path.display())?);
-    let reader: Box<dyn Read> = match &magic[..read] {
-        [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(file)),
-        [0x28, 0xb5, 0x2f, 0xfd] => {
-            return Err(Failure::new("it is compressed with zstd, which is not read here: use gzip or none"));
-        }
-        _ => Box::new(file),
-    };
-    let mut archive = Archive::new(reader);
-    archive.set_preserve_permissions(true);
-    archive.set_preserve_ownerships(true);
-    archive.set_overwrite(true);
-    Ok(archive)
-}
-
-/// Puts a layer on what is there: first what it takes away, then what it brings.
-fn apply(layer: &Path, rootfs: &Path, budget: &mut Budget) -> Result<()> {
-    let what = "reading a layer";
-    for entry in open_tar(layer)?.entries().during(what)? {
-        let entry = entry.during(what)?;
-        let path = entry.path().during(what)?.into_owned();
-        take_away(&path, rootfs)?;
-    }
-    for entry in open_tar(layer)?.entries().during(what)? {
-        let mut entry = entry.during(what)?;
-        budget.take(entry.size())?;
-        let path = entry.path().during(what)?.into_owned();
-        let is_whiteout = path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(WHITEOUT));
-        let kind = entry.header().entry_type();
-        if is_whiteout || matches!(kind, EntryType::Block | EntryType::Char | EntryType::Fifo) {
-            continue;
-        }
-        // A directory may come where a link or file was, and the other way round.
-        let target = rootfs.join(&path);
-        let there = fs::symlink_metadata(&target).ok().filter(|_| is_below(&path));
-        if there.is_some_and(|m| m.is_dir() != (kind == EntryType::Directory)) {
-            remove(rootfs, &path)?;
-        }
-        entry.unpack_in(rootfs).during(format_args!("unpacking {}", path.display()))?;
-    }
-    Ok(())
-}
-
-fn take_away(path: &Path, rootfs: &Path) -> Result<()> {
-    let Some(name) = path.file_name().map(|n| n.to_string_lossy().into_owned()) else { return Ok(()) };
-    let Some(hidden) = name.strip_prefix(WHITEOUT) else { return Ok(()) };
-    let parent = path.parent().unwrap_or(Path::new(""));
-    if name == OPAQUE {
-        let Ok(entries) = fs::read_dir(rootfs.join(parent)) else { return Ok(()) };
-        for entry in entries.flatten() {
-            remove(rootfs, &parent.join(entry.file_name()))?;
-        }
-        return Ok(());
-    }
-    remove(rootfs, &parent.join(hidden))
-}
-
-/// Whether a path only goes down.
-fn is_below(path: &Path) -> bool {
-    path.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir))
-}
-
-/// Removes a file or tree of the root file system; nothing outside it, whatever its links say.
-fn remove(rootfs: &Path, path: &Path) -> Result<()> {
-    let target = rootfs.join(path);
-    let parent = target.parent().and_then(|p| fs::canonicalize(p).ok());
-    let root = fs::canonicalize(rootfs).during(rootfs.display())?;
-    if !is_below(path) || path.file_name().is_none() || !parent.is_some_and(|p| p.starts_with(root)) {
-        return Ok(());
-    }
-    let Ok(metadata) = fs::symlink_metadata(&target) else { return Ok(()) };
-    let removed = if metadata.is_dir() { fs::remove_dir_all(&target) } else { fs::remove_file(&target) };
-    removed.during(target.display())
 }
 
 fn runtime(config: &Runtime, manifest: &mut Manifest) {

@@ -2,6 +2,7 @@
 
 mod archive;
 mod import;
+mod layer;
 mod tree;
 
 use std::collections::BTreeMap;

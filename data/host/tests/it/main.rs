@@ -1,6 +1,7 @@
 //! Tests of the host executor with real namespaces, packets and processes. They need root.
 #![allow(unsafe_code, clippy::unwrap_used)]
 
+mod image;
 mod life;
 mod metadata;
 mod support;
