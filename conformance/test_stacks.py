@@ -2,16 +2,14 @@
 
 import json
 import os
-import signal
+import random
 import subprocess
 import time
-import urllib.error
-import urllib.request
 
 import pytest
 from botocore.exceptions import ClientError
 
-from region import wait_for
+from region import ROOT, Load, get, wait_for
 from stacks import Stack, name_of
 
 
@@ -512,3 +510,106 @@ def test_a_template_of_500_resources(stack):
     print(f"500 resources: created in {created:.1f} s, updated in {updated:.1f} s, deleted in {deleted:.1f} s")
     assert max(created, updated, deleted) < 30
     refused(s.formation.create_stack, "Number of resources, 501, is greater than maximum allowed, 500", StackName=name_of("big"), TemplateBody=json.dumps(resources(**{f"P{i}": parameter("1") for i in range(501)})))
+
+
+def tags_of_stack(s):
+    return [{"Name": "tag:aws:cloudformation:stack-name", "Values": [s.name]}]
+
+
+def instances_of(s, client):
+    found = client("ec2").describe_instances(Filters=tags_of_stack(s) + [{"Name": "instance-state-name", "Values": ["pending", "running"]}])
+    return [i["InstanceId"] for r in found["Reservations"] for i in r["Instances"]]
+
+
+TIER = """
+Resources:
+  Net: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.76.0.0/16}}
+  A: {Type: AWS::EC2::Subnet, Properties: {VpcId: !Ref Net, CidrBlock: 10.76.1.0/24, AvailabilityZone: !Select [0, !GetAZs '']}}
+  B: {Type: AWS::EC2::Subnet, Properties: {VpcId: !Ref Net, CidrBlock: 10.76.2.0/24, AvailabilityZone: !Select [1, !GetAZs '']}}
+  Gate: {Type: AWS::EC2::InternetGateway}
+  Attached: {Type: AWS::EC2::VPCGatewayAttachment, Properties: {VpcId: !Ref Net, InternetGatewayId: !Ref Gate}}
+  Group: {Type: AWS::EC2::SecurityGroup, Properties: {VpcId: !Ref Net, GroupDescription: g}}
+  Balancer:
+    Type: AWS::ElasticLoadBalancingV2::LoadBalancer
+    DependsOn: Attached
+    Properties: {Subnets: [!Ref A, !Ref B], SecurityGroups: [!Ref Group]}
+  Targets: {Type: AWS::ElasticLoadBalancingV2::TargetGroup, Properties: {VpcId: !Ref Net, Port: 80, Protocol: HTTP}}
+  Listener:
+    Type: AWS::ElasticLoadBalancingV2::Listener
+    Properties:
+      LoadBalancerArn: !Ref Balancer
+      Port: 80
+      Protocol: HTTP
+      DefaultActions: [{Type: forward, TargetGroupArn: !Ref Targets}]
+  Launch:
+    Type: AWS::EC2::LaunchTemplate
+    Properties: {LaunchTemplateData: {ImageId: ami-host, InstanceType: t3.nano, SecurityGroupIds: [!Ref Group]}}
+  Scaling:
+    Type: AWS::AutoScaling::AutoScalingGroup
+    DependsOn: Listener
+    Properties:
+      MinSize: 2
+      MaxSize: 2
+      VPCZoneIdentifier: [!Ref A, !Ref B]
+      TargetGroupARNs: [!Ref Targets]
+      LaunchTemplate: {LaunchTemplateId: !Ref Launch, Version: !GetAtt Launch.LatestVersionNumber}
+  One: {Type: AWS::SSM::Parameter, DependsOn: Scaling, Properties: {Type: String, Value: !Ref Scaling}}
+"""
+
+
+def test_serve_is_killed_at_any_moment_of_a_creation(stack, region, client):
+    """Twenty times; each stack ends complete, with nothing made twice and nothing left after its end."""
+    ec2, elb = client("ec2"), client("elbv2")
+    rng = random.Random(4610)
+    for round in range(20):
+        s = stack().create(TIER, wait=None)
+        time.sleep(rng.uniform(0, 0.35))
+        region.kill("serve")
+        region.start()
+        s.until("CREATE_COMPLETE")
+        began = [logical for logical, status, reason in s.events() if status == "CREATE_IN_PROGRESS" and "Initiated" not in reason]
+        assert len(began) == len(set(began)), f"round {round}: begun twice: {began}"
+        assert len(instances_of(s, client)) == 2, f"round {round}"
+        for found in (ec2.describe_vpcs, ec2.describe_subnets, ec2.describe_internet_gateways, ec2.describe_security_groups, ec2.describe_launch_templates):
+            ids = [x for k, x in found(Filters=tags_of_stack(s)).items() if k != "ResponseMetadata"][0]
+            assert len(ids) == (2 if found == ec2.describe_subnets else 1), f"round {round}: {ids}"
+        arns = [b["LoadBalancerArn"] for b in elb.describe_load_balancers()["LoadBalancers"] if b["VpcId"] == s.resources()["Net"]]
+        assert arns == [s.resources()["Balancer"]]
+        if round % 2:
+            s.formation.delete_stack(StackName=s.name)
+            time.sleep(rng.uniform(0, 0.2))
+            region.kill("serve")
+            region.start()
+            s.until("DELETE_COMPLETE")
+        else:
+            s.delete()
+        assert not instances_of(s, client) and not ec2.describe_vpcs(Filters=tags_of_stack(s))["Vpcs"]
+
+
+def test_a_failed_update_leaves_the_old_resources_serving(stack, region, image, client):
+    s = stack()
+    template = (ROOT / "stacks/web-tier.yaml").read_text().replace("10.0.0.0/16", "10.77.0.0/16")
+    s.create(template, parameters={"VpcCidr": "10.77.0.0/16"}, Capabilities=["CAPABILITY_IAM"])
+    balancer = client("elbv2").describe_load_balancers(LoadBalancerArns=[s.resources()["LoadBalancer"]])["LoadBalancers"][0]
+    fronts, host = region.front(balancer["LoadBalancerName"])
+    served = lambda: get(fronts[0], "/health", host)[0] == 200  # noqa: E731
+    wait_for("the first answer", served)
+    before, members = s.resources(), sorted(instances_of(s, client))
+    bad = "  Bad:\n    Type: AWS::EC2::Subnet\n    DependsOn: [Group, Listener, LaunchTemplate]\n    Properties: {VpcId: !Ref Vpc, CidrBlock: 10.99.0.0/24}\n"
+    changed = template.replace("\nOutputs:", bad + "\nOutputs:").replace("settings written", "settings are written")
+    changed = changed.replace("HealthCheckIntervalSeconds: 5", "HealthCheckIntervalSeconds: 6").replace("Users reach the", "Users find the")
+    with Load(fronts, host) as load:
+        s.update(changed, wait="UPDATE_ROLLBACK_COMPLETE", parameters={"VpcCidr": None, "MaxSize": "5"}, Capabilities=["CAPABILITY_IAM"])
+        mark = time.monotonic()
+        wait_for("load after it", lambda: load.done[-1][0] > mark + 0.5)
+    assert not load.failures, load.failures[:5]
+    assert s.resources() == before and sorted(instances_of(s, client)) == members
+    group = client("elbv2").describe_target_groups(TargetGroupArns=[before["TargetGroup"]])["TargetGroups"][0]
+    assert group["HealthCheckIntervalSeconds"] == 5
+    # A target group that is replaced has no targets yet; the way back brings the old one back.
+    moved = template.replace("\nOutputs:", bad + "\nOutputs:").replace("      Port: 8080\n      HealthCheckProtocol", "      Port: 8081\n      HealthCheckProtocol")
+    assert moved.count("8081") == 1
+    s.update(moved, wait="UPDATE_ROLLBACK_COMPLETE", parameters={"VpcCidr": None}, Capabilities=["CAPABILITY_IAM"])
+    assert s.resources() == before and sorted(instances_of(s, client)) == members
+    wait_for("an answer", served)
+    assert len(client("elbv2").describe_target_groups(LoadBalancerArn=before["LoadBalancer"])["TargetGroups"]) == 1
