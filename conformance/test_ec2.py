@@ -323,7 +323,7 @@ def test_images(region, ec2, image, run):
     assert state(ec2, i) == "running", "instances outlive their image"
     ec2.reboot_instances(InstanceIds=[i])
     wait_for("a second boot", lambda: "boot 2" in console(ec2, i))
-    broken = ec2.register_image(Name="broken", ImageLocation="/nowhere")["ImageId"]
+    broken = ec2.register_image(Name="broken", ImageLocation="nowhere")["ImageId"]
     i = run(ImageId=broken)["Instances"][0]["InstanceId"]
     wait(ec2, "instance_terminated", i)
     assert one(ec2, i)["StateReason"]["Code"] in ("Server.InternalError", "Client.InternalError"), one(ec2, i)["StateReason"]

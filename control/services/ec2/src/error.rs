@@ -55,6 +55,8 @@ pub enum Error {
     },
     NoSecurityGroupRule(SecurityGroupRuleId),
     NoInternetGateway(InternetGatewayId),
+    /// A route leads to no gateway that exists.
+    NoGateway(InternetGatewayId),
     NoRouteTable(RouteTableId),
     NoAssociation(RouteTableAssociationId),
     NoNetworkInterface(NetworkInterfaceId),
@@ -190,6 +192,7 @@ fn network(error: Error) -> Fault {
         }
         E::NoSecurityGroupRule(id) => not_found(Kind::SecurityGroupRule, &id),
         E::NoInternetGateway(id) => not_found(Kind::InternetGateway, &id),
+        E::NoGateway(id) => of("InvalidGatewayID.NotFound", format!("The gateway ID '{id}' does not exist")),
         E::NoRouteTable(id) => not_found(Kind::RouteTable, &id),
         E::NoAssociation(id) => of("InvalidAssociationID.NotFound", format!("The association ID '{id}' does not exist")),
         E::NoNetworkInterface(id) => not_found(Kind::NetworkInterface, &id),

@@ -79,7 +79,7 @@ pub fn create(tx: &mut Tx, cx: &Cx, name: String, path: Option<String>, tags: Ta
 /// Removes an instance profile without a role. Instances that have it keep what they know of it, as at AWS.
 pub fn delete(tx: &mut Tx, name: &str) -> Result<(), Error> {
     if find(tx, name)?.role.is_some() {
-        return Err(Error::DeleteConflict("must remove roles first"));
+        return Err(Error::DeleteConflict("must remove roles from instance profile first"));
     }
     tx.remove::<InstanceProfile>(&name.to_string());
     Ok(())

@@ -192,7 +192,12 @@ fn check_route(state: &State, table: &RouteTable, destination: &Cidr, target: &T
         )));
     }
     let Target::InternetGateway(gateway) = target;
-    if internet_gateway::find(state, gateway)?.vpc.as_ref() != Some(&table.vpc) {
+    // Routes lead to gateways of several kinds, so their error is one for all of them.
+    let found = internet_gateway::find(state, gateway).map_err(|e| match e {
+        Error::NoInternetGateway(id) => Error::NoGateway(id),
+        other => other,
+    })?;
+    if found.vpc.as_ref() != Some(&table.vpc) {
         let text = format!("route table {} and network gateway {gateway} belong to different networks", table.id);
         return Err(Error::InvalidParameter(text));
     }

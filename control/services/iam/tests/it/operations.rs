@@ -154,7 +154,7 @@ fn a_role_keeps_its_policies_and_profile_until_they_are_taken_away() {
     let refusal = region.refusal::<ops::DeleteRole>(delete());
     assert_eq!(refusal, "DeleteConflict 409: Cannot delete entity, must remove roles from instance profile first.");
     let refusal = region.refusal::<ops::DeleteInstanceProfile>(delete_box());
-    assert_eq!(refusal, "DeleteConflict 409: Cannot delete entity, must remove roles first.");
+    assert_eq!(refusal, "DeleteConflict 409: Cannot delete entity, must remove roles from instance profile first.");
     let remove = s::RemoveRoleFromInstanceProfileRequest { instance_profile_name: "box".into(), role_name: name.clone() };
     region.call::<ops::RemoveRoleFromInstanceProfile>(remove).unwrap();
     region.call::<ops::DeleteInstanceProfile>(delete_box()).unwrap();
