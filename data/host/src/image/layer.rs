@@ -54,14 +54,12 @@ pub(super) fn apply(layer: &Path, rootfs: &Path, budget: &mut Budget) -> Result<
         take_away(&entry.path().during(WHAT)?, rootfs)?;
     }
     let mut reader = Digesting { inner: open_plain(layer)?, context: Context::new(&SHA256) };
-    let mut archive = archive(&mut reader);
-    for entry in archive.entries().during(WHAT)? {
+    for entry in archive(&mut reader).entries().during(WHAT)? {
         let mut entry = entry.during(WHAT)?;
         budget.take(entry.size())?;
         let path = entry.path().during(WHAT)?.into_owned();
         bring(&mut entry, &path, rootfs).during(format_args!("unpacking {}", path.display()))?;
     }
-    drop(archive);
     // Behind the end of an archive there may be padding, which its digest covers.
     let rest = io::copy(&mut (&mut reader).take(PADDING_MAX), &mut io::sink()).during(WHAT)?;
     if rest == PADDING_MAX {

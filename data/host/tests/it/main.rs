@@ -2,6 +2,7 @@
 #![allow(unsafe_code, clippy::unwrap_used)]
 
 mod image;
+mod kills;
 mod life;
 mod metadata;
 mod support;

@@ -105,10 +105,16 @@ impl Host {
         self.effect(slot.clone(), None)
     }
 
-    fn effect(&mut self, slot: Slot, want: Option<Want>) -> Observation {
+    /// Sends what the slot must be, as a new version, and does not wait.
+    pub fn tell(&mut self, slot: Slot, want: Option<Want>) -> u64 {
         self.version += 1;
         let version = self.version;
-        self.send(&Frame::Effect(Effect { slot: slot.clone(), version, want }));
+        self.send(&Frame::Effect(Effect { slot, version, want }));
+        version
+    }
+
+    fn effect(&mut self, slot: Slot, want: Option<Want>) -> Observation {
+        let version = self.tell(slot.clone(), want);
         self.serve().until("an answer to the effect", |o| match o {
             Observation::Applied { slot: s, version: v } | Observation::Refused { slot: s, version: v, .. } => {
                 *s == slot && *v == version
