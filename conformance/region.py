@@ -118,7 +118,11 @@ class Region:
         for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines():
             if str(self.data) in line:
                 found.add("mount " + line.split()[4])
-        for base in pathlib.Path("/sys/fs/cgroup").glob("**/allod/*"):
+        # Other regions of this machine have theirs: this one's is named by the FNV-1a hash of its data directory.
+        name = 0xCBF29CE484222325
+        for byte in os.fsencode(os.path.realpath(self.data)):
+            name = (name ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
+        for base in pathlib.Path("/sys/fs/cgroup").glob(f"**/allod/{name & 0xFFFFFFFF:08x}"):
             found.add(f"cgroup {base}")
         for name in ("serve", "host", "edge"):
             found |= {f"process {name} {pid}" for pid in self.processes(name)}

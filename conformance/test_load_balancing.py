@@ -155,7 +155,7 @@ def test_health_checks_change_live(elb, tier):
     tier.in_service(tier.group)
     elb.modify_target_group(TargetGroupArn=tier.group, HealthCheckPath="/health")
     for wrong, words in (
-        ({"HealthCheckIntervalSeconds": 301}, "interval '301'"), ({"HealthCheckTimeoutSeconds": 5}, "timeout"),
+        ({"HealthCheckIntervalSeconds": 301}, "'301'"), ({"HealthCheckTimeoutSeconds": 5}, "timeout"),
         ({"Matcher": {"HttpCode": "600"}}, "600"), ({"HealthCheckPath": "nothing"}, "nothing"),
         ({"HealthCheckPort": "0"}, "'0'"),
     ):

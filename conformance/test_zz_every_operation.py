@@ -1,0 +1,15 @@
+"""Last of all: every operation that the project says it has was answered with success in this session, but for the few
+that answer with a refusal by design. CloudFormation's have their own tests."""
+
+import pytest
+
+from calls import ANSWERED, implemented
+
+BY_DESIGN = {"ec2": {"CreateKeyPair"}}
+
+
+@pytest.mark.parametrize("service", ["sts", "iam", "ssm", "ec2", "elbv2", "autoscaling"])
+def test_every_operation_was_called(service, request):
+    alone = {item.path.name for item in request.session.items} == {"test_zz_every_operation.py"}
+    assert not alone, "run it with the other tests: pytest conformance"
+    assert implemented(service) - ANSWERED.get(service, set()) - BY_DESIGN.get(service, set()) == set()
