@@ -613,3 +613,27 @@ def test_a_failed_update_leaves_the_old_resources_serving(stack, region, image, 
     assert s.resources() == before and sorted(instances_of(s, client)) == members
     wait_for("an answer", served)
     assert len(client("elbv2").describe_target_groups(LoadBalancerArn=before["LoadBalancer"])["TargetGroups"]) == 1
+
+
+def test_allod_up_creates_updates_and_tells_failures(stack, region, tmp_path):
+    s = stack()
+    file = tmp_path / "t.yaml"
+    template = "Parameters: {P: {Type: String}}\nResources:\n  A: {Type: AWS::SSM::Parameter, Properties: {Type: String, Value: !Ref P}}\n"
+    net = "  Net: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.78.0.0/16}}\n"
+    bad = net + "  Bad: {Type: AWS::EC2::Subnet, DependsOn: A, Properties: {VpcId: !Ref Net, CidrBlock: 10.99.0.0/24}}\n"
+
+    def up(text, *more, check=True):
+        file.write_text(text)
+        return region.run("up", str(file), "--stack-name", s.name, *more, check=check)
+
+    done = up(template + bad, "--parameter", "P=1", check=False)
+    assert done.returncode != 0 and "ROLLBACK_COMPLETE: Bad: The CIDR '10.99.0.0/24' is invalid." in done.stderr, done.stderr
+    assert "ROLLBACK_COMPLETE" in done.stdout and "InvalidSubnet.Range" in done.stdout
+    # It is simply tried again: what failed is cleared away.
+    assert "CREATE_COMPLETE" in up(template, "--parameter", "P=1")
+    assert json.loads(up(template, "--output", "json"))["outcome"] == "unchanged"
+    out = up(template.replace("Resources:", "Outputs: {P: {Value: !Ref P}}\nResources:") + net)
+    assert "UPDATE_COMPLETE" in out and "P = 1" in out and out.count("User Initiated") == 1, out
+    done = up(template + bad, check=False)
+    assert done.returncode != 0 and "UPDATE_ROLLBACK_COMPLETE: Bad: The CIDR" in done.stderr, done.stderr
+    assert s.describe()["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"

@@ -40,7 +40,7 @@ pub fn up(paths: &RunPaths, arguments: &Up) -> Result<(), Failure> {
         None => text(&client.call("cloudformation", "CreateStack", &input).map_err(at_file)?, "StackId"),
         Some(stack) => {
             let id = text(stack, "StackId");
-            let seen = events(&client, &id)?.len();
+            let seen = newest(&client, &id)?;
             match client.call("cloudformation", "UpdateStack", &input) {
                 Ok(_) => {}
                 Err(e) if e.message.contains("No updates are to be performed") => {
@@ -52,7 +52,7 @@ pub fn up(paths: &RunPaths, arguments: &Up) -> Result<(), Failure> {
             return finish(&client, &id, arguments.output, begun, "updated");
         }
     };
-    follow(&client, &stack_id, 0, Progress::of(arguments.output))?;
+    follow(&client, &stack_id, None, Progress::of(arguments.output))?;
     finish(&client, &stack_id, arguments.output, begun, "created")
 }
 
@@ -76,7 +76,7 @@ pub fn delete(paths: &RunPaths, name: &str) -> Result<(), Failure> {
 
 fn remove(client: &Client, stack: &Json, progress: Progress) -> Result<(), Failure> {
     let id = text(stack, "StackId");
-    let seen = events(client, &id)?.len();
+    let seen = newest(client, &id)?;
     client.call("cloudformation", "DeleteStack", &json!({"StackName": id}))?;
     follow(client, &id, seen, progress)?;
     match describe(client, &id)?.map(|s| text(&s, "StackStatus")) {
@@ -131,8 +131,14 @@ fn describe(client: &Client, name: &str) -> Result<Option<Json>, Failure> {
     }
 }
 
-/// A stack's events, oldest first.
-fn events(client: &Client, id: &str) -> Result<Vec<Json>, ApiError> {
+/// The id of a stack's newest event.
+fn newest(client: &Client, id: &str) -> Result<Option<String>, ApiError> {
+    let answer = client.call("cloudformation", "DescribeStackEvents", &json!({"StackName": id}))?;
+    Ok(answer["StackEvents"].get(0).map(|e| text(e, "EventId")))
+}
+
+/// A stack's events after the one with the id `seen`, oldest first.
+fn events_after(client: &Client, id: &str, seen: Option<&str>) -> Result<Vec<Json>, ApiError> {
     let mut all = Vec::new();
     let mut token = Json::Null;
     loop {
@@ -141,9 +147,13 @@ fn events(client: &Client, id: &str) -> Result<Vec<Json>, ApiError> {
             input["NextToken"] = token;
         }
         let mut answer = client.call("cloudformation", "DescribeStackEvents", &input)?;
-        all.extend(answer["StackEvents"].as_array().cloned().unwrap_or_default());
+        let page = answer["StackEvents"].as_array().cloned().unwrap_or_default();
+        let is_new = |e: &Json| seen.is_none_or(|seen| e["EventId"] != seen);
+        let new = page.iter().take_while(|e| is_new(e)).count();
+        let reached = new < page.len();
+        all.extend(page.into_iter().take(new));
         token = answer["NextToken"].take();
-        if token.is_null() {
+        if reached || token.is_null() {
             all.reverse();
             return Ok(all);
         }
@@ -151,12 +161,12 @@ fn events(client: &Client, id: &str) -> Result<Vec<Json>, ApiError> {
 }
 
 /// Shows a stack's events as they come, until the stack is done.
-fn follow(client: &Client, id: &str, mut seen: usize, progress: Progress) -> Result<(), Failure> {
+fn follow(client: &Client, id: &str, mut seen: Option<String>, progress: Progress) -> Result<(), Failure> {
     loop {
         let status = describe(client, id)?.map(|s| text(&s, "StackStatus"));
         // Read after the status, so that the events before the end are never missed.
-        for event in events(client, id)?.iter().skip(seen) {
-            seen += 1;
+        for event in &events_after(client, id, seen.as_deref())? {
+            seen = Some(text(event, "EventId"));
             if progress == Progress::Lines {
                 print_event(event);
             }
@@ -181,6 +191,15 @@ fn print_event(event: &Json) {
     out!("{clock}  {status:<28}  {:<42}  {resource}{reason}", text(event, "ResourceType"));
 }
 
+/// What failed first since the user last asked something of the stack.
+fn cause(client: &Client, id: &str) -> Result<Option<String>, ApiError> {
+    let events = events_after(client, id, None)?;
+    let asked = |e: &&Json| text(e, "ResourceStatusReason") != "User Initiated";
+    let failed = |e: &&Json| text(e, "ResourceStatus").ends_with("_FAILED") && e["ResourceStatusReason"].is_string();
+    let first = events.iter().rev().take_while(asked).filter(failed).last();
+    Ok(first.map(|e| format!("{}: {}", text(e, "LogicalResourceId"), text(e, "ResourceStatusReason"))))
+}
+
 fn finish(client: &Client, id: &str, output: Output, begun: Instant, done: &str) -> Result<(), Failure> {
     let stack = describe(client, id)?.ok_or_else(|| Failure::new("the stack is gone"))?;
     let status = text(&stack, "StackStatus");
@@ -198,6 +217,7 @@ fn finish(client: &Client, id: &str, output: Output, begun: Instant, done: &str)
     if succeeded {
         return Ok(());
     }
-    let why = stack["StackStatusReason"].as_str().map(|r| format!(": {r}")).unwrap_or_default();
+    let why = stack["StackStatusReason"].as_str().map(str::to_string).or(cause(client, id)?);
+    let why = why.map(|r| format!(": {r}")).unwrap_or_default();
     Err(Failure::new(format!("the stack ended in {status}{why}")))
 }

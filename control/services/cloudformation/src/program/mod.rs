@@ -22,7 +22,7 @@ use crate::state::{Output, Physical, Stack, Wish};
 use surroundings::Surroundings;
 
 /// Templates that stay parsed: each stack under way is looked at after every commit.
-const PARSED_MAX: usize = 16;
+const PARSED_MAX: usize = 64;
 
 /// A template with its conditions decided for one stack.
 pub(crate) struct Program {
