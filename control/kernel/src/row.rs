@@ -1,17 +1,18 @@
 use std::any::{Any, TypeId};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// A row's primary key. Its text must be unique within the table: it names the row in the journal.
-pub trait Key: Ord + Clone + Display + Send + 'static {}
+pub trait Key: Ord + Clone + Display + Send + Sync + 'static {}
 
-impl<T: Ord + Clone + Display + Send + 'static> Key for T {}
+impl<T: Ord + Clone + Display + Send + Sync + 'static> Key for T {}
 
 /// A row of a typed table. Rows are kept as JSON, so a field added later needs `#[serde(default)]`.
-pub trait Row: Clone + PartialEq + Serialize + DeserializeOwned + Send + 'static {
+pub trait Row: Clone + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Name of the table, such as `ec2.instance`; unique, never changed.
     const TABLE: &'static str;
     type Key: Key;
@@ -24,25 +25,33 @@ pub trait Row: Clone + PartialEq + Serialize + DeserializeOwned + Send + 'static
     }
 }
 
-type Index<K> = HashMap<&'static str, HashMap<Box<str>, BTreeSet<K>>>;
+/// The rows of one value of a secondary index, in key order.
+pub(crate) type Found<R> = BTreeMap<<R as Row>::Key, Arc<R>>;
 
-/// Rows in key order, and the secondary indexes over them.
+/// Rows in key order, and the secondary indexes over them. Both hold the same rows, so that an index is read without
+/// looking each row up.
 pub(crate) struct Table<R: Row> {
-    pub(crate) rows: BTreeMap<R::Key, R>,
-    index: Index<R::Key>,
+    pub(crate) rows: BTreeMap<R::Key, Arc<R>>,
+    /// A handful a table, by name.
+    indexes: Vec<(&'static str, HashMap<Box<str>, Found<R>>)>,
 }
 
 impl<R: Row> Table<R> {
     pub(crate) fn new() -> Self {
-        Self { rows: BTreeMap::new(), index: HashMap::new() }
+        Self { rows: BTreeMap::new(), indexes: Vec::new() }
     }
 
     /// Puts or removes the row of a key; returns what was there.
-    pub(crate) fn set(&mut self, key: &R::Key, row: Option<R>) -> Option<R> {
+    pub(crate) fn set(&mut self, key: &R::Key, row: Option<Arc<R>>) -> Option<Arc<R>> {
         let old = match row {
             Some(row) => {
                 row.index(&mut |name, value| {
-                    self.index.entry(name).or_default().entry(value.into()).or_default().insert(key.clone());
+                    let index = self.index_mut(name);
+                    // Most values are there already: no text is made for those.
+                    match index.get_mut(value) {
+                        Some(found) => found.insert(key.clone(), row.clone()),
+                        None => index.entry(value.into()).or_default().insert(key.clone(), row.clone()),
+                    };
                 });
                 self.rows.insert(key.clone(), row)
             }
@@ -56,27 +65,35 @@ impl<R: Row> Table<R> {
 
     /// Drops the index entries that only the old row had.
     fn unindex(&mut self, key: &R::Key, old: &R) {
-        let new = self.rows.get(key);
+        let new = self.rows.get(key).cloned();
         old.index(&mut |name, value| {
             let mut kept = false;
-            if let Some(new) = new {
+            if let Some(new) = &new {
                 new.index(&mut |n, v| kept |= n == name && v == value);
             }
             if kept {
                 return;
             }
-            let Some(values) = self.index.get_mut(name) else { return };
-            if let Some(keys) = values.get_mut(value) {
-                keys.remove(key);
-                if keys.is_empty() {
-                    values.remove(value);
+            let index = self.index_mut(name);
+            if let Some(found) = index.get_mut(value) {
+                found.remove(key);
+                if found.is_empty() {
+                    index.remove(value);
                 }
             }
         });
     }
 
-    pub(crate) fn keys_where(&self, name: &'static str, value: &str) -> Option<&BTreeSet<R::Key>> {
-        self.index.get(name)?.get(value)
+    fn index_mut(&mut self, name: &'static str) -> &mut HashMap<Box<str>, Found<R>> {
+        let place = self.indexes.iter().position(|(n, _)| *n == name).unwrap_or_else(|| {
+            self.indexes.push((name, HashMap::new()));
+            self.indexes.len() - 1
+        });
+        &mut self.indexes[place].1
+    }
+
+    pub(crate) fn found(&self, name: &'static str, value: &str) -> Option<&Found<R>> {
+        self.indexes.iter().find(|(n, _)| *n == name)?.1.get(value)
     }
 }
 
@@ -104,13 +121,13 @@ impl<R: Row> AnyTable for Table<R> {
     fn load(&mut self, json: &[u8]) -> Result<(), serde_json::Error> {
         let row: R = serde_json::from_slice(json)?;
         let key = row.key();
-        self.set(&key, Some(row));
+        self.set(&key, Some(Arc::new(row)));
         Ok(())
     }
 
     fn dump(&self, each: &mut dyn FnMut(String, Vec<u8>)) {
         for (key, row) in &self.rows {
-            each(journal_key::<R>(key), to_json(row));
+            each(journal_key::<R>(key), to_json(row.as_ref()));
         }
     }
 

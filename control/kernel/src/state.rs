@@ -1,4 +1,5 @@
 use std::any::TypeId;
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap};
 
 use crate::row::{AnyTable, Row, Table};
@@ -16,12 +17,20 @@ impl State {
 
     /// The row of a key.
     pub fn get<R: Row>(&self, key: &R::Key) -> Option<&R> {
-        self.table::<R>().rows.get(key)
+        self.table::<R>().rows.get(key).map(AsRef::as_ref)
+    }
+
+    /// As [`State::get`], by a borrowed form of the key, such as the text of an id: none has to be made.
+    pub fn find<R: Row, Q: Ord + ?Sized>(&self, key: &Q) -> Option<&R>
+    where
+        R::Key: Borrow<Q>,
+    {
+        self.table::<R>().rows.get(key).map(AsRef::as_ref)
     }
 
     /// All rows of a table in key order.
     pub fn rows<R: Row>(&self) -> impl DoubleEndedIterator<Item = &R> + Clone {
-        self.table::<R>().rows.values()
+        self.table::<R>().rows.values().map(AsRef::as_ref)
     }
 
     /// How many rows a table has.
@@ -31,13 +40,17 @@ impl State {
 
     /// Rows from `key` (inclusive) on, in key order.
     pub fn rows_from<R: Row>(&self, key: &R::Key) -> impl DoubleEndedIterator<Item = &R> + Clone {
-        self.table::<R>().rows.range(key.clone()..).map(|(_, row)| row)
+        self.table::<R>().rows.range(key.clone()..).map(|(_, row)| row.as_ref())
     }
 
     /// Rows that named `value` in the secondary index `name` (see [`Row::index`]), in key order.
     pub fn rows_where<'a, R: Row>(&'a self, name: &'static str, value: &str) -> impl DoubleEndedIterator<Item = &'a R> + Clone {
-        let table = self.table::<R>();
-        table.keys_where(name, value).into_iter().flatten().filter_map(|key| table.rows.get(key))
+        self.table::<R>().found(name, value).into_iter().flat_map(|found| found.values().map(AsRef::as_ref))
+    }
+
+    /// How many rows named `value` in the secondary index `name`, without looking at them.
+    pub fn count_where<R: Row>(&self, name: &'static str, value: &str) -> usize {
+        self.table::<R>().found(name, value).map_or(0, BTreeMap::len)
     }
 
     pub(crate) fn table<R: Row>(&self) -> &Table<R> {

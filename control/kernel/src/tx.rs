@@ -1,6 +1,7 @@
 use std::any::TypeId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
+use std::sync::Arc;
 
 use world::{Slot, Want};
 
@@ -110,9 +111,9 @@ impl<'a> Tx<'a> {
         if let Some(new) = &row {
             self.registry.watchers(TypeId::of::<R>(), self.state, new, &mut self.due);
         }
-        let old = self.state.table_mut::<R>().set(key, row);
+        let old = self.state.table_mut::<R>().set(key, row.map(Arc::new));
         if let Some(old) = &old {
-            self.registry.watchers(TypeId::of::<R>(), self.state, old, &mut self.due);
+            self.registry.watchers(TypeId::of::<R>(), self.state, old.as_ref(), &mut self.due);
         }
         let for_journal = key.clone();
         self.changes

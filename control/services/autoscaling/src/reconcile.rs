@@ -73,7 +73,8 @@ fn places(state: &State, group: &Group) -> Vec<Place> {
 }
 
 fn member_view(state: &State, group: &Group, member: &Member) -> MemberView {
-    let known = group.target_groups.iter().chain(&group.detaching).chain(&member.handled);
+    let others = group.detaching.iter().chain(&member.handled).filter(|t| !group.target_groups.contains(t));
+    let known = group.target_groups.iter().chain(others);
     let targets: BTreeMap<TargetGroupArn, Target> =
         known.filter_map(|t| Some((t.clone(), target(state, t, &member.instance)?))).collect();
     MemberView {

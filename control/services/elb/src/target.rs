@@ -73,6 +73,20 @@ pub(crate) struct HealthText {
     pub(crate) description: Option<String>,
 }
 
+/// What decides about a target's health.
+enum Standing<'a> {
+    /// Deregistered.
+    Leaving,
+    /// No load balancer forwards to its group.
+    NotInUse,
+    /// Its instance does not run.
+    Down(InstanceState),
+    /// Its zone is not one of the load balancer's.
+    ZoneOff,
+    /// What the load balancer saw, if anything yet.
+    Seen(Option<&'a TargetHealth>),
+}
+
 /// Where a target is: its address and zone.
 pub(crate) struct Place {
     pub(crate) address: Ipv4Addr,
@@ -85,7 +99,7 @@ impl Registration {
         let group = state.get::<TargetGroup>(&self.group)?;
         match group.target_type {
             TargetType::Instance => {
-                let instance = state.get::<Instance>(&self.target.id.as_str().into()).filter(|i| i.is_up())?;
+                let instance = state.find::<Instance, str>(&self.target.id).filter(|i| i.is_up())?;
                 Some(Place { address: instance.address, zone: instance.zone.clone() })
             }
             TargetType::Ip => {
@@ -100,46 +114,70 @@ impl Registration {
     pub(crate) fn health_text(&self, state: &State) -> HealthText {
         let text =
             |state, reason, description: &str| HealthText { state, reason: Some(reason), description: Some(description.into()) };
-        if self.draining_until.is_some() {
-            return text("draining", "Target.DeregistrationInProgress", "Target deregistration is in progress");
-        }
-        let Some(balancer) = load_balancer_of(state, &self.group).and_then(|arn| state.get::<LoadBalancer>(&arn)) else {
-            return text("unused", "Target.NotInUse", "Target group is not configured to receive traffic from the load balancer");
-        };
-        if let Some(reason) = self.instance_state(state).filter(|s| *s != InstanceState::Running && *s != InstanceState::Pending)
-        {
-            let description = match reason {
-                InstanceState::Stopped | InstanceState::Stopping => "Target is in the stopped state",
-                _ => "Target is in the terminated state",
-            };
-            return text("unused", "Target.InvalidState", description);
-        }
-        let zone = self.zone(state);
-        if zone.is_some_and(|zone| !balancer.nodes.iter().any(|n| n.zone == zone)) {
-            let description = "Target is in an Availability Zone that is not enabled for the load balancer";
-            return text("unused", "Target.NotInUse", description);
-        }
-        let observed = self.observed.as_ref().filter(|o| o.load_balancer == balancer.arn).map(|o| &o.health);
-        match observed {
-            None => text("initial", "Elb.RegistrationInProgress", "Target registration is in progress"),
-            Some(TargetHealth::Initial) => text("initial", "Elb.InitialHealthChecking", "Initial health checks in progress"),
-            Some(TargetHealth::Healthy) => HealthText { state: "healthy", reason: None, description: None },
-            Some(TargetHealth::Unhealthy { reason }) => unhealthy(reason),
-            Some(TargetHealth::Draining | TargetHealth::Drained) => {
+        match self.standing(state) {
+            Standing::Leaving | Standing::Seen(Some(TargetHealth::Draining | TargetHealth::Drained)) => {
                 text("draining", "Target.DeregistrationInProgress", "Target deregistration is in progress")
             }
+            Standing::NotInUse => {
+                text("unused", "Target.NotInUse", "Target group is not configured to receive traffic from the load balancer")
+            }
+            Standing::Down(InstanceState::Stopped | InstanceState::Stopping) => {
+                text("unused", "Target.InvalidState", "Target is in the stopped state")
+            }
+            Standing::Down(_) => text("unused", "Target.InvalidState", "Target is in the terminated state"),
+            Standing::ZoneOff => {
+                let description = "Target is in an Availability Zone that is not enabled for the load balancer";
+                text("unused", "Target.NotInUse", description)
+            }
+            Standing::Seen(None) => text("initial", "Elb.RegistrationInProgress", "Target registration is in progress"),
+            Standing::Seen(Some(TargetHealth::Initial)) => {
+                text("initial", "Elb.InitialHealthChecking", "Initial health checks in progress")
+            }
+            Standing::Seen(Some(TargetHealth::Healthy)) => HealthText { state: "healthy", reason: None, description: None },
+            Standing::Seen(Some(TargetHealth::Unhealthy { reason })) => unhealthy(reason),
         }
     }
 
     pub(crate) fn health(&self, state: &State) -> Health {
-        let text = self.health_text(state);
-        match text.state {
-            "healthy" => Health::Healthy,
-            "unhealthy" => Health::Unhealthy { description: text.description.unwrap_or_default() },
-            "draining" => Health::Draining,
-            "unused" => Health::Unused,
-            _ => Health::Initial,
+        match self.standing(state) {
+            Standing::Leaving | Standing::Seen(Some(TargetHealth::Draining | TargetHealth::Drained)) => Health::Draining,
+            Standing::NotInUse | Standing::Down(_) | Standing::ZoneOff => Health::Unused,
+            Standing::Seen(None | Some(TargetHealth::Initial)) => Health::Initial,
+            Standing::Seen(Some(TargetHealth::Healthy)) => Health::Healthy,
+            Standing::Seen(Some(TargetHealth::Unhealthy { reason })) => {
+                Health::Unhealthy { description: unhealthy(reason).description.unwrap_or_default() }
+            }
         }
+    }
+
+    /// What decides about the health, the first that applies. Groups ask it of every instance at every look: no texts
+    /// are made here.
+    fn standing(&self, state: &State) -> Standing<'_> {
+        if self.draining_until.is_some() {
+            return Standing::Leaving;
+        }
+        let Some(balancer) = load_balancer_of(state, &self.group).and_then(|arn| state.get::<LoadBalancer>(&arn)) else {
+            return Standing::NotInUse;
+        };
+        let Some(group) = state.get::<TargetGroup>(&self.group) else { return Standing::NotInUse };
+        let zone = match group.target_type {
+            TargetType::Instance => {
+                // An instance whose record is gone was terminated long ago.
+                let Some(instance) = state.find::<Instance, str>(&self.target.id) else {
+                    return Standing::Down(InstanceState::Terminated);
+                };
+                let now = instance.state();
+                if now != InstanceState::Running && now != InstanceState::Pending {
+                    return Standing::Down(now);
+                }
+                Some(&instance.zone)
+            }
+            TargetType::Ip => self.target.id.parse().ok().and_then(|a| subnet_of(state, group, a)).map(|s| &s.zone),
+        };
+        if zone.is_some_and(|zone| !balancer.nodes.iter().any(|n| n.zone == *zone)) {
+            return Standing::ZoneOff;
+        }
+        Standing::Seen(self.observed.as_ref().filter(|o| o.load_balancer == balancer.arn).map(|o| &o.health))
     }
 
     /// The state of a target that is an instance.
@@ -149,15 +187,7 @@ impl Registration {
             return None;
         }
         // An instance whose record is gone was terminated long ago.
-        Some(state.get::<Instance>(&self.target.id.as_str().into()).map_or(InstanceState::Terminated, Instance::state))
-    }
-
-    fn zone(&self, state: &State) -> Option<String> {
-        let group = state.get::<TargetGroup>(&self.group)?;
-        match group.target_type {
-            TargetType::Instance => state.get::<Instance>(&self.target.id.as_str().into()).map(|i| i.zone.clone()),
-            TargetType::Ip => subnet_of(state, group, self.target.id.parse().ok()?).map(|s| s.zone.clone()),
-        }
+        Some(state.find::<Instance, str>(&self.target.id).map_or(InstanceState::Terminated, Instance::state))
     }
 }
 
