@@ -46,7 +46,8 @@ pub enum Command {
         after_help = "Examples:\n  allod up stacks/web-tier.yaml\n  allod up web.yaml --stack-name web --parameter MinSize=2 --parameter MaxSize=6"
     )]
     Up(Up),
-    /// Stop the region and everything that it runs, or delete one stack
+    /// Stop the region and everything that it runs, or delete one stack. The next `serve` starts again what was running, on
+    /// the same disks, as it does after a reboot of the machine
     #[command(
         after_help = "Examples:\n  allod down                         stop; records and disks are kept\n  allod down --stack-name web-tier   delete one stack, the region goes on\n  allod down --purge                 stop and delete the data directory"
     )]

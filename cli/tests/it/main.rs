@@ -1,6 +1,7 @@
 //! The command as a user meets it: as a process, judged by what it prints and how it exits.
 #![allow(clippy::unwrap_used)]
 
+mod reboot;
 mod region;
 mod rig;
 mod usage;

@@ -203,7 +203,10 @@ impl Loop {
             self.retry(now);
         }
         for (executor, applied, frames) in connected {
-            self.synchronise(executor, &applied, frames);
+            // What it has applied may just have been taken back: it shall come again when the journal works.
+            if self.retry_at.is_none() {
+                self.synchronise(executor, &applied, frames);
+            }
         }
         go_on
     }

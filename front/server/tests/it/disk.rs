@@ -1,10 +1,16 @@
 //! A disk that is full: nothing is acknowledged that is not durable, reads go on, and all is well once there is space.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
+
+use kernel::{Journal, RedbJournal};
+use server::ExecutorProcess;
+use world::{Executor, Frame, FrameReader, Observation, Slot};
 
 use crate::rig::{PATIENCE, Rig};
 
@@ -135,4 +141,82 @@ fn a_region_ends_and_starts_on_a_full_disk_or_says_why_not() {
     assert!(!has(&rig, &refused), "what was refused is there");
     works_again(&rig);
     rig.stop();
+}
+
+/// A host that does nothing: it tells what it has applied, each time somebody connects.
+fn idle_host(socket: &Path, applied: &Arc<Mutex<Vec<(Slot, u64)>>>) -> mpsc::Receiver<UnixStream> {
+    let listener = UnixListener::bind(socket).unwrap();
+    let applied = applied.clone();
+    let (connected, connections) = mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let hello = Frame::Hello { version: "test".into(), applied: applied.lock().unwrap().clone() };
+            let sent = stream.write_all(&hello.encode().unwrap());
+            if sent.is_ok() && connected.send(stream).is_err() {
+                return;
+            }
+        }
+    });
+    connections
+}
+
+/// The next effect that the region sends.
+fn effect(stream: &mut UnixStream) -> (Slot, u64) {
+    let mut reader = FrameReader::default();
+    let mut buffer = [0; 4_096];
+    loop {
+        match reader.next_frame().unwrap() {
+            Some(Frame::Effect(effect)) => return (effect.slot, effect.version),
+            Some(_) => {}
+            None => {
+                let length = stream.read(&mut buffer).unwrap();
+                assert!(length > 0, "the region hung up");
+                reader.push(&buffer[..length]);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_an_executor_reported_to_a_full_disk_is_heard_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let disk = SmallDisk::new(directory.path());
+    let (socket, applied) = (directory.path().join("host.sock"), Arc::default());
+    let connections = idle_host(&socket, &applied);
+    let process = ExecutorProcess {
+        executor: Executor::Host,
+        socket,
+        start: Box::new(|| Err(std::io::Error::other("it runs in the test"))),
+    };
+    let rig = Rig::start_with(directory.path(), vec![process]);
+    let mut stream = connections.recv_timeout(PATIENCE).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert_eq!(rig.query("ec2", "Action=CreateVpc&Version=2016-11-15&CidrBlock=10.0.0.0/16").status, 200);
+    let (slot, version) = effect(&mut stream);
+    disk.fill();
+    (0..2_000).find(|n| put(&rig, &format!("/p{n}")) == 503).expect("the disk is full");
+    // The region hangs up, for it could not keep what it may have heard; and again when it cannot keep the next.
+    for _ in 0..2 {
+        let observation = Observation::Applied { slot: slot.clone(), version };
+        let _ = stream.write_all(&Frame::Observation(observation).encode().unwrap());
+        applied.lock().unwrap().clone_from(&vec![(slot.clone(), version)]);
+        stream = connections.recv_timeout(PATIENCE).unwrap();
+    }
+    disk.free();
+    works_again(&rig);
+    let deadline = Instant::now() + PATIENCE;
+    let is_known = |rows: &[(String, Vec<u8>)]| {
+        let about = rows.iter().filter(|(_, json)| String::from_utf8_lossy(json).contains(&slot.id));
+        about.clone().any(|(_, json)| String::from_utf8_lossy(json).contains("\"applied\":true"))
+    };
+    // Told by the journal, so by what outlives the region: until it knows, it is connected to once more.
+    let mut rows = Vec::new();
+    while !is_known(&rows) {
+        assert!(Instant::now() < deadline, "what was applied was never taken in");
+        let copy = directory.path().join("copy.redb");
+        fs::copy(rig.paths.journal(), &copy).unwrap();
+        rows = RedbJournal::open(&copy).and_then(|mut journal| journal.load()).unwrap_or_default();
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use base::Time;
 use http::Request;
 use kernel::{Journal, RedbJournal};
-use server::{Credentials, Options, StartError};
+use server::{Credentials, ExecutorProcess, Options, StartError};
 use wire::sigv4::{self, Key};
 use world::RunPaths;
 
@@ -42,6 +42,10 @@ impl Answer {
 
 impl Rig {
     pub fn start(data: &Path) -> Self {
+        Self::start_with(data, Vec::new())
+    }
+
+    pub fn start_with(data: &Path, executors: Vec<ExecutorProcess>) -> Self {
         let paths = RunPaths::new(data);
         std::fs::create_dir_all(paths.run()).unwrap();
         let options = Options {
@@ -49,7 +53,7 @@ impl Rig {
             listen: "127.0.0.1:0".parse().unwrap(),
             region: Some(REGION.into()),
             vcpu_millicores: 250,
-            executors: Vec::new(),
+            executors,
             console_output: Box::new(|_| Ok(b"console".to_vec())),
         };
         let thread = std::thread::spawn(move || server::run(options));
