@@ -148,6 +148,7 @@ WRONG_LAUNCHES = [
     ({"InstanceType": "t4g.nano"}, "InvalidParameterValue", "does not match the architecture"),
     ({"SubnetId": "subnet-" + UNKNOWN}, "InvalidSubnetID.NotFound", f"The subnet ID 'subnet-{UNKNOWN}' does not exist"),
     ({"SecurityGroupIds": ["sg-" + UNKNOWN]}, "InvalidGroup.NotFound", f"The security group 'sg-{UNKNOWN}' does not exist"),
+    ({"BlockDeviceMappings": [{"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 5}}]}, "UnsupportedOperation", "/dev/sdf"),
     ({"KeyName": "none"}, "InvalidKeyPair.NotFound", "The key pair 'none' does not exist"),
     ({"IamInstanceProfile": {"Name": "none"}}, "InvalidParameterValue", "iamInstanceProfile.name"),
     ({"PrivateIpAddress": "10.41.1.9"}, "InvalidParameterValue", "does not fall within the subnet's address range"),
@@ -194,6 +195,7 @@ def test_dry_runs_change_nothing(ec2, network, run):
     dry(ec2.modify_instance_attribute, InstanceId=i, DisableApiTermination={"Value": True})
     assert network.instances() == before and state(ec2, i) == "running"
     assert not one(ec2, i).get("Tags") and not ec2.describe_key_pairs()["KeyPairs"]
+    dry(ec2.run_instances, ImageId="ami-host", MinCount=1, MaxCount=1, SubnetId=network.subnets[0])
     refused("InvalidAMIID.NotFound", run, DryRun=True, ImageId="ami-" + UNKNOWN)
 
 
