@@ -237,6 +237,12 @@ def test_updates_change_in_place_or_replace(stack, client):
     s.update(tags={"team": "web"})
     tags = {t["Key"]: t["Value"] for t in ec2.describe_vpcs(VpcIds=[now["Net"]])["Vpcs"][0]["Tags"]}
     assert tags["team"] == "web" and changed() == set()
+    latest = ec2.describe_launch_templates(LaunchTemplateIds=[now["Launch"]])["LaunchTemplates"][0]
+    assert latest["LatestVersionNumber"] == version["VersionNumber"], "tags alone make no new version"
+    tags = {t["Key"]: t["Value"] for t in scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[now["Scaling"]])["AutoScalingGroups"][0]["Tags"]}
+    assert tags["team"] == "web"
+    tags = elb.describe_tags(ResourceArns=[now["Targets"]])["TagDescriptions"][0]["Tags"]
+    assert {"Key": "team", "Value": "web"} in tags
     s.delete()
     assert not ec2.describe_vpcs(Filters=[{"Name": "vpc-id", "Values": [now["Net"]]}])["Vpcs"]
 
@@ -637,3 +643,53 @@ def test_allod_up_creates_updates_and_tells_failures(stack, region, tmp_path):
     done = up(template + bad, check=False)
     assert done.returncode != 0 and "UPDATE_ROLLBACK_COMPLETE: Bad: The CIDR" in done.stderr, done.stderr
     assert s.describe()["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+
+
+@pytest.mark.parametrize("skips", [False, True])
+def test_a_way_back_that_fails_can_be_continued(stack, client, skips):
+    s, ssm = stack(), client("ssm")
+    names = [f"/{s.name}/a", f"/{s.name}/b"]
+    s.create(resources(A=parameter("1", names[0]), B=parameter("1", names[1])))
+    before = s.resources()
+    waits = waiting(timeout=600)["Resources"]
+    waits["Wait"]["DependsOn"] = ["A", "B"]
+    s.update({"Resources": {**waits, "A": parameter("2", names[0]), "B": parameter("2", names[1])}}, wait=None)
+    wait_for("the condition", lambda: s.resources().get("Wait"))
+    ssm.delete_parameter(Name=names[0])
+    assert put(s.resources()["Handle"], '{"Status":"FAILURE","UniqueId":"1","Reason":"no"}') == 200
+    s.until("UPDATE_ROLLBACK_FAILED")
+    assert s.statuses()["A"] == "UPDATE_FAILED"
+    refused(s.update, "is in UPDATE_ROLLBACK_FAILED state and can not be updated.", template=resources(A=parameter("3")))
+    if skips:
+        refused(s.formation.continue_update_rollback, "[Nobody]", StackName=s.name, ResourcesToSkip=["Nobody"])
+        s.formation.continue_update_rollback(StackName=s.name, ResourcesToSkip=["A"])
+    else:
+        ssm.put_parameter(Name=names[0], Type="String", Value="x")
+        s.formation.continue_update_rollback(StackName=s.name)
+    s.until("UPDATE_ROLLBACK_COMPLETE")
+    assert s.resources() == before
+    assert [value(client, n) for n in names] == [None if skips else "1", "1"]
+
+
+def test_a_stack_can_end_at_any_moment(stack, client):
+    s = stack().create(TIER + "  Handle: {Type: AWS::CloudFormation::WaitConditionHandle}\n  Wait: {Type: AWS::CloudFormation::WaitCondition, DependsOn: Scaling, Properties: {Handle: !Ref Handle, Timeout: 600}}\n", wait=None)
+    wait_for("the condition", lambda: s.resources().get("Wait"))
+    s.delete()
+    assert not client("ec2").describe_vpcs(Filters=tags_of_stack(s))["Vpcs"] and not instances_of(s, client)
+    names = [f"{s.name}-1", f"{s.name}-2"]
+    s = stack().create(resources(A=parameter("1", names[0])))
+    waits = waiting(timeout=600)["Resources"]
+    waits["Wait"]["DependsOn"] = "A"
+    s.update({"Resources": {**waits, "A": parameter("1", names[1])}}, wait=None)
+    wait_for("the condition", lambda: s.resources().get("Wait"))
+    assert [value(client, n) for n in names] == ["1", "1"]
+    s.delete()
+    assert [value(client, n) for n in names] == [None, None], "what was replaced goes with its stack"
+
+
+def test_stacks_that_are_not_there(client):
+    f = client("cloudformation")
+    refused(f.update_stack, "Stack [nobody] does not exist", StackName="nobody", TemplateBody=json.dumps(resources(A=parameter("1"))))
+    refused(f.describe_stack_events, "Stack [nobody] does not exist", StackName="nobody")
+    for call in (f.describe_stacks, f.describe_stack_resources, f.list_stack_resources, f.get_template):
+        refused(call, "Stack with id nobody does not exist", StackName="nobody")

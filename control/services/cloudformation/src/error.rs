@@ -6,6 +6,8 @@ use base::Fault;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
     NoStack(String),
+    /// The same, as some operations word it.
+    NoStackNamed(String),
     AlreadyExists(String),
     ChangeSetExists(String),
     NoResource {
@@ -40,6 +42,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::NoStack(name) => write!(f, "Stack with id {name} does not exist"),
+            Error::NoStackNamed(name) => write!(f, "Stack [{name}] does not exist"),
             Error::AlreadyExists(name) => write!(f, "Stack [{name}] already exists"),
             Error::ChangeSetExists(name) => write!(f, "ChangeSet {name} already exists"),
             Error::NoResource { resource, stack } => write!(f, "Resource {resource} does not exist for stack {stack}"),

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::state::{Member, Stack};
 
-/// Most events kept of one stack; older ones are forgotten.
-const EVENTS_MAX: usize = 1_000;
+/// Most events kept of one stack; older ones are forgotten. A stack of 500 resources makes 1,500 when it is created.
+const EVENTS_MAX: usize = 5_000;
 
 /// Something that happened to a stack or one of its resources.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -79,11 +79,9 @@ pub fn of_member(tx: &mut Tx, cx: &Cx, stack: &Stack, member: &Member) {
 fn add(tx: &mut Tx, cx: &Cx, mut event: Event) {
     event.sequence = tx.next_sequence();
     event.id = cx.rng().uuid();
-    let oldest = tx.rows_where::<Event>("stack", &event.stack).next().map(Row::key);
-    if tx.rows_where::<Event>("stack", &event.stack).count() >= EVENTS_MAX
-        && let Some(oldest) = oldest
-    {
-        tx.remove::<Event>(&oldest);
+    if tx.count_where::<Event>("stack", &event.stack) >= EVENTS_MAX {
+        let oldest = tx.rows_where::<Event>("stack", &event.stack).next().map(Row::key);
+        oldest.iter().for_each(|oldest| drop(tx.remove::<Event>(oldest)));
     }
     tx.put(event);
 }

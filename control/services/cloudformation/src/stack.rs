@@ -12,7 +12,7 @@ use crate::engine::{cancel_all, members, set_member, set_stack, turn_back};
 use crate::error::Error;
 use crate::export;
 use crate::program::{self, Program};
-use crate::state::{MemberStatus, OnFailure, ParameterValue, Stack, StackStatus, Wish};
+use crate::state::{Member, MemberStatus, OnFailure, ParameterValue, Stack, StackStatus, Wish};
 
 /// Longest template in a request, in bytes. AWS: 51,200; ours leaves room for one inside the API's body limit, since
 /// there is no bucket here to load a longer one from.
@@ -200,6 +200,20 @@ pub fn begin_delete(tx: &mut Tx, cx: &Cx, mut stack: Stack, retain: &[String]) -
         set_member(tx, cx, &stack, member, MemberStatus::DeleteInProgress, None);
     }
     set_stack(tx, cx, &mut stack, StackStatus::DeleteInProgress, Some("User Initiated".into()));
+    Ok(())
+}
+
+/// Takes resources that could not be turned back as they are, by the user's wish.
+pub fn skip(tx: &mut Tx, cx: &Cx, stack: &Stack, logical_ids: &[String]) -> Result<(), Error> {
+    for name in logical_ids {
+        let found = tx.get::<Member>(&Member::key_of(&stack.id, name)).cloned();
+        let Some(member) = found.filter(|m| m.status == MemberStatus::UpdateFailed) else {
+            let text = format!("Resources to skip must be in the UPDATE_FAILED state: [{name}] is not");
+            return Err(Error::Invalid(text));
+        };
+        let member = Member { settled: true, ..member };
+        set_member(tx, cx, stack, member, MemberStatus::UpdateComplete, Some("Resource skipped".into()));
+    }
     Ok(())
 }
 

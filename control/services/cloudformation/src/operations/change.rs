@@ -83,7 +83,8 @@ pub(super) fn update_stack(tx: &mut Tx, cx: &Cx, input: api::UpdateStackInput) -
         ("NotificationARNs", !input.notification_arns.is_empty()),
         ("ResourceTypes", !input.resource_types.is_empty()),
     ])?;
-    let mut stack = stack::find_alive(tx, &input.stack_name)?.clone();
+    let none = |_| Error::NoStackNamed(input.stack_name.clone());
+    let mut stack = stack::find_alive(tx, &input.stack_name).map_err(none)?.clone();
     let id = stack.id.to_string();
     if input.client_request_token.is_some() && stack.client_token == input.client_request_token {
         return Ok(api::UpdateStackOutput { stack_id: Some(id), ..Default::default() });
@@ -133,11 +134,11 @@ pub(super) fn continue_update_rollback(
     cx: &Cx,
     input: api::ContinueUpdateRollbackInput,
 ) -> Result<api::ContinueUpdateRollbackOutput, Fault> {
-    refuse(&[("ResourcesToSkip", !input.resources_to_skip.is_empty())])?;
     let stack = stack::find_alive(tx, &input.stack_name)?.clone();
     if stack.status != StackStatus::UpdateRollbackFailed {
         return Err(Error::WrongStatus { stack: stack.id.to_string(), status: stack.status.name(), verb: "rolled back" }.into());
     }
+    stack::skip(tx, cx, &stack, &input.resources_to_skip)?;
     stack::begin_rollback(tx, cx, stack, "User Initiated")?;
     Ok(api::ContinueUpdateRollbackOutput::default())
 }

@@ -104,7 +104,7 @@ pub(super) fn describe_stack_events(
     _: &Cx,
     input: api::DescribeStackEventsInput,
 ) -> Result<api::DescribeStackEventsOutput, Fault> {
-    let stack = find(tx, &input.stack_name)?;
+    let stack = find(tx, &input.stack_name).map_err(|_| Error::NoStackNamed(input.stack_name.clone()))?;
     // Newest first; a token counts from the oldest, so that events which come meanwhile shift nothing.
     let key = |e: &&event::Event| format!("{:020}", u64::MAX - e.sequence);
     let page = page(event::newest_first(tx, &stack.id), key, input.next_token.as_deref(), PAGE, bad_token)?;
