@@ -286,6 +286,21 @@ def test_stopped_instances_are_out(ec2, tier, region):
     wait_for("forgotten", lambda: tier.health().get(i, {}).get("Reason") in (None, "Target.InvalidState"))
 
 
+def test_internet_facing_load_balancers_need_a_gateway(ec2, elb, network):
+    vpc = ec2.create_vpc(CidrBlock="10.43.0.0/16")["Vpc"]["VpcId"]
+    make = lambda n: ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.43.{n}.0/24", AvailabilityZone=network.zones[n])["Subnet"]["SubnetId"]
+    subnets = [make(0), make(1)]
+    refused("InvalidSubnet", elb.create_load_balancer, f"VPC {vpc} has no internet gateway", Name="shut", Subnets=subnets)
+    inside = elb.create_load_balancer(Name="inside", Subnets=subnets, Scheme="internal")["LoadBalancers"][0]
+    assert inside["Scheme"] == "internal" and inside["DNSName"].startswith("internal-inside-")
+    refused("DependencyViolation", ec2.delete_subnet, SubnetId=subnets[0])
+    elb.delete_load_balancer(LoadBalancerArn=inside["LoadBalancerArn"])
+    wait_for("its interfaces to go", lambda: not used(ec2, subnets[0]))
+    for subnet in subnets:
+        ec2.delete_subnet(SubnetId=subnet)
+    ec2.delete_vpc(VpcId=vpc)
+
+
 def test_names_tags_and_pages(elb, network, tier):
     refused("DuplicateTargetGroupName", tier.make_group, name="tier", Port=9)
     assert tier.make_group("tier") == tier.group, "the same settings give the same group"

@@ -140,6 +140,10 @@ pub(crate) fn create(tx: &mut Tx, cx: &Cx, new: NewLoadBalancer) -> Result<LoadB
         let same = old.scheme == new.scheme && old.nodes.iter().map(|n| &n.subnet).collect::<BTreeSet<_>>() == wanted;
         return if same { Ok(old.arn.clone()) } else { Err(Error::DuplicateLoadBalancer(new.name.clone())) };
     }
+    let has_gateway = tx.rows::<ec2::network::InternetGateway>().any(|g| g.vpc.as_ref() == Some(&vpc));
+    if new.scheme == Scheme::InternetFacing && !has_gateway {
+        return Err(Error::InvalidSubnet(format!("VPC {vpc} has no internet gateway")));
+    }
     if tx.count::<LoadBalancer>() >= LOAD_BALANCERS_MAX {
         let text = format!("The maximum number of load balancers has been reached: {LOAD_BALANCERS_MAX}");
         return Err(Error::TooMany("TooManyLoadBalancers", text));
