@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -76,6 +77,8 @@ impl Records {
             }
         }
         fs::create_dir_all(&directory).during("making the directory of records")?;
+        // User data may hold secrets: the records are for the host alone.
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).during("closing the directory of records")?;
         if !same {
             fs::write(&boot_file, boot).during("writing the boot id")?;
         }

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use world::RunPaths;
@@ -104,7 +105,8 @@ impl Stage {
         if place.exists() {
             fs::remove_dir_all(&place).during(place.display())?;
         }
-        fs::create_dir(&place).during(place.display())?;
+        // Closed to others: an image's set-user-id programs are none of this machine's.
+        fs::DirBuilder::new().mode(0o700).create(&place).during(place.display())?;
         Ok(Self(place))
     }
 }

@@ -210,6 +210,7 @@ fn layers_lie_on_top_of_each_other() {
     assert_eq!([text(&image, "bin/app"), text(&image, "replaced-by-file")], ["one", "now a file"]);
     let app = fs::metadata(image.join("rootfs/bin/app")).unwrap();
     assert_eq!(app.permissions().mode() & 0o7777, 0o4755, "set-user-id stays");
+    assert_eq!(fs::metadata(&image).unwrap().permissions().mode() & 0o777, 0o700, "but nobody of this machine gets at it");
     let manifest: Json = serde_json::from_str(&fs::read_to_string(image.join("image.json")).unwrap()).unwrap();
     assert_eq!(manifest["entrypoint"], json!(["/bin/app", "--serve"]));
     assert_eq!(manifest["env"], json!({"A": "b=c", "PATH": "/bin"}));
