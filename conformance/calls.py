@@ -123,8 +123,8 @@ class Network:
 
     def remove(self):
         """Ends what is left in the VPC and deletes it."""
-        if self.instances():
-            self.ec2.terminate_instances(InstanceIds=self.instances())
+        if left := self.instances():
+            self.ec2.terminate_instances(InstanceIds=left)
         mine = [{"Name": "vpc-id", "Values": [self.vpc]}]
         idle = lambda: not self.ec2.describe_network_interfaces(Filters=mine)["NetworkInterfaces"]
         wait_for("no interface is left in the VPC", idle, 60)
