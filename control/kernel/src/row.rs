@@ -28,12 +28,15 @@ pub trait Row: Clone + PartialEq + Serialize + DeserializeOwned + Send + Sync + 
 /// The rows of one value of a secondary index, in key order.
 pub(crate) type Found<R> = BTreeMap<<R as Row>::Key, Arc<R>>;
 
+/// From a value to the rows that named it.
+type Index<R> = HashMap<Box<str>, Found<R>>;
+
 /// Rows in key order, and the secondary indexes over them. Both hold the same rows, so that an index is read without
 /// looking each row up.
 pub(crate) struct Table<R: Row> {
     pub(crate) rows: BTreeMap<R::Key, Arc<R>>,
     /// A handful a table, by name.
-    indexes: Vec<(&'static str, HashMap<Box<str>, Found<R>>)>,
+    indexes: Vec<(&'static str, Index<R>)>,
 }
 
 impl<R: Row> Table<R> {
@@ -84,7 +87,7 @@ impl<R: Row> Table<R> {
         });
     }
 
-    fn index_mut(&mut self, name: &'static str) -> &mut HashMap<Box<str>, Found<R>> {
+    fn index_mut(&mut self, name: &'static str) -> &mut Index<R> {
         let place = self.indexes.iter().position(|(n, _)| *n == name).unwrap_or_else(|| {
             self.indexes.push((name, HashMap::new()));
             self.indexes.len() - 1

@@ -195,6 +195,13 @@ impl Life {
         if let Err(broken) = checks::at_rest(self.region.state(), self.region.model()) {
             self.region.breach(broken);
         }
+        let made = matches!(
+            self.status(),
+            Some(StackStatus::CreateComplete | StackStatus::UpdateComplete | StackStatus::UpdateRollbackComplete)
+        );
+        if made && web_tier::in_service(&self.region).is_empty() {
+            self.region.breach("the stack is made and nothing is in service");
+        }
     }
 
     /// Deletes the stack: nothing of it may be left, neither in the rows nor in the world.
