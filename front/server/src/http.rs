@@ -37,6 +37,8 @@ const BODY_MAX: Duration = Duration::from_secs(60);
 /// How much of a body that is too long is read and thrown away, so that a client that sends all before it listens gets
 /// its answer. Of a longer one nothing is read on.
 const DRAINED_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// How long a client may leave an answer unread.
+const WRITE_MAX_MS: u32 = 60_000;
 /// Services that have one endpoint for all regions, signed for `us-east-1`.
 const GLOBAL_SERVICES: [&str; 2] = ["iam", "sts"];
 const GLOBAL_REGION: &str = "us-east-1";
@@ -80,6 +82,8 @@ pub(crate) async fn accept(listener: TcpListener, region: Arc<Region>) {
 
 async fn serve(stream: TcpStream, region: Arc<Region>) {
     let _ = stream.set_nodelay(true);
+    // The kernel ends a connection whose client does not read its answer.
+    let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, WRITE_MAX_MS);
     let service = service_fn(|request| {
         let region = region.clone();
         async move { Ok::<_, Infallible>(answer(&region, request).await) }
