@@ -18,18 +18,20 @@ const REFUSED_MAX_MS: u64 = 30_000;
 /// Deletes every resource, then ends: a deletion or the rollback of a creation.
 pub(super) fn remove_all(tx: &mut Tx, cx: &Cx, mut stack: Stack) -> Option<Time> {
     let rollback = stack.status == StackStatus::RollbackInProgress;
-    let mut wake_at = None;
-    loop {
+    let mut pass = Pass::default();
+    while pass.again() {
         let all: Vec<Member> = members(tx, &stack.id).into_iter().filter(|m| !is_done(m)).collect();
-        let needed: BTreeSet<String> = all.iter().flat_map(|m| m.needs.iter().cloned()).collect();
-        let mut moved = false;
+        let needed: BTreeSet<&String> = all.iter().flat_map(|m| &m.needs).collect();
+        let mut refused = Vec::new();
         for member in all.iter().filter(|m| !needed.contains(&m.logical_id) && m.status != MemberStatus::DeleteFailed) {
             let keep = (if rollback { member.retain_on_rollback } else { member.retain_on_delete })
                 || stack.retained.contains(&member.logical_id);
-            moved |= remove_member(tx, cx, &stack, member.clone(), keep, &mut wake_at);
+            refused.extend(remove_member(tx, cx, &stack, member.clone(), keep, &mut pass));
         }
-        if !moved {
-            break;
+        if pass.is_stuck() {
+            for (member, reason) in refused.into_iter().filter(|(m, _)| !is_early(cx, m.changed)) {
+                set_member(tx, cx, &stack, member, MemberStatus::DeleteFailed, Some(reason));
+            }
         }
     }
     let rest: Vec<Member> = members(tx, &stack.id).into_iter().filter(|m| !is_done(m)).collect();
@@ -51,41 +53,73 @@ pub(super) fn remove_all(tx: &mut Tx, cx: &Cx, mut stack: Stack) -> Option<Time>
         set_stack(tx, cx, &mut stack, status, Some(reason));
         return None;
     }
-    wake_at
+    pass.wake_at
+}
+
+/// What came of trying once to delete all that can go. A refusal only counts when a whole pass has moved nothing and
+/// nothing is on its way out, for until then that may be what holds the others back.
+struct Pass {
+    /// Something went.
+    moved: bool,
+    /// Something is on its way out.
+    pending: bool,
+    wake_at: Option<Time>,
+}
+
+impl Default for Pass {
+    fn default() -> Self {
+        Self { moved: true, pending: false, wake_at: None }
+    }
+}
+
+impl Pass {
+    /// Whether another pass may do more; begins it.
+    fn again(&mut self) -> bool {
+        self.pending = false;
+        std::mem::take(&mut self.moved)
+    }
+
+    fn is_stuck(&self) -> bool {
+        !self.moved && !self.pending
+    }
 }
 
 fn is_done(member: &Member) -> bool {
     matches!(member.status, MemberStatus::DeleteComplete | MemberStatus::DeleteSkipped)
 }
 
-/// One resource; true when its status changed for good.
-fn remove_member(tx: &mut Tx, cx: &Cx, stack: &Stack, mut member: Member, keep: bool, wake_at: &mut Option<Time>) -> bool {
+/// One resource: gone, on its way out, or refused for a reason, which is given back with what is left of it.
+fn remove_member(
+    tx: &mut Tx,
+    cx: &Cx,
+    stack: &Stack,
+    mut member: Member,
+    keep: bool,
+    pass: &mut Pass,
+) -> Option<(Member, String)> {
     let left = member.abandoned.iter().chain(&member.replaced).chain(&member.physical);
     let left: Vec<Physical> = left.cloned().collect();
-    let nothing_there = left.is_empty();
-    if nothing_there || keep {
-        let status = if nothing_there { MemberStatus::DeleteComplete } else { MemberStatus::DeleteSkipped };
+    if left.is_empty() || keep {
+        let status = if left.is_empty() { MemberStatus::DeleteComplete } else { MemberStatus::DeleteSkipped };
         set_member(tx, cx, stack, member, status, None);
-        return true;
+        pass.moved = true;
+        return None;
     }
     if member.status != MemberStatus::DeleteInProgress {
         member = set_member(tx, cx, stack, member, MemberStatus::DeleteInProgress, None);
     }
     for physical in left {
-        match remove(tx, cx, &member, &physical, wake_at) {
+        match remove(tx, cx, &member, &physical, pass) {
             Outcome::Gone => {}
-            Outcome::Waits => return false,
-            Outcome::Refused(_) if is_early(cx, member.changed) => return false,
-            Outcome::Refused(reason) => {
-                set_member(tx, cx, stack, member, MemberStatus::DeleteFailed, Some(reason));
-                return true;
-            }
+            Outcome::Waits => return None,
+            Outcome::Refused(reason) => return Some((member, reason)),
         }
     }
     member.replaced = None;
     member.abandoned.clear();
     set_member(tx, cx, stack, member, MemberStatus::DeleteComplete, None);
-    true
+    pass.moved = true;
+    None
 }
 
 /// Something may still be letting go of what could not be deleted, as with a network interface of a load balancer.
@@ -101,7 +135,7 @@ enum Outcome {
 }
 
 /// Asks a resource's type to delete one physical thing.
-fn remove(tx: &mut Tx, cx: &Cx, member: &Member, physical: &Physical, wake_at: &mut Option<Time>) -> Outcome {
+fn remove(tx: &mut Tx, cx: &Cx, member: &Member, physical: &Physical, pass: &mut Pass) -> Outcome {
     let Some(resource) = tx.registry().stack_resource(&member.type_name) else {
         return Outcome::Refused(format!("Unrecognized resource type {}", member.type_name));
     };
@@ -111,8 +145,9 @@ fn remove(tx: &mut Tx, cx: &Cx, member: &Member, physical: &Physical, wake_at: &
         Ok(Progress::Failed(reason)) => Outcome::Refused(reason),
         Err(fault) => Outcome::Refused(fault_text(&fault)),
     };
+    pass.pending |= matches!(outcome, Outcome::Waits);
     let at = cx.now + RETRY;
-    *wake_at = Some(wake_at.map_or(at, |t| t.min(at)));
+    pass.wake_at = Some(pass.wake_at.map_or(at, |t| t.min(at)));
     outcome
 }
 
@@ -124,17 +159,23 @@ pub(super) fn clean_up(tx: &mut Tx, cx: &Cx, mut stack: Stack) -> Option<Time> {
         Ok(program) => program.declarations().map(|d| d.logical_id.clone()).collect(),
         Err(_) => return None,
     };
-    let mut cleanup = Cleanup { stack: &stack, forward, wake_at: None, waits: false, moved: true };
-    while cleanup.moved {
-        (cleanup.moved, cleanup.waits) = (false, false);
+    let mut cleanup = Cleanup { stack: &stack, forward, pass: Pass::default() };
+    let mut waits = false;
+    while cleanup.pass.again() {
         let (kept, stale): (Vec<Member>, Vec<Member>) =
             members(tx, &stack.id).into_iter().partition(|m| declared.contains(&m.logical_id));
-        cleanup.stale(tx, cx, &stale);
-        let superseded = kept.into_iter().filter(|m| m.replaced.is_some() || !m.abandoned.is_empty());
-        cleanup.superseded(tx, cx, superseded.collect());
+        let superseded: Vec<Member> = kept.into_iter().filter(|m| m.replaced.is_some() || !m.abandoned.is_empty()).collect();
+        waits = !superseded.is_empty() || !stale.is_empty();
+        let mut refused = cleanup.stale(tx, cx, &stale);
+        for member in superseded {
+            refused.extend(cleanup.superseded(tx, cx, member));
+        }
+        if cleanup.pass.is_stuck() && !refused.is_empty() && !is_early(cx, stack.turned.unwrap_or(stack.created)) {
+            refused.into_iter().for_each(|(member, old, reason)| cleanup.leave(tx, cx, member, old, reason));
+        }
     }
-    if cleanup.waits {
-        return cleanup.wake_at;
+    if waits {
+        return cleanup.pass.wake_at;
     }
     turn::forget_touches(tx, &stack);
     stack.previous = None;
@@ -147,69 +188,68 @@ struct Cleanup<'a> {
     stack: &'a Stack,
     /// After an update that succeeded, not on the way back of one.
     forward: bool,
-    wake_at: Option<Time>,
-    /// Something is being deleted, and what it holds on to cannot go before.
-    waits: bool,
-    moved: bool,
+    pass: Pass,
 }
+
+/// A member, the physical resource of it that is not the member's any more (none when all of it is to go), and why that
+/// could not be deleted.
+type Refused = (Member, Option<Physical>, String);
 
 impl Cleanup<'_> {
     /// Resources that are no longer declared.
-    fn stale(&mut self, tx: &mut Tx, cx: &Cx, stale: &[Member]) {
+    fn stale(&mut self, tx: &mut Tx, cx: &Cx, stale: &[Member]) -> Vec<Refused> {
         let needed: BTreeSet<&String> = stale.iter().flat_map(|m| &m.needs).collect();
-        for member in stale {
-            if needed.contains(&member.logical_id) {
-                self.waits = true;
-                continue;
-            }
+        let mut refused = Vec::new();
+        for member in stale.iter().filter(|m| !needed.contains(&m.logical_id)) {
             let keep = if self.forward { member.retain_on_delete } else { member.retain_on_rollback };
-            if remove_member(tx, cx, self.stack, member.clone(), keep, &mut self.wake_at) {
+            let outcome = remove_member(tx, cx, self.stack, member.clone(), keep, &mut self.pass);
+            if tx.get::<Member>(&member.key()).is_some_and(is_done) {
                 tx.remove::<Member>(&member.key());
-                self.moved = true;
-            } else {
-                self.waits = true;
             }
+            refused.extend(outcome.map(|(member, reason)| (member, None, reason)));
         }
+        refused
     }
 
-    /// The physical resources that others have replaced, and what failed attempts have left.
-    fn superseded(&mut self, tx: &mut Tx, cx: &Cx, members: Vec<Member>) {
-        let mut tried = Vec::new();
-        for mut member in members {
-            let mut left = std::mem::take(&mut member.abandoned);
-            match member.replaced.take() {
-                Some(old) if self.forward && member.retain_on_replace => {
-                    self.tell(tx, cx, &member, old, MemberStatus::DeleteSkipped, None)
-                }
-                old => left.extend(old),
+    /// The physical resource that another has replaced, and what failed attempts have left.
+    fn superseded(&mut self, tx: &mut Tx, cx: &Cx, mut member: Member) -> Vec<Refused> {
+        let mut left = std::mem::take(&mut member.abandoned);
+        match member.replaced.take() {
+            Some(old) if self.forward && member.retain_on_replace => {
+                self.tell(tx, cx, &member, old, MemberStatus::DeleteSkipped, None);
+                self.pass.moved = true;
             }
-            let mut outcomes = Vec::new();
-            for old in left {
-                let outcome = remove(tx, cx, &member, &old, &mut self.wake_at);
-                outcomes.push((old, outcome));
-            }
-            self.waits |= outcomes.iter().any(|(_, outcome)| matches!(outcome, Outcome::Waits));
-            tried.push((member, outcomes));
+            old => left.extend(old),
         }
-        // As long as anything is on its way out, it may be what holds the others back.
-        let patient = self.waits;
-        for (mut member, outcomes) in tried {
-            for (old, outcome) in outcomes {
-                let (status, reason) = match outcome {
-                    Outcome::Gone => (MemberStatus::DeleteComplete, None),
-                    Outcome::Refused(reason) if !patient && !is_early(cx, self.stack.turned.unwrap_or(member.changed)) => {
-                        (MemberStatus::DeleteFailed, Some(reason))
-                    }
-                    Outcome::Waits | Outcome::Refused(_) => {
-                        member.abandoned.push(old);
-                        self.waits = true;
-                        continue;
-                    }
-                };
-                self.tell(tx, cx, &member, old, status, reason);
-                self.moved = true;
+        let mut refused = Vec::new();
+        for old in left {
+            match remove(tx, cx, &member, &old, &mut self.pass) {
+                Outcome::Gone => {
+                    self.tell(tx, cx, &member, old, MemberStatus::DeleteComplete, None);
+                    self.pass.moved = true;
+                    continue;
+                }
+                Outcome::Waits => {}
+                Outcome::Refused(reason) => refused.push((old.clone(), reason)),
             }
-            tx.put(member);
+            member.abandoned.push(old);
+        }
+        tx.put(member.clone());
+        refused.into_iter().map(|(old, reason)| (member.clone(), Some(old), reason)).collect()
+    }
+
+    /// Gives up what cannot be deleted.
+    fn leave(&mut self, tx: &mut Tx, cx: &Cx, member: Member, old: Option<Physical>, reason: String) {
+        self.pass.moved = true;
+        match old {
+            Some(old) => {
+                tx.update::<Member>(&member.key(), |m| m.abandoned.retain(|left| *left != old));
+                self.tell(tx, cx, &member, old, MemberStatus::DeleteFailed, Some(reason));
+            }
+            None => {
+                let member = set_member(tx, cx, self.stack, member, MemberStatus::DeleteFailed, Some(reason));
+                tx.remove::<Member>(&member.key());
+            }
         }
     }
 

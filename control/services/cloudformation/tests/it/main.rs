@@ -1,0 +1,6 @@
+//! The stack engine over a resource type of the tests' own, in a kernel of its own with virtual time.
+#![allow(clippy::unwrap_used)]
+
+mod engine;
+mod region;
+mod thing;
