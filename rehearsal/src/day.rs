@@ -55,12 +55,16 @@ pub fn day(day: &Day) -> Result<DayReport, String> {
     }
     region.run_for(MINUTE);
     let mut rng = Rng::new(day.seed);
-    let mut report = DayReport { instances: 0, commits: 0, deaths: 0, hangs: 0, fewest_healthy: usize::MAX, digest: 0 };
+    let mut report =
+        DayReport { instances: 0, commits: 0, deaths: 0, hangs: 0, fewest_healthy: region.model().healthy_targets(), digest: 0 };
     for _ in 0..day.hours * 60 {
-        report.deaths += strike(&mut region, &mut rng, day.deaths_an_hour, Rehearsal::kill);
-        report.hangs += strike(&mut region, &mut rng, day.hangs_an_hour, Rehearsal::hang);
+        let deaths = strike(&mut region, &mut rng, day.deaths_an_hour, Rehearsal::kill);
+        let hangs = strike(&mut region, &mut rng, day.hangs_an_hour, Rehearsal::hang);
+        (report.deaths, report.hangs) = (report.deaths + deaths, report.hangs + hangs);
         region.run_for(SECOND);
-        report.fewest_healthy = report.fewest_healthy.min(region.model().healthy_targets());
+        if deaths + hangs > 0 {
+            report.fewest_healthy = report.fewest_healthy.min(region.model().healthy_targets());
+        }
         region.run_for(MINUTE - SECOND);
     }
     // The last ones struck get their replacements.

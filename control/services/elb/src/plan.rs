@@ -52,7 +52,7 @@ fn listener(listener: &Listener) -> world::Listener {
 fn target_group(state: &State, balancer: &LoadBalancer, arn: &TargetGroupArn) -> Option<world::TargetGroup> {
     let group = state.get::<TargetGroup>(arn)?;
     let mut targets: Vec<Target> =
-        state.rows_where::<Registration>("group", arn).filter_map(|r| target(state, balancer, r)).collect();
+        state.rows_where::<Registration>("group", arn).filter_map(|r| target(state, balancer, group, r)).collect();
     targets.sort_by(|a, b| a.key.cmp(&b.key));
     Some(world::TargetGroup {
         id: group.arn.clone(),
@@ -66,8 +66,8 @@ fn target_group(state: &State, balancer: &LoadBalancer, arn: &TargetGroupArn) ->
 }
 
 /// A target in an enabled zone that there is something to send to.
-fn target(state: &State, balancer: &LoadBalancer, registration: &Registration) -> Option<Target> {
-    let place = registration.place(state)?;
+fn target(state: &State, balancer: &LoadBalancer, group: &TargetGroup, registration: &Registration) -> Option<Target> {
+    let place = registration.place_in(state, group)?;
     if !balancer.nodes.iter().any(|n| n.zone == place.zone) {
         return None;
     }
@@ -75,7 +75,7 @@ fn target(state: &State, balancer: &LoadBalancer, registration: &Registration) -
         key: registration.target.clone(),
         generation: registration.generation,
         address: place.address,
-        zone: place.zone,
+        zone: place.zone.into(),
         mode: registration.draining_until.map_or(TargetMode::Active, |until| TargetMode::Draining { until }),
     })
 }

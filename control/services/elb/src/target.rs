@@ -88,24 +88,28 @@ enum Standing<'a> {
 }
 
 /// Where a target is: its address and zone.
-pub(crate) struct Place {
+pub(crate) struct Place<'a> {
     pub(crate) address: Ipv4Addr,
-    pub(crate) zone: String,
+    pub(crate) zone: &'a str,
 }
 
 impl Registration {
     /// Where the target is; none when there is nothing to send a request to.
-    pub(crate) fn place(&self, state: &State) -> Option<Place> {
-        let group = state.get::<TargetGroup>(&self.group)?;
+    pub(crate) fn place<'a>(&self, state: &'a State) -> Option<Place<'a>> {
+        self.place_in(state, state.get::<TargetGroup>(&self.group)?)
+    }
+
+    /// As [`Registration::place`], when its group is known.
+    pub(crate) fn place_in<'a>(&self, state: &'a State, group: &TargetGroup) -> Option<Place<'a>> {
         match group.target_type {
             TargetType::Instance => {
                 let instance = state.find::<Instance, str>(&self.target.id).filter(|i| i.is_up())?;
-                Some(Place { address: instance.address, zone: instance.zone.clone() })
+                Some(Place { address: instance.address, zone: &instance.zone })
             }
             TargetType::Ip => {
                 let address: Ipv4Addr = self.target.id.parse().ok()?;
                 let subnet = subnet_of(state, group, address)?;
-                Some(Place { address, zone: subnet.zone.clone() })
+                Some(Place { address, zone: &subnet.zone })
             }
         }
     }
