@@ -1,9 +1,11 @@
 """Stacks as the tests use them: made of a template's text, waited for, described."""
 
 import json
+import subprocess
 import time
 import uuid
 
+import pytest
 from botocore.exceptions import ClientError
 
 from region import wait_for
@@ -100,3 +102,108 @@ def arguments(more):
     if tags is not None:
         more["Tags"] = [{"Key": k, "Value": v} for k, v in tags.items()]
     return more
+
+
+@pytest.fixture
+def stack(client):
+    """Makes stacks that are deleted after the test, the last first."""
+    made = []
+
+    def make(name=None):
+        made.append(Stack(client("cloudformation"), name or name_of("stacks")))
+        return made[-1]
+
+    yield make
+    for one in reversed(made):
+        one.clear()
+
+
+def refused(call, wanted, code="ValidationError", **arguments):
+    with pytest.raises(ClientError) as e:
+        call(**arguments)
+    error = e.value.response["Error"]
+    assert error["Code"] == code and wanted in error["Message"], error
+
+
+def parameter(value, name=None, **more):
+    """An SSM parameter, the quickest of all resources."""
+    named = {"Name": name} if name else {}
+    return {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": value, **named}, **more}
+
+
+def resources(**all):
+    return {"Resources": all}
+
+
+NET = {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.71.0.0/16"}}
+# Outside of its VPC: the creation of this subnet fails.
+BAD = {"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": {"Ref": "Net"}, "CidrBlock": "10.99.1.0/24"}}
+
+
+def value(client, name):
+    """An SSM parameter's value, or None."""
+    found = client("ssm").get_parameters(Names=[name])["Parameters"]
+    return found[0]["Value"] if found else None
+
+
+def waiting(timeout=60, count=1):
+    handle = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
+    wait = {
+        "Type": "AWS::CloudFormation::WaitCondition",
+        "Properties": {"Handle": {"Ref": "Handle"}, "Timeout": str(timeout), "Count": count},
+    }
+    return {**resources(Handle=handle, Wait=wait), "Outputs": {"Data": {"Value": {"Fn::GetAtt": ["Wait", "Data"]}}, "Url": {"Value": {"Ref": "Handle"}}}}
+
+
+def put(url, body):
+    """As users do it: curl -T or curl -X PUT."""
+    done = subprocess.run(
+        ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-X", "PUT", "-H", "Content-Type:", "--data-binary", body, url],
+        capture_output=True, text=True, timeout=20,
+    )
+    return int(done.stdout)
+
+
+def tags_of_stack(s):
+    return [{"Name": "tag:aws:cloudformation:stack-name", "Values": [s.name]}]
+
+
+def instances_of(s, client):
+    found = client("ec2").describe_instances(Filters=tags_of_stack(s) + [{"Name": "instance-state-name", "Values": ["pending", "running"]}])
+    return [i["InstanceId"] for r in found["Reservations"] for i in r["Instances"]]
+
+
+TIER = """
+Resources:
+  Net: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.76.0.0/16}}
+  A: {Type: AWS::EC2::Subnet, Properties: {VpcId: !Ref Net, CidrBlock: 10.76.1.0/24, AvailabilityZone: !Select [0, !GetAZs '']}}
+  B: {Type: AWS::EC2::Subnet, Properties: {VpcId: !Ref Net, CidrBlock: 10.76.2.0/24, AvailabilityZone: !Select [1, !GetAZs '']}}
+  Gate: {Type: AWS::EC2::InternetGateway}
+  Attached: {Type: AWS::EC2::VPCGatewayAttachment, Properties: {VpcId: !Ref Net, InternetGatewayId: !Ref Gate}}
+  Group: {Type: AWS::EC2::SecurityGroup, Properties: {VpcId: !Ref Net, GroupDescription: g}}
+  Balancer:
+    Type: AWS::ElasticLoadBalancingV2::LoadBalancer
+    DependsOn: Attached
+    Properties: {Subnets: [!Ref A, !Ref B], SecurityGroups: [!Ref Group]}
+  Targets: {Type: AWS::ElasticLoadBalancingV2::TargetGroup, Properties: {VpcId: !Ref Net, Port: 80, Protocol: HTTP}}
+  Listener:
+    Type: AWS::ElasticLoadBalancingV2::Listener
+    Properties:
+      LoadBalancerArn: !Ref Balancer
+      Port: 80
+      Protocol: HTTP
+      DefaultActions: [{Type: forward, TargetGroupArn: !Ref Targets}]
+  Launch:
+    Type: AWS::EC2::LaunchTemplate
+    Properties: {LaunchTemplateData: {ImageId: ami-host, InstanceType: t3.nano, SecurityGroupIds: [!Ref Group]}}
+  Scaling:
+    Type: AWS::AutoScaling::AutoScalingGroup
+    DependsOn: Listener
+    Properties:
+      MinSize: 2
+      MaxSize: 2
+      VPCZoneIdentifier: [!Ref A, !Ref B]
+      TargetGroupARNs: [!Ref Targets]
+      LaunchTemplate: {LaunchTemplateId: !Ref Launch, Version: !GetAtt Launch.LatestVersionNumber}
+  One: {Type: AWS::SSM::Parameter, DependsOn: Scaling, Properties: {Type: String, Value: !Ref Scaling}}
+"""
