@@ -47,7 +47,7 @@ fn a_silent_target_is_a_gateway_timeout() {
     let mut rig = Rig::start();
     let _origin = Origin::healthy(rig.target_at(0), |got, stream| {
         if got.path() == "/silent" {
-            std::thread::sleep(Duration::from_secs(2));
+            std::thread::sleep(Duration::from_secs(2)); // slow on purpose
         }
         reply(stream, 200, "late")
     });

@@ -83,7 +83,7 @@ fn when_all_are_unhealthy_all_are_tried() {
 fn reasons_tell_silence_from_refusal() {
     let mut rig = Rig::start();
     let _silent = Origin::start(rig.target_at(0), |_, stream| {
-        std::thread::sleep(Duration::from_secs(1));
+        std::thread::sleep(Duration::from_secs(1)); // slow on purpose
         reply(stream, 200, "")
     });
     let balancer = rig.balancer(&[0, 1]);
