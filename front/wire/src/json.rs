@@ -77,7 +77,11 @@ fn read(route: &Route, shape: &Type, json: Json, path: &str) -> Result<Value, Fa
         }
         (Type::Str | Type::Text(_), Json::String(text)) => Value::Str(text),
         (Type::Bool, Json::Bool(b)) => Value::Bool(b),
-        (Type::Int | Type::Long, Json::Number(n)) => Value::Int(n.as_i64().ok_or_else(|| expected(path, "an integer"))?),
+        (Type::Int, Json::Number(n)) => {
+            let fits = n.as_i64().filter(|n| i32::try_from(*n).is_ok());
+            Value::Int(fits.ok_or_else(|| expected(path, "an integer of 32 bits"))?)
+        }
+        (Type::Long, Json::Number(n)) => Value::Int(n.as_i64().ok_or_else(|| expected(path, "an integer"))?),
         (Type::F32 | Type::F64, Json::Number(n)) => Value::Float(n.as_f64().ok_or_else(|| expected(path, "a number"))?),
         (Type::Blob, Json::String(text)) => Value::Blob(STANDARD.decode(text).map_err(|_| expected(path, "base64"))?),
         (Type::Time(_), Json::String(text)) => {

@@ -91,6 +91,12 @@ fn bad_requests_are_told_in_awss_words() {
         ("{".into(), Some("AmazonSSM.GetParameters"), "SerializationException", "EOF while parsing an object at line 1 column 1"),
         ("{}".into(), Some("AmazonSSM.Dance"), "UnknownOperationException", "The operation AmazonSSM.Dance is unknown."),
         (r#"{"Names":"a"}"#.into(), Some("AmazonSSM.GetParameters"), "SerializationException", "/Names must be a list"),
+        (
+            r#"{"MaxResults":4294967296}"#.into(),
+            Some("AmazonSSM.DescribeParameters"),
+            "SerializationException",
+            "/MaxResults must be an integer of 32 bits",
+        ),
     ];
     for (body, target, code, message) in cases {
         assert_eq!(fault(&body, target), (code.into(), message.into()), "{body}");
