@@ -81,7 +81,6 @@ impl Row for Activity {
 
     fn index(&self, add: &mut dyn FnMut(&'static str, &str)) {
         add("group", &self.key.0);
-        add("id", &self.id);
     }
 }
 

@@ -73,20 +73,9 @@ impl Row for Group {
     fn key(&self) -> GroupName {
         self.name.clone()
     }
-
-    fn index(&self, add: &mut dyn FnMut(&'static str, &str)) {
-        add("template", &self.template.id);
-        for target_group in &self.target_groups {
-            add("target-group", target_group);
-        }
-    }
 }
 
 impl Group {
-    pub fn is_suspended(&self, process: Process) -> bool {
-        self.suspended.contains_key(&process)
-    }
-
     /// Keeps the wanted capacity within the bounds, as AWS does when a bound moves past it.
     pub(crate) fn clamp(&mut self) {
         self.desired_capacity = self.desired_capacity.clamp(self.min_size, self.max_size.max(self.min_size));

@@ -69,7 +69,6 @@ impl Row for LoadBalancer {
     }
     fn index(&self, add: &mut dyn FnMut(&'static str, &str)) {
         add("name", &self.name);
-        add("vpc", &self.vpc);
     }
 }
 

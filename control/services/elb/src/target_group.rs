@@ -56,7 +56,6 @@ impl Row for TargetGroup {
     }
     fn index(&self, add: &mut dyn FnMut(&'static str, &str)) {
         add("name", &self.name);
-        add("vpc", &self.vpc);
     }
 }
 
