@@ -9,6 +9,7 @@ mod error;
 mod filter;
 mod kind;
 pub mod network;
+mod stack;
 pub mod tags;
 
 use kernel::Registry;

@@ -189,21 +189,11 @@ impl Row for Instance {
 
     fn index(&self, add: &mut dyn FnMut(&'static str, &str)) {
         add("reservation", &self.reservation);
-        add("vpc", &self.vpc);
-        add("subnet", &self.subnet);
-        add("zone", &self.zone);
         add("interface", &self.interface);
-        add("image", &self.image);
         add("volume", &self.root.id);
         add("state", self.state().as_str());
-        if let Some(template) = &self.template {
-            add("template", &template.id);
-        }
         if let Some(token) = &self.client_token {
             add("client-token", &token.token);
-        }
-        if let Some(profile) = &self.profile {
-            add("profile", &profile.arn);
         }
     }
 }

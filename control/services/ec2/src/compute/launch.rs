@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use base::{InstanceId, LaunchTemplateId, ReservationId, SecurityGroupId, SubnetId, Tags, VolumeId};
+use base::{InstanceId, ReservationId, SecurityGroupId, SubnetId, Tags, VolumeId};
 use kernel::{Cx, State, Tx};
 
 use super::catalogue::InstanceType;
@@ -318,9 +318,4 @@ fn root_volume(cx: &Cx, machine: &Machine) -> RootVolume {
         delete_on_termination: ebs.delete_on_termination.unwrap_or(true),
         volume_type,
     }
-}
-
-/// Instances that were launched from a template, in any state.
-pub fn launched_from<'a>(state: &'a State, template: &LaunchTemplateId) -> impl Iterator<Item = &'a Instance> {
-    state.rows_where::<Instance>("template", template)
 }

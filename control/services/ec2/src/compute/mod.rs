@@ -29,14 +29,15 @@ mod validate;
 use kernel::{Registry, State, Wanted};
 use shapes::ec2::ops;
 
-pub use catalogue::{Architecture, InstanceType};
-pub use error::ComputeError;
-pub use image::{HOST_IMAGE, Image, find_image};
-pub use instance::{Instance, InstanceState, Intent, TemplateUse};
+pub(crate) use error::ComputeError;
+pub(crate) use image::Image;
+pub use image::find_image;
+pub use instance::{Instance, InstanceState};
 pub use key_pair::KeyPair;
-pub use launch::{Launch, check_launch, launch, launched_from};
-pub use launch_data::LaunchData;
-pub use launch_template::{LaunchTemplate, LaunchTemplateVersion, TemplateName, create_template, find_template, version_number};
+pub use launch::{Launch, check_launch, launch};
+pub(crate) use launch_data::Tag;
+pub(crate) use launch_template::LaunchTemplateVersion;
+pub use launch_template::{LaunchTemplate, TemplateName, find_template, version_number};
 pub use reconcile::terminate;
 
 use crate::Kind;

@@ -79,9 +79,6 @@ impl Row for NetworkInterface {
         add("subnet", &self.subnet);
         add("mac", &self.mac);
         self.groups.iter().for_each(|group| add("group", group));
-        if let InterfaceOwner::Instance(instance) = &self.owner {
-            add("instance", instance);
-        }
     }
 }
 

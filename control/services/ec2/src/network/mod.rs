@@ -19,19 +19,20 @@ mod zone;
 
 use kernel::{Registry, State};
 
-pub use cidr::{Cidr, Cidr6, NoCidr};
+pub use cidr::Cidr;
 pub use interface::{
-    InterfaceOwner, NetworkInterface, NewInterface, SourceDestCheck, create_interface, delete_interface, free_addresses,
-    set_interface_groups, set_source_dest_check, world_interface,
+    InterfaceOwner, NetworkInterface, NewInterface, create_interface, delete_interface, free_addresses, set_interface_groups,
+    world_interface,
 };
+pub(crate) use interface::{SourceDestCheck, set_source_dest_check};
 pub use internet_gateway::InternetGateway;
-pub use network_acl::NetworkAcl;
+pub(crate) use network_acl::NetworkAcl;
 pub use reconcile::ensure_default_network;
-pub use route_table::{Association, RouteTable, Target};
-pub use security_group::{SecurityGroup, find as find_security_group, find_by_name as find_security_group_by_name};
-pub use security_group_rule::{Direction, Peer, SecurityGroupRule, Traffic};
-pub use subnet::{Subnet, default_subnet, find as find_subnet};
-pub use vpc::{Purpose, Vpc, default_vpc, find as find_vpc};
+pub use route_table::{RouteTable, Target};
+pub use security_group::{SecurityGroup, find_by_name as find_security_group_by_name};
+pub use security_group_rule::SecurityGroupRule;
+pub use subnet::{Subnet, default_subnet};
+pub use vpc::{Vpc, default_vpc};
 
 use crate::kind::Kind;
 

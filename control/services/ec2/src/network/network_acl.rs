@@ -22,10 +22,6 @@ impl Row for NetworkAcl {
     fn key(&self) -> NetworkAclId {
         self.id.clone()
     }
-
-    fn index(&self, add: &mut dyn FnMut(&'static str, &str)) {
-        add("vpc", &self.vpc);
-    }
 }
 
 pub(super) fn put_default(tx: &mut Tx, cx: &Cx, vpc: &VpcId) -> NetworkAclId {

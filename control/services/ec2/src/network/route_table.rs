@@ -66,10 +66,6 @@ impl Row for RouteTable {
 }
 
 impl RouteTable {
-    pub fn is_main(&self) -> bool {
-        self.associations.iter().any(|a| a.subnet.is_none())
-    }
-
     fn association(&self, id: &RouteTableAssociationId) -> Option<&Association> {
         self.associations.iter().find(|a| a.id == *id)
     }

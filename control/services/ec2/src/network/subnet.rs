@@ -41,7 +41,6 @@ impl Row for Subnet {
 
     fn index(&self, add: &mut dyn FnMut(&'static str, &str)) {
         add("vpc", &self.vpc);
-        add("zone", &self.zone);
     }
 }
 

@@ -7,8 +7,8 @@ use kernel::{Cx, Progress, ResourceRequest, StackResource, State, Tx};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
+use super::instance_update;
 use super::launch_data::of_instance;
-use super::{all_tags, instance_update, no_attribute, read};
 use crate::Kind;
 use crate::compute::instance::{Cause, Instance, InstanceState, TemplateUse, Why};
 use crate::compute::launch::{Request, run, template_data};
@@ -17,6 +17,7 @@ use crate::compute::launch_template::TemplateName;
 use crate::compute::power;
 use crate::error::Error;
 use crate::network::{self, SourceDestCheck};
+use crate::stack::{all_tags, no_attribute, read};
 
 /// An instance that stops itself sooner than this after its launch did not come up.
 const SETTLED_MS: u64 = 60_000;
@@ -124,7 +125,7 @@ impl StackResource for InstanceResource {
             "State.Code" => Ok(instance.state().code().to_string().into()),
             "State.Name" => Ok(instance.state().as_str().into()),
             "VpcId" => Ok(instance.vpc.to_string().into()),
-            other => Err(no_attribute(self.type_name(), other).into()),
+            other => Err(no_attribute(self.type_name(), other)),
         }
     }
 }

@@ -8,7 +8,6 @@ use kernel::{Cx, ResourceRequest, Tx};
 use serde_json::Value as Json;
 
 use super::instance::{Properties, find, launch_data};
-use super::{read, retag};
 use crate::compute::catalogue::InstanceType;
 use crate::compute::error::ComputeError;
 use crate::compute::instance::{Instance, Profile};
@@ -16,6 +15,7 @@ use crate::compute::launch::{TYPE_DEFAULT, find_groups, find_profile};
 use crate::compute::launch_data::LaunchData;
 use crate::error::Error;
 use crate::network::{self, SourceDestCheck};
+use crate::stack::{read, retag};
 
 pub(super) fn update(tx: &mut Tx, cx: &Cx, id: &InstanceId, old: &Json, request: &ResourceRequest) -> Result<(), Error> {
     let mut instance = find(tx, id)?.clone();

@@ -5,11 +5,11 @@ use kernel::{Cx, Progress, ResourceRequest, StackResource, State, Tx};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::{all_tags, no_attribute, read};
 use crate::compute::ComputeError;
 use crate::compute::key_pair::{KeyPair, delete_key_pair, import_key_pair};
 use crate::compute::launch_data::Tag;
 use crate::error::Error;
+use crate::stack::{all_tags, no_attribute, read};
 
 pub(super) struct KeyPairResource;
 
@@ -58,7 +58,7 @@ impl StackResource for KeyPairResource {
         match name {
             "KeyFingerprint" => Ok(pair.fingerprint.clone().into()),
             "KeyPairId" => Ok(pair.id.clone().into()),
-            other => Err(no_attribute(self.type_name(), other).into()),
+            other => Err(no_attribute(self.type_name(), other)),
         }
     }
 }

@@ -3,9 +3,9 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::read;
 use crate::compute::launch_data::LaunchData;
 use crate::error::Error;
+use crate::stack::read;
 
 type Members = Map<String, Json>;
 

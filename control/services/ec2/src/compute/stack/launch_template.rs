@@ -7,7 +7,6 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::launch_data::of_template;
-use super::{all_tags, no_attribute, read, retag};
 use crate::compute::ComputeError;
 use crate::compute::launch_data::{Tag, TagSpecification};
 use crate::compute::launch_template::{
@@ -15,6 +14,7 @@ use crate::compute::launch_template::{
     latest_version,
 };
 use crate::error::Error;
+use crate::stack::{all_tags, no_attribute, read, retag};
 
 /// Longest name that AWS takes.
 const NAME_CHARS_MAX: usize = 128;
@@ -87,7 +87,7 @@ impl StackResource for LaunchTemplateResource {
             "DefaultVersionNumber" => Ok(template.default_version.to_string().into()),
             "LatestVersionNumber" => Ok(latest_version(state, template).to_string().into()),
             "LaunchTemplateId" => Ok(template.id.to_string().into()),
-            other => Err(no_attribute(self.type_name(), other).into()),
+            other => Err(no_attribute(self.type_name(), other)),
         }
     }
 }

@@ -5,11 +5,12 @@ use kernel::{Cx, Progress, ResourceRequest, StackResource, State, Tx};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-use super::{no_attribute, read, tags_of, update_tags};
+use super::{tags_of, update_tags};
 use crate::error::Error;
 use crate::network::internet_gateway::{
     InternetGateway, attach, create_internet_gateway, delete_internet_gateway, detach, find, of_vpc,
 };
+use crate::stack::{no_attribute, read};
 
 pub(super) struct GatewayType;
 

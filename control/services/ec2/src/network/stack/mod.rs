@@ -12,17 +12,15 @@ mod vpc;
 use base::{Fault, Tags, VpcId};
 use kernel::{Progress, Registry, ResourceRequest, State, Tx, Wanted};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
-use shapes::ec2 as s;
 use world::Want;
 
 use super::interface::{InterfaceOwner, NetworkInterface};
 use super::reconcile::plan_network;
 use super::vpc::{refusal, slot};
-use crate::compute::{Instance, InstanceState};
+use crate::compute::{Instance, InstanceState, Tag};
 use crate::error::Error;
-use crate::tags;
+use crate::stack::{all_tags, read, retag};
 
 pub(super) fn register(registry: &mut Registry) {
     registry.resource(vpc::VpcType);
@@ -37,20 +35,6 @@ pub(super) fn register(registry: &mut Registry) {
     registry.resource(security_group_rule::EgressType);
 }
 
-/// The properties of a resource; the template's schema has checked them already.
-fn read<T: DeserializeOwned>(properties: &Json) -> Result<T, Fault> {
-    let read = T::deserialize(properties);
-    read.map_err(|e| Fault::validation(format!("Properties validation failed: {e}")))
-}
-
-/// A tag of a template.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Tag {
-    key: String,
-    value: String,
-}
-
 /// The part of the properties that many types have.
 #[derive(Debug, Default, Deserialize)]
 struct Tagged {
@@ -60,23 +44,13 @@ struct Tagged {
 
 /// A resource's own tags, which win over those of its stack, and the stack's.
 fn tags_of(request: &ResourceRequest) -> Result<Tags, Fault> {
-    let mut all = request.tags.clone();
-    all.extend(own_tags(request.properties)?);
-    Ok(all)
+    let Tagged { tags } = read(request.properties)?;
+    Ok(all_tags(request, &tags)?)
 }
 
-fn own_tags(properties: &Json) -> Result<Tags, Fault> {
-    let Tagged { tags } = read(properties)?;
-    let shape = |tag: Tag| s::Tag { key: Some(tag.key), value: Some(tag.value) };
-    Ok(tags::from_user(tags.into_iter().map(shape).collect())?)
-}
-
-/// Gives a resource the tags it is declared with now, without those that only the old declaration had. Tags that came
-/// another way stay.
 fn update_tags(tx: &mut Tx, id: &str, old: &Json, request: &ResourceRequest) -> Result<(), Fault> {
-    let stale: Vec<_> = own_tags(old)?.into_keys().map(|key| (key, None)).collect();
-    tags::remove(tx, id, &stale);
-    Ok(tags::add(tx, id, tags_of(request)?)?)
+    let (old, new): (Tagged, Tagged) = (read(old)?, read(request.properties)?);
+    Ok(retag(tx, request, id, &old.tags, &new.tags)?)
 }
 
 /// Whether the world has a VPC's network just as the rows say.
@@ -119,9 +93,4 @@ fn is_leaving(state: &State, interface: &NetworkInterface) -> bool {
             state.get::<Instance>(id).is_none_or(ended)
         }
     }
-}
-
-/// The schema lists each type's attributes, so this is asked for none other.
-fn no_attribute(type_name: &str, name: &str) -> Fault {
-    Fault::validation(format!("Attribute {name} does not exist for resource type {type_name}"))
 }

@@ -5,11 +5,11 @@ use kernel::{Cx, Progress, ResourceRequest, StackResource, State, Tx};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-use super::{no_attribute, read};
 use crate::error::Error;
 use crate::network::cidr::Cidr;
 use crate::network::operations::{parse_cidr, target};
 use crate::network::route_table::{RouteTable, create_route, delete_route, replace_route};
+use crate::stack::{no_attribute, read};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]

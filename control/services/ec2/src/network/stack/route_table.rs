@@ -5,10 +5,11 @@ use kernel::{Cx, Progress, ResourceRequest, StackResource, State, Tx};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-use super::{no_attribute, read, tags_of, update_tags};
+use super::{tags_of, update_tags};
 use crate::network::route_table::{
     RouteTable, associate, create_route_table, delete_route_table, disassociate, find, find_association,
 };
+use crate::stack::{no_attribute, read};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::security_group_rule::Rule;
-use super::{no_attribute, read, tags_of, unless_leaving, update_tags};
+use super::{tags_of, unless_leaving, update_tags};
 use crate::error::Error;
 use crate::network::default_vpc;
 use crate::network::interface::NetworkInterface;
@@ -15,6 +15,7 @@ use crate::network::security_group::{NAME_CHARS_MAX, SecurityGroup, create_secur
 use crate::network::security_group_rule::{
     Direction, NewRule, Peer, SecurityGroupRule, Traffic, authorize, describe_rule, revoke,
 };
+use crate::stack::{no_attribute, read};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]

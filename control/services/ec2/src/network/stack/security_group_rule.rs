@@ -5,13 +5,13 @@ use kernel::{Cx, Progress, ResourceRequest, StackResource, State, Tx};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-use super::{no_attribute, read};
 use crate::error::Error;
 use crate::network::operations::{PeerText, named, own_account};
 use crate::network::security_group;
 use crate::network::security_group_rule::{
     Direction, NewRule, SecurityGroupRule, Traffic, authorize, describe_rule, find, revoke,
 };
+use crate::stack::{no_attribute, read};
 
 /// A rule, inline or by itself. Which of the groups may be named depends on the direction.
 #[derive(Debug, Deserialize)]

@@ -5,12 +5,13 @@ use kernel::{Cx, Progress, ResourceRequest, StackResource, State, Tx};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-use super::{network_progress, no_attribute, read, tags_of, unless_leaving, update_tags};
+use super::{network_progress, tags_of, unless_leaving, update_tags};
 use crate::error::Error;
 use crate::network::interface::NetworkInterface;
 use crate::network::operations::{chosen_zone, parse_cidr};
 use crate::network::subnet::{NewSubnet, Subnet, create_subnet, delete_subnet, find, set_map_public_ip};
 use crate::network::zone;
+use crate::stack::{no_attribute, read};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]

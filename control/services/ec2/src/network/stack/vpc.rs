@@ -5,11 +5,12 @@ use kernel::{Cx, Progress, ResourceRequest, StackResource, State, Tx, Wanted};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-use super::{network_progress, no_attribute, read, tags_of, unless_leaving, update_tags};
+use super::{network_progress, tags_of, unless_leaving, update_tags};
 use crate::error::Error;
 use crate::network::interface::NetworkInterface;
 use crate::network::operations::{check_tenancy, parse_cidr};
 use crate::network::vpc::{Attribute, Purpose, Vpc, create_vpc, delete_vpc, find, modify_vpc, slot};
+use crate::stack::{no_attribute, read};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
