@@ -1,7 +1,7 @@
 //! Where users reach the load balancers: `run/edge-front.json`, for whoever prints a URL. Only the file's shape.
 
 use std::net::SocketAddrV4;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use world::RunPaths;
@@ -30,19 +30,14 @@ pub struct FrontListener {
     pub url: String,
 }
 
-/// Where the report of a region lies.
-pub fn front_report_path(paths: &RunPaths) -> PathBuf {
-    paths.run().join("edge-front.json")
-}
-
 impl FrontReport {
     /// Reads the report; none when there is no edge or the file is not understood.
     pub fn read(paths: &RunPaths) -> Option<Self> {
-        serde_json::from_slice(&std::fs::read(front_report_path(paths)).ok()?).ok()
+        serde_json::from_slice(&std::fs::read(paths.edge_front_report()).ok()?).ok()
     }
 
     pub(crate) fn write(&self, paths: &RunPaths) -> std::io::Result<()> {
-        write_atomically(&front_report_path(paths), &serde_json::to_vec_pretty(self)?)
+        write_atomically(&paths.edge_front_report(), &serde_json::to_vec_pretty(self)?)
     }
 }
 

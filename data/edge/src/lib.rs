@@ -30,8 +30,7 @@ use std::time::Duration;
 
 pub use connector::Sockets;
 pub use control::run;
-pub use front::{FrontListener, FrontReport, front_report_path};
-pub use metrics::GroupTotals;
+pub use front::{FrontListener, FrontReport};
 
 /// How the edge is run.
 #[derive(Clone, Debug)]

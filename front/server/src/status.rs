@@ -113,7 +113,7 @@ impl Ask<'_> {
 
     /// Where the edge really serves each listener: on another port where its own could not be had.
     fn fronts(&self) -> BTreeMap<String, String> {
-        let report = std::fs::read(self.region.paths.run().join("edge-front.json")).unwrap_or_default();
+        let report = std::fs::read(self.region.paths.edge_front_report()).unwrap_or_default();
         let report: Json = serde_json::from_slice(&report).unwrap_or_default();
         let pair = |l: &Json| Some((l["listener"].as_str()?.to_string(), l["url"].as_str()?.to_string()));
         report["listeners"].as_array().into_iter().flatten().filter_map(pair).collect()

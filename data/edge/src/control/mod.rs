@@ -26,7 +26,7 @@ use tokio::task::{LocalSet, spawn_local};
 use world::{Effect, Executor, Frame, LoadBalancer, Observation, RunPaths, Slot, SlotKind, Want};
 
 use crate::connector::Connector;
-use crate::front::{FrontListener, FrontReport, front_report_path};
+use crate::front::{FrontListener, FrontReport};
 use crate::metrics::GroupTotals;
 use crate::snapshot::{Site, Snapshot};
 use crate::target::Target;
@@ -138,7 +138,7 @@ impl Control {
         let listener = link::listen(&socket).map_err(EdgeError::io(format!("{}", socket.display())))?;
         let (link_events, mut from_serve) = mpsc::channel(EVENTS_MAX);
         spawn_local(link::accept(listener, link_events));
-        let metrics_socket = metrics_socket(&self.paths);
+        let metrics_socket = self.paths.edge_metrics_socket();
         let metrics = link::listen(&metrics_socket).map_err(EdgeError::io(format!("{}", metrics_socket.display())))?;
         let mut terminate = signal(SignalKind::terminate()).map_err(EdgeError::io("signals"))?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(EdgeError::io("signals"))?;
@@ -394,7 +394,7 @@ impl Control {
             return;
         }
         if let Err(e) = front.write(&self.paths) {
-            tracing::error!("{}: {e}", front_report_path(&self.paths).display());
+            tracing::error!("{}: {e}", self.paths.edge_front_report().display());
         }
         self.front = front;
     }
@@ -440,7 +440,7 @@ impl Control {
             drop(worker.commands);
             let _ = worker.thread.join();
         }
-        let mut files = vec![self.paths.edge_socket(), metrics_socket(&self.paths), front_report_path(&self.paths)];
+        let mut files = vec![self.paths.edge_socket(), self.paths.edge_metrics_socket(), self.paths.edge_front_report()];
         if purge == Purge::Yes {
             files.push(store::path(&self.paths));
             files.push(self.paths.run().join("edge.lock"));
@@ -453,11 +453,6 @@ impl Control {
         }
         Ok(())
     }
-}
-
-/// Whoever connects here gets the counters as JSON, `[[load balancer, target group, totals], ...]`, and an end of stream.
-fn metrics_socket(paths: &RunPaths) -> PathBuf {
-    paths.run().join("edge-metrics.sock")
 }
 
 /// Whether to leave nothing behind.
