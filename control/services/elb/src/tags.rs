@@ -45,11 +45,17 @@ pub(crate) fn from_user(tags: &[Tag]) -> Result<Tags, Error> {
 pub(crate) fn add(tx: &mut Tx, arn: &str, tags: Tags) -> Result<(), Error> {
     let mut all = of(tx, arn);
     all.extend(tags);
-    if all.keys().filter(|k| !k.starts_with("aws:")).count() > TAGS_MAX {
-        return Err(Error::TooMany("TooManyTags", format!("A resource has at most {TAGS_MAX} tags")));
-    }
+    check_count(&all)?;
     set(tx, arn, all);
     Ok(())
+}
+
+/// AWS's own tags do not count.
+pub(crate) fn check_count(all: &Tags) -> Result<(), Error> {
+    match all.keys().filter(|k| !k.starts_with("aws:")).count() {
+        count if count > TAGS_MAX => Err(Error::TooMany("TooManyTags", format!("A resource has at most {TAGS_MAX} tags"))),
+        _ => Ok(()),
+    }
 }
 
 pub(crate) fn remove(tx: &mut Tx, arn: &str, keys: &[String]) {

@@ -58,7 +58,7 @@ impl StackResource for Type {
             scheme: api::scheme(wanted.scheme.as_deref())?,
             subnets: wanted.subnets()?,
             groups: wanted.security_groups.clone(),
-            tags: tags_of(request, &wanted.tags),
+            tags: tags_of(request, &wanted.tags)?,
         };
         load_balancer::refuse_existing(tx, &new.name)?;
         let arn = load_balancer::create(tx, cx, new)?;
@@ -84,7 +84,7 @@ impl StackResource for Type {
         let default = |name: &str| attribute::default_of_load_balancer(name).map(str::to_string);
         let attributes = attribute_changes(&old.load_balancer_attributes, &new.load_balancer_attributes, default);
         load_balancer::set_attributes(tx, physical_id, &attributes)?;
-        tags::set(tx, physical_id, tags_of(request, &new.tags));
+        tags::set(tx, physical_id, tags_of(request, &new.tags)?);
         Ok(())
     }
 

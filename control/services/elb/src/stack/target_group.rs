@@ -92,7 +92,7 @@ impl StackResource for Type {
             vpc: wanted.vpc_id.clone().ok_or_else(|| missing("VPC ID"))?.into(),
             target_type,
             health_check: wanted.health_check(),
-            tags: tags_of(request, &wanted.tags),
+            tags: tags_of(request, &wanted.tags)?,
         };
         target_group::refuse_existing(tx, &new.name)?;
         let arn = target_group::create(tx, cx, new)?;
@@ -111,7 +111,7 @@ impl StackResource for Type {
         let gone: Vec<_> = old.targets().into_iter().filter(|t| !new.targets().contains(t)).collect();
         target::deregister(tx, cx, physical_id, &gone)?;
         target::register(tx, physical_id, &new.targets())?;
-        tags::set(tx, physical_id, tags_of(request, &new.tags));
+        tags::set(tx, physical_id, tags_of(request, &new.tags)?);
         Ok(())
     }
 
