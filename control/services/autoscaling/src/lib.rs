@@ -16,10 +16,10 @@ mod select;
 mod stack;
 mod transitions;
 
-pub use activity::{Activity, ActivityKey, Status};
+pub use activity::{Activity, Status};
 pub use error::Error;
-pub use group::{Group, HealthCheck, Process, TerminationPolicy};
-pub use member::{Health, Lifecycle, Member, Sickness};
+pub use group::{Group, HealthCheck, Process};
+pub use member::{Health, Lifecycle, Member};
 
 use kernel::Registry;
 

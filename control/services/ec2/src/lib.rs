@@ -21,8 +21,7 @@ pub use error::Error;
 pub use kind::Kind;
 pub use network::{
     Cidr, InterfaceOwner, InternetGateway, NetworkInterface, NewInterface, RouteTable, SecurityGroup, SecurityGroupRule, Subnet,
-    Vpc, create_interface, default_subnet, default_vpc, delete_interface, ensure_default_network, free_addresses,
-    set_interface_groups, world_interface,
+    Vpc, create_interface, default_subnet, default_vpc, delete_interface, ensure_default_network, set_interface_groups,
 };
 
 /// Adds the service to a region.

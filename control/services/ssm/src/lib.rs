@@ -14,8 +14,8 @@ use kernel::{Registry, State};
 use shapes::ssm::ops;
 
 pub use error::Error;
-pub use parameter::{NewValue, Parameter, ParameterType, Tier, WantedTier, create, delete, find, overwrite};
-pub use public::{ensure_public_parameters, remove_public_parameter, set_public_parameter};
+pub use parameter::{Parameter, ParameterType, Tier, find};
+pub use public::{remove_public_parameter, set_public_parameter};
 
 /// Adds the service to a region.
 pub fn register(registry: &mut Registry) {

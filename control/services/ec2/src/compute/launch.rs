@@ -132,7 +132,11 @@ pub(crate) fn run(tx: &mut Tx, cx: &Cx, request: Request) -> Result<Vec<Instance
             Err(error) => return Err(error),
         };
         let interface = tx.get::<NetworkInterface>(&interface).cloned().ok_or(Error::Internal)?;
-        put_instance(tx, cx, &request, &machine, &reservation, &interface, id.clone(), index)?;
+        let place = Place { reservation: &reservation, launch_index: index, interface: &interface, id: id.clone() };
+        let zone = tx.get::<Subnet>(&interface.subnet).map(|s| s.zone.clone()).unwrap_or_default();
+        let instance = instance(cx, &request, &machine, place, zone);
+        tag(tx, &request, &instance)?;
+        tx.put(instance);
         launched.push(id);
     }
     Ok(launched)
@@ -241,27 +245,25 @@ pub(crate) fn find_groups(state: &State, data: &LaunchData, subnet: &SubnetId) -
     Ok(groups)
 }
 
-#[allow(clippy::too_many_arguments)]
-fn put_instance(
-    tx: &mut Tx,
-    cx: &Cx,
-    request: &Request,
-    machine: &Machine,
-    reservation: &ReservationId,
-    interface: &NetworkInterface,
-    id: InstanceId,
+/// One instance of a launch, and its interface.
+struct Place<'a> {
+    reservation: &'a ReservationId,
     launch_index: u32,
-) -> Result<(), Error> {
-    let data = &request.data;
-    let zone = tx.get::<Subnet>(&interface.subnet).map(|s| s.zone.clone()).unwrap_or_default();
+    interface: &'a NetworkInterface,
+    id: InstanceId,
+}
+
+/// The row of a new instance.
+fn instance(cx: &Cx, request: &Request, machine: &Machine, place: Place, zone: String) -> Instance {
+    let (data, interface) = (&request.data, place.interface);
     let profile = machine.profile.clone().map(|(arn, profile_id)| {
         let association = format!("iip-assoc-{}", cx.rng().hex(17));
         Profile { arn, id: profile_id, association }
     });
-    let instance = Instance {
-        id: id.clone(),
-        reservation: reservation.clone(),
-        launch_index,
+    Instance {
+        id: place.id,
+        reservation: place.reservation.clone(),
+        launch_index: place.launch_index,
         launched_at: cx.now,
         image: machine.image.id.clone(),
         image_location: machine.image.location.clone(),
@@ -290,18 +292,21 @@ fn put_instance(
         cause: None,
         observed: Observed { generation: 1, state: Seen::Nothing, at: cx.now },
         gone_at: None,
-    };
+    }
+}
+
+/// Tags an instance, its disk and its interface as the request and the template say.
+fn tag(tx: &mut Tx, request: &Request, instance: &Instance) -> Result<(), Error> {
+    let data = &request.data;
     let mut instance_tags = data.tags_for("instance");
     instance_tags.extend(request.tags.clone());
     if let Some(template) = &request.template {
         instance_tags.insert("aws:ec2launchtemplate:id".into(), template.id.to_string());
         instance_tags.insert("aws:ec2launchtemplate:version".into(), template.version.to_string());
     }
-    tags::add(tx, &id, instance_tags)?;
+    tags::add(tx, &instance.id, instance_tags)?;
     tags::add(tx, &instance.root.id, data.tags_for("volume"))?;
-    tags::add(tx, &instance.interface, data.tags_for("network-interface"))?;
-    tx.put(instance);
-    Ok(())
+    tags::add(tx, &instance.interface, data.tags_for("network-interface"))
 }
 
 fn root_volume(cx: &Cx, machine: &Machine) -> RootVolume {

@@ -20,11 +20,8 @@ mod zone;
 use kernel::{Registry, State};
 
 pub use cidr::Cidr;
-pub use interface::{
-    InterfaceOwner, NetworkInterface, NewInterface, create_interface, delete_interface, free_addresses, set_interface_groups,
-    world_interface,
-};
-pub(crate) use interface::{SourceDestCheck, set_source_dest_check};
+pub use interface::{InterfaceOwner, NetworkInterface, NewInterface, create_interface, delete_interface, set_interface_groups};
+pub(crate) use interface::{SourceDestCheck, set_source_dest_check, world_interface};
 pub use internet_gateway::InternetGateway;
 pub(crate) use network_acl::NetworkAcl;
 pub use reconcile::ensure_default_network;
