@@ -16,6 +16,8 @@ use crate::tags;
 
 /// How long an ended instance stays visible ("Terminate your instance").
 pub const ENDED_VISIBLE: Duration = Duration::from_secs(3_600);
+/// Ended instances that are visible at most; of more, those that ended first are forgotten early.
+const ENDED_MAX: usize = 5_000;
 /// How long a graceful stop may take.
 pub const STOP_GRACE_MS: u64 = 30_000;
 
@@ -96,15 +98,26 @@ pub(crate) fn reconcile(tx: &mut Tx, cx: &Cx, key: &str) -> Result<Option<Time>,
         Plan::Gone => {
             network::delete_interface(tx, cx, &instance.interface)?;
             tags::forget(tx, &instance.root.id);
+            if tx.count_where::<Instance>("state", InstanceState::Terminated.as_str()) >= ENDED_MAX {
+                forget_oldest(tx);
+            }
             tx.update::<Instance>(&instance.id, |i| i.gone_at = Some(cx.now));
         }
-        Plan::Forget { at } if at <= cx.now => {
-            tags::forget(tx, &instance.id);
-            tx.remove::<Instance>(&instance.id);
-        }
+        Plan::Forget { at } if at <= cx.now => forget(tx, &instance.id),
         Plan::Forget { at } => return Ok(Some(at)),
     }
     Ok(None)
+}
+
+fn forget(tx: &mut Tx, id: &InstanceId) {
+    tags::forget(tx, id);
+    tx.remove::<Instance>(id);
+}
+
+fn forget_oldest(tx: &mut Tx) {
+    let ended = tx.rows_where::<Instance>("state", InstanceState::Terminated.as_str());
+    let oldest = ended.min_by_key(|i| i.gone_at).map(|i| i.id.clone());
+    oldest.iter().for_each(|id| forget(tx, id));
 }
 
 /// Keys that a wish in the outbox makes due.

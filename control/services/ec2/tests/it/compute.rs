@@ -320,3 +320,25 @@ fn instances_are_found_by_filters_and_pages() {
     seen.dedup();
     assert_eq!(seen.len(), 7);
 }
+
+#[test]
+fn of_very_many_ended_instances_the_oldest_are_forgotten_before_their_hour() {
+    let mut region = Region::new();
+    let first = run_one(&mut region);
+    let ended = |region: &Region| region.state().count_where::<ec2::Instance>("state", "terminated");
+    let mut ids = vec![first.clone()];
+    for _ in 0..=50 {
+        for id in &ids {
+            terminate(&mut region, id).unwrap();
+            region.apply(id);
+        }
+        region.pass(Duration::from_millis(1));
+        ids = run(&mut region, request(100));
+    }
+    assert_eq!(ended(&region), 5_000);
+    assert!(!region.state().rows::<ec2::Instance>().any(|i| *i.id == *first), "it ended before all others");
+    assert_eq!(state(&mut region, &ids[0]), "pending");
+    // One turn of reconciliation is bounded.
+    (0..2).for_each(|_| region.pass(Duration::from_secs(3_600)));
+    assert_eq!(ended(&region), 0);
+}
