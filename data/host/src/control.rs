@@ -88,6 +88,8 @@ impl Control {
             Source::Remover => executor.remover_ended(),
             Source::Metadata(vpc) => executor.accept_metadata(&vpc),
             Source::MetadataConnection(number) => executor.serve_metadata(number, event.readable),
+            Source::Door(id) => executor.accept_relays(&id),
+            Source::Relay(number) => executor.relays.turn(&mut executor.events, number),
         }
         None
     }
@@ -103,6 +105,7 @@ impl Control {
             let Ok(token) = stream.set_nonblocking(true).and_then(|()| executor.events.watch(&stream, source)) else {
                 continue;
             };
+            executor.open_missing_doors();
             // What was observed so far goes to those who were there; the new one is told the present.
             self.report(executor);
             let mut client = Client { stream, token, reader: FrameReader::default(), output: Vec::new() };

@@ -25,6 +25,10 @@ pub(crate) enum Source {
     Metadata(VpcId),
     /// A connection to the metadata service, by number.
     MetadataConnection(u64),
+    /// Where an instance connects to the region's API.
+    Door(InstanceId),
+    /// Either end of a connection of an instance to the API, by number.
+    Relay(u64),
 }
 
 /// A watched descriptor's name; it never comes again.

@@ -12,6 +12,7 @@ mod cgroup;
 mod console;
 mod control;
 mod disk;
+mod endpoint;
 mod events;
 mod executor;
 mod failure;
@@ -26,6 +27,7 @@ mod nft;
 mod nftables;
 mod process;
 mod records;
+mod relay;
 mod rootfs;
 mod skeleton;
 mod sys;
@@ -43,7 +45,7 @@ pub use console::{SHOWN_BYTES as CONSOLE_SHOWN_BYTES, console_output};
 use cgroup::Cgroups;
 use control::{Control, Ending};
 use executor::Executor;
-use failure::Failure;
+use failure::{During, Failure};
 
 /// How long `purge` waits for killed processes.
 const PURGE: Duration = Duration::from_secs(20);
@@ -96,6 +98,8 @@ impl From<Failure> for HostError {
 pub fn run(options: HostOptions) -> Result<(), HostError> {
     let paths = options.paths;
     let lock = prepare(&paths)?;
+    // Each instance and each connection takes some; programs inside get limits of their own.
+    sys::process::raise_descriptor_limit().during("raising the limit of descriptors")?;
     let mut executor = Executor::open(paths.clone())?;
     let mut control = Control::listen(&paths.host_socket(), &mut executor.events)?;
     tracing::info!("the host for {} is ready", paths.data().display());

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io;
+use std::net::SocketAddrV4;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -49,6 +50,9 @@ pub(crate) struct Record {
     pub want: Option<Want>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<Port>,
+    /// Where a running instance reaches the region's API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub door: Option<SocketAddrV4>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot: Option<Boot>,
 }

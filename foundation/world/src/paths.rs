@@ -68,6 +68,11 @@ impl RunPaths {
         self.data.join("credentials.json")
     }
 
+    /// Where the API is reached, as JSON; there while `serve` runs, and after it has crashed.
+    pub fn endpoint(&self) -> PathBuf {
+        self.data.join("endpoint.json")
+    }
+
     /// Log files of the processes.
     pub fn logs(&self) -> PathBuf {
         self.data.join("logs")

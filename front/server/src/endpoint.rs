@@ -14,26 +14,22 @@ pub struct Endpoint {
     pub pid: u32,
 }
 
-fn file(paths: &RunPaths) -> std::path::PathBuf {
-    paths.data().join("endpoint.json")
-}
-
 /// Reads where the region is reached; none when it was never started or has ended in order. After a crash the
 /// endpoint is still there: whoever uses it sees that nobody answers.
 pub fn read_endpoint(paths: &RunPaths) -> io::Result<Option<Endpoint>> {
-    match fs::read(file(paths)) {
+    match fs::read(paths.endpoint()) {
         Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(io::Error::new(e.kind(), format!("{}: {e}", file(paths).display()))),
+        Err(e) => Err(io::Error::new(e.kind(), format!("{}: {e}", paths.endpoint().display()))),
     }
 }
 
 pub(crate) fn write(paths: &RunPaths, endpoint: &Endpoint) -> io::Result<()> {
-    let new = file(paths).with_extension("new");
+    let new = paths.endpoint().with_extension("new");
     fs::write(&new, serde_json::to_vec_pretty(endpoint)?)?;
-    fs::rename(new, file(paths))
+    fs::rename(new, paths.endpoint())
 }
 
 pub(crate) fn remove(paths: &RunPaths) {
-    let _ = fs::remove_file(file(paths));
+    let _ = fs::remove_file(paths.endpoint());
 }

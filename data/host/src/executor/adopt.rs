@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use base::InstanceId;
 use world::{Exit, RunPaths, Slot, SlotKind, Want};
 
+use super::doors::Door;
 use super::instances::{Held, Process, Stage};
 use super::{Executor, Gone, HeldInterface, HeldNetwork};
 use crate::cgroup::Cgroups;
@@ -18,6 +19,7 @@ use crate::netns::{self, Namespace};
 use crate::network::Machine;
 use crate::nftables::Nftables;
 use crate::records::{self, Boot, BootState, Record, Records};
+use crate::relay::Relays;
 use crate::sys::process as system;
 use crate::{naming, skeleton};
 
@@ -41,6 +43,7 @@ impl Executor {
         let mut executor = Self {
             skeleton: skeleton::prepare(&records::host_directory(&paths))?,
             metadata: Metadata::open(&records::host_directory(&paths))?,
+            relays: Relays::new(paths.clone()),
             disks: Disks::open(&paths)?,
             events: Events::new().during("making an epoll set")?,
             paths,
@@ -77,6 +80,7 @@ impl Executor {
         for (id, vpc) in &mut self.vpcs {
             vpc.router.rebuild(&self.machine).inspect_err(|e| tracing::error!("the rules of {id}: {e}")).ok();
         }
+        self.open_missing_doors();
         self.remove_stray_pins();
         for name in self.cgroups.names() {
             if self.instances.get(name.as_str()).is_none_or(|held| held.process.is_none()) {
@@ -93,7 +97,7 @@ impl Executor {
     }
 
     fn adopt(&mut self, record: Record) -> Result<()> {
-        let Record { slot, version, removed, want, port, boot } = record;
+        let Record { slot, version, removed, want, port, door, boot } = record;
         match want {
             Some(Want::Network(want)) => {
                 self.vpc(&want.id)?.router.adopt_network(want.clone());
@@ -109,7 +113,9 @@ impl Executor {
             }
             Some(Want::Instance(instance)) => {
                 let id = instance.id.clone();
-                self.instances.insert(id.clone(), Held { version, instance: *instance, removed, port, boot, process: None });
+                let door = Door::at(door);
+                self.instances
+                    .insert(id.clone(), Held { version, instance: *instance, removed, port, door, boot, process: None });
                 self.adopt_process(&id)?;
             }
             Some(Want::LoadBalancer(_)) => {}

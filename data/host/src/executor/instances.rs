@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use base::{InstanceId, Time};
 use world::{Exit, Image, Instance, InstanceState, Observation, Power, Slot, SlotKind, Want};
 
+use super::doors::Door;
 use super::{EMPTYING_DELAY, Executor, Gone, now};
 use crate::cgroup::Limits;
 use crate::disk::{Disk, Disks};
@@ -59,6 +60,7 @@ pub(super) struct Held {
     /// To be terminated: process, interface and disk.
     pub removed: bool,
     pub port: Option<Port>,
+    pub door: Door,
     pub boot: Option<Boot>,
     pub process: Option<Process>,
 }
@@ -135,6 +137,7 @@ impl Held {
             removed: self.removed,
             want: Some(Want::Instance(Box::new(self.instance.clone()))),
             port: self.port.clone(),
+            door: self.door.address,
             boot: self.boot.clone(),
         }
     }
@@ -162,7 +165,15 @@ impl Executor {
                 held.instance = want;
             }
             None => {
-                let held = Held { version, instance: want, removed: false, port: None, boot: None, process: None };
+                let held = Held {
+                    version,
+                    instance: want,
+                    removed: false,
+                    port: None,
+                    door: Door::default(),
+                    boot: None,
+                    process: None,
+                };
                 self.instances.insert(id.clone(), held);
             }
         }
@@ -248,6 +259,8 @@ impl Executor {
         if let Some(held) = self.instances.get_mut(id) {
             held.port = Some(port);
         }
+        // Before the word is given: user data finds the door open.
+        self.open_door(id, &namespace);
         Ok(())
     }
 
@@ -426,6 +439,7 @@ impl Executor {
     /// Takes away what a boot had beside its process.
     pub(super) fn clean_up_boot(&mut self, id: &InstanceId) {
         self.drop_group(id);
+        self.close_door(id);
         let Some(held) = self.instances.get_mut(id) else {
             return;
         };

@@ -27,7 +27,7 @@ impl Executor {
         self.gone.remove(&slot);
         let want_recorded = Some(Want::Network(want.clone()));
         self.networks.insert(id, HeldNetwork { version, want });
-        self.records.save(&Record { slot, version, removed: false, want: want_recorded, port: None, boot: None })
+        self.records.save(&Record { slot, version, removed: false, want: want_recorded, port: None, door: None, boot: None })
     }
 
     /// What is still connected stays so, without rules that let anything pass.
@@ -60,8 +60,15 @@ impl Executor {
         };
         let slot = Slot::new(SlotKind::Interface, id.as_str());
         self.gone.remove(&slot);
-        let recorded =
-            Record { slot, version, removed: false, want: Some(Want::Interface(want.clone())), port: Some(port), boot: None };
+        let recorded = Record {
+            slot,
+            version,
+            removed: false,
+            want: Some(Want::Interface(want.clone())),
+            port: Some(port),
+            door: None,
+            boot: None,
+        };
         self.interfaces.insert(id, HeldInterface { version, want });
         self.records.save(&recorded)
     }

@@ -3,6 +3,7 @@
 
 mod adopt;
 pub(crate) use adopt::{region_name, remove_leftovers};
+mod doors;
 mod instances;
 mod links;
 
@@ -23,6 +24,7 @@ use crate::naming;
 use crate::netns::Namespace;
 use crate::network::{Machine, Router};
 use crate::records::{Boot, BootState, Record, Records};
+use crate::relay::Relays;
 use instances::Held;
 
 /// Slots of one kind.
@@ -71,6 +73,7 @@ pub(crate) struct Executor {
     records: Records,
     pub events: Events,
     pub metadata: Metadata,
+    pub relays: Relays,
     vpcs: BTreeMap<VpcId, Vpc>,
     networks: BTreeMap<VpcId, HeldNetwork>,
     interfaces: BTreeMap<NetworkInterfaceId, HeldInterface>,
@@ -205,7 +208,15 @@ impl Executor {
     /// Remembers that a slot is gone.
     fn note_gone(&mut self, slot: Slot, gone: Gone) -> Result<()> {
         let boot = Some(Boot { generation: gone.generation, state: BootState::Stopped { exit: Exit::Asked } });
-        self.records.save(&Record { slot: slot.clone(), version: gone.version, removed: true, want: None, port: None, boot })?;
+        self.records.save(&Record {
+            slot: slot.clone(),
+            version: gone.version,
+            removed: true,
+            want: None,
+            port: None,
+            door: None,
+            boot,
+        })?;
         self.gone.insert(slot, gone);
         if self.gone.len() > GONE_MAX
             && let Some((slot, _)) = self.gone.pop_first()
@@ -219,7 +230,7 @@ impl Executor {
     pub fn due(&self) -> Option<Instant> {
         let stops = self.instances.values().filter_map(Held::deadline);
         let emptying = self.emptying_at.filter(|_| self.remover.is_none());
-        stops.chain(self.retry_at).chain(emptying).chain(self.metadata.due()).min()
+        stops.chain(self.retry_at).chain(emptying).chain(self.metadata.due()).chain(self.relays.due()).min()
     }
 
     /// Does what is due.
@@ -229,6 +240,7 @@ impl Executor {
             self.end_patience(&id);
         }
         self.metadata.expire(&mut self.events, now);
+        self.relays.tick(&mut self.events, now);
         if self.retry_at.is_some_and(|at| at <= now) {
             self.retry_at = None;
             self.clear_stale();

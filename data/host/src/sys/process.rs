@@ -227,3 +227,14 @@ pub(crate) fn set_title(title: &str) -> io::Result<()> {
     arguments[..shown].copy_from_slice(&title.as_bytes()[..shown]);
     Ok(())
 }
+
+/// Allows this process as many descriptors as it may allow itself.
+pub(crate) fn raise_descriptor_limit() -> io::Result<()> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the limit lives through both calls.
+    unsafe {
+        check(libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit))?;
+        limit.rlim_cur = limit.rlim_max;
+        check(libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit)).map(drop)
+    }
+}

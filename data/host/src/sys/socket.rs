@@ -1,6 +1,7 @@
 //! Sockets that pass descriptors, and small socket options.
 
 use std::io;
+use std::net::{SocketAddrV4, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use super::check;
@@ -88,6 +89,34 @@ pub(crate) fn receive(socket: impl AsFd, limit_bytes: usize) -> io::Result<(Vec<
     };
     bytes.truncate(usize::try_from(received).unwrap_or(0));
     Ok((bytes, descriptors))
+}
+
+/// Begins to connect, without waiting: when the stream can be written to, `take_error` tells how it went.
+pub(crate) fn connect(address: SocketAddrV4) -> io::Result<TcpStream> {
+    let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    // SAFETY: no pointers; the new descriptor is owned at once.
+    let socket = unsafe { OwnedFd::from_raw_fd(check(libc::socket(libc::AF_INET, kind, 0))?) };
+    let name = libc::sockaddr_in {
+        sin_family: libc::AF_INET as libc::sa_family_t,
+        sin_port: address.port().to_be(),
+        sin_addr: libc::in_addr { s_addr: address.ip().to_bits().to_be() },
+        sin_zero: [0; 8],
+    };
+    let length = size_of::<libc::sockaddr_in>() as libc::socklen_t;
+    // SAFETY: the name lives through the call and the length is its own.
+    match check(unsafe { libc::connect(socket.as_raw_fd(), std::ptr::from_ref(&name).cast(), length) }) {
+        Err(e) if e.raw_os_error() != Some(libc::EINPROGRESS) => Err(e),
+        _ => Ok(socket.into()),
+    }
+}
+
+/// Lets the close of a connection look like a failure to its other end, not like an end in order.
+pub(crate) fn reset_on_close(socket: impl AsFd) -> io::Result<()> {
+    let linger = libc::linger { l_onoff: 1, l_linger: 0 };
+    let length = size_of::<libc::linger>() as libc::socklen_t;
+    let (fd, value) = (socket.as_fd().as_raw_fd(), std::ptr::from_ref(&linger).cast());
+    // SAFETY: the value lives through the call and the length is its own.
+    check(unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_LINGER, value, length) }).map(drop)
 }
 
 /// Time to live of the packets that a connection sends.

@@ -5,6 +5,7 @@ mod image;
 mod kills;
 mod life;
 mod metadata;
+mod relay;
 mod support;
 mod takeover;
 mod traffic;

@@ -172,6 +172,23 @@ impl Host {
         i32::try_from(record["boot"]["pid"].as_i64().expect("it runs")).expect("a pid")
     }
 
+    fn proc(&self) -> PathBuf {
+        format!("/proc/{}", self.process.as_ref().expect("it runs").id()).into()
+    }
+
+    /// How many descriptors the host has open.
+    pub fn descriptors(&self) -> usize {
+        fs::read_dir(self.proc().join("fd")).expect("it runs").count()
+    }
+
+    /// Processor time that the host has used.
+    pub fn processor_time_ms(&self) -> u64 {
+        let stat = fs::read_to_string(self.proc().join("stat")).expect("it runs");
+        let fields: Vec<_> = stat.rsplit(')').next().expect("a name").split_whitespace().collect();
+        // User and system time are its 14th and 15th field, in hundredths of a second.
+        fields[11..13].iter().map(|ticks| ticks.parse::<u64>().expect("a number") * 10).sum()
+    }
+
     /// Name of the region's cgroup.
     pub fn region_group(&self) -> PathBuf {
         // FNV-1a of the path, as the host names it.
