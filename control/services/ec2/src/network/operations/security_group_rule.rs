@@ -26,6 +26,20 @@ struct Flat {
     group_owner: Option<String>,
 }
 
+/// The flat parameters of any of the four requests, whose shapes are alike.
+macro_rules! flat {
+    ($input:ident) => {
+        Flat {
+            protocol: $input.ip_protocol,
+            from: $input.from_port,
+            to: $input.to_port,
+            cidr: $input.cidr_ip,
+            group_name: $input.source_security_group_name,
+            group_owner: $input.source_security_group_owner_id,
+        }
+    };
+}
+
 impl Flat {
     fn is_given(&self) -> bool {
         self.protocol.is_some() || self.cidr.is_some() || self.group_name.is_some() || self.from.is_some() || self.to.is_some()
@@ -69,14 +83,7 @@ pub(super) fn authorize_ingress(
     cx: &Cx,
     input: s::AuthorizeSecurityGroupIngressRequest,
 ) -> Result<s::AuthorizeSecurityGroupIngressResult, Fault> {
-    let flat = Flat {
-        protocol: input.ip_protocol,
-        from: input.from_port,
-        to: input.to_port,
-        cidr: input.cidr_ip,
-        group_name: input.source_security_group_name,
-        group_owner: input.source_security_group_owner_id,
-    };
+    let flat = flat!(input);
     let group = named(tx, input.group_id, input.group_name)?.clone();
     let rules = rules_of(tx, cx, &group, input.ip_permissions, flat)?;
     let tags = tags::specified(input.tag_specifications, Kind::SecurityGroupRule)?;
@@ -90,14 +97,7 @@ pub(super) fn authorize_egress(
     cx: &Cx,
     input: s::AuthorizeSecurityGroupEgressRequest,
 ) -> Result<s::AuthorizeSecurityGroupEgressResult, Fault> {
-    let flat = Flat {
-        protocol: input.ip_protocol,
-        from: input.from_port,
-        to: input.to_port,
-        cidr: input.cidr_ip,
-        group_name: input.source_security_group_name,
-        group_owner: input.source_security_group_owner_id,
-    };
+    let flat = flat!(input);
     refuse_flat(&flat)?;
     let group = security_group::find(tx, &SecurityGroupId::from(input.group_id))?.clone();
     let rules = rules_of(tx, cx, &group, input.ip_permissions, flat)?;
@@ -126,22 +126,10 @@ pub(super) fn revoke_ingress(
     cx: &Cx,
     input: s::RevokeSecurityGroupIngressRequest,
 ) -> Result<s::RevokeSecurityGroupIngressResult, Fault> {
-    let flat = Flat {
-        protocol: input.ip_protocol,
-        from: input.from_port,
-        to: input.to_port,
-        cidr: input.cidr_ip,
-        group_name: input.source_security_group_name,
-        group_owner: input.source_security_group_owner_id,
-    };
+    let flat = flat!(input);
     let group = named(tx, input.group_id, input.group_name)?.clone();
-    let gone = match input.security_group_rule_ids.is_empty() {
-        true => {
-            let rules = rules_of(tx, cx, &group, input.ip_permissions, flat)?;
-            by_rules(tx, cx, &group, Direction::Ingress, rules)?
-        }
-        false => by_ids(tx, &group.id, Direction::Ingress, input.security_group_rule_ids)?,
-    };
+    let named = Named { ids: input.security_group_rule_ids, permissions: input.ip_permissions, flat };
+    let gone = take_named(tx, cx, &group, Direction::Ingress, named)?;
     let answer = s::RevokeSecurityGroupIngressResult {
         r#return: Some(true),
         unknown_ip_permissions: gone.unknown,
@@ -155,29 +143,32 @@ pub(super) fn revoke_egress(
     cx: &Cx,
     input: s::RevokeSecurityGroupEgressRequest,
 ) -> Result<s::RevokeSecurityGroupEgressResult, Fault> {
-    let flat = Flat {
-        protocol: input.ip_protocol,
-        from: input.from_port,
-        to: input.to_port,
-        cidr: input.cidr_ip,
-        group_name: input.source_security_group_name,
-        group_owner: input.source_security_group_owner_id,
-    };
+    let flat = flat!(input);
     refuse_flat(&flat)?;
     let group = security_group::find(tx, &SecurityGroupId::from(input.group_id))?.clone();
-    let gone = match input.security_group_rule_ids.is_empty() {
-        true => {
-            let rules = rules_of(tx, cx, &group, input.ip_permissions, flat)?;
-            by_rules(tx, cx, &group, Direction::Egress, rules)?
-        }
-        false => by_ids(tx, &group.id, Direction::Egress, input.security_group_rule_ids)?,
-    };
+    let named = Named { ids: input.security_group_rule_ids, permissions: input.ip_permissions, flat };
+    let gone = take_named(tx, cx, &group, Direction::Egress, named)?;
     let answer = s::RevokeSecurityGroupEgressResult {
         r#return: Some(true),
         unknown_ip_permissions: gone.unknown,
         revoked_security_group_rules: gone.revoked,
     };
     unless_dry(input.dry_run, answer)
+}
+
+/// The rules that are to go, by id or in words.
+struct Named {
+    ids: Vec<String>,
+    permissions: Vec<s::IpPermission>,
+    flat: Flat,
+}
+
+fn take_named(tx: &mut Tx, cx: &Cx, group: &SecurityGroup, direction: Direction, named: Named) -> Result<Revoked, Error> {
+    if !named.ids.is_empty() {
+        return by_ids(tx, &group.id, direction, named.ids);
+    }
+    let rules = rules_of(tx, cx, group, named.permissions, named.flat)?;
+    by_rules(tx, cx, group, direction, rules)
 }
 
 struct Revoked {

@@ -17,6 +17,7 @@ use world::Want;
 
 use super::interface::{InterfaceOwner, NetworkInterface};
 use super::reconcile::plan_network;
+use super::security_group_rule::Direction;
 use super::vpc::{refusal, slot};
 use crate::compute::{Instance, InstanceState, Tag};
 use crate::error::Error;
@@ -31,8 +32,8 @@ pub(super) fn register(registry: &mut Registry) {
     registry.resource(route_table::AssociationType);
     registry.resource(route::RouteType);
     registry.resource(security_group::GroupType);
-    registry.resource(security_group_rule::IngressType);
-    registry.resource(security_group_rule::EgressType);
+    registry.resource(security_group_rule::RuleType(Direction::Ingress));
+    registry.resource(security_group_rule::RuleType(Direction::Egress));
 }
 
 /// The part of the properties that many types have.

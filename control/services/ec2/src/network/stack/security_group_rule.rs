@@ -61,78 +61,45 @@ fn create(tx: &mut Tx, cx: &Cx, request: &ResourceRequest, direction: Direction)
     Ok(added.into_iter().next().ok_or(Error::Internal)?.into())
 }
 
-/// Only the description can change.
-fn update(tx: &mut Tx, physical_id: &str, request: &ResourceRequest) -> Result<(), Fault> {
-    let id = SecurityGroupRuleId::from(physical_id);
-    find(tx, &id)?;
-    Ok(describe_rule(tx, &id, read::<Rule>(request.properties)?.description)?)
-}
+/// Rules of one direction: `AWS::EC2::SecurityGroupIngress` or `AWS::EC2::SecurityGroupEgress`.
+pub(super) struct RuleType(pub Direction);
 
-fn delete(tx: &mut Tx, physical_id: &str) -> Progress {
-    revoke(tx, &[physical_id.into()]);
-    Progress::Ready
-}
-
-fn attribute(state: &State, type_name: &str, physical_id: &str, name: &str) -> Result<Json, Fault> {
-    match (name, state.get::<SecurityGroupRule>(&physical_id.into())) {
-        ("Id", Some(rule)) => Ok(json!(rule.id.as_str())),
-        ("Id", None) => Err(Error::NoSecurityGroupRule(physical_id.into()).into()),
-        (other, _) => Err(no_attribute(type_name, other)),
-    }
-}
-
-pub(super) struct IngressType;
-
-impl StackResource for IngressType {
+impl StackResource for RuleType {
     fn type_name(&self) -> &'static str {
-        "AWS::EC2::SecurityGroupIngress"
+        match self.0 {
+            Direction::Ingress => "AWS::EC2::SecurityGroupIngress",
+            Direction::Egress => "AWS::EC2::SecurityGroupEgress",
+        }
     }
 
     fn schema(&self) -> &'static str {
-        include_str!("security_group_ingress.schema")
+        match self.0 {
+            Direction::Ingress => include_str!("security_group_ingress.schema"),
+            Direction::Egress => include_str!("security_group_egress.schema"),
+        }
     }
 
     fn create(&self, tx: &mut Tx, cx: &Cx, request: &ResourceRequest) -> Result<String, Fault> {
-        create(tx, cx, request, Direction::Ingress)
+        create(tx, cx, request, self.0)
     }
 
+    /// Only the description can change.
     fn update(&self, tx: &mut Tx, _: &Cx, physical_id: &str, _: &Json, request: &ResourceRequest) -> Result<(), Fault> {
-        update(tx, physical_id, request)
+        let id = SecurityGroupRuleId::from(physical_id);
+        find(tx, &id)?;
+        Ok(describe_rule(tx, &id, read::<Rule>(request.properties)?.description)?)
     }
 
     fn delete(&self, tx: &mut Tx, _: &Cx, physical_id: &str) -> Result<Progress, Fault> {
-        Ok(delete(tx, physical_id))
+        revoke(tx, &[physical_id.into()]);
+        Ok(Progress::Ready)
     }
 
     fn attribute(&self, state: &State, _: &Cx, physical_id: &str, name: &str) -> Result<Json, Fault> {
-        attribute(state, self.type_name(), physical_id, name)
-    }
-}
-
-pub(super) struct EgressType;
-
-impl StackResource for EgressType {
-    fn type_name(&self) -> &'static str {
-        "AWS::EC2::SecurityGroupEgress"
-    }
-
-    fn schema(&self) -> &'static str {
-        include_str!("security_group_egress.schema")
-    }
-
-    fn create(&self, tx: &mut Tx, cx: &Cx, request: &ResourceRequest) -> Result<String, Fault> {
-        create(tx, cx, request, Direction::Egress)
-    }
-
-    fn update(&self, tx: &mut Tx, _: &Cx, physical_id: &str, _: &Json, request: &ResourceRequest) -> Result<(), Fault> {
-        update(tx, physical_id, request)
-    }
-
-    fn delete(&self, tx: &mut Tx, _: &Cx, physical_id: &str) -> Result<Progress, Fault> {
-        Ok(delete(tx, physical_id))
-    }
-
-    fn attribute(&self, state: &State, _: &Cx, physical_id: &str, name: &str) -> Result<Json, Fault> {
-        attribute(state, self.type_name(), physical_id, name)
+        match (name, state.get::<SecurityGroupRule>(&physical_id.into())) {
+            ("Id", Some(rule)) => Ok(json!(rule.id.as_str())),
+            ("Id", None) => Err(Error::NoSecurityGroupRule(physical_id.into()).into()),
+            (other, _) => Err(no_attribute(self.type_name(), other)),
+        }
     }
 }
