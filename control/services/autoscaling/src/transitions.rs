@@ -64,14 +64,35 @@ pub fn create_group(
     })?;
     let missing = |what: &str| Error::Invalid(format!("The request must contain the parameter {what}"));
     let min_size = change.min_size.ok_or_else(|| missing("MinSize"))?;
-    let uuid = cx.rng().uuid();
     let mut group = Group {
-        arn: cx.scope.arn("autoscaling", format_args!("autoScalingGroup:{uuid}:autoScalingGroupName/{name}")),
-        created_at: cx.now,
-        template: template_choice(tx, &template, version)?,
-        min_size,
         max_size: change.max_size.ok_or_else(|| missing("MaxSize"))?,
         desired_capacity: change.desired_capacity.unwrap_or(min_size),
+        ..new_group(cx, name.clone(), template_choice(tx, &template, version)?, min_size)
+    };
+    if change.zones.is_none() && change.subnets.is_none() {
+        return Err(Error::Invalid("At least one Availability Zone or VPC Subnet is required.".into()));
+    }
+    lay_over(tx, cx, &mut group, change)?;
+    group.request = Some(text::created(cx.now, group.desired_capacity));
+    check_sizes(&group)?;
+    check_template(tx, cx, &template, group.template.version.as_deref())?;
+    tx.put(group);
+    set_tags(tx, &name, tags)?;
+    attach_target_groups(tx, &name, &target_groups)?;
+    Ok(name)
+}
+
+/// A group of a fixed size with AWS's defaults, without a place.
+fn new_group(cx: &Cx, name: GroupName, template: TemplateChoice, size: u32) -> Group {
+    let uuid = cx.rng().uuid();
+    Group {
+        arn: cx.scope.arn("autoscaling", format_args!("autoScalingGroup:{uuid}:autoScalingGroupName/{name}")),
+        name,
+        created_at: cx.now,
+        template,
+        min_size: size,
+        max_size: size,
+        desired_capacity: size,
         zones: Vec::new(),
         subnets: Vec::new(),
         health_check: HealthCheck::Ec2,
@@ -95,19 +116,7 @@ pub fn create_group(
         failing: BTreeMap::new(),
         failures: 0,
         last_failure: None,
-        name: name.clone(),
-    };
-    if change.zones.is_none() && change.subnets.is_none() {
-        return Err(Error::Invalid("At least one Availability Zone or VPC Subnet is required.".into()));
     }
-    lay_over(tx, cx, &mut group, change)?;
-    group.request = Some(text::created(cx.now, group.desired_capacity));
-    check_sizes(&group)?;
-    check_template(tx, cx, &template, group.template.version.as_deref())?;
-    tx.put(group);
-    set_tags(tx, &name, tags)?;
-    attach_target_groups(tx, &name, &target_groups)?;
-    Ok(name)
 }
 
 /// Changes a group; instances follow where the capacity or the zones change. Running ones keep their template.
