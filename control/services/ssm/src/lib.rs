@@ -38,8 +38,3 @@ pub fn register(registry: &mut Registry) {
 pub fn resolve(state: &State, name: &str) -> Option<String> {
     find(state, name).ok().filter(|p| p.kind != ParameterType::SecureString).map(|p| p.value.clone())
 }
-
-/// The value of a SecureString, for `resolve:ssm-secure:`.
-pub fn resolve_secure(state: &State, name: &str) -> Option<String> {
-    find(state, name).ok().filter(|p| p.kind == ParameterType::SecureString).map(|p| p.value.clone())
-}
