@@ -90,7 +90,11 @@ impl Process {
 
     fn pin(self, cores: &CpuSet) -> Result<()> {
         for task in self.tasks()? {
-            sched_setaffinity(Some(task), cores)?;
+            match sched_setaffinity(Some(task), cores) {
+                // A thread that has ended meanwhile uses no core.
+                Ok(()) | Err(rustix::io::Errno::SRCH) => {}
+                Err(e) => return Err(e.into()),
+            }
         }
         Ok(())
     }
