@@ -1,4 +1,5 @@
 use std::cell::{RefCell, RefMut};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use base::{Caller, Rng, Scope, Time};
@@ -10,11 +11,13 @@ pub struct Settings {
     pub vcpu_millicores: u32,
     /// Where clients reach the API, such as `http://127.0.0.1:4566`.
     pub endpoint: String,
+    /// The first of the loopback addresses at which load balancers answer.
+    pub first_front: Ipv4Addr,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { vcpu_millicores: 250, endpoint: "http://127.0.0.1:4566".into() }
+        Self { vcpu_millicores: 250, endpoint: "http://127.0.0.1:4566".into(), first_front: Ipv4Addr::new(127, 64, 0, 1) }
     }
 }
 

@@ -2,7 +2,9 @@
 //! the data directory (the key with mode 0600).
 
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
+use std::net::Ipv4Addr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -105,6 +107,18 @@ fn write_json(file: &Path, value: &impl Serialize, mode: u32) -> io::Result<()> 
     out.write_all(b"\n")?;
     out.sync_all()?;
     fs::rename(&new, file)
+}
+
+/// Loopback networks for load balancers, of 256 addresses each: 127.64.0.0 to 127.127.255.0.
+const FRONT_BLOCKS: u64 = 1 << 14;
+
+/// Where this region's load balancers begin. It depends on the data directory, so that several regions on one machine
+/// hardly ever want the same addresses.
+pub(crate) fn first_front(paths: &RunPaths) -> Ipv4Addr {
+    let mut hasher = DefaultHasher::new();
+    paths.data().hash(&mut hasher);
+    let block = u32::try_from(hasher.finish() % FRONT_BLOCKS).unwrap_or_default();
+    Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 64, 0, 1)) + (block << 8))
 }
 
 #[cfg(test)]

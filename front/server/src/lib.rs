@@ -95,7 +95,11 @@ async fn serve(options: Options) -> Result<(), StartError> {
     let scope = identity::scope(paths, options.region.as_deref())?;
     let credentials = identity::credentials(paths)?;
     let endpoint = Endpoint { url: format!("http://{address}"), region: scope.region.clone(), pid: std::process::id() };
-    let settings = Settings { vcpu_millicores: options.vcpu_millicores, endpoint: endpoint.url.clone() };
+    let settings = Settings {
+        vcpu_millicores: options.vcpu_millicores,
+        endpoint: endpoint.url.clone(),
+        first_front: identity::first_front(paths),
+    };
     let journal = RedbJournal::open(&paths.journal()).map_err(StartError::Journal)?;
     let seed = identity::random_seed()?;
     let kernel = Kernel::open(region::services, Box::new(journal), scope.clone(), settings, seed).map_err(StartError::Journal)?;

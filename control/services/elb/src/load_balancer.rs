@@ -15,8 +15,6 @@ use crate::{attribute, tags};
 pub(crate) const LOAD_BALANCERS_MAX: usize = 50;
 const SECURITY_GROUPS_MAX: usize = 5;
 const NAME_CHARS_MAX: usize = 32;
-/// Loopback addresses for nodes: 127.64.0.1 and up.
-const FRONT_FIRST: u32 = 0x7f40_0001;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -240,14 +238,14 @@ fn add_node(tx: &mut Tx, cx: &Cx, balancer: &LoadBalancer, subnet: SubnetId, zon
         owner: InterfaceOwner::Service { requester: "amazon-elb".into() },
     };
     let interface = create_interface(tx, cx, new)?;
-    Ok(Node { zone, subnet, interface, front: free_front(tx, balancer) })
+    Ok(Node { zone, subnet, interface, front: free_front(tx, cx, balancer) })
 }
 
-/// The lowest loopback address that no node has.
-fn free_front(state: &State, balancer: &LoadBalancer) -> Ipv4Addr {
+/// The lowest loopback address from the region's first one on that no node has.
+fn free_front(state: &State, cx: &Cx, balancer: &LoadBalancer) -> Ipv4Addr {
     let taken: BTreeSet<Ipv4Addr> =
         state.rows::<LoadBalancer>().chain([balancer]).flat_map(|b| b.nodes.iter().map(|n| n.front)).collect();
-    let mut all = (FRONT_FIRST..).map(Ipv4Addr::from).filter(|a| !matches!(a.octets()[3], 0 | 255));
+    let mut all = (u32::from(cx.settings.first_front)..).map(Ipv4Addr::from).filter(|a| !matches!(a.octets()[3], 0 | 255));
     all.find(|a| !taken.contains(a)).unwrap_or(Ipv4Addr::LOCALHOST)
 }
 
