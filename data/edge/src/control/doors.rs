@@ -33,13 +33,17 @@ pub struct Opened {
 pub struct Doors {
     /// Each with the port that it really has.
     bound: BTreeMap<Wanted, u16>,
+    /// The ports that users were told by an edge that was killed.
+    told: BTreeMap<Wanted, u16>,
     workers: usize,
     fallback_offset: u16,
 }
 
 impl Doors {
-    pub fn new(workers: usize, fallback_offset: u16) -> Self {
-        Self { bound: BTreeMap::new(), workers, fallback_offset }
+    /// `told` has what a killed edge listened on: users know those addresses, so those ports are tried first, also
+    /// where the listener's own port could be had by now.
+    pub fn new(workers: usize, fallback_offset: u16, told: BTreeMap<Wanted, u16>) -> Self {
+        Self { bound: BTreeMap::new(), told, workers, fallback_offset }
     }
 
     /// Where this one really is.
@@ -69,17 +73,20 @@ impl Doors {
     /// Forgets what is wanted no more; the workers close it.
     pub fn keep(&mut self, wanted: &BTreeSet<Wanted>) {
         self.bound.retain(|door, _| wanted.contains(door));
+        self.told.retain(|door, _| !self.bound.contains_key(door));
     }
 
     fn open_one(&self, (address, port): Wanted, patient: bool) -> Result<Opened, String> {
         let fallbacks = (1..=FALLBACKS).map_while(|i| port.checked_add(self.fallback_offset.checked_mul(i)?));
+        let told = self.told.get(&(address, port)).copied().filter(|told| *told != port);
+        let first = told.unwrap_or(port);
         let mut first_error = None;
-        for candidate in std::iter::once(port).chain(fallbacks) {
+        for candidate in told.into_iter().chain([port]).chain(fallbacks) {
             let at = SocketAddrV4::new(address, candidate);
-            match listen_for_all(at, self.workers, patient && candidate == port) {
+            match listen_for_all(at, self.workers, patient && candidate == first) {
                 Ok(listeners) => {
                     if let Some(e) = first_error {
-                        tracing::warn!("port {port} cannot be had on {address} ({e}): listening on {candidate} instead");
+                        tracing::warn!("port {first} cannot be had on {address} ({e}): listening on {candidate} instead");
                     }
                     return Ok(Opened { at, listeners });
                 }
@@ -130,7 +137,7 @@ fn open_socket() -> io::Result<OwnedFd> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
     use std::net::{Ipv4Addr, TcpListener};
 
     use super::Doors;
@@ -142,11 +149,14 @@ mod tests {
         let port = taken.local_addr().unwrap().port().min(50_000);
         let taken = if port == 50_000 { TcpListener::bind((address, port)).unwrap() } else { taken };
         let wanted = BTreeSet::from([(address, port)]);
-        let mut doors = Doors::new(2, 1_000);
+        let mut doors = Doors::new(2, 1_000, BTreeMap::new());
         let opened = doors.open(&wanted, false).unwrap();
         assert_eq!((opened[0].at.port(), opened[0].listeners.len()), (port + 1_000, 2));
-        let mut second = Doors::new(2, 1_000);
+        let mut second = Doors::new(2, 1_000, BTreeMap::new());
         assert_eq!(second.open(&wanted, false).unwrap()[0].at.port(), port + 2_000);
-        drop(taken);
+        drop((taken, opened, doors));
+        let told = BTreeMap::from([((address, port), port + 1_000)]);
+        let mut again = Doors::new(2, 1_000, told);
+        assert_eq!(again.open(&wanted, true).unwrap()[0].at.port(), port + 1_000, "what users were told goes on");
     }
 }

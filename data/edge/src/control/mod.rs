@@ -109,7 +109,7 @@ impl Control {
         let connector = Connector::new(options.sockets, paths.clone()).map_err(EdgeError::io("the network namespace"))?;
         Ok(Self {
             workers: (0..workers).map(start).collect::<Result<_, _>>()?,
-            doors: Doors::new(workers, options.fallback_offset),
+            doors: Doors::new(workers, options.fallback_offset, told(&paths)),
             targets: Targets::new(workers, Rc::new(connector), events),
             balancers: BTreeMap::new(),
             link: None,
@@ -453,6 +453,15 @@ impl Control {
         }
         Ok(())
     }
+}
+
+/// What an edge listened on that was killed: one that ends by itself takes its report away.
+fn told(paths: &RunPaths) -> BTreeMap<Wanted, u16> {
+    let report = FrontReport::read(paths).unwrap_or_default();
+    let addresses = |l: FrontListener| {
+        l.nodes.into_iter().map(|(_, at)| at).chain([l.front_door]).map(move |at| ((*at.ip(), l.port), at.port()))
+    };
+    report.listeners.into_iter().flat_map(addresses).collect()
 }
 
 /// Whether to leave nothing behind.
