@@ -155,6 +155,20 @@ def waiting(timeout=60, count=1):
     return {**resources(Handle=handle, Wait=wait), "Outputs": {"Data": {"Value": {"Fn::GetAtt": ["Wait", "Data"]}}, "Url": {"Value": {"Ref": "Handle"}}}}
 
 
+def signalling(signal, before=""):
+    """A wait condition and an instance that signals it from its user data, with the machine's own curl."""
+    data = f"#!/bin/sh\n{before}curl -sS -X PUT -H Content-Type: --data-binary '{json.dumps(signal)}' -w '%{{http_code}}' '${{Handle}}'\n"
+    launch = {"SubnetId": {"Ref": "Subnet"}, "ImageId": "ami-host", "InstanceType": "t3.nano", "UserData": {"Fn::Base64": {"Fn::Sub": data}}}
+    template = waiting()
+    template["Resources"] |= {
+        "Net": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.77.0.0/16"}},
+        "Subnet": {"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": {"Ref": "Net"}, "CidrBlock": "10.77.1.0/24"}},
+        "Server": {"Type": "AWS::EC2::Instance", "Properties": launch},
+    }
+    template["Resources"]["Wait"]["DependsOn"] = "Server"
+    return template
+
+
 def put(url, body):
     """As users do it: curl -T or curl -X PUT."""
     done = subprocess.run(

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from region import wait_for
-from stacks import BAD, NET, TIER, instances_of, name_of, parameter, put, refused, resources, tags_of_stack, value, waiting
+from stacks import BAD, NET, TIER, instances_of, name_of, parameter, put, refused, resources, signalling, tags_of_stack, value, waiting
 from stacks import stack  # noqa: F401 (a fixture)
 
 
@@ -158,6 +158,39 @@ def test_wait_conditions(stack):
     wait_for("the condition", lambda: by_call.resources().get("Wait"))
     by_call.formation.signal_resource(StackName=by_call.name, LogicalResourceId="Wait", UniqueId="x", Status="SUCCESS")
     by_call.until("CREATE_COMPLETE")
+
+
+def test_instances_signal_from_their_user_data(stack, client):
+    s = stack().create(signalling({"Status": "SUCCESS", "UniqueId": "web", "Data": "installed", "Reason": "done"}))
+    assert json.loads(s.outputs()["Data"]) == {"web": "installed"}
+    failed = stack().create(signalling({"Status": "FAILURE", "UniqueId": "web", "Reason": "no disk"}), wait="ROLLBACK_COMPLETE")
+    assert any("WaitCondition received failed message: 'no disk' for uniqueId: web" in r for *_, r in failed.events())
+    assert not instances_of(failed, client)
+
+
+def test_instances_reach_the_api_and_get_in_with_keys_only(stack, region, client):
+    api, key = "http://127.0.0.1:" + region.endpoint()["url"].rsplit(":", 1)[1], region.credentials()
+    query = f"'{api}/?Action=DescribeVpcs&Version=2016-11-15'"
+    # curl signs by itself.
+    signed = f"--aws-sigv4 aws:amz:{region.endpoint()['region']}:ec2 --user {key['access_key_id']}"
+    asked = {
+        f"{api}/_allod/health": "200",
+        f"{api}/_allod/status": "400",
+        f"-X POST {api}/_allod/shutdown": "400",
+        f"{api}/_allod/console-output/i-1": "400",
+        f"'{api}/_allod/?token=guess'": "403",
+        f"-X PUT {api}/_allod/wait/guess -d {{}}": "404",
+        query: "401",
+        f"{query} {signed}:guess": "401",
+        f"{query} {signed}:{key['secret_access_key']}": "200",
+    }
+    ask = "".join(f"curl -s -o /dev/null -w 'got %{{http_code}}\\n' {arguments}\n" for arguments in asked)
+    s = stack().create(signalling({"Status": "SUCCESS", "UniqueId": "x"}, before=ask))
+    [server] = instances_of(s, client)
+    console = client("ec2").get_console_output(InstanceId=server)["Output"]
+    got = [line.split()[1] for line in console.splitlines() if line.startswith("got ")]
+    assert dict(zip(asked, got, strict=True)) == asked, console
+    assert region.processes("serve")
 
 
 def test_a_creation_has_a_timeout(stack, client):
