@@ -70,13 +70,16 @@ impl Layers {
 }
 
 /// Builds everything and makes it this process's root.
-pub(crate) fn enter(layers: &Layers) -> Result<()> {
+///
+/// `memory_bytes` is the instance's: what lies in its `/dev/shm` and `/run` counts as memory, and may be half of it and
+/// a fifth of it, as systems of their own have it. Without a limit, files there would take the place of all processes.
+pub(crate) fn enter(layers: &Layers, memory_bytes: u64) -> Result<()> {
     stage(layers)?;
     let root = Path::new("root");
     for name in MOUNT_POINTS {
         ready_mount_point(&root.join(name))?;
     }
-    devices(&root.join("dev")).during("making /dev")?;
+    devices(&root.join("dev"), memory_bytes / 2).during("making /dev")?;
     proc(&root.join("proc")).during("mounting /proc")?;
     let sys = root.join("sys");
     mount::mount("sysfs", &sys, "sysfs", NO_SUID_DEV_EXEC | libc::MS_RDONLY, "").during("mounting /sys")?;
@@ -86,7 +89,8 @@ pub(crate) fn enter(layers: &Layers) -> Result<()> {
             mount::mount("tmpfs", &path, "tmpfs", NO_SUID_DEV_EXEC | libc::MS_RDONLY, "size=0").during("hiding a directory")?;
         }
     }
-    mount::mount("tmpfs", root.join("run"), "tmpfs", NO_SUID_DEV, "mode=0755").during("mounting /run")?;
+    let run = format!("mode=0755,size={}", memory_bytes / 5);
+    mount::mount("tmpfs", root.join("run"), "tmpfs", NO_SUID_DEV, &run).during("mounting /run")?;
     fs::create_dir(root.join("run/lock")).during("making /run/lock")?;
     mount::pivot_into(root).during("changing the root")
 }
@@ -136,7 +140,7 @@ fn ready_mount_point(path: &Path) -> Result<()> {
     }
 }
 
-fn devices(dev: &Path) -> io::Result<()> {
+fn devices(dev: &Path, shm_bytes: u64) -> io::Result<()> {
     mount::mount("tmpfs", dev, "tmpfs", libc::MS_NOSUID | libc::MS_NOEXEC, "mode=0755,size=64k")?;
     for name in NODES {
         fs::write(dev.join(name), "")?;
@@ -150,7 +154,7 @@ fn devices(dev: &Path) -> io::Result<()> {
     }
     let options = "newinstance,ptmxmode=0666,mode=0620,gid=5";
     mount::mount("devpts", dev.join("pts"), "devpts", libc::MS_NOSUID | libc::MS_NOEXEC, options)?;
-    mount::mount("tmpfs", dev.join("shm"), "tmpfs", NO_SUID_DEV, "mode=1777")?;
+    mount::mount("tmpfs", dev.join("shm"), "tmpfs", NO_SUID_DEV, &format!("mode=1777,size={shm_bytes}"))?;
     let console = crate::sys::c_path(dev.join("console"))?;
     // SAFETY: the path lives through the call.
     check(unsafe { libc::mkfifo(console.as_ptr(), 0o622) })?;
