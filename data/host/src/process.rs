@@ -180,5 +180,5 @@ fn prepare(instance: &Instance, socket: &OwnedFd) -> Result<()> {
     // SAFETY: the name's bytes live through the call.
     check(unsafe { libc::sethostname(instance.hostname.as_ptr().cast(), instance.hostname.len()) })
         .during("setting the host name")?;
-    rootfs::enter(&layers)
+    rootfs::enter(&layers, instance.memory_bytes)
 }
