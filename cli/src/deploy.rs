@@ -22,7 +22,12 @@ pub fn up(paths: &RunPaths, arguments: &Up) -> Result<(), Failure> {
     let client = Client::connect(paths)?;
     let begun = Instant::now();
     let mut input = json!({"StackName": name, "TemplateBody": template, "Capabilities": CAPABILITIES});
-    let present = describe(&client, &name)?;
+    let mut present = describe(&client, &name)?;
+    // What an `allod up` that was interrupted began goes on in the region; its end comes before this one's beginning.
+    if let Some(stack) = present.as_ref().filter(|s| text(s, "StackStatus").ends_with("_IN_PROGRESS")) {
+        follow(&client, &text(stack, "StackId"), None, Progress::of(arguments.output))?;
+        present = describe(&client, &name)?;
+    }
     // What is left of a creation that failed is cleared away, so that the user can simply try again.
     let present = match present {
         Some(stack)

@@ -49,6 +49,26 @@ fn a_stack_comes_changes_and_goes() {
 }
 
 #[test]
+fn what_an_interrupted_up_began_is_followed_to_its_end() {
+    let rig = Rig::started();
+    let template = rig.data.with_file_name("wait.yaml");
+    let wait = "Resources:
+  Handle: {Type: AWS::CloudFormation::WaitConditionHandle}
+  Wait: {Type: AWS::CloudFormation::WaitCondition, Properties: {Handle: !Ref Handle, Timeout: 2, Count: 1}}\n";
+    fs::write(&template, wait).unwrap();
+    let path = template.to_str().unwrap();
+    let mut first = rig.command(&["up", path]).stdout(Stdio::null()).spawn().unwrap();
+    let status = || json(&rig.good(&["status", "--output", "json"]))["stacks"][0]["status"].clone();
+    eventually("the stack is being made", || (status() == "CREATE_IN_PROGRESS").then_some(()));
+    first.kill().unwrap();
+    first.wait().unwrap();
+    fs::write(&template, "Resources: {Handle: {Type: AWS::CloudFormation::WaitConditionHandle}}\n").unwrap();
+    let said = rig.good(&["up", path]);
+    let place = |words: &str| said.find(words).unwrap_or_else(|| panic!("{words}: {said}"));
+    assert!(place("WaitCondition timed out") < place("Stack wait created after"), "{said}");
+}
+
+#[test]
 fn a_region_is_found_looked_at_and_refuses_a_second() {
     let rig = Rig::started();
     let status = json(&rig.good(&["status", "--output", "json"]));
