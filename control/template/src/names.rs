@@ -48,7 +48,7 @@ impl Checker<'_> {
     /// Notes what is wrong with names anywhere in the expression.
     pub(crate) fn names(&mut self, expression: &Expression, block: Block, path: &Path<'_>) {
         match &expression.kind {
-            ExpressionKind::Literal(_) => {}
+            ExpressionKind::Literal(json) => self.dynamic_reference(json.as_str(), expression.position, block, path),
             ExpressionKind::List(items) => {
                 items.iter().enumerate().for_each(|(i, item)| self.names(item, block, &path.index(i)));
             }
@@ -85,7 +85,8 @@ impl Checker<'_> {
                     match part {
                         SubPart::Reference(name) => self.reference(name, at, block, path),
                         SubPart::Attribute { resource, attribute } => self.attribute(resource, Some(attribute), at, block, path),
-                        SubPart::Text(_) | SubPart::Variable(_) => {}
+                        SubPart::Text(text) => self.dynamic_reference(Some(text), at, block, path),
+                        SubPart::Variable(_) => {}
                     }
                 }
             }
@@ -109,6 +110,16 @@ impl Checker<'_> {
                 self.errors.add(at, path, message);
             }
             _ => {}
+        }
+    }
+
+    /// A resource would get the words of the reference in place of what they stand for (CloudFormation User Guide,
+    /// "Dynamic references"), so they are refused until they are resolved.
+    fn dynamic_reference(&mut self, text: Option<&str>, at: Position, block: Block, path: &Path<'_>) {
+        if block == Block::Resources && text.is_some_and(|text| text.contains("{{resolve:")) {
+            let message = "Template error: dynamic references ({{resolve:...}}) are not supported by this region yet; a parameter \
+                           of the type AWS::SSM::Parameter::Value<String> gives what SSM holds";
+            self.errors.add(at, path, message);
         }
     }
 

@@ -205,3 +205,19 @@ Outputs:
         ],
     );
 }
+
+#[test]
+fn refuses_dynamic_references() {
+    let text = "
+Resources:
+  A: {Type: AWS::EC2::VPC, Properties: {CidrBlock: '{{resolve:ssm:/net}}'}}
+  B: {Type: AWS::EC2::VPC, Properties: {CidrBlock: !Sub '{{resolve:ssm:/${AWS::StackName}/net}}'}}";
+    let wanted = "Template error: dynamic references ({{resolve:...}}) are not supported by this region yet; a parameter of the type AWS::SSM::Parameter::Value<String> gives what SSM holds";
+    refuses(
+        text,
+        &[
+            &format!("3:52: Resources.A.Properties.CidrBlock: {wanted}"),
+            &format!("4:52: Resources.B.Properties.CidrBlock.Fn::Sub: {wanted}"),
+        ],
+    );
+}
