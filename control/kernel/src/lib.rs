@@ -14,6 +14,7 @@ mod registry;
 mod resource;
 mod row;
 mod state;
+mod trial;
 mod tx;
 mod wanted;
 
@@ -25,5 +26,6 @@ pub use registry::{Reconciler, Registry};
 pub use resource::{Progress, ResourceRequest, StackResource};
 pub use row::{Key, Row};
 pub use state::State;
+pub use trial::Trial;
 pub use tx::Tx;
 pub use wanted::Wanted;

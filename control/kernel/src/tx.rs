@@ -78,12 +78,6 @@ impl<'a> Tx<'a> {
         Some(old)
     }
 
-    /// Makes a key of a reconciler due now, for what no row change tells.
-    pub fn make_due(&mut self, reconciler: &str, key: impl Into<String>) {
-        let index = self.registry.reconciler_index(reconciler);
-        self.due.insert((index, key.into()));
-    }
-
     /// Says how the thing called `slot` must be from now on; none when it must not exist. The effect leaves with
     /// the commit. Wanting what is wanted already sends nothing. Returns the version that this wish has.
     pub fn want(&mut self, slot: Slot, want: Option<Want>) -> u64 {

@@ -2,13 +2,12 @@
 //! balancer that says what the test makes it say.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use autoscaling::{Activity, Group, Member};
-use base::{Caller, Fault, FromValue, GroupName, InstanceId, IntoValue, Operation, Scope, TargetGroupArn, Time};
+use base::{Fault, GroupName, InstanceId, TargetGroupArn};
 use ec2::InstanceState;
-use kernel::{Kernel, MemoryJournal, Settings, State, Wanted};
+use kernel::{Registry, Trial, Wanted};
 use shapes::{autoscaling as s, ec2 as e, elbv2 as l};
 use world::{Exit, InstanceState as Reported, Observation, Slot, SlotKind, TargetHealth};
 
@@ -18,25 +17,31 @@ pub const ZONE_B: &str = "eu-central-1b";
 const STEPS_MAX: usize = 200;
 
 pub struct Region {
-    pub kernel: Kernel,
-    pub now: Time,
+    trial: Trial,
     /// Machines here cannot start, for this reason.
     pub broken: Option<String>,
     /// Load balancers let requests of leaving targets finish, and these take for ever.
     pub busy: bool,
-    journal: Arc<Mutex<MemoryJournal>>,
 }
 
-fn services(registry: &mut kernel::Registry) {
+impl std::ops::Deref for Region {
+    type Target = Trial;
+    fn deref(&self) -> &Trial {
+        &self.trial
+    }
+}
+
+impl std::ops::DerefMut for Region {
+    fn deref_mut(&mut self) -> &mut Trial {
+        &mut self.trial
+    }
+}
+
+fn services(registry: &mut Registry) {
     iam::register(registry);
     ec2::register(registry);
     elb::register(registry);
     autoscaling::register(registry);
-}
-
-fn open(journal: &Arc<Mutex<MemoryJournal>>) -> Kernel {
-    let scope = Scope::new("eu-central-1", "000000000000");
-    Kernel::open(services, Box::new(journal.clone()), scope, Settings::default(), 7).unwrap()
 }
 
 /// A group's activity: description, cause, status. `T` stands for each time.
@@ -45,11 +50,8 @@ pub type Told = (String, String, &'static str);
 impl Region {
     /// A region with a launch template `web`.
     pub fn new() -> Self {
-        let journal = Arc::new(Mutex::new(MemoryJournal::default()));
-        let now = Time::from_unix_ms(1_800_000_000_000);
-        let mut region = Self { kernel: open(&journal), now, broken: None, busy: false, journal };
-        region.kernel.run(now, |tx, cx| Ok(ec2::ensure_default_network(tx, cx)?)).unwrap();
-        region.settle();
+        let mut region = Self { trial: Trial::new(services), broken: None, busy: false };
+        region.run(|tx, cx| Ok(ec2::ensure_default_network(tx, cx)?)).unwrap();
         let data = e::RequestLaunchTemplateData {
             image_id: Some("ami-host".into()),
             instance_type: Some("t3.micro".into()),
@@ -62,34 +64,6 @@ impl Region {
         };
         region.call::<e::ops::CreateLaunchTemplate>(create).unwrap();
         region
-    }
-
-    pub fn state(&self) -> &State {
-        self.kernel.state()
-    }
-
-    /// The region as it is after a crash of the control plane.
-    pub fn reopen(&mut self) {
-        self.kernel = open(&self.journal);
-        self.settle();
-    }
-
-    /// Does what is due and commits.
-    pub fn settle(&mut self) {
-        self.kernel.run_due(self.now);
-        self.kernel.commit().unwrap();
-    }
-
-    pub fn call<O: Operation>(&mut self, input: O::Input) -> Result<O::Output, Fault> {
-        let caller = Caller::root(self.kernel.scope(), "AK");
-        let answer = self.kernel.call(self.now, caller, "r-1", O::SERVICE, O::NAME, input.into_value());
-        self.settle();
-        answer.map(O::Output::from_value)
-    }
-
-    pub fn observe(&mut self, observation: &Observation) {
-        self.kernel.observe(self.now, observation);
-        self.settle();
     }
 
     /// Plays the world until it rests.

@@ -45,12 +45,7 @@ impl Stack {
             creation_policy: self.creation_policy.as_ref(),
             update_policy: self.update_policy.as_ref(),
         };
-        let outcome = self.region.kernel.run(self.region.now, |tx, cx| {
-            let resource = tx.registry().stack_resource(TYPE).unwrap();
-            work(tx, cx, resource, &request)
-        });
-        self.region.settle();
-        outcome
+        self.region.run(|tx, cx| work(tx, cx, tx.registry().stack_resource(TYPE).unwrap(), &request))
     }
 
     fn create(&mut self) -> Result<String, Fault> {

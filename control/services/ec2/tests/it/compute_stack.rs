@@ -46,10 +46,8 @@ impl Calls<'_> {
         &mut self,
         work: impl FnOnce(&dyn StackResource, &mut kernel::Tx, &kernel::Cx) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let (now, name) = (self.region.now, self.type_name);
-        let answer = self.region.kernel.run(now, |tx, cx| work(tx.registry().stack_resource(name).unwrap(), tx, cx));
-        self.region.settle();
-        answer
+        let name = self.type_name;
+        self.region.run(|tx, cx| work(tx.registry().stack_resource(name).unwrap(), tx, cx))
     }
 
     fn create(&mut self, properties: &Json) -> Result<String, Fault> {

@@ -13,14 +13,11 @@ use crate::region::Region;
 /// Calls one method of a resource type in a transaction.
 macro_rules! ask {
     ($region:expr, $type_name:expr, |$resource:ident, $tx:ident, $cx:ident| $call:expr) => {{
-        let now = $region.now;
         let name = format!("AWS::EC2::{}", $type_name);
-        let answer = $region.kernel.run(now, |$tx, $cx| {
+        $region.run(|$tx, $cx| {
             let $resource = $tx.registry().stack_resource(&name).unwrap();
             $call
-        });
-        $region.settle();
-        answer
+        })
     }};
 }
 
@@ -262,16 +259,13 @@ fn what_a_service_lets_go_of_is_waited_for() {
         description: "ELB app/web/1".into(),
         owner: InterfaceOwner::Service { requester: "amazon-elb".into() },
     };
-    let now = region.now;
-    let id = region.kernel.run(now, |tx, cx| Ok(ec2::create_interface(tx, cx, new)?)).unwrap();
-    region.settle();
+    let id = region.run(|tx, cx| Ok(ec2::create_interface(tx, cx, new)?)).unwrap();
     let asked = s::DescribeNetworkInterfacesRequest { network_interface_ids: vec![id.to_string()], ..Default::default() };
     let shown = region.call::<ops::DescribeNetworkInterfaces>(asked).unwrap().network_interfaces.pop().unwrap();
     assert_eq!((shown.requester_id.as_deref(), shown.requester_managed), (Some("amazon-elb"), Some(true)));
     assert_eq!(shown.attachment.unwrap().instance_owner_id.as_deref(), Some("amazon-elb"));
     assert_eq!(delete(&mut region, "Subnet", &subnet).unwrap_err().code, "DependencyViolation");
-    region.kernel.run(now, |tx, cx| Ok(ec2::delete_interface(tx, cx, &id)?)).unwrap();
-    region.settle();
+    region.run(|tx, cx| Ok(ec2::delete_interface(tx, cx, &id)?)).unwrap();
     assert_eq!(delete(&mut region, "Subnet", &subnet), Ok(Progress::Pending));
     let slot = Slot::new(SlotKind::Interface, id.as_str());
     let version = region.state().get::<Wanted>(&slot).unwrap().version;

@@ -1,48 +1,34 @@
 //! A region of IAM alone.
 
-use std::sync::{Arc, Mutex};
-
-use base::{Caller, Fault, FromValue, IntoValue, Operation, Scope, Tags, Time};
-use kernel::{Kernel, MemoryJournal, Progress, ResourceRequest, Settings, StackResource, State};
+use base::{Fault, Operation, Tags};
+use kernel::{Progress, ResourceRequest, StackResource, Trial};
 use serde_json::{Value as Json, json};
 
-pub const ACCOUNT: &str = "000000000000";
 pub const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 pub const READ_BUCKET: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:Get*","Resource":"arn:aws:s3:::assets/*"}]}"#;
 pub const AWS_POLICY: &str = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore";
 
 pub struct Region {
-    pub kernel: Kernel,
-    pub now: Time,
-    journal: Arc<Mutex<MemoryJournal>>,
+    trial: Trial,
 }
 
-fn open(journal: &Arc<Mutex<MemoryJournal>>) -> Kernel {
-    let scope = Scope::new("eu-central-1", ACCOUNT);
-    Kernel::open(iam::register, Box::new(journal.clone()), scope, Settings::default(), 7).unwrap()
+impl std::ops::Deref for Region {
+    type Target = Trial;
+    fn deref(&self) -> &Trial {
+        &self.trial
+    }
+}
+
+impl std::ops::DerefMut for Region {
+    fn deref_mut(&mut self) -> &mut Trial {
+        &mut self.trial
+    }
 }
 
 impl Region {
     pub fn new() -> Self {
-        let journal = Arc::new(Mutex::new(MemoryJournal::default()));
-        Self { kernel: open(&journal), now: Time::from_unix_ms(1_800_000_000_000), journal }
-    }
-
-    pub fn state(&self) -> &State {
-        self.kernel.state()
-    }
-
-    /// The region as it is after a crash of the control plane.
-    pub fn reopen(&mut self) {
-        self.kernel = open(&self.journal);
-    }
-
-    pub fn call<O: Operation>(&mut self, input: O::Input) -> Result<O::Output, Fault> {
-        let caller = Caller::root(self.kernel.scope(), "AK");
-        let answer = self.kernel.call(self.now, caller, "r-1", O::SERVICE, O::NAME, input.into_value());
-        self.kernel.commit().unwrap();
-        answer.map(O::Output::from_value)
+        Self { trial: Trial::new(iam::register) }
     }
 
     /// The error that an operation answers with, as `CODE HTTP: message`.
@@ -70,12 +56,7 @@ impl Region {
             creation_policy: None,
             update_policy: None,
         };
-        let outcome = self.kernel.run(self.now, |tx, cx| {
-            let resource = tx.registry().stack_resource(kind).unwrap();
-            work(resource, tx, cx, &request)
-        });
-        self.kernel.commit().unwrap();
-        outcome
+        self.run(|tx, cx| work(tx.registry().stack_resource(kind).unwrap(), tx, cx, &request))
     }
 
     pub fn make(&mut self, kind: &str, properties: &Json) -> Result<String, Fault> {

@@ -240,10 +240,9 @@ fn the_region_names_images_for_all_to_read() {
     let delete = s::DeleteParameterRequest { name: name.into() };
     assert_eq!(code(region.call::<ops::DeleteParameter>(delete)), "AccessDeniedException");
 
-    let now = region.now;
     let image = "/allod/images/web server";
     for (id, version) in [("ami-1", 1), ("ami-1", 1), ("ami-2", 2)] {
-        let set = region.kernel.run(now, |tx, cx| {
+        let set = region.run(|tx, cx| {
             ssm::set_public_parameter(tx, cx, image, id);
             Ok(())
         });
@@ -251,7 +250,7 @@ fn the_region_names_images_for_all_to_read() {
         let shown = region.get(image).unwrap();
         assert_eq!((shown.value.as_deref(), shown.version), (Some(id), Some(version)));
     }
-    let removed = region.kernel.run(now, |tx, _| {
+    let removed = region.run(|tx, _| {
         ssm::remove_public_parameter(tx, image);
         Ok(())
     });

@@ -15,16 +15,16 @@ struct Stack {
 
 impl Stack {
     fn create(&mut self, properties: &Json) -> Result<String, Fault> {
-        let (now, tags) = (self.region.now, &self.tags);
-        self.region.kernel.run(now, |tx, cx| {
+        let tags = &self.tags;
+        self.region.run(|tx, cx| {
             let resource = tx.registry().stack_resource(TYPE).unwrap();
             resource.create(tx, cx, &request(properties, tags))
         })
     }
 
     fn update(&mut self, id: &str, old: &Json, properties: &Json) -> Result<(), Fault> {
-        let (now, tags) = (self.region.now, &self.tags);
-        self.region.kernel.run(now, |tx, cx| {
+        let tags = &self.tags;
+        self.region.run(|tx, cx| {
             let resource = tx.registry().stack_resource(TYPE).unwrap();
             resource.update(tx, cx, id, old, &request(properties, tags))
         })
@@ -63,14 +63,13 @@ fn a_stack_makes_changes_and_removes_a_parameter() {
     let shown = ssm::find(stack.region.state(), &id).unwrap();
     assert_eq!((shown.version, shown.description.as_deref()), (2, None));
 
-    let now = stack.region.now;
-    let value = stack.region.kernel.run(now, |tx, cx| {
+    let value = stack.region.run(|tx, cx| {
         let resource = tx.registry().stack_resource(TYPE).unwrap();
         resource.attribute(tx, cx, &id, "Value")
     });
     assert_eq!(value.unwrap(), json!("one,two"));
     for _ in 0..2 {
-        let gone = stack.region.kernel.run(now, |tx, cx| {
+        let gone = stack.region.run(|tx, cx| {
             let resource = tx.registry().stack_resource(TYPE).unwrap();
             resource.delete(tx, cx, &id)
         });
