@@ -45,8 +45,15 @@ pub fn status(paths: &RunPaths, output: Output) -> Result<(), Failure> {
         );
         out!("");
     }
+    let groups = list("groups");
+    if !groups.is_empty() {
+        print_table(&["GROUP", "IN SERVICE", "MIN", "DESIRED", "MAX"], groups.iter().map(group_row));
+        out!("");
+    }
     let health = target_health(&balancers);
-    let instances = list("instances");
+    // AWS keeps telling of them for a while, and they would hide those that run.
+    let (terminated, instances): (Vec<Json>, Vec<Json>) =
+        list("instances").into_iter().partition(|i| text(i, "state") == "terminated");
     print_table(
         &["INSTANCE", "ZONE", "ADDRESS", "TYPE", "STATE", "HEALTH"],
         instances.iter().map(|i| {
@@ -55,8 +62,18 @@ pub fn status(paths: &RunPaths, output: Output) -> Result<(), Failure> {
             vec![id, text(i, "zone"), text(i, "address"), text(i, "type"), text(i, "state"), healthy]
         }),
     );
+    if !terminated.is_empty() {
+        out!(" and {} terminated, which `--output json` tells of", terminated.len());
+    }
     out!("\nConsole  {}\nAPI      {}  (region {})", text(&status, "console"), text(&status, "endpoint"), text(&status, "region"));
     Ok(())
+}
+
+fn group_row(group: &Json) -> Vec<String> {
+    let members = group["instances"].as_array().into_iter().flatten();
+    let in_service = members.filter(|i| i["lifecycle_state"] == "InService").count();
+    let size = |name: &str| group[name].to_string();
+    vec![text(group, "name"), in_service.to_string(), size("min"), size("desired"), size("max")]
 }
 
 /// Target id and health of every target of every load balancer.
