@@ -80,6 +80,13 @@ struct Forward<'a> {
     wake_at: Option<Time>,
 }
 
+/// A resource as it is to be.
+struct Asked<'a> {
+    wanted: &'a Declaration,
+    resource: &'a dyn StackResource,
+    properties: Json,
+}
+
 impl Forward<'_> {
     /// Looks at one resource; true when something changed.
     fn look(&mut self, tx: &mut Tx, cx: &Cx, stack: &mut Stack, known: &BTreeMap<String, Member>, wanted: &Declaration) -> bool {
@@ -108,7 +115,7 @@ impl Forward<'_> {
             Ok((properties, imports)) => {
                 // From now on nobody may take away what it uses.
                 export::add_imports(tx, &stack.id, &imports);
-                self.begin(tx, cx, stack, member, wanted, resource, properties);
+                self.begin(tx, cx, stack, member, Asked { wanted, resource, properties });
             }
             Err(reason) => self.fail(tx, cx, stack, self.member_for(stack, member, wanted, cx), reason),
         }
@@ -144,23 +151,14 @@ impl Forward<'_> {
     }
 
     /// Creates, changes or replaces a resource, or sees that nothing is to do.
-    #[expect(clippy::too_many_arguments, reason = "the resource with all that is known of it, once")]
-    fn begin(
-        &mut self,
-        tx: &mut Tx,
-        cx: &Cx,
-        stack: &mut Stack,
-        known: Option<&Member>,
-        wanted: &Declaration,
-        resource: &dyn StackResource,
-        properties: Json,
-    ) {
-        let mut member = self.member_for(stack, known, wanted, cx);
+    fn begin(&mut self, tx: &mut Tx, cx: &Cx, stack: &mut Stack, known: Option<&Member>, asked: Asked) {
+        let mut member = self.member_for(stack, known, asked.wanted, cx);
         if member.status == MemberStatus::CreateFailed {
-            forsake(tx, cx, &mut member, resource);
+            forsake(tx, cx, &mut member, asked.resource);
         }
         let present = member.physical.clone();
-        let change = present.as_ref().map(|p| self.program.change(tx, &wanted.type_name, p, &properties, &stack.wish.tags));
+        let change = |p| self.program.change(tx, &asked.wanted.type_name, p, &asked.properties, &stack.wish.tags);
+        let change = present.as_ref().map(change);
         match (present, change) {
             (Some(_), Some(Change::None)) => {
                 member.settled = true;
@@ -171,7 +169,7 @@ impl Forward<'_> {
                     tx.put(member);
                 }
             }
-            (Some(present), Some(Change::InPlace)) => self.update(tx, cx, stack, member, wanted, resource, present, properties),
+            (Some(present), Some(Change::InPlace)) => self.update(tx, cx, stack, member, asked, present),
             (present, _) => {
                 member.physical = None;
                 match &member.replaced {
@@ -179,25 +177,14 @@ impl Forward<'_> {
                     Some(_) => member.abandoned.extend(present),
                     None => member.replaced = present,
                 }
-                let replaces = member.replaced.is_some();
-                self.create(tx, cx, stack, member, wanted, resource, properties, replaces);
+                self.create(tx, cx, stack, member, asked);
             }
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the resource with all that is known of it, once")]
-    fn create(
-        &mut self,
-        tx: &mut Tx,
-        cx: &Cx,
-        stack: &mut Stack,
-        mut member: Member,
-        wanted: &Declaration,
-        resource: &dyn StackResource,
-        properties: Json,
-        replaces: bool,
-    ) {
-        let (status, reason) = if replaces {
+    fn create(&mut self, tx: &mut Tx, cx: &Cx, stack: &mut Stack, mut member: Member, asked: Asked) {
+        let Asked { wanted, resource, properties } = asked;
+        let (status, reason) = if member.replaced.is_some() {
             let text = "Requested update requires the creation of a new physical resource; hence creating one.";
             (MemberStatus::UpdateInProgress, Some(text.to_string()))
         } else {
@@ -224,18 +211,8 @@ impl Forward<'_> {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the resource with all that is known of it, once")]
-    fn update(
-        &mut self,
-        tx: &mut Tx,
-        cx: &Cx,
-        stack: &mut Stack,
-        mut member: Member,
-        wanted: &Declaration,
-        resource: &dyn StackResource,
-        present: Physical,
-        properties: Json,
-    ) {
+    fn update(&mut self, tx: &mut Tx, cx: &Cx, stack: &mut Stack, mut member: Member, asked: Asked, present: Physical) {
+        let Asked { wanted, resource, properties } = asked;
         member = set_member(tx, cx, stack, member, MemberStatus::UpdateInProgress, None);
         let tags = tags_of(stack, &wanted.logical_id);
         let outcome = tx
