@@ -327,7 +327,8 @@ def test_images(region, ec2, image, run):
     wait_for("a second boot", lambda: "boot 2" in console(ec2, i))
     broken = ec2.register_image(Name="broken", ImageLocation="nowhere")["ImageId"]
     i = run(ImageId=broken)["Instances"][0]["InstanceId"]
-    wait(ec2, "instance_terminated", i)
+    # The waiter would take `pending` for a failure.
+    wait_for("the end of what cannot start", lambda: state(ec2, i) == "terminated")
     assert one(ec2, i)["StateReason"]["Code"] in ("Server.InternalError", "Client.InternalError"), one(ec2, i)["StateReason"]
     ec2.deregister_image(ImageId=broken)
 
