@@ -218,6 +218,7 @@ fn finish(client: &Client, id: &str, output: Output, begun: Instant, done: &str)
         for o in stack["Outputs"].as_array().into_iter().flatten() {
             out!("  {} = {}", text(o, "OutputKey"), text(o, "OutputValue"));
         }
+        tell_moved_ports(client, &stack);
     }
     if succeeded {
         return Ok(());
@@ -225,4 +226,23 @@ fn finish(client: &Client, id: &str, output: Output, begun: Instant, done: &str)
     let why = stack["StackStatusReason"].as_str().map(str::to_string).or(cause(client, id)?);
     let why = why.map(|r| format!(": {r}")).unwrap_or_default();
     Err(Failure::new(format!("the stack ended in {status}{why}")))
+}
+
+/// An output with a load balancer's name does not know when the edge could not have its port: says where it is.
+fn tell_moved_ports(client: &Client, stack: &Json) {
+    let Ok(state) = client.ask("/_allod/status", &json!({})) else { return };
+    let values: Vec<String> = stack["Outputs"].as_array().into_iter().flatten().map(|o| text(o, "OutputValue")).collect();
+    for balancer in state["load_balancers"].as_array().into_iter().flatten() {
+        let name = text(balancer, "dns_name");
+        if !values.iter().any(|value| value.contains(&name)) {
+            continue;
+        }
+        for listener in balancer["listeners"].as_array().into_iter().flatten() {
+            let (port, url) = (listener["port"].as_u64().unwrap_or_default(), text(listener, "url"));
+            let expected = if port == 80 { format!("http://{name}/") } else { format!("http://{name}:{port}/") };
+            if url != expected {
+                out!("  Port {port} is taken on this machine: {name} answers at {url}");
+            }
+        }
+    }
 }

@@ -16,7 +16,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use kernel::Registry;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore};
-use wire::sigv4::{self, SignatureError};
+use wire::sigv4::{self, SignatureError, Verified};
 use wire::{Protocol, Route};
 use world::RunPaths;
 
@@ -148,7 +148,14 @@ async fn api(region: &Region, parts: &Parts, body: &[u8]) -> Answer {
         Ok(route) => route,
         Err(refusal) => {
             // Who cannot prove who he is learns nothing else.
-            let fault = authenticate(region, refusal.protocol, parts, body).err().unwrap_or(refusal.fault);
+            let fault = match verified(region, refusal.protocol, parts, body) {
+                Ok(signed) if !is_known(region, &signed.service) => Fault::client(
+                    "UnknownOperationException",
+                    format!("The service {} is not supported in this region.", signed.service),
+                ),
+                Ok(_) => refusal.fault,
+                Err(fault) => fault,
+            };
             return with_body(wire::encode_fault(refusal.protocol, refusal.namespace.as_deref(), &fault, &request_id));
         }
     };
@@ -173,8 +180,21 @@ async fn operate(region: &Region, route: &Route, parts: &Parts, body: &[u8], req
     region.control.call(call).await
 }
 
+/// Whether any service signs its requests with this name.
+fn is_known(region: &Region, signing_name: &str) -> bool {
+    let name = match signing_name {
+        "elasticloadbalancing" => "elbv2",
+        other => other,
+    };
+    region.registry.operations().any(|(service, _)| service == name)
+}
+
 /// Checks the signature; there is one user, root.
 pub(crate) fn authenticate(region: &Region, protocol: Protocol, parts: &Parts, body: &[u8]) -> Result<Caller, Fault> {
+    verified(region, protocol, parts, body).map(|verified| Caller::root(&region.scope, &verified.access_key_id))
+}
+
+fn verified(region: &Region, protocol: Protocol, parts: &Parts, body: &[u8]) -> Result<Verified, Fault> {
     let credentials = &region.credentials;
     let secret = |key: &str| (key == credentials.access_key_id).then(|| credentials.secret_access_key.clone());
     let verified = sigv4::verify(parts, body, wall_clock(), secret).map_err(|e| e.fault(protocol))?;
@@ -184,7 +204,7 @@ pub(crate) fn authenticate(region: &Region, protocol: Protocol, parts: &Parts, b
         let text = format!("Credential should be scoped to a valid region, not '{}': this region is {name}.", verified.region);
         return Err(SignatureError::WrongScope(text).fault(protocol));
     }
-    Ok(Caller::root(&region.scope, &verified.access_key_id))
+    Ok(verified)
 }
 
 /// A request's id, a UUID as AWS's are.

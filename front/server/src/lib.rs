@@ -13,7 +13,7 @@ mod status;
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -87,14 +87,24 @@ pub fn run(options: Options) -> Result<(), StartError> {
     outcome
 }
 
+/// Where this machine's own clients reach a listener.
+fn reached_at(address: SocketAddr) -> SocketAddr {
+    let loopback: IpAddr = if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
+    SocketAddr::new(if address.ip().is_unspecified() { loopback } else { address.ip() }, address.port())
+}
+
 async fn serve(options: Options) -> Result<(), StartError> {
     let paths = &options.paths;
     let _lock = lock::take(paths)?;
     let listener = TcpListener::bind(options.listen).await.map_err(|e| StartError::Listen(options.listen, e))?;
     let address = listener.local_addr()?;
+    if !address.ip().is_loopback() {
+        tracing::warn!(%address, "the API can be reached from other machines; requests are signed, but not encrypted");
+    }
     let scope = identity::scope(paths, options.region.as_deref())?;
     let credentials = identity::credentials(paths)?;
-    let endpoint = Endpoint { url: format!("http://{address}"), region: scope.region.clone(), pid: std::process::id() };
+    let endpoint =
+        Endpoint { url: format!("http://{}", reached_at(address)), region: scope.region.clone(), pid: std::process::id() };
     let settings = Settings {
         vcpu_millicores: options.vcpu_millicores,
         endpoint: endpoint.url.clone(),

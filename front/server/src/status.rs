@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use base::{Caller, Fault, Time};
 use serde_json::{Value as Json, json};
 use shapes::autoscaling::ops::{DescribeAutoScalingGroups, DescribeScalingActivities};
-use shapes::autoscaling::{Activity, AutoScalingGroup, DescribeScalingActivitiesType};
+use shapes::autoscaling::{Activity, AutoScalingGroup, AutoScalingGroupNamesType, DescribeScalingActivitiesType};
 use shapes::cloudformation::ops::{DescribeStackEvents, DescribeStacks, ListStackResources};
 use shapes::cloudformation::{DescribeStackEventsInput, ListStackResourcesInput, Stack, StackEvent, StackResourceSummary};
-use shapes::ec2::Instance;
 use shapes::ec2::ops::DescribeInstances;
+use shapes::ec2::{DescribeInstancesRequest, Instance};
 use shapes::elbv2::ops::{DescribeListeners, DescribeLoadBalancers, DescribeTargetGroups, DescribeTargetHealth};
 use shapes::elbv2::{
     DescribeListenersInput, DescribeTargetGroupsInput, DescribeTargetHealthInput, Listener, LoadBalancer, TargetGroup,
@@ -53,13 +53,25 @@ impl Ask<'_> {
         let mut all = Vec::new();
         for stack in self.call::<DescribeStacks>(Default::default()).await?.stacks {
             let name = stack.stack_id.clone().unwrap_or(stack.stack_name.clone());
-            let input = ListStackResourcesInput { stack_name: name.clone(), ..Default::default() };
-            let resources = self.call::<ListStackResources>(input).await?.stack_resource_summaries;
+            let resources = self.resources(&name).await?;
             let input = DescribeStackEventsInput { stack_name: name, ..Default::default() };
             let events = self.call::<DescribeStackEvents>(input).await?.stack_events;
             all.push(stack_json(&stack, &resources, &events));
         }
         Ok(all)
+    }
+
+    async fn resources(&self, stack: &str) -> Result<Vec<StackResourceSummary>, Fault> {
+        let mut all = Vec::new();
+        let mut input = ListStackResourcesInput { stack_name: stack.into(), ..Default::default() };
+        loop {
+            let page = self.call::<ListStackResources>(input.clone()).await?;
+            all.extend(page.stack_resource_summaries);
+            input.next_token = page.next_token;
+            if input.next_token.is_none() {
+                return Ok(all);
+            }
+        }
     }
 
     async fn load_balancers(&self) -> Result<Vec<Json>, Fault> {
@@ -121,7 +133,7 @@ impl Ask<'_> {
 
     async fn groups(&self) -> Result<Vec<Json>, Fault> {
         let mut all = Vec::new();
-        for group in self.call::<DescribeAutoScalingGroups>(Default::default()).await?.auto_scaling_groups {
+        for group in self.group_shapes().await? {
             let name = Some(group.auto_scaling_group_name.clone());
             let input = DescribeScalingActivitiesType {
                 auto_scaling_group_name: name,
@@ -134,9 +146,30 @@ impl Ask<'_> {
         Ok(all)
     }
 
+    async fn group_shapes(&self) -> Result<Vec<AutoScalingGroup>, Fault> {
+        let mut all = Vec::new();
+        let mut input = AutoScalingGroupNamesType::default();
+        loop {
+            let page = self.call::<DescribeAutoScalingGroups>(input.clone()).await?;
+            all.extend(page.auto_scaling_groups);
+            input.next_token = page.next_token;
+            if input.next_token.is_none() {
+                return Ok(all);
+            }
+        }
+    }
+
     async fn instances(&self) -> Result<Vec<Json>, Fault> {
-        let reservations = self.call::<DescribeInstances>(Default::default()).await?.reservations;
-        Ok(reservations.iter().flat_map(|r| &r.instances).map(instance_json).collect())
+        let mut all = Vec::new();
+        let mut input = DescribeInstancesRequest::default();
+        loop {
+            let page = self.call::<DescribeInstances>(input.clone()).await?;
+            all.extend(page.reservations.iter().flat_map(|r| &r.instances).map(instance_json));
+            input.next_token = page.next_token;
+            if input.next_token.is_none() {
+                return Ok(all);
+            }
+        }
     }
 }
 
