@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use serde_json::Value as Json;
+
 use crate::coerce::{coerce_scalar, document, is_scalar, mistyped, required, size, unknown, unsupported, wrong_kind};
 use crate::error::{Collector, Position, TemplateError};
 use crate::expression::{Expression, ExpressionKind, Function, Member};
@@ -38,6 +40,11 @@ pub(crate) fn shape(expression: &Expression, parameters: &HashMap<&str, &Paramet
         }
         _ => Shape::Open,
     }
+}
+
+/// A text with a dynamic reference, such as `{{resolve:ssm:NAME}}`, says nothing of the value that it will have.
+fn is_dynamic(literal: &Json) -> bool {
+    literal.as_str().is_some_and(|text| text.contains("{{resolve:"))
 }
 
 /// Compares one map of a resource with a schema.
@@ -100,6 +107,7 @@ impl Fitter<'_> {
     fn value(&mut self, kind: &Kind, rules: &Rules, value: &Expression, path: &Path<'_>) {
         match (kind, &value.kind) {
             (_, ExpressionKind::Function(function)) => self.function(kind, rules, function, value, path),
+            (kind, ExpressionKind::Literal(json)) if is_dynamic(json) && (is_scalar(kind) || *kind == Kind::Json) => {}
             (Kind::Json, ExpressionKind::Literal(json)) => self.note(value.position, path, document(json, path)),
             (Kind::Json, _) => {}
             (Kind::List(inner), ExpressionKind::List(items)) => {
@@ -218,6 +226,7 @@ structure Launch
             &["5:58: Place.Subnets: Value of property Subnets must have between 1 and 2 members"],
         );
         check("{VpcId: a, Subnets: [!If [C, a, !Ref 'AWS::NoValue'], b, c]}", &[]);
+        check("{VpcId: a, Port: '{{resolve:ssm:/port}}', Protocol: '{{resolve:ssm:/p:2}}', Policy: '{{resolve:ssm:/p}}'}", &[]);
     }
 
     #[test]

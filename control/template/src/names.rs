@@ -113,12 +113,15 @@ impl Checker<'_> {
         }
     }
 
-    /// A resource would get the words of the reference in place of what they stand for (CloudFormation User Guide,
-    /// "Dynamic references"), so they are refused until they are resolved.
+    /// Dynamic references to what only other services hold are refused: a resource would get the words of the reference in
+    /// place of what they stand for (CloudFormation User Guide, "Dynamic references").
     fn dynamic_reference(&mut self, text: Option<&str>, at: Position, block: Block, path: &Path<'_>) {
-        if block == Block::Resources && text.is_some_and(|text| text.contains("{{resolve:")) {
-            let message = "Template error: dynamic references ({{resolve:...}}) are not supported by this region yet; a parameter \
-                           of the type AWS::SSM::Parameter::Value<String> gives what SSM holds";
+        let mut services = text.unwrap_or_default().split("{{resolve:").skip(1);
+        let other = services.find(|reference| !reference.starts_with("ssm:"));
+        if let Some(other) = other.filter(|_| block == Block::Resources) {
+            let service = other.split(':').next().unwrap_or_default();
+            let message =
+                format!("Template error: dynamic references to {service} are not supported by this region yet: those to ssm are");
             self.errors.add(at, path, message);
         }
     }

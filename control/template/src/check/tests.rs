@@ -207,17 +207,20 @@ Outputs:
 }
 
 #[test]
-fn refuses_dynamic_references() {
+fn refuses_dynamic_references_but_those_to_ssm() {
     let text = "
 Resources:
   A: {Type: AWS::EC2::VPC, Properties: {CidrBlock: '{{resolve:ssm:/net}}'}}
-  B: {Type: AWS::EC2::VPC, Properties: {CidrBlock: !Sub '{{resolve:ssm:/${AWS::StackName}/net}}'}}";
-    let wanted = "Template error: dynamic references ({{resolve:...}}) are not supported by this region yet; a parameter of the type AWS::SSM::Parameter::Value<String> gives what SSM holds";
+  B: {Type: AWS::EC2::VPC, Properties: {CidrBlock: '{{resolve:secretsmanager:net}}'}}
+  C: {Type: AWS::EC2::VPC, Properties: {CidrBlock: !Sub '{{resolve:ssm-secure:/${AWS::StackName}/net:1}}'}}";
+    let wanted = |service| {
+        format!("Template error: dynamic references to {service} are not supported by this region yet: those to ssm are")
+    };
     refuses(
         text,
         &[
-            &format!("3:52: Resources.A.Properties.CidrBlock: {wanted}"),
-            &format!("4:52: Resources.B.Properties.CidrBlock.Fn::Sub: {wanted}"),
+            &format!("4:52: Resources.B.Properties.CidrBlock: {}", wanted("secretsmanager")),
+            &format!("5:52: Resources.C.Properties.CidrBlock.Fn::Sub: {}", wanted("ssm-secure")),
         ],
     );
 }
