@@ -8,7 +8,7 @@ use base::InstanceId;
 use world::{Exit, RunPaths, Slot, SlotKind, Want};
 
 use super::doors::Door;
-use super::instances::{Held, Process, Stage};
+use super::held::{Held, Process, Stage};
 use super::{Executor, Gone, HeldInterface, HeldNetwork};
 use crate::cgroup::Cgroups;
 use crate::disk::Disks;

@@ -6,7 +6,7 @@ use std::net::{SocketAddrV4, TcpListener};
 use base::InstanceId;
 
 use super::Executor;
-use super::instances::{Held, Process, Stage};
+use super::held::{Held, Process, Stage};
 use crate::endpoint;
 use crate::events::{Source, Token};
 use crate::failure::{During, Result};

@@ -4,6 +4,7 @@
 mod adopt;
 pub(crate) use adopt::{region_name, remove_leftovers};
 mod doors;
+mod held;
 mod instances;
 mod links;
 
@@ -25,7 +26,7 @@ use crate::netns::Namespace;
 use crate::network::{Machine, Router};
 use crate::records::{Boot, BootState, Record, Records};
 use crate::relay::Relays;
-use instances::Held;
+use held::Held;
 
 /// Slots of one kind.
 const SLOTS_MAX: usize = 4096;
@@ -101,7 +102,7 @@ impl Executor {
     pub fn states(&self) -> Vec<Observation> {
         let present = self.instances.values().filter_map(|held| held.observation(now()));
         let gone = self.gone.iter().filter(|(slot, _)| slot.kind == SlotKind::Instance);
-        present.chain(gone.map(|(slot, gone)| instances::gone(&InstanceId::from(slot.id.as_str()), gone.generation))).collect()
+        present.chain(gone.map(|(slot, gone)| held::gone(&InstanceId::from(slot.id.as_str()), gone.generation))).collect()
     }
 
     /// What was observed since the last call.
