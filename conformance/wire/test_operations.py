@@ -3,7 +3,7 @@
 Requests: what botocore writes is read as what was meant, with all members and with the required ones only. Answers:
 what the codec writes is parsed by botocore as what was meant. Errors: likewise, with code, message and request id.
 
-Run it with `pip install -r conformance/wire/requirements.txt` and `pytest conformance/wire`; it builds what it needs.
+Run it with `pip install -r conformance/requirements.txt` and `pytest conformance/wire`; it builds what it needs.
 """
 
 import botocore
