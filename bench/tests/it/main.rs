@@ -1,8 +1,9 @@
-//! What benchmarks are made of, against a small server of this test's own and this test's own process.
+//! What benchmarks are made of, against a small server and a busy process of this test's own.
 #![allow(clippy::unwrap_used)]
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::process::{Child, Command};
 use std::thread;
 use std::time::Duration;
 
@@ -62,17 +63,28 @@ fn a_rate_is_of_good_answers_only() {
     assert!(refused.is_err_and(|e| e.0 == "503: full"));
 }
 
+/// A process of one thread that is always busy; it ends with the test.
+struct Busy(Child);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
 #[test]
 fn a_process_tells_what_it_uses() {
-    let own = Process::new(i32::try_from(std::process::id()).unwrap()).unwrap();
-    assert!(own.resident_bytes().unwrap() > 100_000);
-    let before = own.processor_ns().unwrap();
-    let used = wait_for("work shows", Duration::from_secs(5), Duration::ZERO, || {
-        Ok(Some(own.processor_ns()? - before).filter(|ns| *ns > 0))
+    let busy = Busy(Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap());
+    let process = Process::new(i32::try_from(busy.0.id()).unwrap()).unwrap();
+    assert!(process.resident_bytes().unwrap() > 100_000);
+    let before = process.processor_ns().unwrap();
+    let used = wait_for("work shows", Duration::from_secs(5), Duration::from_millis(1), || {
+        Ok(process.processor_ns()?.checked_sub(before).filter(|ns| *ns > 0))
     });
     assert!(used.is_ok());
-    assert_eq!(own.on_one_core(|| Ok(7)).unwrap(), 7);
-    assert!(own.on_one_core(|| fail::<()>("why")).is_err_and(|e| e.0 == "why"));
+    assert_eq!(process.on_one_core(|| Ok(7)).unwrap(), 7);
+    assert!(process.on_one_core(|| fail::<()>("why")).is_err_and(|e| e.0 == "why"));
     assert!(Process::new(1).is_err() && Process::new(0).is_err() && Process::new(-1).is_err());
 }
 
