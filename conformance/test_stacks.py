@@ -50,6 +50,22 @@ def test_names_and_tokens(stack):
 
 
 @pytest.mark.parametrize(
+    "how, wanted",
+    [
+        ({"RoleARN": "arn:aws:iam::000000000000:role/deploy"}, "RoleARN is not supported"),
+        ({"NotificationARNs": ["arn:aws:sns:eu-central-1:000000000000:topic"]}, "NotificationARNs is not supported"),
+        ({"RetainExceptOnCreate": True}, "RetainExceptOnCreate is not supported"),
+        ({"OnFailure": "EXPLODE"}, "Member must satisfy enum value set: [DO_NOTHING, ROLLBACK, DELETE]"),
+    ],
+)
+def test_what_nothing_here_acts_on_is_refused(stack, how, wanted):
+    s = stack()
+    template = json.dumps(resources(A=parameter("1")))
+    refused(s.formation.create_stack, wanted, StackName=s.name, TemplateBody=template, **how)
+    refused(s.formation.describe_stacks, "does not exist", StackName=s.name)
+
+
+@pytest.mark.parametrize(
     "how, ends",
     [
         ({}, "ROLLBACK_COMPLETE"),

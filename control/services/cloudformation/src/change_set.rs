@@ -8,7 +8,7 @@ use shapes::cloudformation::ops;
 
 use crate::engine::set_stack;
 use crate::error::Error;
-use crate::operations::{body, parameters_shape, refuse, tags_shape};
+use crate::operations::{body, on_failure_named, parameters_shape, refuse, tags_shape};
 use crate::program::{self, Planned};
 use crate::stack::{self, Request, find_alive};
 use crate::state::{OnFailure, Stack, StackStatus, Wish};
@@ -93,12 +93,17 @@ pub(crate) fn forget(tx: &mut Tx, stack: &StackId) {
 fn create_change_set(tx: &mut Tx, cx: &Cx, input: api::CreateChangeSetInput) -> Result<api::CreateChangeSetOutput, Fault> {
     refuse(&[
         ("TemplateURL", input.template_url.is_some()),
+        ("ChangeSetType IMPORT", input.change_set_type.as_deref() == Some("IMPORT")),
         ("ResourcesToImport", !input.resources_to_import.is_empty()),
         ("IncludeNestedStacks", input.include_nested_stacks == Some(true)),
         ("ImportExistingResources", input.import_existing_resources == Some(true)),
         ("RollbackConfiguration", input.rollback_configuration.as_ref().is_some_and(|r| !r.rollback_triggers.is_empty())),
         ("NotificationARNs", !input.notification_arns.is_empty()),
         ("ResourceTypes", !input.resource_types.is_empty()),
+        ("RoleARN", input.role_arn.is_some()),
+        ("DeploymentMode", input.deployment_mode.is_some()),
+        ("DeploymentConfig", input.deployment_config.is_some()),
+        ("DisableValidation", input.disable_validation == Some(true)),
     ])?;
     let present = tx.rows_where::<Stack>("name", &input.stack_name).next().cloned();
     let present = present.or_else(|| tx.get::<Stack>(&StackId::from(input.stack_name.as_str())).cloned());
@@ -136,11 +141,8 @@ fn create_change_set(tx: &mut Tx, cx: &Cx, input: api::CreateChangeSetInput) -> 
             stack
         }
     };
-    let on_failure = match input.on_stack_failure.as_deref() {
-        Some("DELETE") => OnFailure::Delete,
-        Some("DO_NOTHING") => OnFailure::DoNothing,
-        _ => OnFailure::Rollback,
-    };
+    let named = |value: &str| on_failure_named("onStackFailure", value);
+    let on_failure = input.on_stack_failure.as_deref().map(named).transpose()?.unwrap_or_default();
     let id = add(tx, cx, &stack, &input, wish, on_failure)?;
     Ok(api::CreateChangeSetOutput { id: Some(id), stack_id: Some(stack.id.to_string()) })
 }
@@ -247,6 +249,7 @@ fn details(planned: &Planned) -> Vec<api::ResourceChangeDetail> {
 }
 
 fn execute_change_set(tx: &mut Tx, cx: &Cx, input: api::ExecuteChangeSetInput) -> Result<api::ExecuteChangeSetOutput, Fault> {
+    refuse(&[("RetainExceptOnCreate", input.retain_except_on_create == Some(true))])?;
     let set = ChangeSet::find(tx, &input.change_set_name, input.stack_name.as_deref())?.clone();
     if set.executed || set.failure.is_some() {
         let text =

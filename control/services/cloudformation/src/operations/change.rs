@@ -16,6 +16,10 @@ pub(super) fn create_stack(tx: &mut Tx, cx: &Cx, input: api::CreateStackInput) -
         ("RollbackConfiguration", input.rollback_configuration.as_ref().is_some_and(|r| !r.rollback_triggers.is_empty())),
         ("NotificationARNs", !input.notification_arns.is_empty()),
         ("ResourceTypes", !input.resource_types.is_empty()),
+        ("RoleARN", input.role_arn.is_some()),
+        ("RetainExceptOnCreate", input.retain_except_on_create == Some(true)),
+        ("DeploymentConfig", input.deployment_config.is_some()),
+        ("DisableValidation", input.disable_validation == Some(true)),
     ])?;
     if let Some(same) = repeated(tx, &input.stack_name, input.client_request_token.as_deref()) {
         return Ok(api::CreateStackOutput { stack_id: Some(same), ..Default::default() });
@@ -67,9 +71,22 @@ pub(crate) fn body(template: Option<&str>) -> Result<&str, Error> {
 fn on_failure(disable_rollback: Option<bool>, on_failure: Option<&str>) -> Result<OnFailure, Error> {
     match (disable_rollback, on_failure) {
         (Some(_), Some(_)) => Err(Error::Invalid("Specify either DisableRollback or OnFailure, but not both".into())),
-        (Some(true), None) | (None, Some("DO_NOTHING")) => Ok(OnFailure::DoNothing),
-        (None, Some("DELETE")) => Ok(OnFailure::Delete),
-        _ => Ok(OnFailure::Rollback),
+        (Some(true), None) => Ok(OnFailure::DoNothing),
+        (_, None) => Ok(OnFailure::Rollback),
+        (None, Some(named)) => on_failure_named("onFailure", named),
+    }
+}
+
+/// What a request wants done when a creation fails.
+pub(crate) fn on_failure_named(member: &str, value: &str) -> Result<OnFailure, Error> {
+    match value {
+        "DO_NOTHING" => Ok(OnFailure::DoNothing),
+        "ROLLBACK" => Ok(OnFailure::Rollback),
+        "DELETE" => Ok(OnFailure::Delete),
+        other => Err(Error::Invalid(format!(
+            "1 validation error detected: Value '{other}' at '{member}' failed to satisfy constraint: Member must satisfy enum \
+             value set: [DO_NOTHING, ROLLBACK, DELETE]"
+        ))),
     }
 }
 
@@ -79,9 +96,14 @@ pub(super) fn update_stack(tx: &mut Tx, cx: &Cx, input: api::UpdateStackInput) -
         ("StackPolicyBody", input.stack_policy_body.is_some()),
         ("StackPolicyURL", input.stack_policy_url.is_some()),
         ("StackPolicyDuringUpdateBody", input.stack_policy_during_update_body.is_some()),
+        ("StackPolicyDuringUpdateURL", input.stack_policy_during_update_url.is_some()),
         ("RollbackConfiguration", input.rollback_configuration.as_ref().is_some_and(|r| !r.rollback_triggers.is_empty())),
         ("NotificationARNs", !input.notification_arns.is_empty()),
         ("ResourceTypes", !input.resource_types.is_empty()),
+        ("RoleARN", input.role_arn.is_some()),
+        ("RetainExceptOnCreate", input.retain_except_on_create == Some(true)),
+        ("DeploymentConfig", input.deployment_config.is_some()),
+        ("DisableValidation", input.disable_validation == Some(true)),
     ])?;
     let none = |_| Error::NoStackNamed(input.stack_name.clone());
     let mut stack = stack::find_alive(tx, &input.stack_name).map_err(none)?.clone();
@@ -113,6 +135,11 @@ pub(super) fn update_stack(tx: &mut Tx, cx: &Cx, input: api::UpdateStackInput) -
 }
 
 pub(super) fn delete_stack(tx: &mut Tx, cx: &Cx, input: api::DeleteStackInput) -> Result<(), Fault> {
+    refuse(&[
+        ("RoleARN", input.role_arn.is_some()),
+        ("DeletionMode", input.deletion_mode.as_deref().is_some_and(|mode| mode != "STANDARD")),
+        ("DeploymentConfig", input.deployment_config.is_some()),
+    ])?;
     // Deleting what is not there succeeds, as at AWS.
     let Ok(stack) = stack::find_alive(tx, &input.stack_name) else { return Ok(()) };
     let mut stack = stack.clone();
@@ -134,6 +161,7 @@ pub(super) fn continue_update_rollback(
     cx: &Cx,
     input: api::ContinueUpdateRollbackInput,
 ) -> Result<api::ContinueUpdateRollbackOutput, Fault> {
+    refuse(&[("RoleARN", input.role_arn.is_some()), ("ForceRollback", input.force_rollback == Some(true))])?;
     let stack = stack::find_alive(tx, &input.stack_name)?.clone();
     if stack.status != StackStatus::UpdateRollbackFailed {
         return Err(Error::WrongStatus { stack: stack.id.to_string(), status: stack.status.name(), verb: "rolled back" }.into());
@@ -144,6 +172,11 @@ pub(super) fn continue_update_rollback(
 }
 
 pub(super) fn rollback_stack(tx: &mut Tx, cx: &Cx, input: api::RollbackStackInput) -> Result<api::RollbackStackOutput, Fault> {
+    refuse(&[
+        ("RoleARN", input.role_arn.is_some()),
+        ("RetainExceptOnCreate", input.retain_except_on_create == Some(true)),
+        ("DeploymentConfig", input.deployment_config.is_some()),
+    ])?;
     let stack = stack::find_alive(tx, &input.stack_name)?.clone();
     let id = stack.id.to_string();
     stack::begin_rollback(tx, cx, stack, "User Initiated")?;
