@@ -11,13 +11,20 @@ pub struct Settings {
     pub vcpu_millicores: u32,
     /// Where clients reach the API, such as `http://127.0.0.1:4566`.
     pub endpoint: String,
+    /// Period of the region's own metrics in seconds: 60, as AWS's, or less for those who cannot wait. It divides a minute.
+    pub metric_period_s: u32,
     /// The first of the loopback addresses at which load balancers answer.
     pub first_front: Ipv4Addr,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { vcpu_millicores: 250, endpoint: "http://127.0.0.1:4566".into(), first_front: Ipv4Addr::new(127, 64, 0, 1) }
+        Self {
+            vcpu_millicores: 250,
+            metric_period_s: 60,
+            endpoint: "http://127.0.0.1:4566".into(),
+            first_front: Ipv4Addr::new(127, 64, 0, 1),
+        }
     }
 }
 

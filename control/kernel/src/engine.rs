@@ -12,6 +12,7 @@ use crate::due::DueQueue;
 use crate::journal::{Journal, JournalError, Write};
 use crate::registry::Registry;
 use crate::state::State;
+use crate::store::Store;
 use crate::tx::{Changes, ReadRow, Tx};
 use crate::wanted::{Sequence, Wanted};
 
@@ -98,6 +99,11 @@ impl Kernel {
 
     pub fn state(&self) -> &State {
         &self.state
+    }
+
+    /// A store beside the tables, to give it its port or to load it.
+    pub fn store_mut<S: Store>(&mut self) -> &mut S {
+        self.state.store_mut()
     }
 
     pub fn registry(&self) -> &Arc<Registry> {
@@ -193,6 +199,7 @@ impl Kernel {
     /// Makes everything since the last commit durable. On an error all of it is taken back and nothing was done:
     /// whoever waits for an answer must be told so.
     pub fn commit(&mut self) -> Result<Committed, JournalError> {
+        self.state.keep_stores();
         let changes = std::mem::take(&mut self.changes);
         if changes.dirty.is_empty() {
             return Ok(Committed::default());

@@ -51,6 +51,11 @@ impl Registry {
         });
     }
 
+    /// Adds a store beside the tables, empty. What it kept before is loaded into it through [`crate::Kernel::store_mut`].
+    pub fn store<S: crate::Store + Default>(&mut self) {
+        self.add_tables.push(|state| state.add_store(S::default()));
+    }
+
     /// Adds an operation under its service's and its own name.
     pub fn operation<O: Operation>(&mut self, run: Run<O>) {
         let erased: ErasedOperation =

@@ -3,16 +3,37 @@ use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap};
 
 use crate::row::{AnyTable, Row, Table};
+use crate::store::{AnyStore, Store};
 
 /// All rows of all services, for reading. Plans get it as their view of what should be and what was observed.
 #[derive(Default)]
 pub struct State {
     tables: HashMap<TypeId, Box<dyn AnyTable>>,
+    stores: HashMap<TypeId, Box<dyn AnyStore>>,
 }
 
 impl State {
     pub(crate) fn add_table<R: Row>(&mut self) {
         self.tables.entry(TypeId::of::<R>()).or_insert_with(|| Box::new(Table::<R>::new()));
+    }
+
+    pub(crate) fn add_store<S: Store>(&mut self, store: S) {
+        self.stores.insert(TypeId::of::<S>(), Box::new(store));
+    }
+
+    /// The store of a type.
+    pub fn store<S: Store>(&self) -> &S {
+        let store = self.stores.get(&TypeId::of::<S>()).and_then(|s| s.as_any().downcast_ref());
+        store.unwrap_or_else(|| panic!("store {} is not registered", std::any::type_name::<S>()))
+    }
+
+    pub(crate) fn store_mut<S: Store>(&mut self) -> &mut S {
+        let store = self.stores.get_mut(&TypeId::of::<S>()).and_then(|s| s.as_any_mut().downcast_mut());
+        store.unwrap_or_else(|| panic!("store {} is not registered", std::any::type_name::<S>()))
+    }
+
+    pub(crate) fn keep_stores(&mut self) {
+        self.stores.values_mut().for_each(|store| store.keep());
     }
 
     /// The row of a key.

@@ -9,6 +9,7 @@ use crate::due::DueSet;
 use crate::registry::Registry;
 use crate::row::{Row, journal_key, to_json};
 use crate::state::State;
+use crate::store::Store;
 use crate::wanted::{Sequence, Wanted};
 
 /// Reads a row's present form for the journal; none when it was removed.
@@ -92,6 +93,11 @@ impl<'a> Tx<'a> {
         self.changes.effects.insert(slot.clone());
         self.put(Wanted { slot, version, want, applied: false, refused: None });
         version
+    }
+
+    /// A store, to write to: see [`Store`] for what a transaction does not promise about it.
+    pub fn store_mut<S: Store>(&mut self) -> &mut S {
+        self.state.store_mut()
     }
 
     /// A number that no earlier transaction has drawn.

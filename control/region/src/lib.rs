@@ -1,6 +1,6 @@
 //! The catalogue: which services a region has, from low to high. No logic.
 
-pub use {autoscaling, cloudformation, ec2, elb, iam, ssm};
+pub use {autoscaling, cloudformation, cloudwatch, ec2, elb, iam, metrics, sns, ssm};
 
 use kernel::Registry;
 
@@ -8,6 +8,8 @@ use kernel::Registry;
 pub fn services(registry: &mut Registry) {
     iam::register(registry);
     ssm::register(registry);
+    sns::register(registry);
+    cloudwatch::register(registry);
     ec2::register(registry);
     elb::register(registry);
     autoscaling::register(registry);

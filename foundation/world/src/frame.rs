@@ -25,6 +25,10 @@ pub enum Frame {
     Sync {
         slots: Vec<Slot>,
     },
+    /// From `serve`, before `Sync`: report usage and traffic every so many milliseconds, at multiples of it since 1970.
+    Report {
+        every_ms: u64,
+    },
     Effect(Effect),
     Observation(Observation),
     /// From `serve`: end yourself. With `purge`, first remove everything that you made.

@@ -12,6 +12,7 @@ mod load_balancer;
 mod network;
 mod observation;
 mod paths;
+mod report;
 
 use std::fmt;
 
@@ -26,6 +27,7 @@ pub use load_balancer::{
 pub use network::{Interface, Network, Peer, Rule, SecurityGroup, Subnet, Traffic};
 pub use observation::{Exit, InstanceState, Observation, TargetHealth, TargetReason};
 pub use paths::RunPaths;
+pub use report::{BalancerTraffic, GroupTraffic, Histogram, InstanceUsage};
 
 /// Which executor looks after a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

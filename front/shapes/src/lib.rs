@@ -42,9 +42,11 @@ macro_rules! operation {
 
 pub mod autoscaling;
 pub mod cloudformation;
+pub mod cloudwatch;
 pub mod ec2;
 pub mod elbv2;
 pub mod iam;
+pub mod sns;
 pub mod ssm;
 pub mod sts;
 
