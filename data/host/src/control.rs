@@ -139,6 +139,8 @@ impl Control {
                 match frame {
                     Frame::Effect(effect) => executor.apply(effect),
                     Frame::Sync { slots } => executor.sync(slots),
+                    // Reports of usage come with the counters of cgroups.
+                    Frame::Report { .. } => {}
                     Frame::Shutdown { purge } => return Some(if purge { Ending::Purge } else { Ending::Leave }),
                     Frame::Hello { .. } | Frame::Observation(_) => tracing::warn!("serve sent what only an executor sends"),
                 }
