@@ -197,6 +197,8 @@ impl Control {
                     self.remove(&id).await?;
                 }
             }
+            // Reports of traffic come with the counters by zone.
+            Frame::Report { .. } => {}
             Frame::Shutdown { purge } => return Ok(Some(if purge { Purge::Yes } else { Purge::No })),
             Frame::Hello { .. } | Frame::Observation(_) => tracing::warn!("serve sent a frame that only executors send"),
         }
