@@ -403,8 +403,8 @@ impl Rehearsal {
 fn source(observation: &Observation) -> Executor {
     match observation {
         Observation::Applied { slot, .. } | Observation::Refused { slot, .. } => slot.kind.executor(),
-        Observation::Instance { .. } => Executor::Host,
-        Observation::Target { .. } => Executor::Edge,
+        Observation::Instance { .. } | Observation::Usage { .. } => Executor::Host,
+        Observation::Target { .. } | Observation::Traffic { .. } => Executor::Edge,
     }
 }
 

@@ -109,6 +109,7 @@ async fn serve(options: Options) -> Result<(), StartError> {
         vcpu_millicores: options.vcpu_millicores,
         endpoint: endpoint.url.clone(),
         first_front: identity::first_front(paths),
+        ..Settings::default()
     };
     let journal = RedbJournal::open(&paths.journal()).map_err(StartError::Journal)?;
     let seed = identity::random_seed()?;
