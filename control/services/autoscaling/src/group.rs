@@ -32,6 +32,9 @@ pub struct Group {
     pub min_size: u32,
     pub max_size: u32,
     pub desired_capacity: u32,
+    /// Instances that it may have above its desired capacity for a while: an instance refresh launches before it ends.
+    #[serde(default)]
+    pub surplus: u32,
     /// Zones in order of name.
     pub zones: Vec<String>,
     /// `VPCZoneIdentifier`; empty when default subnets of the zones are meant.

@@ -18,6 +18,8 @@ pub const LAUNCH_TIMEOUT: Duration = Duration::from_secs(120);
 pub struct View {
     pub now: Time,
     pub desired: usize,
+    /// Instances that it may have above `desired`, and launches.
+    pub surplus: usize,
     pub deleting: bool,
     pub health_check: HealthCheck,
     pub grace: Duration,
@@ -318,8 +320,12 @@ impl<'a> Planner<'a> {
         self.view.members.iter().filter(counts).filter(|m| !self.retired.contains(&m.id)).collect()
     }
 
+    fn wanted(&self) -> usize {
+        self.view.desired + self.view.surplus
+    }
+
     fn size(&mut self) {
-        let (counted, desired) = (self.counted(), self.view.desired);
+        let (counted, desired) = (self.counted(), self.wanted());
         let from = counted.len();
         if from < desired && self.allows(Process::Launch) {
             self.grow(from);
@@ -330,25 +336,22 @@ impl<'a> Planner<'a> {
                     self.retire(member, Because::TooMany { from, to: desired });
                 }
             }
-        } else if from == desired {
+        } else if from == desired && self.view.surplus == 0 {
             self.balance(&counted);
         }
     }
 
     fn grow(&mut self, from: usize) {
         let mut zones = Zones::of(self);
-        for index in 0..self.view.desired - from {
+        for index in 0..self.wanted() - from {
             let Some(place) = zones.emptiest(self.view) else {
                 let retry = self.view.avoid.values().copied().filter(|at| *at > self.view.now).min();
                 retry.into_iter().for_each(|at| self.wake(at));
                 return;
             };
             zones.add(&place);
-            let why = if index < self.replaced {
-                LaunchReason::Replacement
-            } else {
-                LaunchReason::TooFew { from, to: self.view.desired }
-            };
+            let why =
+                if index < self.replaced { LaunchReason::Replacement } else { LaunchReason::TooFew { from, to: self.wanted() } };
             self.act(Action::Launch { place, why });
         }
     }

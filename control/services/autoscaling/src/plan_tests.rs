@@ -17,6 +17,7 @@ fn empty(zones: &[&str], desired: usize) -> View {
     View {
         now: Time::from_unix_ms(1_000_000_000),
         desired,
+        surplus: 0,
         deleting: false,
         health_check: HealthCheck::Elb,
         grace: Duration::from_secs(30),
@@ -217,6 +218,17 @@ fn a_deleted_group_ends_all_even_the_protected() {
     toy.view.deleting = true;
     toy.settle();
     assert!(toy.view.members.is_empty());
+}
+
+#[test]
+fn a_surplus_is_launched_and_kept_while_it_lasts() {
+    let mut toy = settled(&["a", "b"], 4);
+    toy.view.surplus = 2;
+    toy.settle();
+    assert_eq!(toy.view.members.len(), 6);
+    toy.view.surplus = 0;
+    toy.settle();
+    assert_eq!(toy.view.members.len(), 4);
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn finish(tx: &mut Tx, name: &GroupName) {
         return;
     }
     let serving = members.iter().filter(|m| matches!(m.lifecycle, Lifecycle::Pending | Lifecycle::InService)).count();
-    let settled = serving == group.desired_capacity as usize;
+    let settled = serving == (group.desired_capacity + group.surplus) as usize;
     let drained: BTreeSet<TargetGroupArn> = group
         .detaching
         .iter()
@@ -52,6 +52,7 @@ pub(crate) fn view(state: &State, group: &Group, now: Time) -> View {
     View {
         now,
         desired: group.desired_capacity as usize,
+        surplus: group.surplus as usize,
         deleting: group.deleting,
         health_check: group.health_check,
         grace: Duration::from_secs(u64::from(group.grace_s)),

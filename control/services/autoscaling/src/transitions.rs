@@ -12,6 +12,8 @@ use crate::group::{
     GROUPS_MAX, Group, GroupTag, HealthCheck, Process, SIZE_MAX, TAGS_MAX, TARGET_GROUPS_MAX, TemplateChoice, TerminationPolicy,
 };
 use crate::member::Member;
+#[allow(unused_imports, reason = "instance refresh takes it from here")]
+pub(crate) use crate::membership::replace_member;
 
 /// What a request says about a group; what is absent stays as it is, or has AWS's default in a new group.
 #[derive(Clone, Debug, Default)]
@@ -93,6 +95,7 @@ fn new_group(cx: &Cx, name: GroupName, template: TemplateChoice, size: u32) -> G
         min_size: size,
         max_size: size,
         desired_capacity: size,
+        surplus: 0,
         zones: Vec::new(),
         subnets: Vec::new(),
         health_check: HealthCheck::Ec2,
