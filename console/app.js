@@ -2,162 +2,20 @@
 // has changed, so that scrolling, selections and the focus stay. Every text reaches the page as text.
 // It never changes anything in the region.
 
+import { chart } from "./charts.js";
+import { block, byId, byName, facts, keep, link, list, make, section, setAttribute, setText, show, since, state, table, text, tone } from "./page.js";
+import { picture } from "./picture.js";
+
 const REFRESH_MS = 1000;
 const PATIENCE_MS = 5000;
 const CONSOLE_CHARS_MAX = 256 * 1024;
 const PIPS_MAX = 50;
 
-const byId = (id) => document.getElementById(id);
-const list = (value) => (Array.isArray(value) ? value : []);
-const text = (value, none = "–") => (value === null || value === undefined || value === "" ? none : String(value));
+/** What `charts` last answered. */
+let drawn = null;
 
-// ---- The page's building blocks -------------------------------------------------------------------------------------
-
-/** A new element with attributes and children; strings become text. */
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  Object.entries(attributes).forEach(([name, value]) => element.setAttribute(name, value));
-  element.append(...children);
-  return element;
-}
-
-function setText(element, value) {
-  if (element.textContent !== value) element.textContent = value;
-}
-
-function setAttribute(element, name, value) {
-  if (value === null) {
-    element.removeAttribute(name);
-  } else if (element.getAttribute(name) !== value) {
-    element.setAttribute(name, value);
-  }
-}
-
-/** Makes `parent` hold one child per item, in order; children stay with their item's key. */
-function keep(parent, items, keyOf, create, update) {
-  const known = (parent.kept ??= new Map());
-  const seen = new Set();
-  let before = null;
-  for (const item of items) {
-    let key = String(keyOf(item));
-    while (seen.has(key)) key += "'";
-    seen.add(key);
-    const child = known.get(key) ?? create(item);
-    known.set(key, child);
-    const next = before ? before.nextSibling : parent.firstChild;
-    if (next !== child) parent.insertBefore(child, next);
-    update(child, item);
-    before = child;
-  }
-  for (const [key, child] of known) {
-    if (!seen.has(key)) {
-      child.remove();
-      known.delete(key);
-    }
-  }
-}
-
-/** A cell shows a text, or `{text, tone, time, href, press}`. */
-function show(cell, value) {
-  const wanted = value !== null && typeof value === "object" ? value : { text: value };
-  const kind = wanted.href ? "a" : wanted.press ? "button" : wanted.time ? "time" : "span";
-  let inner = cell.firstElementChild;
-  if (inner?.localName !== kind) {
-    inner = make(kind, kind === "button" ? { type: "button" } : {});
-    inner.addEventListener("click", () => inner.press?.());
-    cell.replaceChildren(inner);
-  }
-  inner.press = wanted.press;
-  setText(inner, text(wanted.text));
-  setAttribute(inner, "data-tone", wanted.tone ?? null);
-  setAttribute(inner, "title", wanted.title ?? null);
-  if (kind === "a") setAttribute(inner, "href", wanted.href);
-  if (kind === "time") setAttribute(inner, "datetime", wanted.time);
-}
-
-/** A table whose rows stay with their keys. Columns: `[heading, value of the item, class]`. */
-function table(caption, columns, keyOf) {
-  const head = make("tr", {}, ...columns.map(([heading]) => make("th", { scope: "col" }, heading)));
-  const body = make("tbody");
-  const element = make("div", { class: "wide" }, make("table", {}, make("caption", {}, caption), make("thead", {}, head), body));
-  element.update = (items) => {
-    element.hidden = items.length === 0;
-    keep(
-      body,
-      items,
-      keyOf,
-      () => make("tr", {}, ...columns.map(([, , kind]) => make("td", kind ? { class: kind } : {}))),
-      (row, item) => columns.forEach(([, value], at) => show(row.children[at], value(item))),
-    );
-  };
-  return element;
-}
-
-/** A list of facts: `[name, value]`; those without a value are left out. */
-function facts() {
-  const element = make("dl");
-  element.update = (pairs) =>
-    keep(
-      element,
-      pairs.filter(([, value]) => value !== null && value !== undefined && value !== ""),
-      ([name]) => name,
-      ([name]) => make("div", {}, make("dt", {}, name), make("dd")),
-      (row, [, value]) => show(row.lastChild, value),
-    );
-  return element;
-}
-
-/** A block with a title and a state beside it. */
-function block(...parts) {
-  const [name, state] = [make("h3"), make("span")];
-  const element = make("article", {}, make("div", { class: "title" }, name, state), ...parts);
-  element.title_is = (title, value) => {
-    setText(name, title);
-    show(state, value);
-  };
-  return element;
-}
-
-/** Fills a section, and tells when there is nothing. */
-function section(id, items, keyOf, create, update) {
-  byId(`${id}-empty`).hidden = items.length > 0;
-  keep(byId(id), items, keyOf, create, update);
-}
-
-// ---- Words ----------------------------------------------------------------------------------------------------------
-
-const GOOD = /^(running|healthy|inservice|active|successful|.*_complete)$/i;
-const BAD = /^(unhealthy|failed|cancelled|.*_failed|.*rollback.*|active_impaired)$/i;
-const QUIET = /^(stopped|terminated|unused|unavailable|delete_complete|detached)$/i;
-
-function tone(word) {
-  return QUIET.test(word) ? "none" : BAD.test(word) ? "bad" : GOOD.test(word) ? "good" : "wait";
-}
-
-function state(word, reason) {
-  return word ? { text: reason ? `${word}: ${reason}` : word, tone: tone(word) } : null;
-}
-
-function duration(ms) {
-  const seconds = Math.max(0, Math.floor(ms / 1000));
-  const minutes = Math.floor(seconds / 60);
-  const hours = Math.floor(minutes / 60);
-  if (minutes === 0) return `${seconds} s`;
-  if (hours === 0) return `${minutes} min ${seconds % 60} s`;
-  return hours < 24 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
-}
-
-function since(iso, ago = "") {
-  const then = Date.parse(iso ?? "");
-  return Number.isNaN(then) ? null : { text: duration(Date.now() - then) + ago, time: iso, title: new Date(then).toLocaleString() };
-}
-
-/** A link where the text is an address of the web; any other text stays a text. */
-function link(value) {
-  return /^https?:\/\//i.test(value ?? "") ? { text: value, href: value } : value;
-}
-
-const byName = (of) => (a, b) => text(of(a), "").localeCompare(text(of(b), ""), "en", { numeric: true });
+const none = { points: [], thresholds: [] };
+const line = (name, series, more = {}) => ({ name, ...(series ?? none), ...more });
 
 // ---- Zones and their instances --------------------------------------------------------------------------------------
 
@@ -208,6 +66,21 @@ function zoneBlock() {
   return element;
 }
 
+/** Instances with what is said of them, and which of them are coming to or leaving a group. */
+const seen = { instances: [], moving: new Set() };
+
+function look(status) {
+  const said = healths(status);
+  const order = byName((i) => i.id);
+  const members = list(status.groups).flatMap((group) => list(group.instances));
+  const lifecycle = new Map(members.map((member) => [member.id, member.lifecycle_state]));
+  seen.moving = new Set(members.filter((member) => member.lifecycle_state !== "InService").map((member) => member.id));
+  seen.instances = [...list(status.instances)].sort(order).map((instance) => {
+    const coming = seen.moving.has(instance.id) ? state(lifecycle.get(instance.id)) : null;
+    return { ...instance, said: health(said.get(instance.id)) ?? coming };
+  });
+}
+
 function showZones(status) {
   const zones = new Map();
   const zone = (name) => {
@@ -215,15 +88,12 @@ function showZones(status) {
     zones.set(key, zones.get(key) ?? { name: key, instances: [], fronts: [] });
     return zones.get(key);
   };
-  const said = healths(status);
   for (const balancer of list(status.load_balancers)) {
     list(balancer.zones).forEach((node) => zone(node.zone).fronts.push({ name: balancer.name, front: node.front }));
   }
   // Those that are gone come last.
   const order = byName((i) => `${i.state === "terminated" ? 1 : 0} ${i.id}`);
-  for (const instance of [...list(status.instances)].sort(order)) {
-    zone(instance.zone).instances.push({ ...instance, said: health(said.get(instance.id)) });
-  }
+  [...seen.instances].sort(order).forEach((instance) => zone(instance.zone).instances.push(instance));
   const sorted = [...zones.values()].sort(byName((z) => z.name));
   section("zones", sorted, (z) => z.name, zoneBlock, (element, z) => element.update(z));
 }
@@ -231,7 +101,8 @@ function showZones(status) {
 // ---- Load balancers -------------------------------------------------------------------------------------------------
 
 function balancerBlock() {
-  const about = facts();
+  const [about, view] = [facts(), picture()];
+  const [requests, latency] = [chart("Requests a second", "/s"), chart("Latency", "ms")];
   const listeners = table(
     "Listeners",
     [
@@ -241,8 +112,16 @@ function balancerBlock() {
     (l) => l.port,
   );
   const groups = make("div");
-  const element = block(about, listeners, groups);
+  const element = block(view, make("div", { class: "charts" }, requests, latency), about, listeners, groups);
   element.update = (balancer) => {
+    const series = drawn?.load_balancers[balancer.name] ?? {};
+    view.update({ balancer, rate: series.requests?.points.at(-1)?.[1] ?? null, zones: lanes(balancer) });
+    if (drawn) {
+      requests.update(drawn, [
+        line("Requests", series.requests), line("5xx of targets", series.target_errors), line("5xx of the load balancer", series.own_errors),
+      ]);
+      latency.update(drawn, [line("p99", series.p99), line("p50", series.p50)]);
+    }
     element.title_is(text(balancer.name), state(balancer.state, balancer.reason));
     const fronts = list(balancer.zones).map((node) => [`In ${node.zone}`, node.front]);
     about.update([["Address", link(balancer.url) ?? "It has no listener."], ["Name", balancer.dns_name], ...fronts]);
@@ -250,6 +129,17 @@ function balancerBlock() {
     keep(groups, list(balancer.target_groups), (g) => g.name, targetGroup, (part, g) => part.update(list(g.targets)));
   };
   return element;
+}
+
+/** Its zones, with the instances that are its targets and those that are on their way to be. */
+function lanes(balancer) {
+  const targets = new Set(list(balancer.target_groups).flatMap((group) => list(group.targets)).map((target) => target.id));
+  const zones = new Map(list(balancer.zones).map((node) => [node.zone, { name: node.zone, instances: [] }]));
+  for (const instance of seen.instances) {
+    if (instance.state === "terminated" || !(targets.has(instance.id) || seen.moving.has(instance.id))) continue;
+    zones.get(instance.zone)?.instances.push({ ...instance, cpu: drawn?.cpu[instance.id], press: () => openConsole(instance.id) });
+  }
+  return [...zones.values()].sort(byName((zone) => zone.name));
 }
 
 function targetGroup(group) {
@@ -274,6 +164,7 @@ function targetGroup(group) {
 
 function groupBlock() {
   const [about, pips] = [make("p"), make("div", { class: "pips", "aria-hidden": "true" })];
+  const [cpu, capacity] = [chart("Processor use", "%"), chart("Capacity", "instances")];
   const instances = table(
     "Instances",
     [
@@ -283,12 +174,17 @@ function groupBlock() {
     (i) => i.id,
   );
   const [feed, empty] = [make("ol", { class: "feed", tabindex: "0", "aria-label": "Activities" }), make("p", { class: "empty" }, "Nothing has happened.")];
-  const element = block(about, pips, instances, make("h4", {}, "Activities"), empty, feed);
+  const element = block(about, pips, make("div", { class: "charts" }, cpu, capacity), instances, make("h4", {}, "Activities"), empty, feed);
   element.update = (group) => {
     const members = [...list(group.instances)].sort(byName((i) => i.id));
     const serving = members.filter((i) => i.lifecycle_state === "InService").length;
     element.title_is(text(group.name), { text: `${serving} of ${group.desired} in service`, tone: serving === group.desired ? "good" : "wait" });
     setText(about, `At least ${group.min}, wanted ${group.desired}, at most ${group.max}.`);
+    if (drawn) {
+      const series = drawn.groups[group.name] ?? {};
+      cpu.update(drawn, [line("Average", series.cpu)]);
+      capacity.update(drawn, [line("In service", series.in_service, { stepped: true }), line("Wanted", series.desired, { stepped: true })]);
+    }
     showPips(pips, group, serving, members.length - serving);
     instances.update(members);
     const activities = list(group.activities);
@@ -354,6 +250,19 @@ function stackBlock() {
   return element;
 }
 
+// ---- Alarms ---------------------------------------------------------------------------------------------------------
+
+const alarms = table(
+  "Alarms",
+  [["Alarm", (a) => a.name], ["State", (a) => state(a.state)], ["Since", (a) => since(a.since)], ["Why", (a) => a.reason]],
+  (a) => a.name,
+);
+
+function showAlarms() {
+  const all = list(drawn?.alarms);
+  section("alarms", all.length ? [all] : [], () => "all", () => alarms, (element, items) => element.update(items));
+}
+
 // ---- The whole page -------------------------------------------------------------------------------------------------
 
 /** Targets that are instances do not say their zone; the instances do. */
@@ -368,7 +277,9 @@ function render(status) {
   setText(byId("region"), text(status.region, ""));
   setText(byId("endpoint"), text(status.endpoint, ""));
   document.title = `Allod ${text(status.region, "")}`;
+  look(status);
   showZones(status);
+  showAlarms();
   section("balancers", list(status.load_balancers), (b) => b.dns_name ?? b.name, balancerBlock, (element, b) => element.update(b));
   section("groups", list(status.groups), (g) => g.name, groupBlock, (element, g) => element.update(g));
   section("stacks", list(status.stacks), (s) => s.id ?? s.name, stackBlock, (element, s) => element.update(s));
@@ -434,7 +345,11 @@ async function refresh() {
   if (asking || document.visibilityState !== "visible") return;
   asking = true;
   try {
-    const status = await ask("status", (answer) => answer.json());
+    const [status, charts] = await Promise.all([
+      ask("status", (answer) => answer.json()),
+      ask(`charts?span=${byId("span").value}`, (answer) => answer.json()),
+    ]);
+    drawn = charts;
     try {
       render(status);
     } catch (error) {
@@ -493,6 +408,7 @@ byId("console").addEventListener("close", () => {
   consoleOf = null;
 });
 document.addEventListener("visibilitychange", refresh);
+byId("span").addEventListener("change", refresh);
 setInterval(refresh, REFRESH_MS);
 setInterval(refreshConsole, 2 * REFRESH_MS);
 refresh();

@@ -9,6 +9,9 @@ pub(crate) fn file(name: &str) -> Option<(&'static str, &'static [u8])> {
     match name {
         "" | "index.html" => Some(("text/html; charset=utf-8", include_bytes!("../../../console/index.html"))),
         "app.js" => Some(("text/javascript; charset=utf-8", include_bytes!("../../../console/app.js"))),
+        "charts.js" => Some(("text/javascript; charset=utf-8", include_bytes!("../../../console/charts.js"))),
+        "page.js" => Some(("text/javascript; charset=utf-8", include_bytes!("../../../console/page.js"))),
+        "picture.js" => Some(("text/javascript; charset=utf-8", include_bytes!("../../../console/picture.js"))),
         "style.css" => Some(("text/css; charset=utf-8", include_bytes!("../../../console/style.css"))),
         _ => None,
     }

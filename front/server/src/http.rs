@@ -55,6 +55,8 @@ pub(crate) struct Region {
     pub(crate) endpoint: Endpoint,
     pub(crate) paths: RunPaths,
     pub(crate) console_output: ConsoleOutput,
+    /// Period of the region's own metrics in seconds.
+    pub(crate) metric_period_s: u32,
     pub(crate) stop: Arc<Notify>,
 }
 

@@ -1,6 +1,7 @@
 //! The one HTTP endpoint of a region: it authenticates requests, routes them to the region's operations, and keeps
 //! the control thread and the connections to the executors. It knows no rules of any service.
 
+mod charts;
 mod console;
 mod control;
 mod endpoint;
@@ -111,6 +112,7 @@ async fn serve(options: Options) -> Result<(), StartError> {
         first_front: identity::first_front(paths),
         ..Settings::default()
     };
+    let metric_period_s = settings.metric_period_s;
     let journal = RedbJournal::open(&paths.journal()).map_err(StartError::Journal)?;
     let seed = identity::random_seed()?;
     let kernel = Kernel::open(region::services, Box::new(journal), scope.clone(), settings, seed).map_err(StartError::Journal)?;
@@ -126,6 +128,7 @@ async fn serve(options: Options) -> Result<(), StartError> {
         endpoint: endpoint.clone(),
         paths: paths.clone(),
         console_output: options.console_output,
+        metric_period_s,
         stop: stop.clone(),
     });
     for process in options.executors {

@@ -13,7 +13,7 @@ use wire::Protocol;
 
 use crate::control::Call;
 use crate::http::{Answer, Region, authenticate, is_read, plain};
-use crate::{console, status, wall_clock};
+use crate::{charts, console, status, wall_clock};
 
 /// Most bytes of a console that AWS gives: the last 64 KiB.
 const CONSOLE_BYTES_MAX: usize = 64 * 1024;
@@ -29,6 +29,10 @@ pub(crate) async fn answer(region: &Region, parts: &Parts, body: &[u8]) -> Answe
         "/health" => plain(StatusCode::OK, "ok\n"),
         "/status" => match allowed(region, parts, body) {
             Ok(()) => status_page(region).await,
+            Err(fault) => fault_page(&fault),
+        },
+        "/charts" => match allowed(region, parts, body) {
+            Ok(()) => charts_page(region, parts.uri.query().unwrap_or_default()).await,
             Err(fault) => fault_page(&fault),
         },
         "/shutdown" if parts.method == Method::POST => match authenticate(region, Protocol::Plain, parts, body) {
@@ -75,6 +79,13 @@ fn same(a: &str, b: &str) -> bool {
 async fn status_page(region: &Region) -> Answer {
     match status::status(region).await {
         Ok(status) => json_page(StatusCode::OK, &status),
+        Err(fault) => fault_page(&fault),
+    }
+}
+
+async fn charts_page(region: &Region, query: &str) -> Answer {
+    match charts::charts(region, query).await {
+        Ok(charts) => json_page(StatusCode::OK, &charts),
         Err(fault) => fault_page(&fault),
     }
 }
