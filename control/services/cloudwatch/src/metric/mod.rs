@@ -1,5 +1,8 @@
 //! Metrics: what is put in, by users and by the region's own services, and what is asked of them.
 
+pub(crate) mod math;
+mod statistic;
+
 use base::Time;
 use kernel::{Registry, State, Tx};
 use metrics::{Metric, Resolution, Sample, Store};

@@ -1,0 +1,185 @@
+//! One evaluation: fetches what metrics give, and works out expressions, each query once.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use base::Time;
+use metrics::Store;
+
+use super::parse::{Node, parse};
+use super::series::{Line, Value, binary, finite, unknown};
+use super::{CHAIN_MAX, MathError, Series, VALUES_MAX, function};
+use crate::alarm::MetricQuery;
+use crate::metric::statistic;
+
+pub(super) struct Run<'a> {
+    store: &'a Store,
+    queries: &'a [MetricQuery],
+    from: Time,
+    until: Time,
+    done: HashMap<&'a str, Value>,
+    /// Expressions that are being worked out, to see one that uses itself.
+    chain: Vec<&'a str>,
+    values: usize,
+}
+
+/// What functions need to know of the evaluation.
+pub(super) struct Span {
+    /// The finest period of the metrics, seconds.
+    pub period_s: u32,
+    pub from_s: i64,
+    /// Exclusive.
+    pub until_s: i64,
+}
+
+impl Span {
+    /// The beginnings of all periods.
+    pub(super) fn moments(&self, period_s: u32) -> impl Iterator<Item = i64> + use<> {
+        let period = i64::from(period_s.max(1));
+        let first = self.from_s.div_euclid(period) * period;
+        (0..).map(move |n| first + n * period).take_while({
+            let until = self.until_s;
+            move |at| *at < until
+        })
+    }
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(store: &'a Store, queries: &'a [MetricQuery], from: Time, until: Time) -> Self {
+        Self { store, queries, from, until, done: HashMap::new(), chain: Vec::new(), values: 0 }
+    }
+
+    /// A query's result as the caller sees it.
+    pub(super) fn result(&mut self, query: &'a MetricQuery) -> Result<Vec<Series>, MathError> {
+        let value = self.query(query)?;
+        let own = |line: &Line, alone: bool| {
+            // "Using dynamic labels": the query's label names its result; of several each keeps its own behind it.
+            let label = match (&query.label, alone, &query.expression) {
+                (Some(label), true, _) => label.clone(),
+                (Some(label), false, _) => format!("{label} {}", line.label),
+                (None, true, Some(_)) => query.id.clone(),
+                (None, ..) => line.label.to_string(),
+            };
+            let points = line.points.iter().map(|(at, value)| (Time::from_unix_ms(at * 1_000), *value)).collect();
+            Series { id: query.id.clone(), label, period_s: line.period_s, points }
+        };
+        match value {
+            Value::Line(line) => Ok(vec![own(&line, true)]),
+            Value::Lines(lines) => Ok(lines.iter().map(|line| own(line, false)).collect()),
+            Value::Scalar(_) if !query.returns => Ok(Vec::new()),
+            // "Metric math syntax and functions": the final result of an expression must be time series.
+            Value::Scalar(_) => Err(MathError("the expression results in a scalar; it must result in a time series".into())),
+            Value::Word(word) => Err(unknown(&word)),
+        }
+    }
+
+    fn query(&mut self, query: &'a MetricQuery) -> Result<Value, MathError> {
+        if let Some(value) = self.done.get(query.id.as_str()) {
+            return Ok(value.clone());
+        }
+        let value = match &query.expression {
+            None => Value::Line(self.metric(query)?),
+            Some(text) => {
+                if self.chain.contains(&query.id.as_str()) {
+                    return Err(MathError(format!("the expression '{}' uses itself", query.id)));
+                }
+                if self.chain.len() == CHAIN_MAX {
+                    return Err(MathError("expressions use one another in too long a chain".into()));
+                }
+                self.chain.push(&query.id);
+                let value = parse(text).and_then(|node| self.node(&node));
+                self.chain.pop();
+                value?
+            }
+        };
+        self.done.insert(&query.id, value.clone());
+        Ok(value)
+    }
+
+    fn metric(&mut self, query: &MetricQuery) -> Result<Line, MathError> {
+        let Some(metric) = &query.metric else {
+            return Err(MathError(format!("the query '{}' has neither metric nor expression", query.id)));
+        };
+        let statistic = statistic::parse(&query.statistic).map_err(|fault| MathError(fault.message))?;
+        // "GetMetricData": the span begins at the beginning of a period.
+        let period_ms = i64::from(query.period_s.max(1)) * 1_000;
+        let from = Time::from_unix_ms(self.from.unix_ms().div_euclid(period_ms) * period_ms);
+        let found = statistic::values(self.store, metric, query.unit.as_deref(), statistic, from, self.until, query.period_s);
+        self.took(found.len())?;
+        let points = finite(found.into_iter().map(|(at, value)| (at.unix_ms().div_euclid(1_000), value)));
+        Ok(Line { label: metric.name.as_str().into(), period_s: query.period_s, points: Rc::new(points) })
+    }
+
+    fn took(&mut self, values: usize) -> Result<(), MathError> {
+        self.values += values;
+        if self.values > VALUES_MAX {
+            return Err(MathError("it takes too many values: ask for a shorter time or a longer period".into()));
+        }
+        Ok(())
+    }
+
+    fn span(&self) -> Span {
+        let period_s = self.queries.iter().filter(|q| q.expression.is_none()).map(|q| q.period_s).min().unwrap_or(60);
+        Span { period_s, from_s: self.from.unix_ms().div_euclid(1_000), until_s: self.until.unix_ms().div_euclid(1_000) }
+    }
+
+    fn node(&mut self, node: &Node) -> Result<Value, MathError> {
+        let value = match node {
+            Node::Number(number) => Value::Scalar(*number),
+            Node::Text(text) => Value::Word(text.clone()),
+            Node::Name(name) => match self.queries.iter().find(|q| q.id == *name) {
+                Some(query) => self.query(query)?,
+                None if function::is_keyword(name) => Value::Word(name.clone()),
+                None => return Err(unknown(name)),
+            },
+            Node::List(nodes) => Value::Lines(self.list(nodes)?),
+            Node::Negative(inner) => binary(super::parse::Operator::Multiply, &Value::Scalar(-1.0), &self.node(inner)?)?,
+            Node::Binary(operator, left, right) => {
+                let (left, right) = (self.node(left)?, self.node(right)?);
+                binary(*operator, &left, &right)?
+            }
+            Node::Call(name, nodes) if name == "METRICS" => Value::Lines(self.metrics(nodes)?),
+            Node::Call(name, nodes) => {
+                let arguments = nodes.iter().map(|n| self.node(n)).collect::<Result<Vec<_>, _>>()?;
+                let span = self.span();
+                function::call(name, &arguments, &span)?
+            }
+        };
+        let made = match &value {
+            Value::Line(line) => line.points.len(),
+            Value::Lines(lines) => lines.iter().map(|line| line.points.len()).sum(),
+            _ => 0,
+        };
+        self.took(made / 8)?;
+        Ok(value)
+    }
+
+    fn list(&mut self, nodes: &[Node]) -> Result<Vec<Line>, MathError> {
+        let mut lines = Vec::new();
+        for node in nodes {
+            match self.node(node)? {
+                Value::Line(line) => lines.push(line),
+                Value::Lines(more) => lines.extend(more),
+                Value::Scalar(_) => return Err(MathError("an array holds time series, not scalars".into())),
+                Value::Word(word) => return Err(unknown(&word)),
+            }
+        }
+        Ok(lines)
+    }
+
+    /// `METRICS()`: all metrics of the request, or those whose id holds a text; expressions are none.
+    fn metrics(&mut self, nodes: &[Node]) -> Result<Vec<Line>, MathError> {
+        let part = match nodes {
+            [] => "",
+            [Node::Text(part)] => part,
+            _ => return Err(MathError("METRICS takes no argument or one text".into())),
+        };
+        let mut lines = Vec::new();
+        for query in self.queries.iter().filter(|q| q.expression.is_none() && q.id.contains(part)) {
+            if let Value::Line(line) = self.query(query)? {
+                lines.push(line);
+            }
+        }
+        Ok(lines)
+    }
+}
