@@ -150,6 +150,7 @@ impl Model {
     pub(crate) fn present(&self, executor: Executor, now: Time) -> Vec<Observation> {
         match executor {
             Executor::Host => self.machines.values().filter_map(|m| report(m, now)).collect(),
+            Executor::Courier => Vec::new(),
             Executor::Edge => self.health.iter().map(|(at, h)| target(at, h.generation, h.health.clone())).collect(),
         }
     }
@@ -166,6 +167,10 @@ impl Model {
             self.applied.insert(slot.clone(), effect.version);
             match slot.kind {
                 SlotKind::Network | SlotKind::Interface => {}
+                // Every message arrives, and nothing is left of it.
+                SlotKind::Delivery => {
+                    self.applied.remove(slot);
+                }
                 SlotKind::Instance => self.apply_instance(now, effect, &mut coming),
                 SlotKind::LoadBalancer => self.apply_balancer(now, effect, &mut coming),
             }

@@ -208,7 +208,7 @@ impl Rehearsal {
         self.note(|| "crash".into());
         self.crashes += 1;
         self.kernel = open(&self.journal, &self.scope, self.rng.u64());
-        for executor in [Executor::Host, Executor::Edge] {
+        for executor in [Executor::Host, Executor::Edge, Executor::Courier] {
             self.disconnect(executor);
         }
     }
@@ -298,7 +298,7 @@ impl Rehearsal {
         }
         if std::mem::take(&mut self.journal_failed) {
             // What was reported meanwhile was taken back: `serve` makes the executors report everything anew.
-            for executor in [Executor::Host, Executor::Edge] {
+            for executor in [Executor::Host, Executor::Edge, Executor::Courier] {
                 self.disconnect(executor);
             }
         }

@@ -6,6 +6,7 @@
 //! what it has applied, answers each effect with [`Observation::Applied`] or [`Observation::Refused`], and reports
 //! what happens by itself.
 
+mod delivery;
 mod frame;
 mod instance;
 mod load_balancer;
@@ -18,6 +19,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use delivery::{Delivery, Destination, MessageAttribute, MessageForm, MessageKind};
 pub use frame::{FRAME_BYTES_MAX, Frame, FrameError, FrameReader};
 pub use instance::{Image, Instance, Metadata, Power};
 pub use load_balancer::{
@@ -35,6 +37,8 @@ pub use report::{BalancerTraffic, GroupTraffic, Histogram, InstanceUsage};
 pub enum Executor {
     Host,
     Edge,
+    /// Carries messages to subscribers; it keeps nothing.
+    Courier,
 }
 
 /// The kind of thing that a slot holds.
@@ -49,6 +53,8 @@ pub enum SlotKind {
     Instance,
     /// A load balancer with its listeners, rules, target groups and targets. Id: its ARN.
     LoadBalancer,
+    /// A message on its way to one subscriber. Id: the delivery's.
+    Delivery,
 }
 
 impl SlotKind {
@@ -56,6 +62,7 @@ impl SlotKind {
         match self {
             SlotKind::Network | SlotKind::Interface | SlotKind::Instance => Executor::Host,
             SlotKind::LoadBalancer => Executor::Edge,
+            SlotKind::Delivery => Executor::Courier,
         }
     }
 }
@@ -80,6 +87,7 @@ impl fmt::Display for Slot {
             SlotKind::Interface => "interface",
             SlotKind::Instance => "instance",
             SlotKind::LoadBalancer => "load-balancer",
+            SlotKind::Delivery => "delivery",
         };
         write!(f, "{kind}/{}", self.id)
     }
@@ -93,6 +101,7 @@ pub enum Want {
     Interface(Interface),
     Instance(Box<Instance>),
     LoadBalancer(Box<LoadBalancer>),
+    Delivery(Box<Delivery>),
 }
 
 impl Want {
@@ -102,6 +111,7 @@ impl Want {
             Want::Interface(i) => Slot::new(SlotKind::Interface, i.id.as_str()),
             Want::Instance(i) => Slot::new(SlotKind::Instance, i.id.as_str()),
             Want::LoadBalancer(l) => Slot::new(SlotKind::LoadBalancer, l.id.as_str()),
+            Want::Delivery(d) => Slot::new(SlotKind::Delivery, d.id.as_str()),
         }
     }
 }
