@@ -40,6 +40,10 @@ pub enum Status {
     InProgress,
     /// Requests under way at the instance are let finish.
     WaitingForElbConnectionDraining,
+    /// A hook holds an instance that comes.
+    MidLifecycleAction,
+    /// A hook holds an instance that goes.
+    MidTerminatingLifecycleAction,
     Successful,
     Failed,
     Cancelled,
@@ -51,6 +55,8 @@ impl Status {
             Self::PreInService => "PreInService",
             Self::InProgress => "InProgress",
             Self::WaitingForElbConnectionDraining => "WaitingForELBConnectionDraining",
+            Self::MidLifecycleAction => "MidLifecycleAction",
+            Self::MidTerminatingLifecycleAction => "MidTerminatingLifecycleAction",
             Self::Successful => "Successful",
             Self::Failed => "Failed",
             Self::Cancelled => "Cancelled",
@@ -62,6 +68,7 @@ impl Status {
         match self {
             Self::PreInService => 25,
             Self::InProgress | Self::WaitingForElbConnectionDraining => 50,
+            Self::MidLifecycleAction | Self::MidTerminatingLifecycleAction => 60,
             Self::Successful | Self::Failed | Self::Cancelled => 100,
         }
     }
@@ -81,6 +88,9 @@ impl Row for Activity {
 
     fn index(&self, add: &mut dyn FnMut(&'static str, &str)) {
         add("group", &self.key.0);
+        if self.status.is_over() {
+            add("over", &self.key.0);
+        }
     }
 }
 
@@ -113,9 +123,8 @@ pub(crate) fn begin(tx: &mut Tx, cx: &Cx, beginning: Beginning) -> ActivityKey {
         message: None,
         details: serde_json::Value::Object(details).to_string(),
     });
-    let count = tx.rows_where::<Activity>("group", beginning.group).count();
-    if count > ACTIVITIES_MAX {
-        let oldest = tx.rows_where::<Activity>("group", beginning.group).find(|a| a.status.is_over()).map(Row::key);
+    if tx.count_where::<Activity>("group", beginning.group) > ACTIVITIES_MAX {
+        let oldest = tx.rows_where::<Activity>("over", beginning.group).next().map(Row::key);
         if let Some(oldest) = oldest {
             tx.remove::<Activity>(&oldest);
         }
@@ -216,6 +225,11 @@ pub(crate) mod text {
 
     pub(crate) fn sick_user(now: Time) -> String {
         format!("At {} an instance was taken out of service in response to a user health-check.", now.iso8601_s())
+    }
+
+    pub(crate) fn abandoned(now: Time, instance: &InstanceId, hook: &str) -> String {
+        let at = now.iso8601_s();
+        format!("At {at} instance {instance} was taken out of service because its lifecycle action of the hook {hook} was abandoned.")
     }
 
     pub(crate) fn launch_failed(now: Time) -> String {

@@ -7,6 +7,7 @@ mod activity;
 mod apply;
 mod error;
 mod group;
+mod lifecycle;
 mod member;
 mod membership;
 mod operations;
@@ -27,6 +28,7 @@ use kernel::Registry;
 pub fn register(registry: &mut Registry) {
     registry.table::<Group>();
     registry.table::<Member>();
+    registry.table::<lifecycle::LifecycleHook>();
     registry.table::<Activity>();
     operations::register(registry);
     stack::register(registry);

@@ -212,6 +212,7 @@ impl<'a> Planner<'a> {
             Lifecycle::InService => self.in_service(member),
             Lifecycle::Terminating => self.terminating(member),
             Lifecycle::Detaching => self.detaching(member),
+            _ => {}
         }
     }
 
@@ -315,7 +316,7 @@ impl<'a> Planner<'a> {
         let counts = |m: &&MemberView| match m.lifecycle {
             Lifecycle::Pending => !m.extra,
             Lifecycle::InService => true,
-            Lifecycle::Terminating | Lifecycle::Detaching => false,
+            _ => false,
         };
         self.view.members.iter().filter(counts).filter(|m| !self.retired.contains(&m.id)).collect()
     }

@@ -106,7 +106,7 @@ fn instance_answer(member: &Member) -> s::Instance {
         instance_id: member.instance.to_string(),
         instance_type: Some(member.instance_type.clone()),
         availability_zone: member.zone.clone(),
-        lifecycle_state: member.lifecycle.as_str().into(),
+        lifecycle_state: member.state().into(),
         health_status: member.health.as_str().into(),
         launch_template: template_answer(member),
         protected_from_scale_in: member.protected,
@@ -127,7 +127,7 @@ pub(crate) fn instances(
         instance_type: Some(m.instance_type.clone()),
         auto_scaling_group_name: m.group.to_string(),
         availability_zone: m.zone.clone(),
-        lifecycle_state: m.lifecycle.as_str().into(),
+        lifecycle_state: m.state().into(),
         // This one call shouts, at AWS too.
         health_status: m.health.as_str().to_uppercase(),
         launch_template: template_answer(m),
