@@ -1,6 +1,7 @@
-//! Amazon EC2: `network` owns VPCs and everything in them, `compute` owns images, launch templates and instances.
+//! Amazon EC2: `network` owns VPCs and everything in them, `compute` owns images, launch templates and instances,
+//! `monitoring` tells CloudWatch how instances fare and acts on its alarms.
 //!
-//! Both share the errors, filters, paging and tags at the top of this crate. The crate never does IO: what should
+//! All share the errors, filters, paging and tags at the top of this crate. The crate never does IO: what should
 //! be leaves as wishes for `world` slots, what is comes back as observations.
 
 pub mod compute;
@@ -8,6 +9,7 @@ mod describe;
 mod error;
 mod filter;
 mod kind;
+mod monitoring;
 pub mod network;
 mod stack;
 pub mod tags;
@@ -19,6 +21,7 @@ pub use compute::{
 };
 pub use error::Error;
 pub use kind::Kind;
+pub use monitoring::cpu_percent;
 pub use network::{
     Cidr, InterfaceOwner, InternetGateway, NetworkInterface, NewInterface, RouteTable, SecurityGroup, SecurityGroupRule, Subnet,
     Vpc, create_interface, default_subnet, default_vpc, delete_interface, ensure_default_network, set_interface_groups,
@@ -29,4 +32,5 @@ pub fn register(registry: &mut Registry) {
     tags::register(registry);
     network::register(registry);
     compute::register(registry);
+    monitoring::register(registry);
 }

@@ -60,6 +60,8 @@ pub struct InstanceType {
     pub memory_mib: u32,
     pub interfaces_max: u32,
     pub addresses_per_interface: u32,
+    /// What a burstable type can use for ever, in percent of its vCPUs; none for the others.
+    pub baseline_percent: Option<f64>,
     /// Such as `Up to 5 Gigabit`.
     pub network_performance: &'static str,
 }
@@ -118,7 +120,7 @@ fn parse_family(text: &'static str) -> Option<Family> {
 }
 
 fn parse_type(line: &'static str, family: &'static Family) -> Option<InstanceType> {
-    let mut words = line.splitn(6, ' ');
+    let mut words = line.splitn(7, ' ');
     Some(InstanceType {
         name: words.next()?,
         family,
@@ -126,6 +128,10 @@ fn parse_type(line: &'static str, family: &'static Family) -> Option<InstanceTyp
         memory_mib: words.next()?.parse().ok()?,
         interfaces_max: words.next()?.parse().ok()?,
         addresses_per_interface: words.next()?.parse().ok()?,
+        baseline_percent: match words.next()? {
+            "-" => None,
+            percent => Some(percent.parse().ok()?),
+        },
         network_performance: words.next()?,
     })
 }
@@ -142,6 +148,7 @@ mod tests {
         assert!(InstanceType::all().count() > 100);
         let micro = InstanceType::find("t3.micro").unwrap();
         assert_eq!((micro.vcpus, micro.memory_mib, micro.network_performance), (2, 1_024, "Up to 5 Gigabit"));
+        assert!(InstanceType::all().all(|t| t.family.burstable == t.baseline_percent.is_some()));
         assert_eq!(InstanceType::find("m7g.large").unwrap().family.architecture, Architecture::Arm);
         assert!(InstanceType::find("t3.mega").is_none());
     }

@@ -223,6 +223,6 @@ pub(crate) fn describe_credits(
 }
 
 /// AWS's default: T2 is standard, later families are unlimited.
-fn credits_default(instance_type: &str) -> &'static str {
+pub(crate) fn credits_default(instance_type: &str) -> &'static str {
     if instance_type.starts_with("t2.") { "standard" } else { "unlimited" }
 }

@@ -29,9 +29,12 @@ mod validate;
 use kernel::{Registry, State, Wanted};
 use shapes::ec2::ops;
 
+pub(crate) use catalogue::InstanceType;
+pub(crate) use describe::credits_default;
 pub(crate) use error::ComputeError;
 pub(crate) use image::Image;
 pub use image::find_image;
+pub(crate) use instance::Why;
 pub use instance::{Instance, InstanceState};
 pub use key_pair::KeyPair;
 pub use launch::{Launch, check_launch, launch};

@@ -3,6 +3,7 @@
 
 mod compute;
 mod compute_stack;
+mod monitoring;
 mod network;
 mod network_stack;
 mod region;

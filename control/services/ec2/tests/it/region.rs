@@ -7,6 +7,7 @@ use world::{Exit, Instance, InstanceState, Observation, Slot, SlotKind, Want};
 fn services(registry: &mut Registry) {
     iam::register(registry);
     ssm::register(registry);
+    cloudwatch::register(registry);
     ec2::register(registry);
 }
 

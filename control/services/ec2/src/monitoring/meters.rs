@@ -1,0 +1,105 @@
+//! What is kept of running instances between two reports: the values of the five minutes under way, and their credits. It is
+//! lost with the process; credits are then read back from the metric that tells them.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, DefaultHasher};
+use std::time::Duration;
+
+use base::{InstanceId, Time};
+use kernel::{Cx, State};
+use metrics::Sample;
+use world::InstanceUsage;
+
+use super::credits::{Credits, Terms};
+use super::samples::{Kind, USAGE};
+use crate::compute::{Instance, InstanceType, credits_default};
+
+/// A stopped instance that is not a T2 keeps its credits for seven days ("Key concepts for burstable performance instances:
+/// CPU credit accrual and lifetime").
+const KEPT: Duration = Duration::from_secs(7 * 86_400);
+/// Values of one instance in five minutes: one a second.
+const VALUES_MAX: usize = 300;
+
+/// All instances that ran in the five minutes under way.
+#[derive(Default)]
+pub(super) struct Meters {
+    /// Hashed without a random seed: a simulated region repeats itself exactly.
+    pub by_instance: HashMap<InstanceId, Meter, BuildHasherDefault<DefaultHasher>>,
+    /// The beginning of the five minutes, none before the first report.
+    pub begin: Option<Time>,
+}
+
+impl kernel::Store for Meters {
+    fn keep(&mut self) {}
+}
+
+#[derive(Default)]
+pub(super) struct Meter {
+    /// Of each period: percent, bytes in and out, packets in and out.
+    values: Vec<[f64; USAGE.len()]>,
+    cpu_us: u64,
+    running_ms: u64,
+    credits: Option<Credits>,
+}
+
+impl Meter {
+    pub fn add(&mut self, percent: f64, usage: &InstanceUsage) {
+        self.cpu_us += usage.cpu_us;
+        self.running_ms += usage.running_ms;
+        if self.values.len() < VALUES_MAX {
+            self.values.push(values(percent, usage));
+        }
+    }
+
+    pub fn is_idle(&self) -> bool {
+        self.running_ms == 0
+    }
+
+    /// The five minutes' samples of one of the metrics of [`USAGE`].
+    pub fn sample(&self, index: usize) -> Sample {
+        Sample::values(self.values.iter().map(|values| (values[index], 1.0)))
+    }
+
+    /// Settles credits for the five minutes: usage, and, in the same order, what is told of the balance.
+    pub fn settle(&mut self, state: &State, cx: &Cx, instance: &Instance, begin: Time) -> Vec<(Kind, f64)> {
+        let Some(instance_type) = InstanceType::find(&instance.instance_type) else { return Vec::new() };
+        let mode = instance.cpu_credits.as_deref().unwrap_or_else(|| credits_default(&instance.instance_type));
+        let Some(terms) = Terms::new(instance_type, mode) else { return Vec::new() };
+        let mut credits = self.credits.unwrap_or_else(|| recall(state, instance, terms, begin));
+        let vcpu_us = f64::from(cx.settings.vcpu_millicores) / 1_000.0;
+        let spent = self.cpu_us as f64 / vcpu_us / 60e6;
+        let charged = credits.settle(terms, self.running_ms as f64 / 60e3, spent);
+        self.credits = Some(credits);
+        let mut told = vec![(Kind::CreditUsage, spent), (Kind::CreditBalance, credits.balance)];
+        if terms.unlimited {
+            told.extend([(Kind::SurplusBalance, credits.surplus), (Kind::SurplusCharged, charged)]);
+        }
+        told
+    }
+
+    /// Begins the next five minutes.
+    pub fn reset(&mut self) {
+        self.values.clear();
+        (self.cpu_us, self.running_ms) = (0, 0);
+    }
+}
+
+pub(super) fn values(percent: f64, usage: &InstanceUsage) -> [f64; USAGE.len()] {
+    let InstanceUsage { network_in_bytes, network_out_bytes, network_in_packets, network_out_packets, .. } = usage;
+    let count = |n: &u64| *n as f64;
+    [percent, count(network_in_bytes), count(network_out_bytes), count(network_in_packets), count(network_out_packets)]
+}
+
+/// The credits of an instance that was not seen by this process: those last told of it, or those of a start.
+fn recall(state: &State, instance: &Instance, terms: Terms, now: Time) -> Credits {
+    let keeps = !instance.instance_type.starts_with("t2.");
+    let from = if keeps { now - KEPT } else { instance.launched_at };
+    let last = |kind: Kind| {
+        let points = cloudwatch::store(state).points(&kind.metric(&instance.id), from, now, 300);
+        points.last().map(|(_, sample)| sample.sum / sample.count)
+    };
+    Credits {
+        balance: last(Kind::CreditBalance).unwrap_or(terms.initial),
+        surplus: last(Kind::SurplusBalance).unwrap_or_default(),
+    }
+}

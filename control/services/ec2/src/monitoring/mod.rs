@@ -1,0 +1,40 @@
+//! What CloudWatch hears of instances, and what its alarms do to them. It turns the host's reports of usage into the
+//! metrics of `AWS/EC2`; it measures nothing and owns no instance.
+
+mod actions;
+mod credits;
+mod meters;
+mod samples;
+mod usage;
+
+use kernel::{Registry, Settings, State};
+use world::InstanceUsage;
+
+use crate::compute::{Instance, InstanceType};
+
+pub(crate) fn register(registry: &mut Registry) {
+    registry.store::<meters::Meters>();
+    registry.observer(usage::observe);
+    actions::register(registry);
+}
+
+/// `CPUUtilization` of an instance in a period: percent of what its type's share gives here, for the time that it ran. None
+/// for an instance that is unknown or did not run.
+pub fn cpu_percent(state: &State, settings: &Settings, usage: &InstanceUsage) -> Option<f64> {
+    state.get::<Instance>(&usage.id)?.cpu_percent(settings, usage)
+}
+
+impl Instance {
+    /// As [`cpu_percent`], for who has the row at hand.
+    pub fn cpu_percent(&self, settings: &Settings, usage: &InstanceUsage) -> Option<f64> {
+        percent_of(InstanceType::find(&self.instance_type)?, settings, usage)
+    }
+}
+
+/// A percentage never exceeds 100 ("List the available CloudWatch metrics for your instances"): what the kernel lets an
+/// instance overdraw within one of its periods is cut off.
+fn percent_of(instance_type: &InstanceType, settings: &Settings, usage: &InstanceUsage) -> Option<f64> {
+    // Thousandths of a core times milliseconds are microseconds of processor time.
+    let most_us = u64::from(instance_type.cpu_millicores(settings)) * usage.running_ms;
+    (most_us > 0).then(|| (usage.cpu_us as f64 * 100.0 / most_us as f64).min(100.0))
+}
