@@ -186,6 +186,7 @@ async fn operate(region: &Region, route: &Route, parts: &Parts, body: &[u8], req
 fn is_known(region: &Region, signing_name: &str) -> bool {
     let name = match signing_name {
         "elasticloadbalancing" => "elbv2",
+        "monitoring" => "cloudwatch",
         other => other,
     };
     region.registry.operations().any(|(service, _)| service == name)

@@ -83,6 +83,13 @@ fn read(route: &Route, shape: &Type, json: Json, path: &str) -> Result<Value, Fa
         }
         (Type::Long, Json::Number(n)) => Value::Int(n.as_i64().ok_or_else(|| expected(path, "an integer"))?),
         (Type::F32 | Type::F64, Json::Number(n)) => Value::Float(n.as_f64().ok_or_else(|| expected(path, "a number"))?),
+        // JSON has no way to write these ("AWS JSON 1.0 protocol", Smithy).
+        (Type::F32 | Type::F64, Json::String(text)) => Value::Float(match text.as_str() {
+            "NaN" => f64::NAN,
+            "Infinity" => f64::INFINITY,
+            "-Infinity" => f64::NEG_INFINITY,
+            _ => return Err(expected(path, "a number")),
+        }),
         (Type::Blob, Json::String(text)) => Value::Blob(STANDARD.decode(text).map_err(|_| expected(path, "base64"))?),
         (Type::Time(_), Json::String(text)) => {
             Value::Time(Time::parse_iso8601(&text).ok_or_else(|| expected(path, "a moment in ISO 8601"))?)

@@ -13,9 +13,15 @@ pub enum Protocol {
     Ec2,
     /// AWS JSON 1.0 and 1.1.
     Json,
+    /// Smithy's RPC v2 over CBOR: `/service/PREFIX/operation/NAME`.
+    Cbor,
     /// Our own: `X-Amz-Target: Allod_SERVICE.OPERATION`, members named as in the description, times in ISO 8601.
     Plain,
 }
+
+/// The header by which a client says that it speaks RPC v2, and what it says.
+pub(crate) const SMITHY_PROTOCOL: &str = "smithy-protocol";
+pub(crate) const RPC_V2_CBOR: &str = "rpc-v2-cbor";
 
 /// What a request asks for.
 #[derive(Clone, Debug)]
@@ -33,8 +39,11 @@ pub struct Refusal {
     pub fault: Fault,
 }
 
-/// Tells service and operation: by `X-Amz-Target`, else by `Action`, `Version` and the service in the credential scope.
+/// Tells service and operation: by the path of RPC v2, by `X-Amz-Target`, else by `Action`, `Version` and the service in the credential scope.
 pub fn route(parts: &Parts, body: &[u8]) -> Result<Route, Refusal> {
+    if speaks_cbor(parts) {
+        return by_path(parts.uri.path());
+    }
     match parts.headers.get("x-amz-target") {
         Some(target) => by_target(target.to_str().unwrap_or_default()),
         None => by_action(parts, body),
@@ -43,11 +52,33 @@ pub fn route(parts: &Parts, body: &[u8]) -> Result<Route, Refusal> {
 
 /// In which protocol, and XML namespace, to answer a request of which only the head is known.
 pub fn protocol(parts: &Parts) -> (Protocol, Option<&'static str>) {
+    if speaks_cbor(parts) {
+        return (Protocol::Cbor, None);
+    }
     if parts.headers.contains_key("x-amz-target") {
         return (Protocol::Json, None);
     }
     let service = signing_name(parts).and_then(|name| by_name(Some(&name), None));
     service.map_or((Protocol::Query, None), |s| (protocol_of(s), s.xml_namespace.as_deref()))
+}
+
+fn speaks_cbor(parts: &Parts) -> bool {
+    parts.headers.get(SMITHY_PROTOCOL).is_some_and(|protocol| protocol == RPC_V2_CBOR)
+}
+
+fn by_path(path: &str) -> Result<Route, Refusal> {
+    let find = || {
+        let (prefix, name) = path.strip_prefix("/service/")?.split_once("/operation/")?;
+        let speaks =
+            |s: &&Service| s.target_prefix.as_deref() == Some(prefix) && s.protocols.iter().any(|p| p == "smithy-rpc-v2-cbor");
+        let service = models::names().filter_map(models::service).find(speaks)?;
+        Some(Route { service, operation: service.operation(name)?, protocol: Protocol::Cbor })
+    };
+    find().ok_or_else(|| Refusal {
+        protocol: Protocol::Cbor,
+        namespace: None,
+        fault: Fault::new(404, "UnknownOperationException", format!("The operation {path} is unknown.")),
+    })
 }
 
 fn by_target(target: &str) -> Result<Route, Refusal> {

@@ -31,7 +31,7 @@ impl SignatureError {
         match protocol {
             Protocol::Ec2 => self.ec2(),
             Protocol::Query => self.query(),
-            Protocol::Json | Protocol::Plain => self.json(),
+            Protocol::Json | Protocol::Cbor | Protocol::Plain => self.json(),
         }
     }
 

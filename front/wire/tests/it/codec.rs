@@ -158,3 +158,76 @@ proptest! {
         let _ = decode(&route, &parts, &body);
     }
 }
+
+/// A request of RPC v2, from hexadecimal digits.
+fn cbor(name: &str, hex: &str) -> (Parts, Vec<u8>) {
+    let request = Request::post(format!("/service/GraniteServiceVersion20100801/operation/{name}"));
+    let (parts, ()) = request.header("smithy-protocol", "rpc-v2-cbor").body(()).unwrap().into_parts();
+    let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    (parts, digits.chunks(2).map(byte).collect())
+}
+
+fn read_cbor(name: &str, hex: &str) -> Result<Vec<(String, Value)>, Fault> {
+    let (parts, body) = cbor(name, hex);
+    let route = route(&parts, &body).map_err(|r| r.fault)?;
+    assert_eq!(route.protocol, Protocol::Cbor);
+    let Value::Struct(slots) = decode(&route, &parts, &body)? else { return Ok(vec![]) };
+    let structure = route.service.structure(route.operation.input.as_ref().unwrap()).unwrap();
+    let all = structure.members.iter().map(|m| m.name.clone()).zip(slots);
+    Ok(all.filter(|(_, v)| *v != Value::Null).collect())
+}
+
+/// {"AlarmNames": ["a"], "MaxRecords": 5}: of known length, of open length, with the text in pieces.
+#[test]
+fn cbor_is_read() {
+    let wanted = [("AlarmNames".into(), Value::List(vec![text("a")])), ("MaxRecords".into(), Value::Int(5))];
+    for hex in [
+        "a2 6a416c61726d4e616d6573 81 6161 6a4d61785265636f726473 05",
+        "bf 6a416c61726d4e616d6573 9f 6161 ff 6a4d61785265636f726473 1805 ff",
+        "a2 6a416c61726d4e616d6573 81 7f 6161 ff 6a4d61785265636f726473 1b0000000000000005",
+    ] {
+        assert_eq!(read_cbor("DescribeAlarms", hex).unwrap(), wanted, "{hex}");
+    }
+}
+
+#[test]
+fn bad_cbor_is_refused() {
+    for (hex, message) in [
+        ("81 01", "the request must be a map"),
+        ("a1 6a4d61785265636f726473 6161", "/MaxRecords must be an integer of 32 bits"),
+        ("a1 6a4d61785265636f726473 1b00000001 00000000", "/MaxRecords must be an integer of 32 bits"),
+        ("a1 6141 01", "/A is not recognized"),
+        ("a0 00", "more bytes than a request"),
+        ("a1 6a416c61726d4e616d6573 9bffffffffffffffff 6161", "end of input bytes"),
+    ] {
+        let fault = read_cbor("DescribeAlarms", hex).unwrap_err();
+        assert_eq!((fault.code.as_ref(), fault.message.as_str()), ("SerializationException", message), "{hex}");
+    }
+    assert_eq!(read_cbor("Dance", "a0").unwrap_err().code, "UnknownOperationException");
+}
+
+#[test]
+fn answers_in_cbor_have_smithys_form() {
+    let (parts, body) = cbor("DescribeAlarms", "a0");
+    let route = route(&parts, &body).unwrap();
+    let structure = route.service.structure(route.operation.output.as_ref().unwrap()).unwrap();
+    let token = structure.members.iter().map(|m| if m.name == "NextToken" { text("t") } else { Value::Null }).collect();
+    let answer = encode(&route, Ok(&Value::Struct(token)), "r-1");
+    assert_eq!(answer.headers()["smithy-protocol"], "rpc-v2-cbor");
+    assert_eq!(answer.headers()["content-type"], "application/cbor");
+    assert_eq!(answer.body(), b"\xa1\x69NextToken\x61t");
+    // The error's shape in the body, its code of the query protocol in the header.
+    let answer = encode(&route, Err(&Fault::client("ResourceNotFound", "no")), "r-2");
+    assert_eq!(answer.headers()["x-amzn-query-error"], "ResourceNotFound;Sender");
+    assert!(answer.body().starts_with(b"\xa2\x66__type"), "{:?}", answer.body());
+}
+
+proptest! {
+    #[test]
+    fn random_cbor_is_refused_or_read_but_never_crashes(noise in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let (parts, _) = cbor("PutMetricAlarm", "a0");
+        let route = route(&parts, &noise).unwrap();
+        let _ = decode(&route, &parts, &noise);
+    }
+}
