@@ -1,0 +1,239 @@
+//! Smithy's RPC v2 over CBOR (RFC 8949): the name of the operation in the path, maps with the members' names in the body.
+
+use base::{Fault, Time, Value};
+use minicbor::data::{Tag, Type as Kind};
+use minicbor::{Decoder, Encoder};
+use models::{Structure, Type};
+
+use crate::DEPTH_MAX;
+use crate::route::Route;
+
+/// Tag of a moment in seconds since 1970.
+const EPOCH: Tag = Tag::new(1);
+
+pub(crate) fn decode(route: &Route, body: &[u8]) -> Result<Value, Fault> {
+    let Some(structure) = route.operation.input.as_ref().and_then(|name| route.service.structure(name)) else {
+        return Ok(Value::Null);
+    };
+    if body.is_empty() {
+        return Ok(Value::Struct(vec![Value::Null; structure.members.len()]));
+    }
+    let mut reader = Reader { route, decoder: Decoder::new(body) };
+    let value = reader.structure(structure, "", DEPTH_MAX)?;
+    if reader.decoder.position() != body.len() {
+        return Err(bad("more bytes than a request"));
+    }
+    Ok(value)
+}
+
+fn bad(message: impl std::fmt::Display) -> Fault {
+    Fault::client("SerializationException", message.to_string())
+}
+
+struct Reader<'a> {
+    route: &'a Route,
+    decoder: Decoder<'a>,
+}
+
+impl Reader<'_> {
+    fn kind(&self) -> Result<Kind, Fault> {
+        self.decoder.datatype().map_err(bad)
+    }
+
+    fn expected(path: &str, what: &str) -> Fault {
+        bad(format!("{} must be {what}", if path.is_empty() { "the request" } else { path }))
+    }
+
+    /// Calls `item` for each entry of a list or map of known or open length.
+    fn each(&mut self, length: Option<u64>, mut item: impl FnMut(&mut Self, usize) -> Result<(), Fault>) -> Result<(), Fault> {
+        // Each entry takes a byte at least, so that a length that lies ends with the body.
+        for n in 0.. {
+            match length {
+                Some(length) if n as u64 == length => return Ok(()),
+                None if self.kind()? == Kind::Break => return self.decoder.skip().map_err(bad),
+                _ => item(self, n)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn structure(&mut self, structure: &Structure, path: &str, depth: usize) -> Result<Value, Fault> {
+        if !matches!(self.kind()?, Kind::Map | Kind::MapIndef) {
+            return Err(Self::expected(path, "a map"));
+        }
+        let length = self.decoder.map().map_err(bad)?;
+        let mut slots = vec![Value::Null; structure.members.len()];
+        self.each(length, |reader, _| {
+            let name = reader.text(path)?;
+            let Some(at) = structure.members.iter().position(|m| m.name == name) else {
+                return Err(bad(format!("{path}/{name} is not recognized")));
+            };
+            slots[at] = reader.value(&structure.members[at].shape, &format!("{path}/{name}"), depth)?;
+            Ok(())
+        })?;
+        Ok(Value::Struct(slots))
+    }
+
+    fn text(&mut self, path: &str) -> Result<String, Fault> {
+        match self.kind()? {
+            Kind::String => self.decoder.str().map(str::to_string).map_err(bad),
+            Kind::StringIndef => self.decoder.str_iter().map_err(bad)?.collect::<Result<String, _>>().map_err(bad),
+            _ => Err(Self::expected(path, "a string")),
+        }
+    }
+
+    fn bytes(&mut self, path: &str) -> Result<Vec<u8>, Fault> {
+        match self.kind()? {
+            Kind::Bytes => self.decoder.bytes().map(<[u8]>::to_vec).map_err(bad),
+            Kind::BytesIndef => {
+                let mut all = Vec::new();
+                for part in self.decoder.bytes_iter().map_err(bad)? {
+                    all.extend_from_slice(part.map_err(bad)?);
+                }
+                Ok(all)
+            }
+            _ => Err(Self::expected(path, "a byte string")),
+        }
+    }
+
+    fn integer(&mut self, path: &str) -> Result<i64, Fault> {
+        match self.kind()? {
+            Kind::U8 | Kind::U16 | Kind::U32 | Kind::U64 | Kind::I8 | Kind::I16 | Kind::I32 | Kind::I64 | Kind::Int => {
+                self.decoder.i64().map_err(|_| Self::expected(path, "an integer of 64 bits"))
+            }
+            _ => Err(Self::expected(path, "an integer")),
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a number where a float is due may be written as an integer")]
+    fn float(&mut self, path: &str) -> Result<f64, Fault> {
+        match self.kind()? {
+            Kind::F16 => self.decoder.f16().map(f64::from).map_err(bad),
+            Kind::F32 => self.decoder.f32().map(f64::from).map_err(bad),
+            Kind::F64 => self.decoder.f64().map_err(bad),
+            _ => self.integer(path).map(|n| n as f64).map_err(|_| Self::expected(path, "a number")),
+        }
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "a float casts to the nearest integer that there is")]
+    fn time(&mut self, path: &str) -> Result<Time, Fault> {
+        if self.kind()? != Kind::Tag || self.decoder.tag().map_err(bad)? != EPOCH {
+            return Err(Self::expected(path, "a moment: tag 1 and seconds since 1970"));
+        }
+        self.float(path).map(|seconds| Time::from_unix_ms((seconds * 1_000.0).round() as i64))
+    }
+
+    fn value(&mut self, shape: &Type, path: &str, depth: usize) -> Result<Value, Fault> {
+        if matches!(self.kind()?, Kind::Null | Kind::Undefined) {
+            return self.decoder.skip().map(|()| Value::Null).map_err(bad);
+        }
+        let deeper = depth.checked_sub(1).ok_or_else(|| bad("the request is nested too deeply"))?;
+        Ok(match shape {
+            Type::Structure(name) => match self.route.service.structure(name) {
+                Some(structure) => self.structure(structure, path, deeper)?,
+                None => return Err(Self::expected(path, "absent")),
+            },
+            Type::List { item, .. } => {
+                if !matches!(self.kind()?, Kind::Array | Kind::ArrayIndef) {
+                    return Err(Self::expected(path, "a list"));
+                }
+                let length = self.decoder.array().map_err(bad)?;
+                let mut items = Vec::new();
+                self.each(length, |reader, n| {
+                    items.push(reader.value(item, &format!("{path}/{n}"), deeper)?);
+                    Ok(())
+                })?;
+                Value::List(items)
+            }
+            Type::Map { value, .. } => {
+                if !matches!(self.kind()?, Kind::Map | Kind::MapIndef) {
+                    return Err(Self::expected(path, "a map"));
+                }
+                let length = self.decoder.map().map_err(bad)?;
+                let mut entries = Vec::new();
+                self.each(length, |reader, _| {
+                    let key = reader.text(path)?;
+                    let item = reader.value(value, &format!("{path}/{key}"), deeper)?;
+                    entries.push((key, item));
+                    Ok(())
+                })?;
+                Value::Map(entries)
+            }
+            Type::Str | Type::Text(_) => Value::Str(self.text(path)?),
+            Type::Bool if self.kind()? == Kind::Bool => Value::Bool(self.decoder.bool().map_err(bad)?),
+            Type::Bool => return Err(Self::expected(path, "true or false")),
+            Type::Int => {
+                let fits = self.integer(path).ok().filter(|n| i32::try_from(*n).is_ok());
+                Value::Int(fits.ok_or_else(|| Self::expected(path, "an integer of 32 bits"))?)
+            }
+            Type::Long => Value::Int(self.integer(path)?),
+            Type::F32 | Type::F64 => Value::Float(self.float(path)?),
+            Type::Blob => Value::Blob(self.bytes(path)?),
+            Type::Time(_) => Value::Time(self.time(path)?),
+        })
+    }
+}
+
+pub(crate) fn answer(route: &Route, value: &Value) -> Vec<u8> {
+    let mut encoder = Encoder::new(Vec::new());
+    match route.operation.output.as_ref().and_then(|name| route.service.structure(name)) {
+        Some(structure) => write_structure(&mut encoder, route, structure, value),
+        None => written(encoder.map(0)),
+    }
+    encoder.into_writer()
+}
+
+pub(crate) fn fault(code: &str, message: &str) -> Vec<u8> {
+    let mut encoder = Encoder::new(Vec::new());
+    written(encoder.map(2));
+    for text in ["__type", code, "message", message] {
+        written(encoder.str(text));
+    }
+    encoder.into_writer()
+}
+
+/// Bytes in memory take everything.
+fn written<T>(outcome: Result<T, minicbor::encode::Error<std::convert::Infallible>>) {
+    assert!(outcome.is_ok(), "CBOR could not be written to memory");
+}
+
+fn write_structure(encoder: &mut Encoder<Vec<u8>>, route: &Route, structure: &Structure, value: &Value) {
+    let slots = if let Value::Struct(slots) = value { slots.as_slice() } else { &[] };
+    let present = || structure.members.iter().zip(slots).filter(|(_, slot)| **slot != Value::Null);
+    written(encoder.map(present().count() as u64));
+    for (member, slot) in present() {
+        written(encoder.str(&member.name));
+        write(encoder, route, &member.shape, slot);
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit a double for ages")]
+fn write(encoder: &mut Encoder<Vec<u8>>, route: &Route, shape: &Type, value: &Value) {
+    match (shape, value) {
+        (Type::Structure(name), value) => match route.service.structure(name) {
+            Some(structure) => write_structure(encoder, route, structure, value),
+            None => written(encoder.null()),
+        },
+        (Type::List { item, .. }, Value::List(items)) => {
+            written(encoder.array(items.len() as u64));
+            items.iter().for_each(|one| write(encoder, route, item, one));
+        }
+        (Type::Map { value: item, .. }, Value::Map(entries)) => {
+            written(encoder.map(entries.len() as u64));
+            for (key, one) in entries {
+                written(encoder.str(key));
+                write(encoder, route, item, one);
+            }
+        }
+        (_, Value::Bool(b)) => written(encoder.bool(*b)),
+        (_, Value::Int(n)) => written(encoder.i64(*n)),
+        (_, Value::Float(n)) => written(encoder.f64(*n)),
+        (_, Value::Str(s)) => written(encoder.str(s)),
+        (_, Value::Blob(bytes)) => written(encoder.bytes(bytes)),
+        (_, Value::Time(t)) => {
+            written(encoder.tag(EPOCH));
+            written(encoder.f64(t.unix_ms() as f64 / 1_000.0));
+        }
+        _ => written(encoder.null()),
+    }
+}
