@@ -13,6 +13,7 @@ mod load_balancer;
 mod network;
 mod observation;
 mod paths;
+mod periods;
 mod report;
 
 use std::fmt;
@@ -29,6 +30,7 @@ pub use load_balancer::{
 pub use network::{Interface, Network, Peer, Rule, SecurityGroup, Subnet, Traffic};
 pub use observation::{Exit, InstanceState, Observation, TargetHealth, TargetReason};
 pub use paths::RunPaths;
+pub use periods::{Periods, Unsent};
 pub use report::{BalancerTraffic, GroupTraffic, Histogram, InstanceUsage};
 
 /// Which executor looks after a slot.
