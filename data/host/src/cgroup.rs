@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use crate::failure::{During, Failure, Result};
@@ -14,6 +15,8 @@ pub(crate) const PIDS_MAX: u64 = 4096;
 const CPU_PERIOD_US: u64 = 100_000;
 /// The kernel's smallest share of a period.
 const CPU_QUOTA_US_MIN: u64 = 1_000;
+/// What of a file with processor time is read; the number that counts is in its first line.
+const CLOCK_BYTES_MAX: usize = 128;
 /// First directory below each mount; the second is the region's.
 const PARENT: &str = "allod";
 
@@ -56,8 +59,30 @@ trait Hierarchy {
     fn limit(&self, group: &Path, limits: Limits) -> Result<()>;
     /// Opens the files by which a process moves itself in, where being born in the v2 directory is not enough.
     fn doors(&self, group: &Path) -> io::Result<Vec<File>>;
+    /// Opens the file that tells a group's processor time.
+    fn clock(&self, group: &Path) -> io::Result<CpuClock>;
     /// Says in words what cannot be limited here; empty when all can.
     fn missing(&self) -> Vec<&'static str>;
+}
+
+/// Tells the processor time that a group has used since it was made. Kept open, so that reading it is one call.
+#[derive(Debug)]
+pub(crate) struct CpuClock {
+    file: File,
+    /// Before the number in the file, and what the number counts in a microsecond.
+    prefix: &'static str,
+    per_us: u64,
+}
+
+impl CpuClock {
+    /// Microseconds, of processes that have ended too.
+    pub fn read_us(&self) -> io::Result<u64> {
+        let mut bytes = [0; CLOCK_BYTES_MAX];
+        let length = self.file.read_at(&mut bytes, 0)?;
+        let text = std::str::from_utf8(&bytes[..length]).unwrap_or_default();
+        let number = text.lines().find_map(|line| line.strip_prefix(self.prefix)?.trim().parse::<u64>().ok());
+        number.map(|number| number / self.per_us).ok_or_else(|| io::Error::other("a cgroup tells no processor time"))
+    }
 }
 
 pub(crate) struct Cgroups {
@@ -118,6 +143,11 @@ impl Cgroups {
 
     pub fn limit(&self, name: &str, limits: Limits) -> Result<()> {
         self.hierarchy.limit(&self.group(name), limits)
+    }
+
+    /// The clock of a group that exists.
+    pub fn clock(&self, name: &str) -> io::Result<CpuClock> {
+        self.hierarchy.clock(&self.group(name))
     }
 
     /// Kills every process of the group, if there is one.
@@ -234,6 +264,11 @@ impl Hierarchy for V1 {
         others.map(|directory| File::options().write(true).open(directory.join("tasks"))).collect()
     }
 
+    fn clock(&self, group: &Path) -> io::Result<CpuClock> {
+        let Some(directory) = self.directory("cpuacct", group) else { return v2_clock(&self.unified.join(group)) };
+        Ok(CpuClock { file: File::open(directory.join("cpuacct.usage"))?, prefix: "", per_us: 1_000 })
+    }
+
     fn missing(&self) -> Vec<&'static str> {
         [("cpu", "processor time"), ("memory", "memory"), ("pids", "processes")]
             .into_iter()
@@ -241,6 +276,11 @@ impl Hierarchy for V1 {
             .map(|(_, what)| what)
             .collect()
     }
+}
+
+/// The kernel keeps a v2 group's processor time with or without the controller that limits it.
+fn v2_clock(directory: &Path) -> io::Result<CpuClock> {
+    Ok(CpuClock { file: File::open(directory.join("cpu.stat"))?, prefix: "usage_usec ", per_us: 1 })
 }
 
 struct V2 {
@@ -294,6 +334,10 @@ impl Hierarchy for V2 {
         Ok(Vec::new())
     }
 
+    fn clock(&self, group: &Path) -> io::Result<CpuClock> {
+        v2_clock(&self.root.join(group))
+    }
+
     fn missing(&self) -> Vec<&'static str> {
         let region = Path::new(PARENT);
         V2_CONTROLLERS.into_iter().filter(|(controller, _)| !self.offers(region, controller)).map(|(_, what)| what).collect()
@@ -334,7 +378,7 @@ impl Mounts {
 
 #[cfg(test)]
 mod tests {
-    use super::{Limits, Mounts};
+    use super::{CpuClock, Limits, Mounts};
 
     #[test]
     fn finds_hybrid_and_unified_mounts() {
@@ -347,6 +391,19 @@ mod tests {
         assert_eq!(found.unified, Some("/sys/fs/cgroup/unified".into()));
         let unified = Mounts::parse("cgroup2 /sys/fs/cgroup cgroup2 rw,nsdelegate 0 0\n");
         assert_eq!((unified.v1.len(), unified.unified), (0, Some("/sys/fs/cgroup".into())));
+    }
+
+    #[test]
+    fn both_kinds_of_clock_are_read() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let read = |text: &str, prefix, per_us| {
+            let path = directory.path().join("clock");
+            std::fs::write(&path, text).expect("written");
+            CpuClock { file: std::fs::File::open(path).expect("there"), prefix, per_us }.read_us().ok()
+        };
+        assert_eq!(read("1234567\n", "", 1_000), Some(1_234));
+        assert_eq!(read("usage_usec 77\nuser_usec 50\nsystem_usec 27\n", "usage_usec ", 1), Some(77));
+        assert_eq!(read("", "", 1), None);
     }
 
     #[test]

@@ -110,7 +110,8 @@ impl Control {
             self.report(executor);
             let mut client = Client { stream, token, reader: FrameReader::default(), output: Vec::new() };
             let hello = Frame::Hello { version: env!("CARGO_PKG_VERSION").into(), applied: executor.applied() };
-            let mut frames = [hello].into_iter().chain(executor.states().into_iter().map(Frame::Observation));
+            let missed: Vec<_> = executor.unsent_reports().collect();
+            let mut frames = [hello].into_iter().chain(executor.states().into_iter().chain(missed).map(Frame::Observation));
             let queued = frames.try_for_each(|frame| client.queue(&frame));
             self.clients.insert(self.last, client);
             if let Err(failure) = queued {
@@ -139,8 +140,7 @@ impl Control {
                 match frame {
                     Frame::Effect(effect) => executor.apply(effect),
                     Frame::Sync { slots } => executor.sync(slots),
-                    // Reports of usage come with the counters of cgroups.
-                    Frame::Report { .. } => {}
+                    Frame::Report { every_ms } => executor.report_every(every_ms),
                     Frame::Shutdown { purge } => return Some(if purge { Ending::Purge } else { Ending::Leave }),
                     Frame::Hello { .. } | Frame::Observation(_) => tracing::warn!("serve sent what only an executor sends"),
                 }
@@ -154,6 +154,10 @@ impl Control {
     fn report(&mut self, executor: &mut Executor) {
         let observations = executor.take_observations();
         if observations.is_empty() {
+            return;
+        }
+        if self.clients.is_empty() {
+            executor.keep_reports(observations);
             return;
         }
         for number in self.clients.keys().copied().collect::<Vec<_>>() {

@@ -10,6 +10,11 @@ use crate::sys::{check, socket};
 /// Longest wait for the kernel's answer.
 const ANSWER_SECONDS_MAX: i64 = 10;
 const ANSWER_BYTES_MAX: usize = 16 * 1024;
+/// Longest piece of a list that the kernel sends.
+const LIST_BYTES_MAX: usize = 64 * 1024;
+/// The C library does not name it.
+const RTM_GETSTATS: u16 = 94;
+const STATS_HEADER_BYTES: usize = 12;
 
 const HEADER_BYTES: usize = 16;
 const VETH_INFO_PEER: u16 = 1;
@@ -248,12 +253,75 @@ impl Netlink {
         }
         outcome
     }
+
+    /// Asks for a list and gives the kind and body of each of its messages to `each`.
+    pub fn list(&mut self, request: Request, mut each: impl FnMut(u16, &[u8])) -> io::Result<()> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let mut bytes = request.bytes(self.sequence);
+        let flags = libc::NLM_F_REQUEST as u16 | libc::NLM_F_DUMP as u16;
+        bytes[6..8].copy_from_slice(&flags.to_ne_bytes());
+        socket::send(&self.socket, &bytes, &[])?;
+        loop {
+            let (answer, _) = socket::receive(&self.socket, LIST_BYTES_MAX)?;
+            for (kind, _, body) in messages(&answer).filter(|(_, sequence, _)| *sequence == self.sequence) {
+                match i32::from(kind) {
+                    libc::NLMSG_DONE => return Ok(()),
+                    libc::NLMSG_ERROR => {
+                        return Err(io::Error::from_raw_os_error(word(body, 0).cast_signed().wrapping_neg()));
+                    }
+                    _ => each(kind, body),
+                }
+            }
+        }
+    }
+}
+
+/// The request for the counters of all devices (`RTM_GETSTATS`), for [`Netlink::list`].
+pub(crate) fn list_counters() -> Request {
+    // struct if_stats_msg: family, padding, device (all), mask of what is wanted.
+    let mut body = [0; STATS_HEADER_BYTES];
+    body[8..12].copy_from_slice(&1_u32.to_ne_bytes());
+    Request::new(RTM_GETSTATS, 0, &body)
+}
+
+/// What has gone through a device since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counters {
+    pub received_packets: u64,
+    pub sent_packets: u64,
+    pub received_bytes: u64,
+    pub sent_bytes: u64,
+}
+
+impl Counters {
+    /// Reads a message of the list: the device's index with its counters.
+    pub fn parse(body: &[u8]) -> Option<(u32, Self)> {
+        // One attribute, IFLA_STATS_LINK_64, with struct rtnl_link_stats64.
+        let stats = body.get(STATS_HEADER_BYTES + 4..)?;
+        let number = |at: usize| stats.get(at..at + 8).and_then(|b| b.try_into().ok()).map(u64::from_ne_bytes);
+        let counters =
+            Self { received_packets: number(0)?, sent_packets: number(8)?, received_bytes: number(16)?, sent_bytes: number(24)? };
+        Some((word(body, 4), counters))
+    }
+}
+
+fn word(bytes: &[u8], at: usize) -> u32 {
+    bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_ne_bytes)
+}
+
+/// Kind, sequence number and body of each message of an answer; none of what is cut off.
+fn messages(mut bytes: &[u8]) -> impl Iterator<Item = (u16, u32, &[u8])> {
+    std::iter::from_fn(move || {
+        let length = word(bytes, 0) as usize;
+        let message = bytes.get(..length).filter(|m| m.len() >= HEADER_BYTES)?;
+        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
+        Some((u16::from_ne_bytes([message[4], message[5]]), word(message, 8), &message[HEADER_BYTES..]))
+    })
 }
 
 /// Sequence number and error of each acknowledgement in the kernel's answer.
 fn acknowledgements(mut bytes: &[u8]) -> Vec<(u32, i32)> {
     let mut found = Vec::new();
-    let word = |bytes: &[u8], at: usize| bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_ne_bytes);
     while bytes.len() >= HEADER_BYTES {
         let length = word(bytes, 0) as usize;
         let kind = u16::from_ne_bytes([bytes[4], bytes[5]]);
@@ -270,7 +338,7 @@ fn acknowledgements(mut bytes: &[u8]) -> Vec<(u32, i32)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{End, Hop, acknowledgements, add_address, add_route, add_veth};
+    use super::{Counters, End, Hop, acknowledgements, add_address, add_route, add_veth};
     use std::net::Ipv4Addr;
 
     #[test]
@@ -301,6 +369,16 @@ mod tests {
         let info = 16 + 16 + 8 + 12 + 8;
         assert_eq!(u16::from_ne_bytes([bytes[info + 2], bytes[info + 3]]), libc::IFLA_LINKINFO);
         assert_eq!(u16::from_ne_bytes([bytes[info], bytes[info + 1]]) as usize, bytes.len() - info);
+    }
+
+    #[test]
+    fn counters_are_read_as_the_kernel_lays_them_out() {
+        let numbers = [3_u64, 5, 300, 500, 0, 0].map(u64::to_ne_bytes).concat();
+        let attribute = [&52_u16.to_ne_bytes()[..], &1_u16.to_ne_bytes(), &numbers].concat();
+        let body = [&[0; 4][..], &17_u32.to_ne_bytes(), &1_u32.to_ne_bytes(), &attribute].concat();
+        let wanted = Counters { received_packets: 3, sent_packets: 5, received_bytes: 300, sent_bytes: 500 };
+        assert_eq!(Counters::parse(&body), Some((17, wanted)));
+        assert_eq!(Counters::parse(&body[..30]), None);
     }
 
     #[test]

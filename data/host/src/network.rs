@@ -1,7 +1,7 @@
 //! A VPC as a router namespace: every network interface is a veth pair with one end here, a host route, and an entry
 //! in the packet filter. All traffic crosses this namespace, within one subnet too.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use world::{Interface, Network};
 
 use crate::failure::{During, Failure, Result};
-use crate::netlink::{self, End, Hop, Netlink, Request};
+use crate::netlink::{self, Counters, End, Hop, Netlink, Request};
 use crate::netns::Namespace;
 use crate::nft::{self, Cidr, Known, Member};
 use crate::nftables::{Filter, Nftables};
@@ -153,6 +153,14 @@ impl Router {
     /// The interface that has this address.
     pub fn holder(&self, address: Ipv4Addr) -> Option<&NetworkInterfaceId> {
         self.ports.values().map(|port| &port.interface).find(|i| i.address == address).map(|i| &i.id)
+    }
+
+    /// What has gone through the router's end of each interface, by its device's index.
+    pub fn counters(&mut self) -> Result<HashMap<u32, Counters>> {
+        let mut all = HashMap::with_capacity(self.ports.len() + 1);
+        let listed = self.netlink.list(netlink::list_counters(), |_, body| all.extend(Counters::parse(body)));
+        listed.during("reading the counters of network interfaces")?;
+        Ok(all)
     }
 
     /// Takes over what an earlier host made: to be followed by `rebuild`.

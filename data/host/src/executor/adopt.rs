@@ -9,6 +9,7 @@ use world::{Exit, RunPaths, Slot, SlotKind, Want};
 
 use super::doors::Door;
 use super::held::{Held, Process, Stage};
+use super::usage::{Begin, Usages};
 use super::{Executor, Gone, HeldInterface, HeldNetwork};
 use crate::cgroup::Cgroups;
 use crate::disk::Disks;
@@ -56,6 +57,7 @@ impl Executor {
             instances: Default::default(),
             gone: Default::default(),
             observations: Vec::new(),
+            usages: Usages::default(),
             stale_groups: BTreeSet::new(),
             remover: None,
             emptying_at: Some(Instant::now()),
@@ -147,10 +149,11 @@ impl Executor {
         let exit_token = self.events.watch(&pidfd, Source::Exit(id.clone())).during("watching an instance's init")?;
         let grace = Duration::from_millis(held.instance.stop_grace_ms);
         let stage = if asked_to_stop { Stage::Stopping { deadline: Some(Instant::now() + grace) } } else { Stage::Up };
-        held.process = Some(Process { pid, pidfd, exit_token, generation, stage });
+        held.process = Some(Process { pid, pidfd, exit_token, generation, stage, meter: None });
         if let Some(port) = held.port.clone() {
             self.vpc(&port.interface.vpc)?.router.adopt_port(port);
         }
+        self.begin_metering(id, Begin::Adopted);
         Ok(())
     }
 

@@ -8,6 +8,7 @@ use world::{Exit, Instance, InstanceState, Observation, Power, Slot, SlotKind, W
 
 use super::doors::Door;
 use super::now;
+use super::usage::Meter;
 use crate::cgroup::Limits;
 use crate::events::Token;
 use crate::network::Port;
@@ -20,6 +21,8 @@ pub(super) struct Process {
     pub pidfd: OwnedFd,
     pub exit_token: Token,
     pub generation: u64,
+    /// From the moment at which it is up.
+    pub meter: Option<Meter>,
     pub stage: Stage,
 }
 

@@ -7,6 +7,7 @@ use world::{Image, Instance, Power, Slot, SlotKind};
 
 use super::doors::Door;
 use super::held::{Held, Process, Stage, Step, exit, gone};
+use super::usage::Begin;
 use super::{EMPTYING_DELAY, Executor, Gone, now};
 use crate::disk::{Disk, Disks};
 use crate::events::Source;
@@ -169,7 +170,7 @@ impl Executor {
         })?;
         let stage = Stage::Preparing { socket, token, deadline: Instant::now() + PREPARE };
         if let Some(held) = self.instances.get_mut(id) {
-            held.process = Some(Process { pid, pidfd, exit_token, generation, stage });
+            held.process = Some(Process { pid, pidfd, exit_token, generation, stage, meter: None });
         }
         Ok(())
     }
@@ -211,6 +212,10 @@ impl Executor {
             process::release(&socket)?;
             self.events.forget(&socket, token);
         }
+        self.begin_metering(id, Begin::Fresh);
+        let Some(held) = self.instances.get(id) else {
+            return Ok(());
+        };
         let observation = held.observation(now());
         self.observations.extend(observation);
         Ok(())
@@ -294,6 +299,10 @@ impl Executor {
                 tracing::error!("asking how {id} ended: {e}");
                 Ended::Unknown
             }
+        };
+        self.end_metering(id);
+        let Some(held) = self.instances.get_mut(id) else {
+            return;
         };
         let Some(process) = held.process.take() else {
             return;

@@ -7,6 +7,7 @@ mod doors;
 mod held;
 mod instances;
 mod links;
+mod usage;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ use crate::network::{Machine, Router};
 use crate::records::{Boot, BootState, Record, Records};
 use crate::relay::Relays;
 use held::Held;
+use usage::Usages;
 
 /// Slots of one kind.
 const SLOTS_MAX: usize = 4096;
@@ -81,6 +83,7 @@ pub(crate) struct Executor {
     instances: BTreeMap<InstanceId, Held>,
     gone: BTreeMap<Slot, Gone>,
     observations: Vec<Observation>,
+    usages: Usages,
     /// Groups whose directories were still in use.
     stale_groups: BTreeSet<String>,
     remover: Option<(Child, Option<(std::os::fd::OwnedFd, Token)>)>,
@@ -233,7 +236,8 @@ impl Executor {
     pub fn due(&self) -> Option<Instant> {
         let stops = self.instances.values().filter_map(Held::deadline);
         let emptying = self.emptying_at.filter(|_| self.remover.is_none());
-        stops.chain(self.retry_at).chain(emptying).chain(self.metadata.due()).chain(self.relays.due()).min()
+        let report = self.usages.periods.wait_ms(now()).map(|ms| Instant::now() + Duration::from_millis(ms));
+        stops.chain(self.retry_at).chain(emptying).chain(self.metadata.due()).chain(self.relays.due()).chain(report).min()
     }
 
     /// Does what is due.
@@ -242,6 +246,7 @@ impl Executor {
         for id in late.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
             self.end_patience(&id);
         }
+        self.report_usage();
         self.metadata.expire(&mut self.events, now);
         self.relays.tick(&mut self.events, now);
         if self.retry_at.is_some_and(|at| at <= now) {

@@ -9,3 +9,4 @@ mod relay;
 mod support;
 mod takeover;
 mod traffic;
+mod usage;
