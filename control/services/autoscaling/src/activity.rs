@@ -236,6 +236,12 @@ pub(crate) mod text {
         format!("At {} an instance was taken out of service because its launch failed.", now.iso8601_s())
     }
 
+    pub(crate) fn refreshed(now: Time, instance: &InstanceId) -> String {
+        let at = now.iso8601_s();
+        let refreshed = format!("At {at} an instance was taken out of service in response to an instance refresh.");
+        join([refreshed, selected(now, instance)])
+    }
+
     /// `verb`: `taken out of service`, `detached`, ...; `sizes`: the capacity before and after, when it changes.
     pub(crate) fn user_request(now: Time, instance: &InstanceId, verb: &str, sizes: Option<(u32, u32)>) -> String {
         let at = now.iso8601_s();

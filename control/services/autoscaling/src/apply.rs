@@ -213,9 +213,10 @@ fn launch_instance(tx: &mut Tx, cx: &Cx, group: &Group, place: &Place) -> Result
     let propagated = group.tags.iter().filter(|(_, t)| t.propagate_at_launch).map(|(key, t)| (key.clone(), t.value.clone()));
     let mut tags: Tags = propagated.collect();
     tags.insert("aws:autoscaling:groupName".into(), group.name.to_string());
+    let template = crate::refresh::template_of(tx, group);
     let launch = ec2::Launch {
-        template: ec2::TemplateName::Id(group.template.id.clone()),
-        version: group.template.version.clone(),
+        template: ec2::TemplateName::Id(template.id),
+        version: template.version,
         subnet: place.subnet.clone(),
         zone: Some(place.zone.clone()),
         tags,
@@ -236,7 +237,8 @@ pub(crate) fn put_member(
     activity: Option<crate::activity::ActivityKey>,
 ) {
     let Some(instance) = tx.get::<ec2::Instance>(id).cloned() else { return };
-    let of_group = instance.template.filter(|t| t.id == group.template.id);
+    let template = crate::refresh::template_of(tx, group);
+    let of_group = instance.template.filter(|t| t.id == template.id);
     tx.put(Member {
         instance: id.clone(),
         group: group.name.clone(),
@@ -246,7 +248,7 @@ pub(crate) fn put_member(
         image: instance.image.to_string(),
         template: of_group.map(|t| MemberTemplate {
             id: t.id.to_string(),
-            name: group.template.name.clone(),
+            name: template.name,
             version: t.version,
         }),
         configuration: None,

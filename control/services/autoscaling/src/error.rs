@@ -17,6 +17,10 @@ pub enum Error {
     /// An instance that is in no group.
     NoInstance(String),
     InvalidNextToken,
+    RefreshInProgress,
+    NoActiveRefresh(GroupName),
+    /// A refresh that cannot be rolled back, and why.
+    Irreversible(String),
     /// A feature of AWS that this region does not have.
     Unsupported(String),
     /// What EC2 or ELB said.
@@ -32,6 +36,9 @@ impl From<Error> for Fault {
             Error::GroupInUse => Fault::client("ResourceInUse", message),
             Error::ActivityInProgress => Fault::client("ScalingActivityInProgress", message),
             Error::LimitExceeded(_) => Fault::client("LimitExceeded", message),
+            Error::RefreshInProgress => Fault::client("InstanceRefreshInProgress", message),
+            Error::NoActiveRefresh(_) => Fault::client("ActiveInstanceRefreshNotFound", message),
+            Error::Irreversible(_) => Fault::client("IrreversibleInstanceRefresh", message),
             Error::InvalidNextToken => Fault::client("InvalidNextToken", message),
             Error::Refused(_) => Fault::validation(message),
         }
@@ -45,8 +52,12 @@ impl fmt::Display for Error {
             Error::GroupExists(name) => write!(f, "AutoScalingGroup by this name already exists - A group with the name {name} already exists"),
             Error::GroupInUse => f.write_str("You cannot delete an AutoScalingGroup while there are instances or pending Spot instance request(s) still in the group."),
             Error::ActivityInProgress => f.write_str("You cannot delete an AutoScalingGroup while there are scaling activities in progress for that group."),
-            Error::Invalid(text) | Error::LimitExceeded(text) | Error::Refused(text) => f.write_str(text),
+            Error::Invalid(text) | Error::Irreversible(text) | Error::LimitExceeded(text) | Error::Refused(text) => f.write_str(text),
             Error::NoInstance(id) => write!(f, "Instance Id not found - No managed instance found for instance ID: {id}"),
+            Error::RefreshInProgress => {
+                f.write_str("An Instance Refresh is already in progress and blocks the execution of this Instance Refresh.")
+            }
+            Error::NoActiveRefresh(name) => write!(f, "No in progress or pending Instance Refresh found for Auto Scaling group {name}"),
             Error::InvalidNextToken => f.write_str("The NextToken value is not valid."),
             Error::Unsupported(what) => write!(f, "{what} is not supported in this region."),
         }

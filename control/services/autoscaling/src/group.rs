@@ -45,6 +45,9 @@ pub struct Group {
     pub default_cooldown_s: u32,
     /// A record.
     pub default_instance_warmup_s: Option<u32>,
+    /// How many instances must and may be there while some are replaced.
+    #[serde(default)]
+    pub maintenance: Option<MaintenancePolicy>,
     pub target_groups: Vec<TargetGroupArn>,
     /// Detached, and instances still drain from them.
     pub detaching: BTreeSet<TargetGroupArn>,
@@ -147,6 +150,13 @@ pub struct ZoneFailure {
     pub last_at: Time,
     /// No launch there before.
     pub retry_at: Time,
+}
+
+/// `InstanceMaintenancePolicy`: the least and the most instances in percent of the desired capacity while some are replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MaintenancePolicy {
+    pub min_percent: u32,
+    pub max_percent: u32,
 }
 
 /// The launch template of a group.

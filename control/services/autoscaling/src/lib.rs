@@ -13,6 +13,7 @@ mod membership;
 mod operations;
 mod plan;
 mod reconcile;
+mod refresh;
 mod select;
 mod stack;
 mod transitions;
@@ -21,6 +22,7 @@ pub use activity::{Activity, Status};
 pub use error::Error;
 pub use group::{Group, HealthCheck, Process};
 pub use member::{Health, Lifecycle, Member};
+pub use refresh::{Refresh, RefreshStatus};
 
 use kernel::Registry;
 
@@ -32,6 +34,7 @@ pub fn register(registry: &mut Registry) {
     registry.table::<Activity>();
     operations::register(registry);
     stack::register(registry);
+    refresh::register(registry);
     registry.reconciler("autoscaling.group", reconcile::reconcile);
     registry.watch::<Group>("autoscaling.group", |_, group, due| due.push(group.name.to_string()));
     registry.watch::<Member>("autoscaling.group", |_, member, due| due.push(member.group.to_string()));

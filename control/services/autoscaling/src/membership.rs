@@ -25,7 +25,6 @@ pub fn terminate_instance(tx: &mut Tx, cx: &Cx, id: &InstanceId, capacity: Capac
 
 /// Ends an instance for this cause, as every termination goes, and leaves the wanted capacity as it is: another takes
 /// its place. One that is on its way out already stays on it.
-#[allow(dead_code, reason = "instance refresh calls it")]
 pub(crate) fn replace_member(tx: &mut Tx, cx: &Cx, id: &InstanceId, cause: String) -> Result<Activity, Error> {
     let member = tx.get::<Member>(id).ok_or_else(|| Error::NoInstance(id.to_string()))?;
     if let (Lifecycle::Terminating, Some(key)) = (member.lifecycle, &member.activity) {

@@ -9,10 +9,9 @@ use kernel::{Cx, State, Tx};
 use crate::activity::{self, Activity, text};
 use crate::error::Error;
 use crate::group::{
-    GROUPS_MAX, Group, GroupTag, HealthCheck, Process, SIZE_MAX, TAGS_MAX, TARGET_GROUPS_MAX, TemplateChoice, TerminationPolicy,
+    GROUPS_MAX, Group, GroupTag, HealthCheck, MaintenancePolicy, Process, SIZE_MAX, TAGS_MAX, TARGET_GROUPS_MAX, TemplateChoice, TerminationPolicy,
 };
 use crate::member::Member;
-#[allow(unused_imports, reason = "instance refresh takes it from here")]
 pub(crate) use crate::membership::replace_member;
 
 /// What a request says about a group; what is absent stays as it is, or has AWS's default in a new group.
@@ -33,6 +32,8 @@ pub struct Change {
     pub context: Option<String>,
     /// `Some(None)` takes it away.
     pub default_instance_warmup_s: Option<Option<u32>>,
+    /// `Some(None)` takes it away.
+    pub maintenance: Option<Option<MaintenancePolicy>>,
     pub service_linked_role: Option<String>,
 }
 
@@ -102,6 +103,7 @@ fn new_group(cx: &Cx, name: GroupName, template: TemplateChoice, size: u32) -> G
         grace_s: 0,
         default_cooldown_s: 300,
         default_instance_warmup_s: None,
+        maintenance: None,
         target_groups: Vec::new(),
         detaching: BTreeSet::new(),
         termination_policies: vec![TerminationPolicy::Default],
@@ -127,6 +129,7 @@ pub fn update_group(tx: &mut Tx, cx: &Cx, name: &str, change: Change) -> Result<
     let mut group = find_group(tx, name)?.clone();
     let before = group.desired_capacity;
     if let Some((template, version)) = change.template.clone() {
+        check_no_refresh(tx, &group)?;
         group.template = template_choice(tx, &template, version)?;
         check_template(tx, cx, &template, group.template.version.as_deref())?;
         // What failed may do now.
@@ -217,6 +220,7 @@ pub(crate) fn remove_group(tx: &mut Tx, name: &GroupName) {
     for key in activities {
         tx.remove::<Activity>(&key);
     }
+    crate::refresh::forget(tx, name);
     tx.remove::<Group>(name);
 }
 
@@ -288,6 +292,26 @@ pub fn resume(tx: &mut Tx, name: &str, processes: &[Process]) -> Result<(), Erro
     Ok(())
 }
 
+/// The launch template that a refresh is to bring, checked as one of a group is.
+pub(crate) fn template_for(
+    state: &State,
+    cx: &Cx,
+    name: &ec2::TemplateName,
+    version: Option<String>,
+) -> Result<TemplateChoice, Error> {
+    let choice = template_choice(state, name, version)?;
+    check_template(state, cx, name, choice.version.as_deref())?;
+    Ok(choice)
+}
+
+/// What a refresh under way brings cannot be changed beside it ("UpdateAutoScalingGroup").
+fn check_no_refresh(state: &State, group: &Group) -> Result<(), Error> {
+    match crate::refresh::active(state, &group.name).filter(|r| r.desired.is_some()) {
+        None => Ok(()),
+        Some(_) => Err(Error::Invalid("An active instance refresh with a desired configuration exists. All configuration options derived from the desired configuration are not available for update while the instance refresh is active.".into())),
+    }
+}
+
 fn template_choice(state: &State, name: &ec2::TemplateName, version: Option<String>) -> Result<TemplateChoice, Error> {
     let template = ec2::find_template(state, name)?;
     ec2::version_number(state, template, version.as_deref())?;
@@ -311,6 +335,7 @@ fn lay_over(state: &State, cx: &Cx, group: &mut Group, change: Change) -> Result
     group.grace_s = change.grace_s.unwrap_or(group.grace_s);
     group.default_cooldown_s = change.default_cooldown_s.unwrap_or(group.default_cooldown_s);
     group.default_instance_warmup_s = change.default_instance_warmup_s.unwrap_or(group.default_instance_warmup_s);
+    group.maintenance = change.maintenance.unwrap_or(group.maintenance);
     group.protects_new = change.protects_new.unwrap_or(group.protects_new);
     group.capacity_rebalance = change.capacity_rebalance.unwrap_or(group.capacity_rebalance);
     if let Some(policies) = change.termination_policies {

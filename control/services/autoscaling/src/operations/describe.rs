@@ -65,6 +65,10 @@ fn group_answer(state: &State, group: &Group, with_instances: bool) -> s::AutoSc
         max_size: group.max_size.into(),
         desired_capacity: group.desired_capacity.into(),
         default_cooldown: group.default_cooldown_s.into(),
+        instance_maintenance_policy: group.maintenance.map(|p| s::InstanceMaintenancePolicy {
+            min_healthy_percentage: Some(p.min_percent.into()),
+            max_healthy_percentage: Some(p.max_percent.into()),
+        }),
         availability_zones: group.zones.clone(),
         target_group_arns: group.target_groups.iter().map(|t| t.to_string()).collect(),
         health_check_type: group.health_check.as_str().into(),

@@ -8,7 +8,7 @@ use shapes::autoscaling as s;
 
 use super::number;
 use crate::error::Error;
-use crate::group::{GroupTag, HealthCheck, Process, TerminationPolicy};
+use crate::group::{GroupTag, HealthCheck, MaintenancePolicy, Process, TerminationPolicy};
 use crate::transitions::{self, Change, Deletion};
 
 pub(crate) fn create(tx: &mut Tx, cx: &Cx, input: s::CreateAutoScalingGroupType) -> Result<(), Fault> {
@@ -20,7 +20,6 @@ pub(crate) fn create(tx: &mut Tx, cx: &Cx, input: s::CreateAutoScalingGroupType)
         ("PlacementGroup", input.placement_group.as_deref().is_some_and(|p| !p.is_empty())),
         ("LifecycleHookSpecificationList", !input.lifecycle_hook_specification_list.is_empty()),
         ("MaxInstanceLifetime", input.max_instance_lifetime.is_some_and(|s| s != 0)),
-        ("InstanceMaintenancePolicy", input.instance_maintenance_policy.is_some()),
         ("DesiredCapacityType", input.desired_capacity_type.as_deref().is_some_and(|t| t != "units")),
         ("AvailabilityZoneIds", !input.availability_zone_ids.is_empty()),
     ])?;
@@ -39,6 +38,7 @@ pub(crate) fn create(tx: &mut Tx, cx: &Cx, input: s::CreateAutoScalingGroupType)
         capacity_rebalance: input.capacity_rebalance,
         context: input.context,
         default_instance_warmup_s: warmup(input.default_instance_warmup)?,
+        maintenance: maintenance(input.instance_maintenance_policy)?,
         service_linked_role: input.service_linked_role_arn,
     };
     let mut target_groups: Vec<TargetGroupArn> = input.target_group_arns.into_iter().map(Into::into).collect();
@@ -55,7 +55,6 @@ pub(crate) fn update(tx: &mut Tx, cx: &Cx, input: s::UpdateAutoScalingGroupType)
         ("MixedInstancesPolicy", input.mixed_instances_policy.is_some()),
         ("PlacementGroup", input.placement_group.as_deref().is_some_and(|p| !p.is_empty())),
         ("MaxInstanceLifetime", input.max_instance_lifetime.is_some_and(|s| s != 0)),
-        ("InstanceMaintenancePolicy", input.instance_maintenance_policy.is_some()),
         ("DesiredCapacityType", input.desired_capacity_type.as_deref().is_some_and(|t| t != "units")),
         ("AvailabilityZoneIds", !input.availability_zone_ids.is_empty()),
     ])?;
@@ -74,6 +73,7 @@ pub(crate) fn update(tx: &mut Tx, cx: &Cx, input: s::UpdateAutoScalingGroupType)
         capacity_rebalance: input.capacity_rebalance,
         context: input.context,
         default_instance_warmup_s: warmup(input.default_instance_warmup)?,
+        maintenance: maintenance(input.instance_maintenance_policy)?,
         service_linked_role: input.service_linked_role_arn,
     };
     transitions::update_group(tx, cx, &input.auto_scaling_group_name, change)?;
@@ -130,6 +130,22 @@ pub(crate) fn warmup(value: Option<i64>) -> Result<Option<Option<u32>>, Error> {
         Some(-1) => Ok(Some(None)),
         Some(seconds) => Ok(Some(Some(number("DefaultInstanceWarmup", seconds)?))),
     }
+}
+
+/// "InstanceMaintenancePolicy": both bounds, at most 100 apart; -1 for both takes the policy away.
+pub(crate) fn maintenance(policy: Option<s::InstanceMaintenancePolicy>) -> Result<Option<Option<MaintenancePolicy>>, Error> {
+    let Some(policy) = policy else { return Ok(None) };
+    let (Some(min), Some(max)) = (policy.min_healthy_percentage, policy.max_healthy_percentage) else {
+        return Err(Error::Invalid("MinHealthyPercentage and MaxHealthyPercentage must both be specified.".into()));
+    };
+    if (min, max) == (-1, -1) {
+        return Ok(Some(None));
+    }
+    if !(0..=100).contains(&min) || !(100..=200).contains(&max) || max - min > 100 {
+        return Err(Error::Invalid("MinHealthyPercentage must be 0 to 100 and MaxHealthyPercentage 100 to 200, and the difference between them cannot be greater than 100.".into()));
+    }
+    let (min_percent, max_percent) = (number("MinHealthyPercentage", min)?, number("MaxHealthyPercentage", max)?);
+    Ok(Some(Some(MaintenancePolicy { min_percent, max_percent })))
 }
 
 pub(crate) fn template(t: s::LaunchTemplateSpecification) -> Result<(ec2::TemplateName, Option<String>), Error> {

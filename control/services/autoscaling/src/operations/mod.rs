@@ -3,6 +3,7 @@
 mod describe;
 pub(crate) mod groups;
 mod instances;
+mod refresh;
 mod tags;
 pub(crate) mod traffic;
 
@@ -28,6 +29,10 @@ pub(crate) fn register(registry: &mut Registry) {
     registry.operation::<ops::DescribeAutoScalingInstances>(describe::instances);
     registry.operation::<ops::DescribeScalingActivities>(describe::activities);
     registry.operation::<ops::DescribeAccountLimits>(describe::account_limits);
+    registry.operation::<ops::StartInstanceRefresh>(refresh::start);
+    registry.operation::<ops::CancelInstanceRefresh>(refresh::cancel);
+    registry.operation::<ops::RollbackInstanceRefresh>(refresh::roll_back);
+    registry.operation::<ops::DescribeInstanceRefreshes>(refresh::describe);
     registry.operation::<ops::AttachInstances>(instances::attach);
     registry.operation::<ops::DetachInstances>(instances::detach);
     registry.operation::<ops::TerminateInstanceInAutoScalingGroup>(instances::terminate);

@@ -103,6 +103,7 @@ impl Properties {
             capacity_rebalance: Some(self.capacity_rebalance),
             context: self.context.clone(),
             default_instance_warmup_s: Some(groups::warmup(self.default_instance_warmup)?.flatten()),
+            maintenance: None,
             service_linked_role: self.service_linked_role.clone(),
         })
     }

@@ -53,7 +53,7 @@ fn a_failing_load_balancer_check_counts_after_the_grace_period() {
     region.busy = true;
     region.pass(1);
     let member = region.members().into_iter().find(|m| m.instance == id).unwrap();
-    assert_eq!((member.lifecycle.as_str(), member.health.as_str()), ("Terminating", "Unhealthy"));
+    assert_eq!((member.state(), member.health.as_str()), ("Terminating", "Unhealthy"));
     assert_eq!(region.told(2)[0].2, "WaitingForELBConnectionDraining");
     assert!(region.power_is_wished(&id), "it finishes its requests");
     let next = successor_in_service(&region, &id);

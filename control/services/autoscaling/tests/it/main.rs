@@ -4,5 +4,6 @@
 mod failures;
 mod groups;
 mod health;
+mod refresh;
 mod region;
 mod stack;

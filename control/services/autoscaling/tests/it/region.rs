@@ -39,6 +39,8 @@ impl std::ops::DerefMut for Region {
 
 fn services(registry: &mut Registry) {
     iam::register(registry);
+    sns::register(registry);
+    cloudwatch::register(registry);
     ec2::register(registry);
     elb::register(registry);
     autoscaling::register(registry);
