@@ -17,7 +17,8 @@ pub mod tags;
 use kernel::Registry;
 
 pub use compute::{
-    Instance, InstanceState, Launch, LaunchTemplate, TemplateName, check_launch, find_template, launch, terminate, version_number,
+    Instance, InstanceState, Launch, LaunchTemplate, TemplateName, check_launch, find_template, launch, start, stop, terminate,
+    version_number,
 };
 pub use error::Error;
 pub use kind::Kind;

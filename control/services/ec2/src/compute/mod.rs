@@ -41,7 +41,7 @@ pub use launch::{Launch, check_launch, launch};
 pub(crate) use launch_data::Tag;
 pub(crate) use launch_template::LaunchTemplateVersion;
 pub use launch_template::{LaunchTemplate, TemplateName, find_template, version_number};
-pub use reconcile::terminate;
+pub use reconcile::{start, stop, terminate};
 
 use crate::Kind;
 use crate::network::NetworkInterface;

@@ -146,6 +146,20 @@ pub(crate) fn observe(tx: &mut Tx, _: &Cx, observation: &Observation) -> Result<
     Ok(())
 }
 
+/// Starts a stopped instance, as a service that launched it does. False when there is none, or its state forbids it.
+pub fn start(tx: &mut Tx, cx: &Cx, id: &InstanceId) -> bool {
+    let mut started = false;
+    tx.update::<Instance>(id, |i| started = i.start(cx.now));
+    started
+}
+
+/// Stops a running instance, as a service that launched it does. False when there is none, or its state forbids it.
+pub fn stop(tx: &mut Tx, cx: &Cx, id: &InstanceId) -> bool {
+    let mut stopped = false;
+    tx.update::<Instance>(id, |i| stopped = i.stop(cx.now));
+    stopped
+}
+
 /// Ends an instance for good, as a service that launched it does; its termination protection does not count.
 pub fn terminate(tx: &mut Tx, cx: &Cx, id: &InstanceId) -> bool {
     tx.update::<Instance>(id, |i| i.terminate(cx.now, super::instance::Why::User))
