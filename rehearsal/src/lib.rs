@@ -7,10 +7,16 @@
 
 pub mod checks;
 mod day;
+mod load;
 mod model;
 mod run;
+mod standing;
 pub mod web_tier;
 
 pub use day::{Day, DayReport, day};
+pub use load::{
+    Clock, Demand, Failures, Load, PATTERNS, Per, Spread, Station, Step, TICK, Tally, Times, Trace, TraceError, Variability,
+    parse_moment, seconds, step,
+};
 pub use model::{Delays, Model};
-pub use run::{Faults, Rehearsal, Scrutiny};
+pub use run::{Faults, Place, Rehearsal, Scrutiny};

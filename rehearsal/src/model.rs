@@ -10,6 +10,8 @@ use world::{
     TargetHealth, TargetKey, TargetMode, TargetReason, Want,
 };
 
+use crate::standing::{Face, Part, Standing, Standpoint};
+
 /// How long things take, each drawn evenly between two bounds in milliseconds.
 #[derive(Clone, Debug)]
 pub struct Delays {
@@ -21,11 +23,14 @@ pub struct Delays {
     pub application_ms: (u64, u64),
     /// What requests under way at a draining target still take.
     pub drain_ms: (u64, u64),
+    /// What the world does by itself happens at multiples of this since 1970, so that much of it happens at once: 1 for exact
+    /// moments.
+    pub grain_ms: u64,
 }
 
 impl Default for Delays {
     fn default() -> Self {
-        Self { apply_ms: (1, 5), boot_ms: (4, 20), application_ms: (200, 1_500), drain_ms: (0, 2_000) }
+        Self { apply_ms: (1, 5), boot_ms: (4, 20), application_ms: (200, 1_500), drain_ms: (0, 2_000), grain_ms: 1 }
     }
 }
 
@@ -100,7 +105,11 @@ pub struct Model {
     rng: Rng,
     applied: BTreeMap<Slot, u64>,
     machines: BTreeMap<InstanceId, Machine>,
-    balancers: BTreeSet<LoadBalancerArn>,
+    balancers: BTreeMap<LoadBalancerArn, Face>,
+    /// Counts changes of the faces.
+    faces_version: u64,
+    /// Instances whose standing may have changed since the load last looked; none while there is no load.
+    touched: Option<BTreeSet<InstanceId>>,
     /// Ordered by target first, so that all about one instance stands together.
     health: BTreeMap<Registered, Health>,
     lost_zones: BTreeSet<String>,
@@ -114,7 +123,9 @@ impl Model {
             rng: Rng::new(seed),
             applied: BTreeMap::new(),
             machines: BTreeMap::new(),
-            balancers: BTreeSet::new(),
+            balancers: BTreeMap::new(),
+            faces_version: 1,
+            touched: None,
             health: BTreeMap::new(),
             lost_zones: BTreeSet::new(),
         }
@@ -127,7 +138,7 @@ impl Model {
 
     /// Everything that exists in the world now.
     pub fn existing(&self) -> impl Iterator<Item = Slot> {
-        let balancers = self.balancers.iter().map(|id| Slot::new(SlotKind::LoadBalancer, id.as_str()));
+        let balancers = self.balancers.keys().map(|id| Slot::new(SlotKind::LoadBalancer, id.as_str()));
         self.machines.keys().map(|id| Slot::new(SlotKind::Instance, id.as_str())).chain(balancers)
     }
 
@@ -140,6 +151,45 @@ impl Model {
     /// Whether the instance runs and its application answers.
     pub fn serves(&self, id: &str) -> bool {
         self.machines.get(id).is_some_and(|m| m.runs() && m.serves)
+    }
+
+    /// Begins to note for a load what changes.
+    pub(crate) fn watch(&mut self) {
+        self.touched = Some(self.machines.keys().cloned().collect());
+    }
+
+    pub(crate) fn take_touched(&mut self) -> BTreeSet<InstanceId> {
+        self.touched.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    fn touch(&mut self, id: &str) {
+        if let Some(touched) = &mut self.touched
+            && !touched.contains(id)
+        {
+            touched.insert(id.into());
+        }
+    }
+
+    pub(crate) fn faces(&self) -> impl Iterator<Item = (&LoadBalancerArn, &Face)> {
+        self.balancers.iter()
+    }
+
+    pub(crate) fn faces_version(&self) -> u64 {
+        self.faces_version
+    }
+
+    /// How an instance stands now; none when it does not run.
+    pub(crate) fn standing(&self, id: &str) -> Option<Standing<'_>> {
+        let machine = self.machines.get(id).filter(|m| m.runs())?;
+        let part = |h: &Health| match (h.active, &h.health) {
+            (false, _) => Part::Draining,
+            (true, TargetHealth::Healthy) => Part::Healthy,
+            (true, _) => Part::Unhealthy,
+        };
+        let from = first_of(id);
+        let all = self.health.range(from..).take_while(|(at, _)| at.key.id == id);
+        let roles = all.map(|(at, h)| Standpoint { balancer: &at.balancer, group: &at.group, part: part(h) }).collect();
+        Some(Standing { millicores: machine.wanted.cpu_millicores, serves: machine.serves, roles })
     }
 
     pub(crate) fn applied(&self, executor: Executor) -> Vec<(Slot, u64)> {
@@ -212,16 +262,29 @@ impl Model {
         let id = LoadBalancerArn::from(effect.slot.id.as_str());
         let Some(Want::LoadBalancer(wanted)) = &effect.want else {
             self.balancers.remove(&id);
-            self.health.retain(|at, _| at.balancer != id);
+            self.faces_version += 1;
+            self.retain_health(|at| at.balancer != id);
             return;
         };
-        self.balancers.insert(id.clone());
+        self.balancers.insert(id.clone(), Face::of(wanted));
+        self.faces_version += 1;
         let there = targets(wanted);
-        self.health.retain(|at, _| at.balancer != id || there.contains_key(&(&at.group, &at.key)));
+        self.retain_health(|at| at.balancer != id || there.contains_key(&(&at.group, &at.key)));
         for ((group, key), (member, check)) in there {
             let at = Registered { key: key.clone(), balancer: id.clone(), group: group.clone() };
             self.apply_target(now, at, member, check, coming);
         }
+    }
+
+    fn retain_health(&mut self, keeps: impl Fn(&Registered) -> bool) {
+        let touched = &mut self.touched;
+        self.health.retain(|at, _| {
+            let kept = keeps(at);
+            if let Some(touched) = touched.as_mut().filter(|_| !kept) {
+                touched.insert(at.key.id.as_str().into());
+            }
+            kept
+        });
     }
 
     fn apply_target(&mut self, now: Time, at: Registered, wanted: &Target, check: &HealthCheck, coming: &mut Vec<Coming>) {
@@ -231,13 +294,15 @@ impl Model {
             (TargetMode::Active, Some(_)) => {}
             (TargetMode::Active, None) => {
                 let fresh = Health { generation, health: TargetHealth::Initial, active: true, check: check.clone() };
-                coming.push(checked(now, &at, &fresh, 1, false));
-                coming.push(checked(now, &at, &fresh, check.unhealthy_threshold, true));
+                coming.push(self.checked(now, &at, &fresh, 1, false));
+                coming.push(self.checked(now, &at, &fresh, check.unhealthy_threshold, true));
+                self.touch(&at.key.id);
                 self.health.insert(at, fresh);
             }
             (TargetMode::Draining { .. }, Some(h)) if !h.active => {}
             (TargetMode::Draining { until }, _) => {
                 let draining = Health { generation, health: TargetHealth::Draining, active: false, check: check.clone() };
+                self.touch(&at.key.id);
                 self.health.insert(at.clone(), draining);
                 let mut end = self.after(now, self.delays.drain_ms, Event::Drained(at, generation));
                 end.at = end.at.min(until).max(now);
@@ -282,6 +347,7 @@ impl Model {
             machine.state = Some(InstanceState::Running);
         }
         let (runs, seen) = (machine.runs(), report(machine, now));
+        self.touch(id);
         coming.extend(seen.map(|o| Coming { at: now, what: Event::Observe(o) }));
         if runs {
             coming.push(self.after(now, self.delays.application_ms, Event::Serves(id.clone(), generation)));
@@ -327,7 +393,8 @@ impl Model {
     }
 
     /// After an instance began or ceased to answer: its targets' health changes once enough checks have seen it.
-    fn reachability_changed(&self, now: Time, id: &InstanceId, coming: &mut Vec<Coming>) {
+    fn reachability_changed(&mut self, now: Time, id: &InstanceId, coming: &mut Vec<Coming>) {
+        self.touch(id);
         let serves = self.serves(id);
         for (at, h) in self.health_of(id).filter(|(_, h)| h.active) {
             let checks = match (serves, &h.health) {
@@ -335,14 +402,12 @@ impl Model {
                 (true, _) => h.check.healthy_threshold,
                 (false, _) => h.check.unhealthy_threshold,
             };
-            coming.push(checked(now, at, h, checks, !serves));
+            coming.push(self.checked(now, at, h, checks, !serves));
         }
     }
 
     fn health_of<'a>(&'a self, id: &'a str) -> impl Iterator<Item = (&'a Registered, &'a Health)> {
-        let key = TargetKey { id: id.into(), port: 0 };
-        let from = Registered { key, balancer: "".into(), group: "".into() };
-        self.health.range(from..).take_while(move |(at, _)| at.key.id == id)
+        self.health.range(first_of(id)..).take_while(move |(at, _)| at.key.id == id)
     }
 
     fn check(&mut self, now: Time, at: &Registered, generation: u64, may_fail: bool, coming: &mut Vec<Coming>) {
@@ -356,26 +421,37 @@ impl Model {
             _ => return,
         };
         entry.health = health.clone();
+        self.touch(&at.key.id);
         coming.push(Coming { at: now, what: Event::Observe(target(at, generation, health)) });
     }
 
     fn after(&mut self, now: Time, (least, most): (u64, u64), what: Event) -> Coming {
         let ms = least + self.rng.below(most.saturating_sub(least) + 1);
-        Coming { at: now + Duration::from_millis(ms), what }
+        Coming { at: self.grained(now + Duration::from_millis(ms)), what }
     }
+
+    fn grained(&self, at: Time) -> Time {
+        let grain = i64::try_from(self.delays.grain_ms.max(1)).unwrap_or(1);
+        Time::from_unix_ms((at.unix_ms() + grain - 1).div_euclid(grain) * grain)
+    }
+
+    fn checked(&self, now: Time, at: &Registered, health: &Health, checks: u32, may_fail: bool) -> Coming {
+        let interval = Duration::from_millis(health.check.interval_ms);
+        // The first check comes at once; each further one an interval later.
+        let when = self.grained(now + interval * checks.saturating_sub(1) + Duration::from_millis(1));
+        Coming { at: when, what: Event::Checked { at: at.clone(), generation: health.generation, may_fail } }
+    }
+}
+
+/// What stands before every registration of an instance.
+fn first_of(id: &str) -> Registered {
+    Registered { key: TargetKey { id: id.into(), port: 0 }, balancer: "".into(), group: "".into() }
 }
 
 /// The targets of a load balancer, each with how it is checked.
 fn targets(balancer: &LoadBalancer) -> BTreeMap<(&TargetGroupArn, &TargetKey), (&Target, &HealthCheck)> {
     let groups = balancer.target_groups.iter();
     groups.flat_map(|g| g.targets.iter().map(move |t| ((&g.id, &t.key), (t, &g.health_check)))).collect()
-}
-
-fn checked(now: Time, at: &Registered, health: &Health, checks: u32, may_fail: bool) -> Coming {
-    let interval = Duration::from_millis(health.check.interval_ms);
-    // The first check comes at once; each further one an interval later.
-    let when = now + interval * checks.saturating_sub(1) + Duration::from_millis(1);
-    Coming { at: when, what: Event::Checked { at: at.clone(), generation: health.generation, may_fail } }
 }
 
 /// The machine's present state; none while it boots.

@@ -7,6 +7,7 @@ use kernel::{Committed, Kernel, MemoryJournal, Settings, State};
 use world::{Effect, Executor, Observation};
 
 use crate::checks;
+use crate::load::{Demand, Load, Tally, Trace};
 use crate::model::{Coming, Delays, Event, Model};
 
 /// What may go wrong by itself, in a thousand.
@@ -42,14 +43,32 @@ const RECONCILED_MAX: usize = 4_096;
 const JOURNAL_RETRY: Duration = Duration::from_millis(200);
 /// So many of the last events are told when a rule is broken.
 const TRACE_MAX: usize = 80;
-/// Where every run begins: 2026-01-01T00:00:00Z.
+/// Where a run begins unless it says otherwise: 2026-01-01T00:00:00Z.
 const BEGIN: Time = Time::from_unix_ms(1_767_225_600_000);
+
+/// Where and when a region is.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Such as `eu-central-1`.
+    pub region: String,
+    pub settings: Settings,
+    pub begin: Time,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self { region: "eu-central-1".into(), settings: Settings::default(), begin: BEGIN }
+    }
+}
 
 /// A region, its simulated world and the clock of both.
 pub struct Rehearsal {
     kernel: Kernel,
     journal: Arc<Mutex<MemoryJournal>>,
     model: Model,
+    load: Option<Load>,
+    settings: Settings,
+    begin: Time,
     coming: BTreeMap<(Time, u64), Event>,
     /// Executors without a connection.
     away: BTreeSet<Executor>,
@@ -80,19 +99,27 @@ pub struct Rehearsal {
 impl Rehearsal {
     /// An empty region. The same seed and the same calls give the same run.
     pub fn new(seed: u64, delays: Delays, scrutiny: Scrutiny) -> Self {
+        Self::at(Place::default(), seed, delays, scrutiny)
+    }
+
+    /// As [`Rehearsal::new`], at a place.
+    pub fn at(place: Place, seed: u64, delays: Delays, scrutiny: Scrutiny) -> Self {
         let journal = Arc::new(Mutex::new(MemoryJournal::default()));
-        let scope = Scope::new("eu-central-1", "000000000000");
+        let scope = Scope::new(&place.region, "000000000000");
         let mut rng = Rng::new(seed);
-        let kernel = open(&journal, &scope, rng.u64());
+        let kernel = open(&journal, &scope, &place.settings, rng.u64());
         let mut rehearsal = Self {
             kernel,
             journal,
             model: Model::new(rng.u64(), delays),
+            load: None,
+            settings: place.settings,
+            begin: place.begin,
             coming: BTreeMap::new(),
             away: BTreeSet::new(),
             arrives: BTreeMap::new(),
             sequence: 0,
-            now: BEGIN,
+            now: place.begin,
             rng,
             seed,
             scope,
@@ -128,6 +155,24 @@ impl Rehearsal {
 
     pub fn model(&self) -> &Model {
         &self.model
+    }
+
+    /// Lets users send requests from now on, as the trace says that begins at `from`; the executors report what comes of it in every
+    /// metric period.
+    pub fn send_load(&mut self, trace: Trace, from: Time, demand: Demand) {
+        self.model.watch();
+        let period = Duration::from_secs(u64::from(self.settings.metric_period_s));
+        self.load = Some(Load::new(trace, from, demand, self.now, period));
+    }
+
+    /// The load, if there is one.
+    pub fn load(&self) -> Option<&Load> {
+        self.load.as_ref()
+    }
+
+    /// What came of the load since it was last asked.
+    pub fn take_tally(&mut self) -> Tally {
+        self.load.as_mut().map(Load::take_tally).unwrap_or_default()
     }
 
     /// A digest of the whole state of the control plane.
@@ -207,7 +252,7 @@ impl Rehearsal {
     pub fn crash(&mut self) {
         self.note(|| "crash".into());
         self.crashes += 1;
-        self.kernel = open(&self.journal, &self.scope, self.rng.u64());
+        self.kernel = open(&self.journal, &self.scope, &self.settings, self.rng.u64());
         for executor in [Executor::Host, Executor::Edge, Executor::Courier] {
             self.disconnect(executor);
         }
@@ -222,15 +267,34 @@ impl Rehearsal {
     /// One event: the next of the world's, or the control plane's next own look. False when none comes by `end`.
     fn step(&mut self, end: Time) -> bool {
         let world = self.coming.first_key_value().map(|((at, _), _)| *at);
-        let own = self.kernel.next_wake();
-        let Some(next) = world.into_iter().chain(own).min().filter(|next| *next <= end) else { return false };
+        let (own, load) = (self.kernel.next_wake(), self.load.as_ref().map(Load::next));
+        let Some(next) = world.into_iter().chain(own).chain(load).min().filter(|next| *next <= end) else { return false };
         self.now = self.now.max(next);
-        let event = if world.is_some_and(|at| at <= self.now) { self.coming.pop_first() } else { None };
-        if let Some((_, event)) = event {
-            self.happen(event);
+        // A second's requests come before what happens at its end.
+        if load.is_some_and(|at| at <= self.now) {
+            self.flow();
+        } else {
+            self.happen_next();
         }
         self.settle_control();
         true
+    }
+
+    fn flow(&mut self) {
+        let Some(load) = &mut self.load else { return };
+        let reports = load.tick(self.now, &mut self.model);
+        self.expect(reports.into_iter().map(|o| Coming { at: self.now, what: Event::Observe(o) }).collect());
+    }
+
+    /// The world's next event; all of its moment where nobody looks between them.
+    fn happen_next(&mut self) {
+        while let Some(next) = self.coming.first_entry().filter(|e| e.key().0 <= self.now) {
+            let event = next.remove();
+            self.happen(event);
+            if self.scrutiny == Scrutiny::EveryCommit {
+                return;
+            }
+        }
     }
 
     fn happen(&mut self, event: Event) {
@@ -394,7 +458,7 @@ impl Rehearsal {
         if self.trace.len() == TRACE_MAX {
             self.trace.pop_front();
         }
-        let at = self.now.ms_since(BEGIN);
+        let at = self.now.ms_since(self.begin);
         self.trace.push_back(format!("{:>8}.{:03} s  {}", at / 1_000, at % 1_000, text()));
     }
 }
@@ -423,7 +487,7 @@ fn short(event: &Event) -> String {
     }
 }
 
-fn open(journal: &Arc<Mutex<MemoryJournal>>, scope: &Scope, seed: u64) -> Kernel {
-    Kernel::open(region::services, Box::new(journal.clone()), scope.clone(), Settings::default(), seed)
+fn open(journal: &Arc<Mutex<MemoryJournal>>, scope: &Scope, settings: &Settings, seed: u64) -> Kernel {
+    Kernel::open(region::services, Box::new(journal.clone()), scope.clone(), settings.clone(), seed)
         .unwrap_or_else(|e| panic!("a journal in memory can be read: {e}"))
 }

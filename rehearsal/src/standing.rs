@@ -1,0 +1,57 @@
+//! The world as users' requests meet it: load balancers with where they send requests, and instances as their targets.
+
+use base::{LoadBalancerArn, TargetGroupArn};
+use world::{Action, LoadBalancer};
+
+/// A load balancer as users' requests see it.
+#[derive(Clone, Debug)]
+pub(crate) struct Face {
+    /// Zones of its nodes.
+    pub(crate) zones: Vec<String>,
+    /// Where the listener with the lowest port sends requests, by weight; empty when it answers itself.
+    pub(crate) forward: Vec<(TargetGroupArn, u32)>,
+    pub(crate) idle_timeout_ms: u64,
+    pub(crate) has_listener: bool,
+}
+
+impl Face {
+    pub(crate) fn of(balancer: &LoadBalancer) -> Self {
+        let first = balancer.listeners.iter().min_by_key(|l| l.port);
+        let forward = match first.map(|l| &l.default_action) {
+            Some(Action::Forward { groups }) => groups.iter().map(|g| (g.group.clone(), g.weight)).collect(),
+            _ => Vec::new(),
+        };
+        Self {
+            zones: balancer.nodes.iter().map(|n| n.zone.clone()).collect(),
+            forward,
+            idle_timeout_ms: balancer.idle_timeout_ms,
+            has_listener: first.is_some(),
+        }
+    }
+
+    pub(crate) fn listens(&self) -> bool {
+        self.has_listener && !self.zones.is_empty()
+    }
+}
+
+/// How a target stands in its group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Part {
+    Healthy,
+    Unhealthy,
+    Draining,
+}
+
+/// A running instance as the load sees it.
+pub(crate) struct Standing<'a> {
+    pub(crate) millicores: u32,
+    /// Its application answers.
+    pub(crate) serves: bool,
+    pub(crate) roles: Vec<Standpoint<'a>>,
+}
+
+pub(crate) struct Standpoint<'a> {
+    pub(crate) balancer: &'a LoadBalancerArn,
+    pub(crate) group: &'a TargetGroupArn,
+    pub(crate) part: Part,
+}
