@@ -91,9 +91,19 @@ pub struct Serve {
     /// Cores that one vCPU of an instance type means on this machine (host.vcpu_cores)
     #[arg(long, default_value_t = 0.25, value_name = "CORES", value_parser = vcpu_cores)]
     pub vcpu_cores: f64,
+    /// Period of the region's own metrics; AWS's is 60 seconds. Shorter ones are kept at high resolution: by the second for three
+    /// hours, by the minute from then on
+    #[arg(long, default_value_t = 60, value_name = "SECONDS", value_parser = metric_period)]
+    pub metric_period: u32,
     /// Return as soon as the API answers, and go on in the background
     #[arg(long)]
     pub background: bool,
+}
+
+fn metric_period(text: &str) -> Result<u32, String> {
+    let seconds: u32 = text.parse().map_err(|_| "a number of seconds is expected, such as 10".to_string())?;
+    let divides = (1..=60).contains(&seconds) && 60 % seconds == 0;
+    if divides { Ok(seconds) } else { Err("it must divide a minute: 1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30 or 60".into()) }
 }
 
 fn vcpu_cores(text: &str) -> Result<f64, String> {

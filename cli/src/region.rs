@@ -44,6 +44,7 @@ pub fn serve(paths: &RunPaths, arguments: &Serve) -> Result<(), Failure> {
         listen: arguments.listen,
         region: arguments.region.clone(),
         vcpu_millicores,
+        metric_period_s: arguments.metric_period,
         executors: vec![
             executor(Executor::Host, paths.host_socket(), "host"),
             executor(Executor::Edge, paths.edge_socket(), "edge"),
@@ -116,6 +117,7 @@ fn serve_in_background(paths: &RunPaths, arguments: &Serve) -> Result<(), Failur
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("serve").arg("--data").arg(paths.data()).arg("--listen").arg(arguments.listen.to_string());
     command.arg("--vcpu-cores").arg(arguments.vcpu_cores.to_string());
+    command.arg("--metric-period").arg(arguments.metric_period.to_string());
     if let Some(region) = &arguments.region {
         command.arg("--region").arg(region);
     }

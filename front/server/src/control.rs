@@ -55,12 +55,14 @@ pub struct Control {
 }
 
 impl Control {
-    /// Starts the thread.
-    pub fn start(kernel: Kernel) -> std::io::Result<(Self, JoinHandle<()>)> {
+    /// Starts the thread. Executors are asked to report usage and traffic every so often.
+    pub fn start(kernel: Kernel, report_every: Duration) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (work, inbox) = sync_channel(WAITING_MAX);
         let thread = std::thread::Builder::new()
             .name("control".into())
-            .spawn(move || Loop { kernel, inbox, executors: BTreeMap::new(), answers: Vec::new(), retry_at: None }.run())?;
+            .spawn(move || {
+                Loop { kernel, inbox, report_every, executors: BTreeMap::new(), answers: Vec::new(), retry_at: None }.run();
+            })?;
         Ok((Self { work }, thread))
     }
 
@@ -148,6 +150,7 @@ pub fn wall_clock() -> Time {
 struct Loop {
     kernel: Kernel,
     inbox: Receiver<Work>,
+    report_every: Duration,
     executors: BTreeMap<Executor, mpsc::Sender<Frame>>,
     /// Answers that wait for the commit.
     answers: Vec<Release>,
@@ -266,7 +269,8 @@ impl Loop {
     fn synchronise(&mut self, executor: Executor, applied: &[(Slot, u64)], frames: mpsc::Sender<Frame>) {
         let lacking = self.kernel.lacking(executor, applied);
         let effects = lacking.effects.into_iter().map(Frame::Effect);
-        let sent = effects.chain([Frame::Sync { slots: lacking.slots }]).all(|frame| frames.try_send(frame).is_ok());
+        let report = Frame::Report { every_ms: u64::try_from(self.report_every.as_millis()).unwrap_or(u64::MAX) };
+        let sent = effects.chain([report, Frame::Sync { slots: lacking.slots }]).all(|frame| frames.try_send(frame).is_ok());
         if sent {
             self.executors.insert(executor, frames);
         } else {

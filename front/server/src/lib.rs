@@ -17,6 +17,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base::InstanceId;
 use kernel::{JournalError, Kernel, RedbJournal, Settings};
@@ -40,6 +41,8 @@ pub struct Options {
     pub region: Option<String>,
     /// What one vCPU means here, in thousandths of a core.
     pub vcpu_millicores: u32,
+    /// Period of the region's own metrics in seconds; it divides a minute.
+    pub metric_period_s: u32,
     pub executors: Vec<ExecutorProcess>,
     /// Reads what an instance wrote to its console.
     pub console_output: ConsoleOutput,
@@ -109,15 +112,15 @@ async fn serve(options: Options) -> Result<(), StartError> {
     let settings = Settings {
         vcpu_millicores: options.vcpu_millicores,
         endpoint: endpoint.url.clone(),
+        metric_period_s: options.metric_period_s,
         first_front: identity::first_front(paths),
-        ..Settings::default()
     };
     let metric_period_s = settings.metric_period_s;
     let journal = RedbJournal::open(&paths.journal()).map_err(StartError::Journal)?;
     let seed = identity::random_seed()?;
     let kernel = Kernel::open(region::services, Box::new(journal), scope.clone(), settings, seed).map_err(StartError::Journal)?;
     let registry = kernel.registry().clone();
-    let (control, thread) = control::Control::start(kernel)?;
+    let (control, thread) = control::Control::start(kernel, Duration::from_secs(metric_period_s.into()))?;
     let stop = Arc::new(Notify::new());
     let region = Arc::new(http::Region {
         control: control.clone(),
