@@ -58,4 +58,13 @@ impl Caller {
             access_key: access_key.into(),
         }
     }
+
+    /// Whoever follows a link that needs no signature.
+    pub fn anonymous() -> Self {
+        Self { account: "anonymous".into(), arn: "anonymous".into(), user_id: "anonymous".into(), access_key: String::new() }
+    }
+
+    pub fn is_anonymous(&self) -> bool {
+        self.user_id == "anonymous"
+    }
 }

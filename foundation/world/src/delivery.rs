@@ -13,6 +13,8 @@ pub struct Delivery {
     pub attempt: u32,
     pub destination: Destination,
     pub form: MessageForm,
+    /// Not called `kind` in JSON: that is the wish's own tag.
+    #[serde(rename = "type")]
     pub kind: MessageKind,
     pub message_id: String,
     pub topic_arn: String,
