@@ -229,7 +229,35 @@ pub(crate) mod text {
 
     pub(crate) fn abandoned(now: Time, instance: &InstanceId, hook: &str) -> String {
         let at = now.iso8601_s();
-        format!("At {at} instance {instance} was taken out of service because its lifecycle action of the hook {hook} was abandoned.")
+        format!(
+            "At {at} instance {instance} was taken out of service because its lifecycle action of the hook {hook} was abandoned."
+        )
+    }
+
+    pub(crate) fn out_of_standby(now: Time, instance: &InstanceId, from: u32, to: u32) -> String {
+        let at = now.iso8601_s();
+        format!(
+            "At {at} instance {instance} was moved out of standby in response to a user request, increasing the capacity from {from} to {to}."
+        )
+    }
+
+    pub(crate) fn expired(now: Time) -> String {
+        let at = now.iso8601_s();
+        format!("At {at} an instance was taken out of service in response to the maximum instance lifetime of the group.")
+    }
+
+    pub(crate) fn prepared(now: Time) -> String {
+        let at = now.iso8601_s();
+        format!(
+            "At {at} an instance was launched in response to a difference between the wanted and the actual size of the warm pool."
+        )
+    }
+
+    pub(crate) fn pool_shrunk(now: Time) -> String {
+        let at = now.iso8601_s();
+        format!(
+            "At {at} an instance was taken out of the warm pool in response to a difference between its wanted and its actual size."
+        )
     }
 
     pub(crate) fn launch_failed(now: Time) -> String {

@@ -1,40 +1,61 @@
-//! Turns a plan's actions into rows: instances launched and ended at EC2, registrations at ELB, activities.
+//! Turns plans into rows: instances that come, serve and go, their registrations at ELB, their activities.
 
-use base::{Fault, GroupName, InstanceId, Tags, TargetGroupArn};
+use base::{Fault, GroupName, InstanceId, TargetGroupArn};
 use kernel::{Cx, Tx};
 
 use crate::activity::{self, Activity, Beginning, Status, text};
 use crate::group::{EARLY_DEATH, Group};
-use crate::member::{Health, Lifecycle, Member, MemberTemplate, Sickness};
-use crate::plan::{Action, Because, LaunchReason, Place, Plan};
+use crate::launch::{self, For};
+use crate::lifecycle;
+use crate::member::{Health, Hooks, Lifecycle, Member, Sickness};
+use crate::notifications::{self, Event};
+use crate::plan::{Action, Because, GroupPlan, MemberPlan, Step};
+use crate::warm_pool::{PoolState, WarmPool};
 
-/// Under this name instances of a group are launched.
-const REQUESTER: &str = "autoscaling.amazonaws.com";
-
-pub(crate) fn apply(tx: &mut Tx, cx: &Cx, group: &GroupName, plan: Plan) {
-    let retired: Vec<InstanceId> = plan
-        .actions
-        .iter()
-        .filter_map(|a| match a {
-            Action::Retire { instance, because: Because::TooMany { .. } } => Some(instance.clone()),
-            _ => None,
-        })
-        .collect();
+/// Carries out what was decided for a whole group.
+pub(crate) fn group(tx: &mut Tx, cx: &Cx, name: &GroupName, plan: GroupPlan) {
+    let together: Vec<InstanceId> = plan.actions.iter().filter_map(surplus).cloned().collect();
     for action in plan.actions {
         match action {
-            Action::EnterService { instance, register } => enter_service(tx, cx, &instance, &register),
-            Action::Register { instance, target_group } => register_one(tx, cx, &instance, &target_group),
-            Action::Deregister { instance, target_group } => deregister(tx, cx, &instance, &target_group),
-            Action::MarkUnhealthy { instance, sickness } => {
-                tx.update::<Member>(&instance, |m| m.health = Health::Unhealthy(sickness));
+            Action::Retire { instance, because } => retire(tx, cx, name, &instance, because, &together),
+            Action::Launch { place, why } => launch::launch(tx, cx, name, &place, For::Group(why)),
+            Action::Call { instance, why } => launch::call(tx, cx, name, &instance, why),
+            Action::Prepare { place } => launch::launch(tx, cx, name, &place, For::WarmPool),
+        }
+    }
+}
+
+fn surplus(action: &Action) -> Option<&InstanceId> {
+    match action {
+        Action::Retire { instance, because: Because::TooMany { .. } } => Some(instance),
+        _ => None,
+    }
+}
+
+/// Carries out what was decided for one instance.
+pub(crate) fn member(tx: &mut Tx, cx: &Cx, id: &InstanceId, plan: MemberPlan) {
+    for step in plan.steps {
+        match step {
+            Step::BeginHooks => lifecycle::begin_hooks(tx, cx, id),
+            Step::ExpireHooks => lifecycle::expire(tx, cx, id),
+            Step::EnterService { register } => enter_service(tx, cx, id, &register),
+            Step::Register(target_group) => register_one(tx, cx, id, &target_group),
+            Step::Deregister(target_group) => deregister(tx, cx, id, &target_group),
+            Step::MarkUnhealthy(sickness) => {
+                tx.update::<Member>(id, |m| m.health = Health::Unhealthy(sickness));
             }
-            Action::Retire { instance, because } => retire(tx, cx, group, &instance, because, &retired),
-            Action::End { instance } => {
-                end(tx, cx, &instance);
+            Step::Retire(because) => {
+                let Some(name) = tx.get::<Member>(id).map(|m| m.group.clone()) else { return };
+                retire(tx, cx, &name, id, because, &[]);
             }
-            Action::Forget { instance } => forget(tx, cx, &instance),
-            Action::Release { instance } => forget(tx, cx, &instance),
-            Action::Launch { place, why } => launch(tx, cx, group, &place, why),
+            Step::StandBy => stand_by(tx, cx, id),
+            Step::End => end(tx, cx, id),
+            Step::ReturnToPool => return_to_pool(tx, cx, id),
+            Step::Stop => {
+                ec2::stop(tx, cx, id);
+            }
+            Step::Store(state) => store(tx, cx, id, state),
+            Step::Forget | Step::Release => forget(tx, cx, id),
         }
     }
 }
@@ -46,16 +67,30 @@ fn enter_service(tx: &mut Tx, cx: &Cx, id: &InstanceId, register: &[TargetGroupA
     }
     let all = tx.get::<Group>(&member.group).map(|g| g.target_groups.clone()).unwrap_or_default();
     tx.update::<Member>(id, |m| {
-        m.lifecycle = Lifecycle::InService;
+        m.turn(Lifecycle::InService);
         m.in_service_at = Some(cx.now);
         m.extra = false;
+        m.pooled = false;
         m.activity = None;
-        // What is suspended now is not made up for later, as at AWS.
+        // What is suspended now is not made up for later ("Suspend and resume processes", AddToLoadBalancer).
         m.handled.extend(all);
     });
     tx.update::<Group>(&member.group, |g| g.note_success(&member.zone, cx.now));
-    if let Some(key) = member.activity {
-        activity::move_on(tx, cx, &key, Status::Successful);
+    finish_activity(tx, cx, &member, member.lifecycle);
+}
+
+/// The activity that is under way with an instance has come to its good end.
+fn finish_activity(tx: &mut Tx, cx: &Cx, member: &Member, lifecycle: Lifecycle) {
+    let Some(key) = &member.activity else { return };
+    activity::move_on(tx, cx, key, Status::Successful);
+    match lifecycle {
+        Lifecycle::Pending if member.hooks != Hooks::Skipped || member.in_service_at.is_none() => {
+            notifications::tell(tx, cx, key, Event::Launch, Some(member));
+        }
+        Lifecycle::Terminating | Lifecycle::WarmedTerminating => {
+            notifications::tell(tx, cx, key, Event::Terminate, Some(member));
+        }
+        _ => {}
     }
 }
 
@@ -83,7 +118,7 @@ fn deregister(tx: &mut Tx, cx: &Cx, id: &InstanceId, target_group: &TargetGroupA
     // A target group that is gone has no registrations any more.
     let _ = tx.attempt(|tx| elb::deregister_instance(tx, cx, target_group, id));
     let Some(member) = tx.get::<Member>(id).cloned() else { return };
-    if member.lifecycle == Lifecycle::InService {
+    if matches!(member.lifecycle, Lifecycle::InService | Lifecycle::EnteringStandby) {
         tx.update::<Member>(id, |m| {
             m.handled.remove(target_group);
         });
@@ -94,30 +129,43 @@ fn deregister(tx: &mut Tx, cx: &Cx, id: &InstanceId, target_group: &TargetGroupA
 }
 
 /// Begins the way out of an instance, with its activity.
-fn retire(tx: &mut Tx, cx: &Cx, group: &GroupName, id: &InstanceId, because: Because, together: &[InstanceId]) {
+fn retire(tx: &mut Tx, cx: &Cx, name: &GroupName, id: &InstanceId, because: Because, together: &[InstanceId]) {
     let now = cx.now;
-    let request = tx.get::<Group>(group).and_then(|g| g.request.clone());
+    let Some(group) = tx.get::<Group>(name) else { return };
+    let (request, drains) = (group.request.clone(), group.drains);
     let cause = match because {
-        Because::Unhealthy(Sickness::Ec2) => {
-            note_early_death(tx, cx, id);
-            text::sick_ec2(now)
+        Because::Unhealthy(sickness) => {
+            note_sickness(tx, cx, id, sickness);
+            match sickness {
+                Sickness::Ec2 => text::sick_ec2(now),
+                Sickness::Elb => text::sick_elb(now),
+                Sickness::User => text::sick_user(now),
+            }
         }
-        Because::Unhealthy(Sickness::Elb) => text::sick_elb(now),
-        Because::Unhealthy(Sickness::User) => text::sick_user(now),
         Because::LaunchFailed => {
             note_failed_launch(tx, cx, id);
             text::launch_failed(now)
         }
-        Because::TooMany { from, to } => text::join(
-            request.into_iter().chain([text::shrunk(now, from, to)]).chain(together.iter().map(|i| text::selected(now, i))),
-        ),
+        Because::TooMany { from, to } => {
+            // "Warm pools", instance reuse policy: what a shrinking group gives up goes back.
+            let reuses = tx.get::<WarmPool>(name).is_some_and(|p| p.reuses && !p.deleting);
+            tx.update::<Member>(id, |m| m.pooled = reuses);
+            // A thousand names of others would tell nobody anything.
+            let others = together.iter().filter(|i| *i != id).take(NAMED_MAX);
+            let selected = std::iter::once(id).chain(others).map(|i| text::selected(now, i));
+            text::join(request.into_iter().chain([text::shrunk(now, from, to)]).chain(selected))
+        }
+        Because::Expired => text::join([text::expired(now), text::selected(now, id)]),
+        Because::PoolTooLarge => text::join([text::pool_shrunk(now), text::selected(now, id)]),
         Because::GroupDeleted { from } => {
             text::join(request.into_iter().chain([text::shrunk(now, from, 0), text::selected(now, id)]))
         }
     };
-    let drains = tx.get::<Group>(group).is_some_and(|g| g.drains);
     begin_termination(tx, cx, id, cause, matches!(because, Because::GroupDeleted { .. }) && !drains);
 }
+
+/// Most instances that one activity names as selected together with its own.
+const NAMED_MAX: usize = 20;
 
 /// Puts an instance on its way out; returns its activity.
 pub(crate) fn begin_termination(tx: &mut Tx, cx: &Cx, id: &InstanceId, cause: String, forced: bool) -> Option<Activity> {
@@ -125,9 +173,10 @@ pub(crate) fn begin_termination(tx: &mut Tx, cx: &Cx, id: &InstanceId, cause: St
     if let Some(key) = &member.activity {
         activity::move_on(tx, cx, key, Status::Cancelled);
     }
+    let warm = member.lifecycle.is_warm();
     let beginning = Beginning {
         group: &member.group,
-        description: format!("Terminating EC2 instance: {id}"),
+        description: format!("Terminating EC2 instance{}: {id}", if warm { " from warm pool" } else { "" }),
         cause,
         status: Status::InProgress,
         zone: &member.zone,
@@ -135,8 +184,9 @@ pub(crate) fn begin_termination(tx: &mut Tx, cx: &Cx, id: &InstanceId, cause: St
     };
     let key = activity::begin(tx, cx, beginning);
     tx.update::<Member>(id, |m| {
-        m.lifecycle = Lifecycle::Terminating;
-        m.forced = forced;
+        m.turn(if warm { Lifecycle::WarmedTerminating } else { Lifecycle::Terminating });
+        m.pooled &= !warm && member.lifecycle == Lifecycle::InService;
+        m.forced |= forced;
         m.activity = Some(key.clone());
     });
     tx.get::<Activity>(&key).cloned()
@@ -151,15 +201,29 @@ fn note_failed_launch(tx: &mut Tx, cx: &Cx, id: &InstanceId) {
         format!("Instance became unhealthy while waiting for instance to be in InService state. Termination Reason: {reason}");
     if let Some(key) = &member.activity {
         activity::fail(tx, cx, key, Status::Failed, &message);
+        notifications::tell(tx, cx, key, Event::LaunchError, Some(&member));
     }
     tx.update::<Group>(&member.group, |g| g.note_failure(&member.zone, &message, cx.now));
 }
 
-fn note_early_death(tx: &mut Tx, cx: &Cx, id: &InstanceId) {
+fn note_sickness(tx: &mut Tx, cx: &Cx, id: &InstanceId, sickness: Sickness) {
     let Some(member) = tx.get::<Member>(id).cloned() else { return };
-    if member.in_service_at.is_some_and(|at| cx.now < at + EARLY_DEATH) {
-        tx.update::<Group>(&member.group, |g| g.note_early_death(&member.zone, cx.now));
-    }
+    let early = sickness == Sickness::Ec2 && member.in_service_at.is_some_and(|at| cx.now < at + EARLY_DEATH);
+    tx.update::<Group>(&member.group, |g| {
+        if early {
+            g.note_early_death(&member.zone, cx.now);
+        }
+        g.replacing = g.replacing.saturating_add(u32::from(member.lifecycle == Lifecycle::InService));
+    });
+}
+
+fn stand_by(tx: &mut Tx, cx: &Cx, id: &InstanceId) {
+    let Some(member) = tx.get::<Member>(id).cloned() else { return };
+    finish_activity(tx, cx, &member, member.lifecycle);
+    tx.update::<Member>(id, |m| {
+        m.turn(Lifecycle::Standby);
+        m.activity = None;
+    });
 }
 
 fn end(tx: &mut Tx, cx: &Cx, id: &InstanceId) {
@@ -169,101 +233,37 @@ fn end(tx: &mut Tx, cx: &Cx, id: &InstanceId) {
     }
 }
 
-fn forget(tx: &mut Tx, cx: &Cx, id: &InstanceId) {
-    if let Some(key) = tx.remove::<Member>(id).and_then(|m| m.activity) {
-        activity::move_on(tx, cx, &key, Status::Successful);
-    }
-}
-
-fn launch(tx: &mut Tx, cx: &Cx, name: &GroupName, place: &Place, why: LaunchReason) {
-    let Some(group) = tx.get::<Group>(name).cloned() else { return };
-    // An earlier launch of the same plan has failed there.
-    if group.failing.get(&place.zone).is_some_and(|f| f.retry_at > cx.now) {
-        return;
-    }
-    let cause = match why {
-        LaunchReason::Replacement => text::replacing(cx.now),
-        LaunchReason::Balance => text::balancing(cx.now, &place.zone),
-        LaunchReason::TooFew { from, to } => text::join(group.request.iter().cloned().chain([text::grown(cx.now, from, to)])),
-    };
-    let beginning = |description: String, status| Beginning {
-        group: name,
-        description,
-        cause: cause.clone(),
-        status,
-        zone: &place.zone,
-        subnet: place.subnet.as_deref(),
-    };
-    match tx.attempt(|tx| launch_instance(tx, cx, &group, place)) {
-        Ok(id) => {
-            let key = activity::begin(tx, cx, beginning(format!("Launching a new EC2 instance: {id}"), Status::PreInService));
-            let extra = why == LaunchReason::Balance;
-            put_member(tx, cx, &group, &id, extra, Some(key));
-        }
-        Err(error) => {
-            let message = Fault::from(error).message;
-            let key = activity::begin(tx, cx, beginning("Launching a new EC2 instance".into(), Status::InProgress));
-            activity::fail(tx, cx, &key, Status::Failed, &format!("{message} Launching EC2 instance failed."));
-            tx.update::<Group>(name, |g| g.note_failure(&place.zone, &message, cx.now));
-        }
-    }
-}
-
-fn launch_instance(tx: &mut Tx, cx: &Cx, group: &Group, place: &Place) -> Result<InstanceId, ec2::Error> {
-    let propagated = group.tags.iter().filter(|(_, t)| t.propagate_at_launch).map(|(key, t)| (key.clone(), t.value.clone()));
-    let mut tags: Tags = propagated.collect();
-    tags.insert("aws:autoscaling:groupName".into(), group.name.to_string());
-    let template = crate::refresh::template_of(tx, group);
-    let launch = ec2::Launch {
-        template: ec2::TemplateName::Id(template.id),
-        version: template.version,
-        subnet: place.subnet.clone(),
-        zone: Some(place.zone.clone()),
-        tags,
-        count: 1,
-        requester: REQUESTER.into(),
-    };
-    let launched = ec2::launch(tx, cx, launch)?;
-    launched.into_iter().next().ok_or(ec2::Error::Internal)
-}
-
-/// Takes an instance into the group.
-pub(crate) fn put_member(
-    tx: &mut Tx,
-    cx: &Cx,
-    group: &Group,
-    id: &InstanceId,
-    extra: bool,
-    activity: Option<crate::activity::ActivityKey>,
-) {
-    let Some(instance) = tx.get::<ec2::Instance>(id).cloned() else { return };
-    let template = crate::refresh::template_of(tx, group);
-    let of_group = instance.template.filter(|t| t.id == template.id);
-    tx.put(Member {
-        instance: id.clone(),
-        group: group.name.clone(),
-        zone: instance.zone,
-        subnet: instance.subnet,
-        instance_type: instance.instance_type,
-        image: instance.image.to_string(),
-        template: of_group.map(|t| MemberTemplate {
-            id: t.id.to_string(),
-            name: template.name,
-            version: t.version,
-        }),
-        configuration: None,
-        launched_at: cx.now,
-        called_at: None,
-        in_service_at: None,
-        lifecycle: Lifecycle::Pending,
-        hooks: Default::default(),
-        actions: Vec::new(),
-        pooled: false,
-        health: Health::Healthy,
-        protected: group.protects_new,
-        extra,
-        handled: Default::default(),
-        forced: false,
-        activity,
+fn return_to_pool(tx: &mut Tx, cx: &Cx, id: &InstanceId) {
+    let Some(member) = tx.get::<Member>(id).cloned() else { return };
+    finish_activity(tx, cx, &member, member.lifecycle);
+    tx.update::<Member>(id, |m| {
+        m.turn(Lifecycle::WarmedPending);
+        m.hooks = Hooks::Skipped;
+        m.in_service_at = None;
+        m.handled.clear();
+        m.pooled = false;
+        m.protected = false;
+        m.activity = None;
     });
+}
+
+fn store(tx: &mut Tx, cx: &Cx, id: &InstanceId, state: PoolState) {
+    let Some(member) = tx.get::<Member>(id).cloned() else { return };
+    if let Some(key) = &member.activity {
+        activity::move_on(tx, cx, key, Status::Successful);
+    }
+    tx.update::<Member>(id, |m| {
+        m.turn(match state {
+            PoolState::Stopped => Lifecycle::WarmedStopped,
+            PoolState::Running => Lifecycle::WarmedRunning,
+        });
+        m.activity = None;
+    });
+    tx.update::<Group>(&member.group, |g| g.note_success(&member.zone, cx.now));
+}
+
+fn forget(tx: &mut Tx, cx: &Cx, id: &InstanceId) {
+    if let Some(member) = tx.remove::<Member>(id) {
+        finish_activity(tx, cx, &member, member.lifecycle);
+    }
 }

@@ -59,6 +59,12 @@ pub struct Group {
     pub tags: BTreeMap<String, GroupTag>,
     pub context: Option<String>,
     pub service_linked_role: String,
+    /// Unhealthy instances that were taken out and not made up for yet.
+    #[serde(default)]
+    pub replacing: u32,
+    /// Instances older than this are replaced.
+    #[serde(default)]
+    pub max_instance_lifetime_s: Option<u32>,
     /// Being deleted with all its instances.
     pub deleting: bool,
     /// While it is deleted, instances may finish their requests.

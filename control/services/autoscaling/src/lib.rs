@@ -7,16 +7,19 @@ mod activity;
 mod apply;
 mod error;
 mod group;
+mod launch;
 mod lifecycle;
 mod member;
 mod membership;
+mod notifications;
 mod operations;
 mod plan;
 mod reconcile;
 mod refresh;
-mod select;
 mod stack;
+mod standby;
 mod transitions;
+mod warm_pool;
 
 pub use activity::{Activity, Status};
 pub use error::Error;
@@ -31,18 +34,11 @@ pub fn register(registry: &mut Registry) {
     registry.table::<Group>();
     registry.table::<Member>();
     registry.table::<lifecycle::LifecycleHook>();
+    registry.table::<warm_pool::WarmPool>();
+    registry.table::<notifications::Notification>();
     registry.table::<Activity>();
     operations::register(registry);
     stack::register(registry);
     refresh::register(registry);
-    registry.reconciler("autoscaling.group", reconcile::reconcile);
-    registry.watch::<Group>("autoscaling.group", |_, group, due| due.push(group.name.to_string()));
-    registry.watch::<Member>("autoscaling.group", |_, member, due| due.push(member.group.to_string()));
-    registry.watch::<ec2::Instance>("autoscaling.group", |state, instance, due| {
-        due.extend(state.get::<Member>(&instance.id).map(|m| m.group.to_string()));
-    });
-    // A load balancer's checks tell of an instance's health, and the end of its draining that it may go.
-    registry.watch::<elb::Registration>("autoscaling.group", |state, registration, due| {
-        due.extend(state.get::<Member>(&registration.target.id.as_str().into()).map(|m| m.group.to_string()));
-    });
+    reconcile::register(registry);
 }

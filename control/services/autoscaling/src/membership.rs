@@ -5,9 +5,10 @@ use base::{GroupName, InstanceId, Time};
 use kernel::{Cx, State, Tx};
 
 use crate::activity::{self, Activity, Beginning, Status, text};
-use crate::apply::{begin_termination, put_member};
+use crate::apply::begin_termination;
 use crate::error::Error;
 use crate::group::Group;
+use crate::launch::put_member;
 use crate::member::{Health, Lifecycle, Member, Sickness};
 use crate::transitions::find_group;
 
@@ -120,7 +121,7 @@ pub enum Capacity {
     Keep,
 }
 
-fn shrink(tx: &mut Tx, name: &GroupName, capacity: Capacity, by: u32) -> Result<Option<(u32, u32)>, Error> {
+pub(crate) fn shrink(tx: &mut Tx, name: &GroupName, capacity: Capacity, by: u32) -> Result<Option<(u32, u32)>, Error> {
     if capacity == Capacity::Keep {
         return Ok(None);
     }

@@ -9,7 +9,8 @@ use kernel::{Cx, State, Tx};
 use crate::activity::{self, Activity, text};
 use crate::error::Error;
 use crate::group::{
-    GROUPS_MAX, Group, GroupTag, HealthCheck, MaintenancePolicy, Process, SIZE_MAX, TAGS_MAX, TARGET_GROUPS_MAX, TemplateChoice, TerminationPolicy,
+    GROUPS_MAX, Group, GroupTag, HealthCheck, MaintenancePolicy, Process, SIZE_MAX, TAGS_MAX, TARGET_GROUPS_MAX, TemplateChoice,
+    TerminationPolicy,
 };
 use crate::member::Member;
 pub(crate) use crate::membership::replace_member;
@@ -115,6 +116,8 @@ fn new_group(cx: &Cx, name: GroupName, template: TemplateChoice, size: u32) -> G
         service_linked_role: cx
             .scope
             .global_arn("iam", "role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"),
+        replacing: 0,
+        max_instance_lifetime_s: None,
         deleting: false,
         drains: false,
         request: None,

@@ -6,7 +6,9 @@ mod actions;
 mod hook;
 pub(crate) mod message;
 
-pub(crate) use actions::{begin_hooks, complete, expire, heartbeat};
 pub use actions::{LifecycleAction, Named};
+pub(crate) use actions::{begin_hooks, complete, expire, heartbeat};
+#[cfg(test)]
+pub(crate) use hook::HookResult;
 pub(crate) use hook::has_hook;
-pub use hook::{HookChange, HookKey, HookResult, LifecycleHook, Transition, delete_hook, find_hook, put_hook};
+pub use hook::{HookChange, LifecycleHook, Transition, delete_hook, put_hook};

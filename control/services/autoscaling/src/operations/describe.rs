@@ -10,9 +10,10 @@ use shapes::autoscaling as s;
 use super::{cut, short_name, tags};
 use crate::activity::Activity;
 use crate::error::Error;
-use crate::group::{GROUPS_MAX, Group};
+use crate::group::{GROUPS_MAX, Group, Process, TerminationPolicy};
 use crate::member::Member;
 use crate::transitions::find_group;
+use crate::warm_pool::{self, WarmPool};
 
 pub(crate) fn groups(tx: &mut Tx, _: &Cx, input: s::AutoScalingGroupNamesType) -> Result<s::AutoScalingGroupsType, Fault> {
     let named: BTreeSet<GroupName> = input.auto_scaling_group_names.iter().map(|n| short_name(n)).collect();
@@ -47,7 +48,9 @@ fn matches_tag(group: &Group, filter: &s::Filter) -> bool {
 }
 
 fn group_answer(state: &State, group: &Group, with_instances: bool) -> s::AutoScalingGroup {
-    let members = state.rows_where::<Member>("group", &group.name).filter(|_| with_instances);
+    // The warm pool's instances are shown with the pool.
+    let members = state.rows_where::<Member>("group", &group.name).filter(|m| with_instances && !m.lifecycle.is_warm());
+    let pool = state.get::<WarmPool>(&group.name);
     let subnets: Vec<&str> = group.subnets.iter().map(|s| s.as_str()).collect();
     let sources = group
         .target_groups
@@ -93,6 +96,9 @@ fn group_answer(state: &State, group: &Group, with_instances: bool) -> s::AutoSc
         context: group.context.clone(),
         default_instance_warmup: group.default_instance_warmup_s.map(Into::into),
         traffic_sources: sources.collect(),
+        max_instance_lifetime: group.max_instance_lifetime_s.map(Into::into),
+        warm_pool_configuration: pool.map(super::warm_pools::configuration),
+        warm_pool_size: pool.map(|_| warm_pool::members(state, &group.name).count() as i64),
         ..Default::default()
     }
 }
@@ -105,7 +111,7 @@ fn template_answer(member: &Member) -> Option<s::LaunchTemplateSpecification> {
     })
 }
 
-fn instance_answer(member: &Member) -> s::Instance {
+pub(super) fn instance_answer(member: &Member) -> s::Instance {
     s::Instance {
         instance_id: member.instance.to_string(),
         instance_type: Some(member.instance_type.clone()),
@@ -196,4 +202,14 @@ pub(crate) fn account_limits(tx: &mut Tx, _: &Cx, (): ()) -> Result<s::DescribeA
         number_of_auto_scaling_groups: Some(tx.count::<Group>() as i64),
         number_of_launch_configurations: Some(0),
     })
+}
+
+pub(crate) fn process_types(_: &mut Tx, _: &Cx, (): ()) -> Result<s::ProcessesType, Fault> {
+    let processes = Process::ALL.into_iter().map(|p| s::ProcessType { process_name: p.as_str().into() });
+    Ok(s::ProcessesType { processes: processes.collect() })
+}
+
+pub(crate) fn termination_policy_types(_: &mut Tx, _: &Cx, (): ()) -> Result<s::DescribeTerminationPolicyTypesAnswer, Fault> {
+    let termination_policy_types = TerminationPolicy::ALL.into_iter().map(|p| p.as_str().into()).collect();
+    Ok(s::DescribeTerminationPolicyTypesAnswer { termination_policy_types })
 }

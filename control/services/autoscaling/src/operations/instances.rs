@@ -69,11 +69,11 @@ pub(crate) fn set_protection(
     Ok(s::SetInstanceProtectionAnswer {})
 }
 
-fn capacity(decrement: bool) -> Capacity {
+pub(super) fn capacity(decrement: bool) -> Capacity {
     if decrement { Capacity::Decrement } else { Capacity::Keep }
 }
 
-fn ids(names: Vec<String>, max: usize) -> Result<Vec<InstanceId>, Error> {
+pub(super) fn ids(names: Vec<String>, max: usize) -> Result<Vec<InstanceId>, Error> {
     if names.is_empty() || names.len() > max {
         return Err(Error::Invalid(format!("1 to {max} instances must be named.")));
     }

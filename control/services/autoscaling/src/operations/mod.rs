@@ -2,10 +2,14 @@
 
 mod describe;
 pub(crate) mod groups;
+mod hooks;
 mod instances;
+mod notifications;
 mod refresh;
+mod standby;
 mod tags;
 pub(crate) mod traffic;
+mod warm_pools;
 
 use base::{Fault, GroupName};
 use kernel::{Page, Registry, page};
@@ -33,6 +37,23 @@ pub(crate) fn register(registry: &mut Registry) {
     registry.operation::<ops::CancelInstanceRefresh>(refresh::cancel);
     registry.operation::<ops::RollbackInstanceRefresh>(refresh::roll_back);
     registry.operation::<ops::DescribeInstanceRefreshes>(refresh::describe);
+    registry.operation::<ops::PutLifecycleHook>(hooks::put);
+    registry.operation::<ops::DeleteLifecycleHook>(hooks::delete);
+    registry.operation::<ops::DescribeLifecycleHooks>(hooks::describe);
+    registry.operation::<ops::DescribeLifecycleHookTypes>(hooks::describe_types);
+    registry.operation::<ops::CompleteLifecycleAction>(hooks::complete);
+    registry.operation::<ops::RecordLifecycleActionHeartbeat>(hooks::heartbeat);
+    registry.operation::<ops::EnterStandby>(standby::enter);
+    registry.operation::<ops::ExitStandby>(standby::exit);
+    registry.operation::<ops::PutWarmPool>(warm_pools::put);
+    registry.operation::<ops::DescribeWarmPool>(warm_pools::describe);
+    registry.operation::<ops::DeleteWarmPool>(warm_pools::delete);
+    registry.operation::<ops::PutNotificationConfiguration>(notifications::put);
+    registry.operation::<ops::DeleteNotificationConfiguration>(notifications::delete);
+    registry.operation::<ops::DescribeNotificationConfigurations>(notifications::describe);
+    registry.operation::<ops::DescribeAutoScalingNotificationTypes>(notifications::describe_types);
+    registry.operation::<ops::DescribeScalingProcessTypes>(describe::process_types);
+    registry.operation::<ops::DescribeTerminationPolicyTypes>(describe::termination_policy_types);
     registry.operation::<ops::AttachInstances>(instances::attach);
     registry.operation::<ops::DetachInstances>(instances::detach);
     registry.operation::<ops::TerminateInstanceInAutoScalingGroup>(instances::terminate);
