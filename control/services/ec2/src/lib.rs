@@ -17,7 +17,8 @@ pub mod tags;
 use kernel::Registry;
 
 pub use compute::{
-    Instance, InstanceState, Launch, LaunchTemplate, TemplateName, check_launch, find_template, launch, start, stop, terminate,
+    BlockDevice, Ebs, Instance, InstanceState, InterfaceData, Launch, LaunchData, LaunchTemplate, MetadataOptions, Monitoring,
+    ProfileName, TemplateName, check_data, check_launch, find_template, launch, launch_data, start, stop, terminate,
     version_number,
 };
 pub use error::Error;

@@ -59,6 +59,27 @@ pub fn launch(tx: &mut Tx, cx: &Cx, launch: Launch) -> Result<Vec<InstanceId>, E
     run(tx, cx, request)
 }
 
+/// A launch from data of the caller's own, as Auto Scaling makes it from a launch configuration.
+pub fn launch_data(
+    tx: &mut Tx,
+    cx: &Cx,
+    data: LaunchData,
+    subnet: Option<SubnetId>,
+    zone: Option<String>,
+    tags: Tags,
+    requester: &str,
+) -> Result<InstanceId, Error> {
+    let requester = Some(requester.into());
+    let request = Request { data, template: None, subnet, zone, address: None, least: 1, most: 1, tags, token: None, requester };
+    run(tx, cx, request)?.into_iter().next().ok_or(Error::Internal)
+}
+
+/// Whether a launch from this data would be refused for what it names; the error says why.
+pub fn check_data(state: &State, data: &LaunchData) -> Result<(), Error> {
+    data.validate()?;
+    plan_machine(state, data).map(|_| ())
+}
+
 /// Whether a launch from this template version would be refused for what it names; the error says why.
 pub fn check_launch(state: &State, _: &Cx, template: &TemplateName, version: Option<&str>) -> Result<(), Error> {
     let (_, data) = template_data(state, template, version)?;
