@@ -1,14 +1,28 @@
 //! Metrics: what is put in, by users and by the region's own services, and what is asked of them.
 
+mod fault;
+mod get_data;
+mod get_statistics;
+mod label;
+mod list;
 pub(crate) mod math;
-mod statistic;
+pub(crate) mod name;
+mod put;
+pub(crate) mod query;
+pub(crate) mod statistic;
 
 use base::Time;
 use kernel::{Registry, State, Tx};
 use metrics::{Metric, Resolution, Sample, Store};
+use shapes::cloudwatch::ops;
 
 pub(crate) fn register(registry: &mut Registry) {
     registry.store::<Store>();
+    registry.store::<put::Intake>();
+    registry.operation::<ops::PutMetricData>(put::put_metric_data);
+    registry.operation::<ops::GetMetricData>(get_data::get_metric_data);
+    registry.operation::<ops::GetMetricStatistics>(get_statistics::get_metric_statistics);
+    registry.operation::<ops::ListMetrics>(list::list_metrics);
 }
 
 /// The store of samples, to read from.
@@ -18,5 +32,7 @@ pub fn store(state: &State) -> &Store {
 
 /// Takes in a sample of the region's own (`AWS/...`). Call it last in a transaction: it is not taken back with it.
 pub fn publish(tx: &mut Tx, metric: &Metric, unit: &str, resolution: Resolution, at: Time, sample: &Sample) {
-    tx.store_mut::<Store>().put(metric, unit, resolution, at, sample);
+    let store = tx.store_mut::<Store>();
+    store.advance(at);
+    store.put(metric, unit, resolution, at, sample);
 }

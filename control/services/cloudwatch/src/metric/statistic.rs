@@ -1,4 +1,4 @@
-//! Statistics as callers name them ("CloudWatch statistics definitions").
+//! Statistics and periods as callers name them ("CloudWatch statistics definitions", "GetMetricData").
 
 use base::{Fault, Time};
 use metrics::{Metric, Statistic, Store};
@@ -6,6 +6,11 @@ use metrics::{Metric, Statistic, Store};
 /// Reads the name of a statistic, of any kind that AWS has.
 pub(crate) fn parse(text: &str) -> Result<Statistic, Fault> {
     Statistic::parse(text).ok_or_else(|| Fault::validation(format!("The value '{text}' for parameter Stat is not supported.")))
+}
+
+/// "MetricStat", Period: 1, 5, 10, 20 or 30 seconds for metrics of high resolution, or any multiple of 60.
+pub(crate) fn is_period(period_s: i64) -> bool {
+    matches!(period_s, 1 | 5 | 10 | 20 | 30) || (period_s > 0 && period_s % 60 == 0 && period_s <= i64::from(u32::MAX))
 }
 
 /// A metric's statistic by periods that begin at multiples of their length.
@@ -18,9 +23,5 @@ pub(crate) fn values(
     until: Time,
     period_s: u32,
 ) -> Vec<(Time, f64)> {
-    if unit.is_some() && unit != store.unit(metric) {
-        return Vec::new();
-    }
-    let points = store.points(metric, from, until, period_s.max(1));
-    points.into_iter().filter_map(|(at, sample)| statistic.of(&sample).map(|value| (at, value))).collect()
+    store.values(metric, unit, statistic, (from, until), period_s.max(1))
 }

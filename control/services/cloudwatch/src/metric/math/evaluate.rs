@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use base::Time;
 use metrics::Store;
@@ -17,6 +18,8 @@ pub(super) struct Run<'a> {
     queries: &'a [MetricQuery],
     from: Time,
     until: Time,
+    /// When the caller is at; none when all that there is may be used.
+    now: Option<Time>,
     done: HashMap<&'a str, Value>,
     /// Expressions that are being worked out, to see one that uses itself.
     chain: Vec<&'a str>,
@@ -44,9 +47,21 @@ impl Span {
     }
 }
 
+/// From when on there are data points of a period ("MetricStat", Period: finer than a minute for three hours, whole minutes
+/// for 15 days, multiples of five for 63 days, of an hour for 455 days).
+fn oldest(period_s: u32, now: Time) -> Time {
+    let kept_s = match period_s {
+        p if p % 3_600 == 0 => 455 * 86_400,
+        p if p % 300 == 0 => 63 * 86_400,
+        p if p % 60 == 0 => 15 * 86_400,
+        _ => 3 * 3_600,
+    };
+    now - Duration::from_secs(kept_s)
+}
+
 impl<'a> Run<'a> {
-    pub(super) fn new(store: &'a Store, queries: &'a [MetricQuery], from: Time, until: Time) -> Self {
-        Self { store, queries, from, until, done: HashMap::new(), chain: Vec::new(), values: 0 }
+    pub(super) fn new(store: &'a Store, queries: &'a [MetricQuery], (from, until): (Time, Time), now: Option<Time>) -> Self {
+        Self { store, queries, from, until, now, done: HashMap::new(), chain: Vec::new(), values: 0 }
     }
 
     /// A query's result as the caller sees it.
@@ -103,8 +118,9 @@ impl<'a> Run<'a> {
         let statistic = statistic::parse(&query.statistic).map_err(|fault| MathError(fault.message))?;
         // "GetMetricData": the span begins at the beginning of a period.
         let period_ms = i64::from(query.period_s.max(1)) * 1_000;
-        let from = Time::from_unix_ms(self.from.unix_ms().div_euclid(period_ms) * period_ms);
-        let found = statistic::values(self.store, metric, query.unit.as_deref(), statistic, from, self.until, query.period_s);
+        let from = self.from.max(self.now.map_or(Time::ZERO, |now| oldest(query.period_s, now)));
+        let from = Time::from_unix_ms(from.unix_ms().div_euclid(period_ms) * period_ms);
+        let found = self.store.values(metric, query.unit.as_deref(), statistic, (from, self.until), query.period_s.max(1));
         self.took(found.len())?;
         let points = finite(found.into_iter().map(|(at, value)| (at.unix_ms().div_euclid(1_000), value)));
         Ok(Line { label: metric.name.as_str().into(), period_s: query.period_s, points: Rc::new(points) })
