@@ -5,6 +5,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use world::RunPaths;
 
 use crate::Failure;
+use crate::simulate::arguments::Simulate;
 
 /// A cloud region that you own: AWS's highly available web tier, really running on this machine.
 #[derive(Parser)]
@@ -75,6 +76,9 @@ pub enum Command {
         /// Id, such as i-0123456789abcdef0
         instance: String,
     },
+    /// Predict instances, latency, failures and cost of a template under a load, in virtual time
+    #[command(after_help = crate::simulate::arguments::EXAMPLES)]
+    Simulate(Box<Simulate>),
     /// Print the logs of the region's own processes
     #[command(after_help = "Examples:\n  allod logs\n  allod logs serve -n 200\n  allod logs host --follow")]
     Logs(Logs),
@@ -106,7 +110,7 @@ fn metric_period(text: &str) -> Result<u32, String> {
     if divides { Ok(seconds) } else { Err("it must divide a minute: 1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30 or 60".into()) }
 }
 
-fn vcpu_cores(text: &str) -> Result<f64, String> {
+pub fn vcpu_cores(text: &str) -> Result<f64, String> {
     let cores: f64 = text.parse().map_err(|_| "a number of cores is expected, such as 0.25".to_string())?;
     if (0.001..=64.0).contains(&cores) { Ok(cores) } else { Err("it must be between 0.001 and 64".into()) }
 }
@@ -125,7 +129,7 @@ pub struct Up {
     pub output: Output,
 }
 
-fn key_value(text: &str) -> Result<(String, String), String> {
+pub fn key_value(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("KEY=VALUE is expected")?;
     Ok((key.into(), value.into()))
 }

@@ -62,7 +62,7 @@ pub fn up(paths: &RunPaths, arguments: &Up) -> Result<(), Failure> {
 }
 
 /// Every line of a refusal with the template's file before it: `FILE:LINE:COLUMN: WHAT` where the line has a place.
-fn at_file(file: &std::path::Path, message: &str) -> String {
+pub fn at_file(file: &std::path::Path, message: &str) -> String {
     let is_number = |text: Option<&str>| text.is_some_and(|t| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit()));
     let line = |line: &str| {
         let mut parts = line.splitn(3, ':');

@@ -8,6 +8,7 @@ mod logs;
 mod looking;
 mod output;
 mod region;
+mod simulate;
 mod stop;
 
 use std::io::Write;
@@ -69,6 +70,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Image(ImageCommand::Import(import)) => image::import(&paths, &import),
         Command::Image(ImageCommand::List { output }) => image::list(&paths, output),
         Command::ConsoleOutput { instance } => looking::console_output(&paths, &instance),
+        Command::Simulate(simulate) => simulate::simulate(&simulate),
         Command::Logs(logs) => logs::logs(&paths, &logs),
     }
 }
