@@ -8,9 +8,16 @@ use base::{Fault, GroupName};
 pub enum Error {
     NoGroup(GroupName),
     GroupExists(GroupName),
+    ConfigurationExists(String),
+    /// A launch configuration, and a group that uses it.
+    ConfigurationInUse(String, GroupName),
     /// The group still has instances, or activities under way.
     GroupInUse,
     ActivityInProgress,
+    /// A cooldown, or the scaling activity of this id, keeps a policy from acting.
+    Blocked(String),
+    /// Something else of this kind is there already, in full.
+    Exists(String),
     /// `ValidationError`, in full.
     Invalid(String),
     LimitExceeded(String),
@@ -32,8 +39,11 @@ impl From<Error> for Fault {
         let message = error.to_string();
         match error {
             Error::NoGroup(_) | Error::Invalid(_) | Error::NoInstance(_) | Error::Unsupported(_) => Fault::validation(message),
-            Error::GroupExists(_) => Fault::client("AlreadyExists", message),
+            Error::ConfigurationInUse(..) => Fault::client("ResourceInUse", message),
+            Error::GroupExists(_) | Error::ConfigurationExists(_) => Fault::client("AlreadyExists", message),
             Error::GroupInUse => Fault::client("ResourceInUse", message),
+            Error::Blocked(_) => Fault::client("ScalingActivityInProgress", message),
+            Error::Exists(_) => Fault::client("AlreadyExists", message),
             Error::ActivityInProgress => Fault::client("ScalingActivityInProgress", message),
             Error::LimitExceeded(_) => Fault::client("LimitExceeded", message),
             Error::RefreshInProgress => Fault::client("InstanceRefreshInProgress", message),
@@ -50,9 +60,16 @@ impl fmt::Display for Error {
         match self {
             Error::NoGroup(name) => write!(f, "AutoScalingGroup name not found - AutoScalingGroup '{name}' not found"),
             Error::GroupExists(name) => write!(f, "AutoScalingGroup by this name already exists - A group with the name {name} already exists"),
+            Error::ConfigurationExists(name) => {
+                write!(f, "Launch Configuration by this name already exists - A launch configuration already exists with the name {name}")
+            }
+            Error::ConfigurationInUse(name, group) => {
+                write!(f, "Cannot delete launch configuration {name} because it is attached to AutoScalingGroup {group}")
+            }
             Error::GroupInUse => f.write_str("You cannot delete an AutoScalingGroup while there are instances or pending Spot instance request(s) still in the group."),
             Error::ActivityInProgress => f.write_str("You cannot delete an AutoScalingGroup while there are scaling activities in progress for that group."),
-            Error::Invalid(text) | Error::Irreversible(text) | Error::LimitExceeded(text) | Error::Refused(text) => f.write_str(text),
+            Error::Blocked(activity) => write!(f, "Scaling activity {activity} is in progress and blocks this action"),
+            Error::Exists(text) | Error::Invalid(text) | Error::Irreversible(text) | Error::LimitExceeded(text) | Error::Refused(text) => f.write_str(text),
             Error::NoInstance(id) => write!(f, "Instance Id not found - No managed instance found for instance ID: {id}"),
             Error::RefreshInProgress => {
                 f.write_str("An Instance Refresh is already in progress and blocks the execution of this Instance Refresh.")

@@ -28,7 +28,10 @@ pub struct Group {
     pub name: GroupName,
     pub arn: String,
     pub created_at: Time,
+    /// Empty in a group that launches from a launch configuration.
     pub template: TemplateChoice,
+    #[serde(default)]
+    pub launch_configuration: Option<String>,
     pub min_size: u32,
     pub max_size: u32,
     pub desired_capacity: u32,

@@ -5,7 +5,8 @@ use kernel::{Cx, Tx};
 
 use crate::activity::{self, ActivityKey, Beginning, Status, text};
 use crate::group::Group;
-use crate::member::{Health, Hooks, Lifecycle, Member, MemberTemplate};
+use crate::launch_configuration::LaunchConfiguration;
+use crate::member::{Health, Hooks, Lifecycle, Member, MemberConfiguration, MemberTemplate};
 use crate::notifications::{self, Event};
 use crate::plan::{LaunchReason, Place};
 
@@ -103,6 +104,10 @@ fn launch_instance(tx: &mut Tx, cx: &Cx, group: &Group, place: &Place) -> Result
     let mut tags: Tags = propagated.collect();
     tags.insert("aws:autoscaling:groupName".into(), group.name.to_string());
     let template = crate::refresh::template_of(tx, group);
+    if let Some(name) = group.launch_configuration.as_deref().filter(|_| template.id.is_empty()) {
+        let data = tx.find::<LaunchConfiguration, str>(name).map(|c| c.data.clone()).unwrap_or_default();
+        return ec2::launch_data(tx, cx, data, place.subnet.clone(), Some(place.zone.clone()), tags, REQUESTER);
+    }
     let launch = ec2::Launch {
         template: ec2::TemplateName::Id(template.id),
         version: template.version,
@@ -120,7 +125,12 @@ fn launch_instance(tx: &mut Tx, cx: &Cx, group: &Group, place: &Place) -> Result
 pub(crate) fn put_member(tx: &mut Tx, cx: &Cx, group: &Group, id: &InstanceId, extra: bool, activity: Option<ActivityKey>) {
     let Some(instance) = tx.get::<ec2::Instance>(id).cloned() else { return };
     let template = crate::refresh::template_of(tx, group);
+    let launched = instance.requester.as_deref() == Some(REQUESTER);
     let of_group = instance.template.filter(|t| t.id == template.id);
+    let configuration = group.launch_configuration.as_deref().filter(|_| launched && template.id.is_empty());
+    let configuration = configuration
+        .and_then(|name| tx.find::<LaunchConfiguration, str>(name))
+        .map(|c| MemberConfiguration { name: c.name.clone(), created_at: c.created_at });
     tx.put(Member {
         instance: id.clone(),
         group: group.name.clone(),
@@ -129,7 +139,7 @@ pub(crate) fn put_member(tx: &mut Tx, cx: &Cx, group: &Group, id: &InstanceId, e
         instance_type: instance.instance_type,
         image: instance.image.to_string(),
         template: of_group.map(|t| MemberTemplate { id: t.id.to_string(), name: template.name, version: t.version }),
-        configuration: None,
+        configuration,
         launched_at: cx.now,
         called_at: None,
         in_service_at: None,

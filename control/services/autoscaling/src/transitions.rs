@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use base::{Fault, GroupName, SubnetId, TargetGroupArn};
-use kernel::{Cx, State, Tx};
+use kernel::{Cx, Row, State, Tx};
 
 use crate::activity::{self, Activity, text};
 use crate::error::Error;
@@ -12,13 +12,19 @@ use crate::group::{
     GROUPS_MAX, Group, GroupTag, HealthCheck, MaintenancePolicy, Process, SIZE_MAX, TAGS_MAX, TARGET_GROUPS_MAX, TemplateChoice,
     TerminationPolicy,
 };
+use crate::launch_configuration::{find_configuration, no_template};
+use crate::lifecycle::LifecycleHook;
 use crate::member::Member;
 pub(crate) use crate::membership::replace_member;
+use crate::notifications::Notification;
+use crate::warm_pool::WarmPool;
 
 /// What a request says about a group; what is absent stays as it is, or has AWS's default in a new group.
 #[derive(Clone, Debug, Default)]
 pub struct Change {
     pub template: Option<(ec2::TemplateName, Option<String>)>,
+    /// A launch configuration in the place of a template.
+    pub configuration: Option<String>,
     pub min_size: Option<u32>,
     pub max_size: Option<u32>,
     pub desired_capacity: Option<u32>,
@@ -35,6 +41,8 @@ pub struct Change {
     pub default_instance_warmup_s: Option<Option<u32>>,
     /// `Some(None)` takes it away.
     pub maintenance: Option<Option<MaintenancePolicy>>,
+    /// Seconds; 0 takes it away.
+    pub max_instance_lifetime_s: Option<u32>,
     pub service_linked_role: Option<String>,
 }
 
@@ -63,23 +71,23 @@ pub fn create_group(
     if tx.count::<Group>() >= GROUPS_MAX {
         return Err(Error::LimitExceeded(format!("You have already reached the limit of {GROUPS_MAX} AutoScalingGroups")));
     }
-    let (template, version) = change.template.clone().ok_or_else(|| {
-        Error::Invalid("Valid requests must contain either LaunchTemplate, LaunchConfigurationName, InstanceId or MixedInstancesPolicy parameter.".into())
-    })?;
     let missing = |what: &str| Error::Invalid(format!("The request must contain the parameter {what}"));
     let min_size = change.min_size.ok_or_else(|| missing("MinSize"))?;
     let mut group = Group {
         max_size: change.max_size.ok_or_else(|| missing("MaxSize"))?,
         desired_capacity: change.desired_capacity.unwrap_or(min_size),
-        ..new_group(cx, name.clone(), template_choice(tx, &template, version)?, min_size)
+        ..new_group(cx, name.clone(), min_size)
     };
+    if change.template.is_none() && change.configuration.is_none() {
+        return Err(Error::Invalid(ONE_SOURCE.into()));
+    }
+    choose_source(tx, cx, &mut group, &change)?;
     if change.zones.is_none() && change.subnets.is_none() {
         return Err(Error::Invalid("At least one Availability Zone or VPC Subnet is required.".into()));
     }
     lay_over(tx, cx, &mut group, change)?;
     group.request = Some(text::created(cx.now, group.desired_capacity));
     check_sizes(&group)?;
-    check_template(tx, cx, &template, group.template.version.as_deref())?;
     tx.put(group);
     set_tags(tx, &name, tags)?;
     attach_target_groups(tx, &name, &target_groups)?;
@@ -87,13 +95,14 @@ pub fn create_group(
 }
 
 /// A group of a fixed size with AWS's defaults, without a place.
-fn new_group(cx: &Cx, name: GroupName, template: TemplateChoice, size: u32) -> Group {
+fn new_group(cx: &Cx, name: GroupName, size: u32) -> Group {
     let uuid = cx.rng().uuid();
     Group {
         arn: cx.scope.arn("autoscaling", format_args!("autoScalingGroup:{uuid}:autoScalingGroupName/{name}")),
         name,
         created_at: cx.now,
-        template,
+        template: no_template(),
+        launch_configuration: None,
         min_size: size,
         max_size: size,
         desired_capacity: size,
@@ -131,10 +140,9 @@ fn new_group(cx: &Cx, name: GroupName, template: TemplateChoice, size: u32) -> G
 pub fn update_group(tx: &mut Tx, cx: &Cx, name: &str, change: Change) -> Result<(), Error> {
     let mut group = find_group(tx, name)?.clone();
     let before = group.desired_capacity;
-    if let Some((template, version)) = change.template.clone() {
+    if change.template.is_some() || change.configuration.is_some() {
         check_no_refresh(tx, &group)?;
-        group.template = template_choice(tx, &template, version)?;
-        check_template(tx, cx, &template, group.template.version.as_deref())?;
+        choose_source(tx, cx, &mut group, &change)?;
         // What failed may do now.
         group.failing.clear();
         group.failures = 0;
@@ -224,7 +232,25 @@ pub(crate) fn remove_group(tx: &mut Tx, name: &GroupName) {
         tx.remove::<Activity>(&key);
     }
     crate::refresh::forget(tx, name);
+    crate::policy::forget(tx, name);
+    crate::schedule::forget(tx, name);
+    crate::group_metrics::forget(tx, name);
+    forget_belongings(tx, name);
+    crate::rolling::forget(tx, name);
     tx.remove::<Group>(name);
+}
+
+/// Forgets what a group had: its hooks, its warm pool and who was told of it.
+fn forget_belongings(tx: &mut Tx, name: &GroupName) {
+    let hooks: Vec<_> = tx.rows_where::<LifecycleHook>("group", name).map(Row::key).collect();
+    for key in hooks {
+        tx.remove::<LifecycleHook>(&key);
+    }
+    let notifications: Vec<_> = tx.rows_where::<Notification>("group", name).map(Row::key).collect();
+    for key in notifications {
+        tx.remove::<Notification>(&key);
+    }
+    tx.remove::<WarmPool>(name);
 }
 
 /// Attaches target groups; instances in service are registered with them.
@@ -315,6 +341,26 @@ fn check_no_refresh(state: &State, group: &Group) -> Result<(), Error> {
     }
 }
 
+const ONE_SOURCE: &str =
+    "Valid requests must contain either LaunchTemplate, LaunchConfigurationName, InstanceId or MixedInstancesPolicy parameter.";
+
+/// What new instances are launched from: a launch template or a launch configuration, the one taking the other's place.
+fn choose_source(state: &State, cx: &Cx, group: &mut Group, change: &Change) -> Result<(), Error> {
+    match (&change.template, &change.configuration) {
+        (Some(_), Some(_)) => return Err(Error::Invalid(ONE_SOURCE.into())),
+        (Some((template, version)), None) => {
+            group.template = template_for(state, cx, template, version.clone())?;
+            group.launch_configuration = None;
+        }
+        (None, Some(name)) => {
+            group.launch_configuration = Some(find_configuration(state, name)?.name.clone());
+            group.template = no_template();
+        }
+        (None, None) => {}
+    }
+    Ok(())
+}
+
 fn template_choice(state: &State, name: &ec2::TemplateName, version: Option<String>) -> Result<TemplateChoice, Error> {
     let template = ec2::find_template(state, name)?;
     ec2::version_number(state, template, version.as_deref())?;
@@ -344,6 +390,9 @@ fn lay_over(state: &State, cx: &Cx, group: &mut Group, change: Change) -> Result
     if let Some(policies) = change.termination_policies {
         group.termination_policies = if policies.is_empty() { vec![TerminationPolicy::Default] } else { policies };
     }
+    if let Some(seconds) = change.max_instance_lifetime_s {
+        group.max_instance_lifetime_s = lifetime(seconds)?;
+    }
     if let Some(context) = change.context {
         group.context = Some(context);
     }
@@ -351,6 +400,17 @@ fn lay_over(state: &State, cx: &Cx, group: &mut Group, change: Change) -> Result
         group.service_linked_role = role;
     }
     Ok(())
+}
+
+/// "Replace Auto Scaling instances based on maximum instance lifetime": a day to a year, or 0 for none.
+fn lifetime(seconds: u32) -> Result<Option<u32>, Error> {
+    match seconds {
+        0 => Ok(None),
+        86_400..=31_536_000 => Ok(Some(seconds)),
+        _ => Err(Error::Invalid(format!(
+            "MaxInstanceLifetime must be 0, or 86400 (one day) to 31536000 (one year) seconds, not {seconds}."
+        ))),
+    }
 }
 
 /// The zones of a group: those of its subnets, which the named ones must be among, or the named ones.

@@ -11,6 +11,7 @@ use super::{cut, short_name, tags};
 use crate::activity::Activity;
 use crate::error::Error;
 use crate::group::{GROUPS_MAX, Group, Process, TerminationPolicy};
+use crate::launch_configuration::{CONFIGURATIONS_MAX, LaunchConfiguration};
 use crate::member::Member;
 use crate::transitions::find_group;
 use crate::warm_pool::{self, WarmPool};
@@ -59,7 +60,8 @@ fn group_answer(state: &State, group: &Group, with_instances: bool) -> s::AutoSc
     s::AutoScalingGroup {
         auto_scaling_group_name: group.name.to_string(),
         auto_scaling_group_arn: Some(group.arn.clone()),
-        launch_template: Some(s::LaunchTemplateSpecification {
+        launch_configuration_name: group.launch_configuration.clone(),
+        launch_template: group.launch_configuration.is_none().then(|| s::LaunchTemplateSpecification {
             launch_template_id: Some(group.template.id.to_string()),
             launch_template_name: Some(group.template.name.clone()),
             version: group.template.version.clone(),
@@ -118,6 +120,7 @@ pub(super) fn instance_answer(member: &Member) -> s::Instance {
         availability_zone: member.zone.clone(),
         lifecycle_state: member.state().into(),
         health_status: member.health.as_str().into(),
+        launch_configuration_name: member.configuration.as_ref().map(|c| c.name.clone()),
         launch_template: template_answer(member),
         protected_from_scale_in: member.protected,
         ..Default::default()
@@ -140,6 +143,7 @@ pub(crate) fn instances(
         lifecycle_state: m.state().into(),
         // This one call shouts, at AWS too.
         health_status: m.health.as_str().to_uppercase(),
+        launch_configuration_name: m.configuration.as_ref().map(|c| c.name.clone()),
         launch_template: template_answer(m),
         image_id: Some(m.image.clone()),
         protected_from_scale_in: m.protected,
@@ -198,9 +202,9 @@ pub(crate) fn activity_answer(state: &State, activity: &Activity) -> s::Activity
 pub(crate) fn account_limits(tx: &mut Tx, _: &Cx, (): ()) -> Result<s::DescribeAccountLimitsAnswer, Fault> {
     Ok(s::DescribeAccountLimitsAnswer {
         max_number_of_auto_scaling_groups: Some(GROUPS_MAX as i64),
-        max_number_of_launch_configurations: Some(0),
+        max_number_of_launch_configurations: Some(CONFIGURATIONS_MAX as i64),
         number_of_auto_scaling_groups: Some(tx.count::<Group>() as i64),
-        number_of_launch_configurations: Some(0),
+        number_of_launch_configurations: Some(tx.count::<LaunchConfiguration>() as i64),
     })
 }
 

@@ -13,18 +13,16 @@ use crate::transitions::{self, Change, Deletion};
 
 pub(crate) fn create(tx: &mut Tx, cx: &Cx, input: s::CreateAutoScalingGroupType) -> Result<(), Fault> {
     refuse(&[
-        ("LaunchConfigurationName", input.launch_configuration_name.is_some()),
         ("MixedInstancesPolicy", input.mixed_instances_policy.is_some()),
         ("InstanceId", input.instance_id.is_some()),
         ("LoadBalancerNames", !input.load_balancer_names.is_empty()),
         ("PlacementGroup", input.placement_group.as_deref().is_some_and(|p| !p.is_empty())),
-        ("LifecycleHookSpecificationList", !input.lifecycle_hook_specification_list.is_empty()),
-        ("MaxInstanceLifetime", input.max_instance_lifetime.is_some_and(|s| s != 0)),
         ("DesiredCapacityType", input.desired_capacity_type.as_deref().is_some_and(|t| t != "units")),
         ("AvailabilityZoneIds", !input.availability_zone_ids.is_empty()),
     ])?;
     let change = Change {
         template: input.launch_template.map(template).transpose()?,
+        configuration: input.launch_configuration_name.filter(|n| !n.is_empty()),
         min_size: Some(number("MinSize", input.min_size)?),
         max_size: Some(number("MaxSize", input.max_size)?),
         desired_capacity: optional("DesiredCapacity", input.desired_capacity)?,
@@ -39,6 +37,7 @@ pub(crate) fn create(tx: &mut Tx, cx: &Cx, input: s::CreateAutoScalingGroupType)
         context: input.context,
         default_instance_warmup_s: warmup(input.default_instance_warmup)?,
         maintenance: maintenance(input.instance_maintenance_policy)?,
+        max_instance_lifetime_s: optional("MaxInstanceLifetime", input.max_instance_lifetime)?,
         service_linked_role: input.service_linked_role_arn,
     };
     let mut target_groups: Vec<TargetGroupArn> = input.target_group_arns.into_iter().map(Into::into).collect();
@@ -46,20 +45,20 @@ pub(crate) fn create(tx: &mut Tx, cx: &Cx, input: s::CreateAutoScalingGroupType)
     let name = input.auto_scaling_group_name;
     let tags = input.tags.into_iter().map(|t| tag(&name, t)).collect::<Result<BTreeMap<_, _>, Error>>()?;
     transitions::create_group(tx, cx, &name, change, target_groups, tags)?;
+    super::hooks::put_all(tx, cx, &name, input.lifecycle_hook_specification_list)?;
     Ok(())
 }
 
 pub(crate) fn update(tx: &mut Tx, cx: &Cx, input: s::UpdateAutoScalingGroupType) -> Result<(), Fault> {
     refuse(&[
-        ("LaunchConfigurationName", input.launch_configuration_name.is_some()),
         ("MixedInstancesPolicy", input.mixed_instances_policy.is_some()),
         ("PlacementGroup", input.placement_group.as_deref().is_some_and(|p| !p.is_empty())),
-        ("MaxInstanceLifetime", input.max_instance_lifetime.is_some_and(|s| s != 0)),
         ("DesiredCapacityType", input.desired_capacity_type.as_deref().is_some_and(|t| t != "units")),
         ("AvailabilityZoneIds", !input.availability_zone_ids.is_empty()),
     ])?;
     let change = Change {
         template: input.launch_template.map(template).transpose()?,
+        configuration: input.launch_configuration_name.filter(|n| !n.is_empty()),
         min_size: optional("MinSize", input.min_size)?,
         max_size: optional("MaxSize", input.max_size)?,
         desired_capacity: optional("DesiredCapacity", input.desired_capacity)?,
@@ -74,6 +73,7 @@ pub(crate) fn update(tx: &mut Tx, cx: &Cx, input: s::UpdateAutoScalingGroupType)
         context: input.context,
         default_instance_warmup_s: warmup(input.default_instance_warmup)?,
         maintenance: maintenance(input.instance_maintenance_policy)?,
+        max_instance_lifetime_s: optional("MaxInstanceLifetime", input.max_instance_lifetime)?,
         service_linked_role: input.service_linked_role_arn,
     };
     transitions::update_group(tx, cx, &input.auto_scaling_group_name, change)?;
@@ -87,8 +87,14 @@ pub(crate) fn delete(tx: &mut Tx, cx: &Cx, input: s::DeleteAutoScalingGroupType)
 }
 
 pub(crate) fn set_desired_capacity(tx: &mut Tx, cx: &Cx, input: s::SetDesiredCapacityType) -> Result<(), Fault> {
-    // There is no cooldown to honor: simple scaling policies, which begin one, come later.
     let desired = number("DesiredCapacity", input.desired_capacity)?;
+    // "SetDesiredCapacity": by default it does not wait for the cooldown that a simple scaling policy has begun.
+    if input.honor_cooldown == Some(true) {
+        let name = transitions::find_group(tx, &input.auto_scaling_group_name)?.name.clone();
+        if let Some(activity) = crate::policy::cooling(tx, &name, cx.now) {
+            return Err(Error::Blocked(activity).into());
+        }
+    }
     transitions::set_desired_capacity(tx, cx, &input.auto_scaling_group_name, desired)?;
     Ok(())
 }

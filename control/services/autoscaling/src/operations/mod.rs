@@ -1,11 +1,15 @@
 //! The API: validates typed requests, calls transitions, builds typed answers.
 
 mod describe;
+mod group_metrics;
 pub(crate) mod groups;
-mod hooks;
+pub(crate) mod hooks;
 mod instances;
+pub(crate) mod launch_configurations;
 mod notifications;
+mod policies;
 mod refresh;
+pub(crate) mod schedules;
 mod standby;
 mod tags;
 pub(crate) mod traffic;
@@ -23,6 +27,9 @@ const PAGE_DEFAULT: usize = 50;
 const PAGE_MAX: usize = 100;
 
 pub(crate) fn register(registry: &mut Registry) {
+    policies::register(registry);
+    schedules::register(registry);
+    group_metrics::register(registry);
     registry.operation::<ops::CreateAutoScalingGroup>(groups::create);
     registry.operation::<ops::UpdateAutoScalingGroup>(groups::update);
     registry.operation::<ops::DeleteAutoScalingGroup>(groups::delete);
@@ -37,6 +44,9 @@ pub(crate) fn register(registry: &mut Registry) {
     registry.operation::<ops::CancelInstanceRefresh>(refresh::cancel);
     registry.operation::<ops::RollbackInstanceRefresh>(refresh::roll_back);
     registry.operation::<ops::DescribeInstanceRefreshes>(refresh::describe);
+    registry.operation::<ops::CreateLaunchConfiguration>(launch_configurations::create);
+    registry.operation::<ops::DescribeLaunchConfigurations>(launch_configurations::describe);
+    registry.operation::<ops::DeleteLaunchConfiguration>(launch_configurations::delete);
     registry.operation::<ops::PutLifecycleHook>(hooks::put);
     registry.operation::<ops::DeleteLifecycleHook>(hooks::delete);
     registry.operation::<ops::DescribeLifecycleHooks>(hooks::describe);

@@ -2,6 +2,7 @@
 //! the last of them is.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use base::{Fault, GroupName, TargetGroupArn};
 use kernel::{Cx, Progress, ResourceRequest, StackResource, State, Tx};
@@ -10,14 +11,17 @@ use serde_json::Value as Json;
 use shapes::autoscaling as s;
 
 use crate::error::Error;
-use crate::group::{Group, GroupTag, HealthCheck, TerminationPolicy};
+use crate::group::{Group, GroupTag, HealthCheck, Process, TerminationPolicy};
 use crate::member::{Lifecycle, Member};
 use crate::operations::{groups, traffic};
+use crate::rolling::{self, Outcome, Pause, Policy, RollingUpdate};
 use crate::transitions::{self, Change, Deletion};
 
 const NAME_CHARS_MAX: usize = 255;
 /// So many failed launches without a success fail the stack's resource. AWS gives up after a time instead.
-const LAUNCH_FAILURES_MAX: u32 = 5;
+const LAUNCH_FAILURES_MAX: u32 = rolling::LAUNCH_FAILURES_MAX;
+/// Longest `PauseTime`.
+const PAUSE_MAX: Duration = Duration::from_secs(3_600);
 /// AWS's default of `Cooldown`, in seconds.
 const COOLDOWN_S: u32 = 300;
 
@@ -90,6 +94,8 @@ impl Properties {
         let policies = groups::policies(&self.termination_policies)?;
         Ok(Change {
             template: template.map(groups::template).transpose()?,
+            configuration: None,
+            max_instance_lifetime_s: None,
             min_size: Some(self.min_size),
             max_size: Some(self.max_size),
             desired_capacity: self.desired_capacity,
@@ -138,9 +144,6 @@ impl StackResource for AutoScalingGroup {
     }
 
     fn create(&self, tx: &mut Tx, cx: &Cx, request: &ResourceRequest) -> Result<String, Fault> {
-        if request.creation_policy.is_some_and(|p| p.get("ResourceSignal").is_some()) {
-            return Err(Error::Unsupported("CreationPolicy with ResourceSignal of an Auto Scaling group".into()).into());
-        }
         let properties = Properties::of(request.properties)?;
         let name = properties.auto_scaling_group_name.clone().unwrap_or_else(|| request.physical_name(cx, NAME_CHARS_MAX));
         let (change, tags) = (properties.change()?, properties.tags(request));
@@ -153,6 +156,11 @@ impl StackResource for AutoScalingGroup {
         let Some(group) = state.get::<Group>(&physical_id.into()).filter(|g| !g.deleting) else {
             return Progress::Failed(format!("The Auto Scaling group {physical_id} is gone"));
         };
+        match state.get::<RollingUpdate>(&group.name).map(|u| &u.outcome) {
+            Some(None) => return Progress::Pending,
+            Some(Some(Outcome::Failed(reason))) => return Progress::Failed(reason.clone()),
+            Some(Some(Outcome::Done)) | None => {}
+        }
         let members = state.rows_where::<Member>("group", &group.name);
         let current = members.filter(|m| m.lifecycle == Lifecycle::InService).count();
         match &group.last_failure {
@@ -167,7 +175,6 @@ impl StackResource for AutoScalingGroup {
 
     fn update(&self, tx: &mut Tx, cx: &Cx, physical_id: &str, old: &Json, request: &ResourceRequest) -> Result<(), Fault> {
         let (before, after) = (Properties::of(old)?, Properties::of(request.properties)?);
-        refuse_rolling(&before, &after, request.update_policy)?;
         let mut change = after.change()?;
         // A template that is the same would forgive zones their failed launches.
         if before.launch_template == after.launch_template {
@@ -182,7 +189,29 @@ impl StackResource for AutoScalingGroup {
         let name = GroupName::from(physical_id);
         tx.update::<Group>(&name, |g| g.tags.retain(|key, _| !before.tags.iter().any(|t| t.key == *key)));
         transitions::set_tags(tx, &name, after.tags(request))?;
+        match rolling_policy(request.update_policy)? {
+            Some(policy) => rolling::start(tx, cx, &name, policy)?,
+            None => {
+                rolling::forget(tx, &name);
+            }
+        }
         Ok(())
+    }
+
+    fn replaces(&self, _: &State, old: &Json, request: &ResourceRequest) -> bool {
+        let (Ok(before), Ok(after)) = (Properties::of(old), Properties::of(request.properties)) else { return false };
+        // "UpdatePolicy attribute", AutoScalingReplacingUpdate: what makes instances obsolete replaces the group.
+        let touched = before.launch_template != after.launch_template || before.subnets != after.subnets;
+        let will = |p: &Json| p.pointer("/AutoScalingReplacingUpdate/WillReplace").is_some_and(is_true);
+        touched && request.update_policy.is_some_and(will)
+    }
+
+    fn take_notes(&self, tx: &mut Tx, _: &Cx, physical_id: &str) -> Vec<String> {
+        rolling::take_notes(tx, &physical_id.into())
+    }
+
+    fn signal(&self, tx: &mut Tx, _: &Cx, physical_id: &str, unique_id: &str, success: bool) -> Result<bool, Fault> {
+        Ok(rolling::signal(tx, &physical_id.into(), unique_id, success)?)
     }
 
     fn delete(&self, tx: &mut Tx, cx: &Cx, physical_id: &str) -> Result<Progress, Fault> {
@@ -215,18 +244,36 @@ impl AutoScalingGroup {
     }
 }
 
-/// Without a policy, running instances stay as they are ("UpdatePolicy attribute"); a policy that would replace them
-/// is refused where it would have to.
-fn refuse_rolling(before: &Properties, after: &Properties, policy: Option<&Json>) -> Result<(), Error> {
-    let rolls = |p: &Json| p.get("AutoScalingRollingUpdate").is_some();
-    let replaces = |p: &Json| p.pointer("/AutoScalingReplacingUpdate/WillReplace").is_some_and(is_true);
-    let touched = before.launch_template != after.launch_template || before.subnets != after.subnets;
-    let what = match policy {
-        Some(policy) if touched && replaces(policy) => "AutoScalingReplacingUpdate",
-        Some(policy) if touched && rolls(policy) => "AutoScalingRollingUpdate",
-        _ => return Ok(()),
+/// Without a policy, running instances stay as they are ("UpdatePolicy attribute"); WillReplace takes precedence.
+fn rolling_policy(policy: Option<&Json>) -> Result<Option<Policy>, Error> {
+    let Some(policy) = policy.filter(|p| !p.pointer("/AutoScalingReplacingUpdate/WillReplace").is_some_and(is_true)) else {
+        return Ok(None);
     };
-    Err(Error::Unsupported(format!("Replacing the instances of an Auto Scaling group by UpdatePolicy {what}")))
+    let Some(rolling) = policy.get("AutoScalingRollingUpdate") else { return Ok(None) };
+    let number = |name: &str, default: u32| {
+        let value = rolling.get(name).and_then(|v| v.as_u64().or_else(|| v.as_str()?.parse().ok()));
+        value.and_then(|v| u32::try_from(v).ok()).unwrap_or(default)
+    };
+    let signals = rolling.get("WaitOnResourceSignals").is_some_and(is_true);
+    // "PauseTime": five minutes where signals are waited for, else none; one hour at most.
+    let text = rolling.get("PauseTime").and_then(Json::as_str).unwrap_or(if signals { "PT5M" } else { "PT0S" });
+    let time = base::parse_iso8601_duration(text).filter(|t| *t <= PAUSE_MAX);
+    let time =
+        time.ok_or_else(|| Error::Invalid(format!("PauseTime must be a duration such as PT5M, at most PT1H, not '{text}'.")))?;
+    let names = rolling.get("SuspendProcesses").and_then(Json::as_array);
+    let suspends = names
+        .into_iter()
+        .flatten()
+        .filter_map(Json::as_str)
+        .map(|name| Process::parse(name).ok_or_else(|| Error::Invalid(format!("Invalid scaling process: {name}"))));
+    Ok(Some(Policy {
+        batch_max: number("MaxBatchSize", 1).max(1),
+        min_in_service: number("MinInstancesInService", 0),
+        min_active_percent: number("MinActiveInstancesPercent", 100),
+        min_successful_percent: number("MinSuccessfulInstancesPercent", 100),
+        pause: Pause { time, text: text.into(), signals },
+        suspends: suspends.collect::<Result<_, _>>()?,
+    }))
 }
 
 /// `AutoScalingScheduledAction` with `IgnoreUnmodifiedGroupSizeProperties`: a size that the template does not change
