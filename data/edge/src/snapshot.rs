@@ -7,6 +7,7 @@ use std::sync::Arc;
 use fastrand::Rng;
 
 use crate::http::forward::split_port;
+use crate::metrics::ZoneCounters;
 use crate::target::Group;
 
 /// Everything a worker needs to know.
@@ -18,11 +19,14 @@ pub struct Snapshot {
     pub targets: HashSet<u64>,
 }
 
-/// A listener of a load balancer.
+/// A listener of a load balancer at one of its nodes.
 #[derive(Debug)]
 pub struct Site {
     pub balancer: Arc<Balancer>,
-    pub route: Route,
+    pub route: Arc<Route>,
+    /// Number of the node among the load balancer's.
+    pub node: usize,
+    pub counters: Arc<ZoneCounters>,
 }
 
 /// What a load balancer's listeners have in common.
@@ -68,4 +72,12 @@ pub fn site_for<'a>(sites: &'a [Arc<Site>], host: Option<&str>) -> Option<&'a Ar
     let (name, _) = split_port(host?);
     let name = name.strip_suffix('.').unwrap_or(name);
     sites.iter().find(|s| s.balancer.dns_name.eq_ignore_ascii_case(name))
+}
+
+/// Where a connection counts before it has said whom it calls: nowhere while several load balancers share its address.
+pub fn counters_at(sites: &[Arc<Site>]) -> Option<&Arc<ZoneCounters>> {
+    match sites {
+        [only] => Some(&only.counters),
+        _ => None,
+    }
 }

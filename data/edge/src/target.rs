@@ -171,7 +171,8 @@ pub struct Group {
     pub targets: Vec<Arc<Target>>,
     /// Shared by all versions of the group, so that a change does not begin the round anew.
     pub turn: Arc<AtomicUsize>,
-    pub counters: Arc<GroupCounters>,
+    /// One for each node of the load balancer.
+    pub counters: Vec<Arc<GroupCounters>>,
 }
 
 /// Who may be chosen: the healthy; when none is and some were found unhealthy, these ("ELB User Guide, Target group

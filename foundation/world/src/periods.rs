@@ -124,7 +124,11 @@ mod tests {
         assert_eq!((periods.ended(at(50_400)), periods.wait_ms(at(50_400))), (None, Some(600)));
         assert_eq!(periods.ended(at(51_000)), Some((at(50_000), at(51_000))));
         let later = 51_000 + 86_400_000;
-        assert_eq!(periods.ended(at(later)), Some((at(later - 1_000), at(later))), "a machine that slept a day used nothing in it");
+        assert_eq!(
+            periods.ended(at(later)),
+            Some((at(later - 1_000), at(later))),
+            "a machine that slept a day used nothing in it"
+        );
     }
 
     #[test]

@@ -34,6 +34,11 @@ impl Link {
     pub fn send(&self, frame: Frame) -> bool {
         self.frames.try_send(frame).is_ok()
     }
+
+    /// Whether the other side is known to be gone.
+    pub fn is_closed(&self) -> bool {
+        self.frames.is_closed()
+    }
 }
 
 /// Listens for `serve`, readable by our user alone. The socket appears ready under its name, in place of an old one.
@@ -95,9 +100,4 @@ async fn converse(number: u64, stream: UnixStream, events: mpsc::Sender<LinkEven
     if let Err(e) = ended {
         tracing::info!("the connection of serve ended: {e}");
     }
-}
-
-/// Sends one text and closes; a reader that does not read is left after a moment.
-pub async fn write_once(mut stream: UnixStream, text: Vec<u8>) {
-    let _ = tokio::time::timeout(std::time::Duration::from_secs(5), stream.write_all(&text)).await;
 }

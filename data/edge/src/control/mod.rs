@@ -8,6 +8,7 @@ mod health;
 mod link;
 mod store;
 mod targets;
+mod traffic;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
@@ -25,9 +26,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{LocalSet, spawn_local};
 use world::{Effect, Executor, Frame, LoadBalancer, Observation, RunPaths, Slot, SlotKind, Want};
 
+use crate::clock::wall;
 use crate::connector::Connector;
 use crate::front::{FrontListener, FrontReport};
-use crate::metrics::GroupTotals;
 use crate::snapshot::{Site, Snapshot};
 use crate::target::Target;
 use crate::worker::{self, Command, WorkerHandle};
@@ -36,6 +37,7 @@ use doors::{Doors, Opened, Wanted};
 use link::{Link, LinkEvent};
 use store::{Stored, StoredBalancer};
 use targets::{TargetEvent, Targets};
+use traffic::Traffic;
 
 /// Events that may wait for the control thread.
 const EVENTS_MAX: usize = 1_024;
@@ -93,6 +95,7 @@ struct Control {
     workers: Vec<WorkerHandle>,
     doors: Doors,
     targets: Targets,
+    traffic: Traffic,
     balancers: BTreeMap<String, Served>,
     link: Option<Link>,
     front: FrontReport,
@@ -110,7 +113,8 @@ impl Control {
         Ok(Self {
             workers: (0..workers).map(start).collect::<Result<_, _>>()?,
             doors: Doors::new(workers, options.fallback_offset, told(&paths)),
-            targets: Targets::new(workers, Rc::new(connector), events),
+            targets: Targets::new(Rc::new(connector), events),
+            traffic: Traffic::new(workers),
             balancers: BTreeMap::new(),
             link: None,
             front: FrontReport::default(),
@@ -138,8 +142,6 @@ impl Control {
         let listener = link::listen(&socket).map_err(EdgeError::io(format!("{}", socket.display())))?;
         let (link_events, mut from_serve) = mpsc::channel(EVENTS_MAX);
         spawn_local(link::accept(listener, link_events));
-        let metrics_socket = self.paths.edge_metrics_socket();
-        let metrics = link::listen(&metrics_socket).map_err(EdgeError::io(format!("{}", metrics_socket.display())))?;
         let mut terminate = signal(SignalKind::terminate()).map_err(EdgeError::io("signals"))?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(EdgeError::io("signals"))?;
         let idle = self.targets.idle.clone();
@@ -156,7 +158,7 @@ impl Control {
                 },
                 Some(event) = target_events.recv() => self.target_event(event).await?,
                 () = idle.notified() => self.report_drained(),
-                Ok((asker, _)) = metrics.accept() => drop(spawn_local(link::write_once(asker, serde_json::to_vec(&self.totals()).unwrap_or_default()))),
+                () = period_end(self.traffic.periods.wait_ms(wall())) => self.report_traffic(),
                 _ = terminate.recv() => return self.end(Purge::No).await,
                 _ = interrupt.recv() => return self.end(Purge::No).await,
             }
@@ -169,8 +171,19 @@ impl Control {
         let applied = self.balancers.iter().map(|(id, served)| (slot(id), served.version)).collect();
         self.link = Some(link);
         self.send(Frame::Hello { version: env!("CARGO_PKG_VERSION").into(), applied });
-        for observation in self.targets.report_all() {
+        let missed: Vec<Observation> = self.traffic.unsent.take().collect();
+        for observation in self.targets.report_all().into_iter().chain(missed) {
             self.report(observation);
+        }
+    }
+
+    /// Tells what happened in the period that has ended, or keeps it for the next `serve`.
+    fn report_traffic(&mut self) {
+        let Some(report) = self.traffic.report(wall()) else { return };
+        if self.link.as_ref().is_none_or(Link::is_closed) {
+            self.traffic.unsent.push(report);
+        } else {
+            self.report(report);
         }
     }
 
@@ -197,8 +210,7 @@ impl Control {
                     self.remove(&id).await?;
                 }
             }
-            // Reports of traffic come with the counters by zone.
-            Frame::Report { .. } => {}
+            Frame::Report { every_ms } => self.traffic.periods.set(every_ms, wall()),
             Frame::Shutdown { purge } => return Ok(Some(if purge { Purge::Yes } else { Purge::No })),
             Frame::Hello { .. } | Frame::Observation(_) => tracing::warn!("serve sent a frame that only executors send"),
         }
@@ -289,6 +301,7 @@ impl Control {
 
     /// Gives the workers the present configuration, and returns when all of them route by it.
     async fn publish(&mut self, opened: Vec<Opened>) -> Result<(), EdgeError> {
+        self.traffic.configure(self.balancers.values().map(|served| &served.balancer));
         let snapshot = Arc::new(self.compile());
         let mut parts: Vec<Vec<_>> = self.workers.iter().map(|_| Vec::new()).collect();
         for Opened { at, listeners } in opened {
@@ -317,14 +330,19 @@ impl Control {
             let groups: BTreeMap<&str, _> = balancer
                 .target_groups
                 .iter()
-                .filter_map(|g| Some((g.id.as_str(), self.targets.compile(&balancer.id, g)?)))
+                .filter_map(|g| {
+                    Some((g.id.as_str(), self.targets.compile(&balancer.id, g, self.traffic.group(balancer, &g.id))?))
+                })
                 .collect();
+            let zones = self.traffic.zones(balancer);
             for listener in &balancer.listeners {
-                let route = compile::compile_route(&listener.default_action, |id| groups.get(id).cloned());
-                let site = Arc::new(Site { balancer: shared.clone(), route });
-                let addresses = balancer.nodes.iter().map(|n| n.front).chain([self.options.front_door]);
-                for at in addresses.filter_map(|address| self.doors.actual((address, listener.port))) {
-                    snapshot.doors.entry(at).or_default().push(site.clone());
+                let route = Arc::new(compile::compile_route(&listener.default_action, |id| groups.get(id).cloned()));
+                // Who comes by the door that all share counts as a visitor of the first zone.
+                let addresses = balancer.nodes.iter().map(|n| n.front).enumerate().chain([(0, self.options.front_door)]);
+                for (node, address) in addresses {
+                    let Some(at) = self.doors.actual((address, listener.port)) else { continue };
+                    let (balancer, route, counters) = (shared.clone(), route.clone(), zones[node].clone());
+                    snapshot.doors.entry(at).or_default().push(Arc::new(Site { balancer, route, node, counters }));
                 }
             }
         }
@@ -419,11 +437,6 @@ impl Control {
         balancer.listeners.iter().filter_map(listener).collect()
     }
 
-    /// Sums of what the workers have counted, by load balancer and target group.
-    fn totals(&self) -> Vec<(String, String, GroupTotals)> {
-        self.targets.counters().map(|(b, g, c)| (b.to_string(), g.to_string(), c.totals())).collect()
-    }
-
     /// Lets requests under way finish, and ends.
     async fn end(&mut self, purge: Purge) -> Result<(), EdgeError> {
         self.save();
@@ -442,7 +455,7 @@ impl Control {
             drop(worker.commands);
             let _ = worker.thread.join();
         }
-        let mut files = vec![self.paths.edge_socket(), self.paths.edge_metrics_socket(), self.paths.edge_front_report()];
+        let mut files = vec![self.paths.edge_socket(), self.paths.edge_front_report()];
         if purge == Purge::Yes {
             files.push(store::path(&self.paths));
             files.push(self.paths.run().join("edge.lock"));
@@ -454,6 +467,14 @@ impl Control {
             }
         }
         Ok(())
+    }
+}
+
+/// Passes when the period under way ends; never while nobody wants reports.
+async fn period_end(wait_ms: Option<u64>) {
+    match wait_ms {
+        Some(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -55,7 +55,6 @@ struct Member {
 #[derive(Debug)]
 struct GroupState {
     turn: Arc<AtomicUsize>,
-    counters: Arc<GroupCounters>,
 }
 
 /// All targets of all load balancers.
@@ -63,7 +62,6 @@ pub struct Targets {
     members: BTreeMap<MemberKey, Member>,
     groups: BTreeMap<(LoadBalancerArn, TargetGroupArn), GroupState>,
     next_number: u64,
-    workers: usize,
     connector: Rc<Connector>,
     events: mpsc::Sender<TargetEvent>,
     /// Told when a draining target's last request ends.
@@ -96,9 +94,9 @@ impl Member {
 }
 
 impl Targets {
-    pub fn new(workers: usize, connector: Rc<Connector>, events: mpsc::Sender<TargetEvent>) -> Self {
+    pub fn new(connector: Rc<Connector>, events: mpsc::Sender<TargetEvent>) -> Self {
         let (members, groups) = Default::default();
-        Self { members, groups, next_number: 1, workers, connector, events, idle: Arc::default() }
+        Self { members, groups, next_number: 1, connector, events, idle: Arc::default() }
     }
 
     /// Takes in a load balancer's targets; returns what is to be reported and the targets that are gone.
@@ -107,9 +105,7 @@ impl Targets {
         let mut gone = Vec::new();
         let mut there = BTreeSet::new();
         for group in &balancer.target_groups {
-            self.groups
-                .entry((balancer.id.clone(), group.id.clone()))
-                .or_insert_with(|| GroupState { turn: Arc::default(), counters: Arc::new(GroupCounters::new(self.workers)) });
+            self.groups.entry((balancer.id.clone(), group.id.clone())).or_insert_with(|| GroupState { turn: Arc::default() });
             for wanted in &group.targets {
                 let key = MemberKey { load_balancer: balancer.id.clone(), group: group.id.clone(), target: wanted.key.clone() };
                 there.insert(key.clone());
@@ -265,7 +261,12 @@ impl Targets {
     }
 
     /// A group as the workers route to it.
-    pub fn compile(&self, balancer: &LoadBalancerArn, group: &TargetGroup) -> Option<Arc<Group>> {
+    pub fn compile(
+        &self,
+        balancer: &LoadBalancerArn,
+        group: &TargetGroup,
+        counters: Vec<Arc<GroupCounters>>,
+    ) -> Option<Arc<Group>> {
         let state = self.groups.get(&(balancer.clone(), group.id.clone()))?;
         let member = |key: &TargetKey| {
             let key = MemberKey { load_balancer: balancer.clone(), group: group.id.clone(), target: key.clone() };
@@ -277,18 +278,13 @@ impl Targets {
             slow_start_ms: group.slow_start_ms,
             targets: active.filter_map(|t| member(&t.key)).collect(),
             turn: state.turn.clone(),
-            counters: state.counters.clone(),
+            counters,
         }))
     }
 
     /// Numbers of the targets whose idle connections may be kept.
     pub fn connectable(&self) -> impl Iterator<Item = u64> {
         self.members.values().filter(|m| m.target.standing() != Standing::Draining).map(|m| m.target.number)
-    }
-
-    /// The counters of every group.
-    pub fn counters(&self) -> impl Iterator<Item = (&LoadBalancerArn, &TargetGroupArn, &GroupCounters)> {
-        self.groups.iter().map(|((balancer, group), state)| (balancer, group, &*state.counters))
     }
 }
 

@@ -100,7 +100,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> AnswerPath<'_, R, W> {
 
     async fn read_head(&mut self) -> Result<HeadSpan, AnswerError> {
         let mut scan = HeadScan::default();
-        let idle_ms = self.plan.balancer.idle_timeout_ms;
+        let idle_ms = self.plan.site.balancer.idle_timeout_ms;
         loop {
             match scan.advance(self.buffer.filled()).map_err(AnswerError::Garbage)? {
                 Some(HeadSpan { begin: 1.., .. }) => return Err(AnswerError::Garbage(HttpError::Syntax("an empty line"))),
@@ -143,11 +143,11 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> AnswerPath<'_, R, W> {
 
     fn count(&self, status: u16) {
         let micros = u64::try_from(self.dispatched.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.plan.group.counters.worker(self.worker.index).answered(status, micros);
+        self.plan.group.counters[self.plan.site.node].worker(self.worker.index).answered(status, micros);
     }
 
     async fn write_only(&mut self, text: Vec<u8>) -> Result<(), AnswerError> {
-        let idle_ms = self.plan.balancer.idle_timeout_ms;
+        let idle_ms = self.plan.site.balancer.idle_timeout_ms;
         let sent = write_all(self.to, self.to_watch, idle_ms, [&text, &[], &[], &[]]).await;
         self.worker.buffers.give_text_back(text);
         sent.map_err(|_| AnswerError::Client)
@@ -160,7 +160,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> AnswerPath<'_, R, W> {
         } else {
             let mut relay = Relay {
                 buffers: &self.worker.buffers,
-                idle_ms: self.plan.balancer.idle_timeout_ms,
+                idle_ms: self.plan.site.balancer.idle_timeout_ms,
                 from: self.from,
                 from_watch: self.from_watch,
                 to: self.to,

@@ -50,15 +50,17 @@ enum Tried {
 }
 
 pub async fn forward(worker: &Worker, client: &mut Client, plan: Forward) -> Next {
-    let counters = plan.group.counters.worker(worker.index);
+    let group = plan.group.counters[plan.site.node].worker(worker.index);
+    let zone = plan.site.counters.worker(worker.index);
     let begun = Instant::now();
     let mut tried: Vec<u64> = Vec::new();
     let mut failure = Failure { status: 503, retry: true, unread: false };
     for attempt in 0..TRIES_MAX {
         let flight = plan.group.choose(now_ms(), &mut worker.rng.borrow_mut(), &tried);
         let Some(flight) = flight else { break };
-        if attempt > 0 {
-            counters.retried();
+        if attempt == 0 {
+            zone.requested();
+            group.requested();
         }
         match one_try(worker, client, &plan, flight, &mut tried, begun).await {
             Tried::Done(next) => {
@@ -71,14 +73,12 @@ pub async fn forward(worker: &Worker, client: &mut Client, plan: Forward) -> Nex
             break;
         }
     }
-    if failure.status >= 500 {
-        counters.failed();
-    }
+    zone.answered(failure.status);
     let whole = !failure.unread && skip_body(&mut client.buffer, plan.framing);
     let close = !whole || !plan.keep_alive;
     let mut text = worker.buffers.text();
     worker.date.with(|date| write_page(&mut text, failure.status, date, close, plan.to_head));
-    let sent = write_all(&mut client.stream, &client.watch, plan.balancer.idle_timeout_ms, [&text, &[], &[], &[]]).await;
+    let sent = write_all(&mut client.stream, &client.watch, plan.site.balancer.idle_timeout_ms, [&text, &[], &[], &[]]).await;
     worker.buffers.give_text_back(text);
     worker.buffers.give_text_back(plan.head);
     match sent {
@@ -104,6 +104,7 @@ async fn one_try(
         Ok(upstream) => upstream,
         Err(e) => {
             tracing::debug!(target = %target.address, "no connection: {e}");
+            plan.group.counters[plan.site.node].worker(worker.index).not_connected();
             target.set_aside(now_ms());
             tried.push(target.number);
             let status = if e.kind() == io::ErrorKind::TimedOut { 504 } else { 502 };
@@ -124,7 +125,7 @@ async fn one_try(
     let tried_out = match outcome {
         Ok(answered) if answered.switched => {
             bear(&upstream.stream, Stalls::Allowed);
-            tunnel(worker, client, plan.balancer.idle_timeout_ms, upstream, &mut buffer).await;
+            tunnel(worker, client, plan.site.balancer.idle_timeout_ms, upstream, &mut buffer).await;
             Tried::Done(Next::Close)
         }
         Ok(answered) => {
@@ -201,7 +202,7 @@ async fn connection(
     }
     let left = CONNECT_MAX.saturating_sub(begun.elapsed());
     let within = if plan.group.has_alternative(tried, target) { CONNECT_SHORT.min(left) } else { left };
-    worker.connect(target, within).await
+    worker.connect(target, &plan.site.counters, within).await
 }
 
 /// A request that is all there: sent at once, and kept until an answer comes.
@@ -215,7 +216,7 @@ async fn whole_request(
     begun: &Cell<bool>,
 ) -> Result<Answered, ExchangeError> {
     let dispatched = Instant::now();
-    let idle_ms = plan.balancer.idle_timeout_ms;
+    let idle_ms = plan.site.balancer.idle_timeout_ms;
     let body = &client.buffer.filled()[..length];
     let sent = write_all(&mut upstream.stream, &upstream.watch, idle_ms, [&plan.head, body, &[], &[]]).await;
     if let Err(e) = sent {
@@ -250,7 +251,7 @@ async fn streamed_request(
     let encoding = if plan.framing == Framing::Chunked { Encoding::Chunked } else { Encoding::Raw };
     let mut request = Relay {
         buffers: &worker.buffers,
-        idle_ms: plan.balancer.idle_timeout_ms,
+        idle_ms: plan.site.balancer.idle_timeout_ms,
         from: &mut from_client,
         from_watch: &client.watch,
         to: &mut to_target,

@@ -17,11 +17,13 @@ use crate::clock::now_ms;
 use crate::http::HttpError;
 use crate::http::answer::write_page;
 use crate::http::scan::{HeadScan, HeadSpan};
+use crate::metrics::Open;
+use crate::snapshot::{Route, counters_at};
 use crate::worker::Worker;
 use crate::worker::buffer::{Buffer, LARGE_BYTES};
 use crate::worker::io::write_all;
 use crate::worker::watch::{Role, Watch};
-use plan::Plan;
+use plan::{Own, Plan};
 
 /// A head must be whole this long after its first byte, however it trickles in; less when the idle timeout is less.
 const HEAD_MS_MAX: u64 = 60_000;
@@ -39,6 +41,8 @@ pub struct Client {
     pub address: Ipv4Addr,
     /// Where it came in.
     pub at: SocketAddrV4,
+    /// Counts it as open, once it is known where.
+    pub open: Option<Open>,
     /// When it is too old for another request; set by the first one.
     pub ends_ms: u64,
 }
@@ -64,7 +68,8 @@ enum NoRequest {
 pub async fn serve(worker: Rc<Worker>, stream: TcpStream, address: Ipv4Addr, at: SocketAddrV4) {
     let _ = stream.set_nodelay(true);
     let watch = worker.watches.watch(&stream, Role::Client(at));
-    let mut client = Client { watch, stream, buffer: Buffer::default(), address, at, ends_ms: u64::MAX };
+    let open = worker.snapshot.borrow().doors.get(&at).and_then(|sites| counters_at(sites)).map(|c| Open::new(c, worker.index));
+    let mut client = Client { watch, stream, buffer: Buffer::default(), address, at, open, ends_ms: u64::MAX };
     loop {
         let next = match next_head(&worker, &mut client).await {
             // On the heap, so that an idle connection does not hold what an exchange needs.
@@ -85,7 +90,17 @@ pub async fn serve(worker: Rc<Worker>, stream: TcpStream, address: Ipv4Addr, at:
             }
         }
     }
+    client.count_moved();
     worker.buffers.give_back(std::mem::take(&mut client.buffer));
+}
+
+impl Client {
+    /// Has its bytes counted where the connection is.
+    fn count_moved(&self) {
+        if let Some(open) = &self.open {
+            open.line().processed(self.watch.take_moved());
+        }
+    }
 }
 
 /// Waits for the head of the next request.
@@ -110,7 +125,10 @@ async fn next_head(worker: &Worker, client: &mut Client) -> Result<HeadSpan, NoR
         match client.stream.try_read(client.buffer.space()) {
             Ok(0) if client.watch.has_expired() => return Err(NoRequest::Late),
             Ok(0) => return Err(NoRequest::Gone),
-            Ok(bytes) => client.buffer.filled_by(bytes),
+            Ok(bytes) => {
+                client.watch.moved(bytes);
+                client.buffer.filled_by(bytes);
+            }
             Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
                 client.watch.read_by(by);
                 client.stream.readable().await.map_err(|_| NoRequest::Gone)?;
@@ -134,6 +152,7 @@ async fn await_first_byte(worker: &Worker, client: &mut Client, idle_ms: u64) ->
             }
             Ok(bytes) => {
                 client.watch.read_done();
+                client.watch.moved(bytes);
                 buffer.filled_by(bytes);
                 client.buffer = buffer;
                 return Ok(());
@@ -162,14 +181,16 @@ fn idle_timeout_ms(worker: &Worker, at: SocketAddrV4) -> u64 {
 async fn exchange(worker: &Worker, client: &mut Client, span: HeadSpan) -> Next {
     let plan = plan::plan(worker, client, &client.buffer.filled()[span.begin..span.end]);
     client.buffer.consume(span.end);
-    match plan {
+    let next = match plan {
         Plan::Forward(forward) => {
+            client.open.get_or_insert_with(|| Open::new(&forward.site.counters, worker.index));
             if client.ends_ms == u64::MAX {
-                client.ends_ms = now_ms().saturating_add(forward.balancer.client_keep_alive_ms);
+                client.ends_ms = now_ms().saturating_add(forward.site.balancer.client_keep_alive_ms);
             }
             forward::forward(worker, client, forward).await
         }
         Plan::Answer(own) => {
+            count_own(worker, client, &own);
             let whole = plan::skip_body(&mut client.buffer, own.framing);
             let idle_ms = idle_timeout_ms(worker, client.at);
             let sent = write_all(&mut client.stream, &client.watch, idle_ms, [&own.text, &[], &[], &[]]).await;
@@ -181,11 +202,31 @@ async fn exchange(worker: &Worker, client: &mut Client, span: HeadSpan) -> Next 
                 Ok(()) => Next::Keep,
             }
         }
+    };
+    client.count_moved();
+    next
+}
+
+fn count_own(worker: &Worker, client: &mut Client, own: &Own) {
+    if let Some(site) = &own.site {
+        client.open.get_or_insert_with(|| Open::new(&site.counters, worker.index));
+        let line = site.counters.worker(worker.index);
+        line.answered(own.status);
+        // "RequestCount: only where the load balancer was able to choose a target", or an action that needs none.
+        if matches!(*site.route, Route::Fixed { .. }) {
+            line.requested();
+            line.fixed();
+        }
+    } else if let Some(open) = &client.open {
+        open.line().answered(own.status);
     }
 }
 
 /// Answers what cannot be understood, and ends the connection: nobody knows where a next request would begin.
 async fn refuse(worker: &Worker, client: &mut Client, status: u16) -> Next {
+    if let Some(open) = &client.open {
+        open.line().answered(status);
+    }
     let mut text = worker.buffers.text();
     worker.date.with(|date| write_page(&mut text, status, date, true, false));
     // Late clients had their reading side shut, not their writing side.

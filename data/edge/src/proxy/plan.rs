@@ -10,7 +10,7 @@ use crate::http::HttpError;
 use crate::http::answer::{OwnAnswer, write, write_page};
 use crate::http::forward::{RequestRules, host_and_path, write_request};
 use crate::http::head::{Framing, HEADERS_MAX, Request, parse_request};
-use crate::snapshot::{Balancer, Route, Site, site_for};
+use crate::snapshot::{Route, Site, site_for};
 use crate::target::Group;
 use crate::worker::Worker;
 use crate::worker::buffer::Buffer;
@@ -22,6 +22,9 @@ pub enum Plan {
 
 /// An answer of our own, ready to send.
 pub struct Own {
+    pub status: u16,
+    /// Whose answer it is, when it is anybody's.
+    pub site: Option<Arc<Site>>,
     pub text: Vec<u8>,
     /// Where the request's body ends.
     pub framing: Framing,
@@ -30,7 +33,7 @@ pub struct Own {
 
 /// A request on its way to a target.
 pub struct Forward {
-    pub balancer: Arc<Balancer>,
+    pub site: Arc<Site>,
     pub group: Arc<Group>,
     /// The head as the target gets it.
     pub head: Vec<u8>,
@@ -53,24 +56,24 @@ pub fn plan(worker: &Worker, client: &Client, head: &[u8]) -> Plan {
     let snapshot = worker.snapshot.borrow().clone();
     let keep_alive = request.keep_alive && worker.keeps(client.at) && now_ms() < client.ends_ms;
     let Some(sites) = snapshot.doors.get(&client.at) else {
-        return Plan::Answer(page(worker, &request, 503, false));
+        return Plan::Answer(page(worker, &request, 503, None, false));
     };
     let Some(site) = site_for(sites, host_and_path(&request).0) else {
         return Plan::Answer(unknown_host(worker, &request, sites, keep_alive));
     };
-    match &site.route {
+    match &*site.route {
         Route::Fixed { status, content_type, body } => {
             let mut text = worker.buffers.text();
             let to_head = request.method == "HEAD";
             let answer = OwnAnswer { status: *status, content_type, body, close: !keep_alive, to_head };
             worker.date.with(|date| write(&mut text, date, &answer));
-            Plan::Answer(Own { text, framing: request.framing, close: !keep_alive })
+            Plan::Answer(Own { status: *status, site: Some(site.clone()), text, framing: request.framing, close: !keep_alive })
         }
         Route::Forward { groups, weights } => {
             let drawn = Route::draw(groups, *weights, &mut worker.rng.borrow_mut()).cloned();
             match drawn {
                 Some(group) => Plan::Forward(forward(worker, client, &request, site, group, keep_alive)),
-                None => Plan::Answer(page(worker, &request, 503, keep_alive)),
+                None => Plan::Answer(page(worker, &request, 503, Some(site), keep_alive)),
             }
         }
     }
@@ -80,12 +83,12 @@ fn forward(
     worker: &Worker,
     client: &Client,
     request: &Request<'_, '_>,
-    site: &Site,
+    site: &Arc<Site>,
     group: Arc<Group>,
     keep_alive: bool,
 ) -> Forward {
     let mut head = worker.buffers.text();
-    let balancer = site.balancer.clone();
+    let balancer = &site.balancer;
     let trace = trace_id(worker);
     let rules = RequestRules {
         client: client.address,
@@ -105,7 +108,7 @@ fn forward(
         websocket: request.websocket,
         client_http11: request.http11,
         keep_alive,
-        balancer,
+        site: site.clone(),
     }
 }
 
@@ -120,13 +123,13 @@ fn refusal(worker: &Worker, client: &Client, error: HttpError) -> Own {
     let mut text = worker.buffers.text();
     worker.date.with(|date| write_page(&mut text, error.status(), date, true, false));
     // Where its body ends is not known.
-    Own { text, framing: Framing::UntilClose, close: true }
+    Own { status: error.status(), site: None, text, framing: Framing::UntilClose, close: true }
 }
 
-fn page(worker: &Worker, request: &Request<'_, '_>, status: u16, keep_alive: bool) -> Own {
+fn page(worker: &Worker, request: &Request<'_, '_>, status: u16, site: Option<&Arc<Site>>, keep_alive: bool) -> Own {
     let mut text = worker.buffers.text();
     worker.date.with(|date| write_page(&mut text, status, date, !keep_alive, request.method == "HEAD"));
-    Own { text, framing: request.framing, close: !keep_alive }
+    Own { status, site: site.cloned(), text, framing: request.framing, close: !keep_alive }
 }
 
 /// Several load balancers share this address and none has the name that was called.
@@ -139,7 +142,7 @@ fn unknown_host(worker: &Worker, request: &Request<'_, '_>, sites: &[Arc<Site>],
     let answer =
         OwnAnswer { status: 404, content_type: "text/plain; charset=utf-8", body: body.as_bytes(), close: !keep_alive, to_head };
     worker.date.with(|date| write(&mut text, date, &answer));
-    Own { text, framing: request.framing, close: !keep_alive }
+    Own { status: 404, site: None, text, framing: request.framing, close: !keep_alive }
 }
 
 /// How much of the body lies in the buffer, when all of it does.

@@ -33,6 +33,9 @@ pub async fn read<R: AsyncRead + Unpin>(from: &mut R, watch: &Watch, within_ms: 
     if waits {
         watch.read_done();
     }
+    if let Ok(bytes) = result {
+        watch.moved(bytes);
+    }
     if !matches!(result, Ok(bytes) if bytes > 0) && watch.has_expired() {
         return Err(io::ErrorKind::TimedOut.into());
     }
@@ -67,7 +70,10 @@ pub async fn write_all<W: AsyncWrite + Unpin>(
         }
         match written {
             Ok(0) => break Err(io::ErrorKind::WriteZero.into()),
-            Ok(bytes) => advance(&mut slices, bytes),
+            Ok(bytes) => {
+                watch.moved(bytes);
+                advance(&mut slices, bytes);
+            }
             Err(e) => break Err(e),
         }
     };

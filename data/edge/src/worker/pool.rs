@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -12,6 +13,7 @@ use tokio::net::TcpStream;
 use super::Worker;
 use super::watch::{Role, Watch};
 use crate::clock::now_ms;
+use crate::metrics::{Open, ZoneCounters};
 use crate::target::Target;
 
 /// Idle connections that a worker keeps to one target.
@@ -27,6 +29,7 @@ pub struct Upstream {
     /// It has carried an exchange before.
     pub reused: bool,
     idle_since: u64,
+    _open: Open,
 }
 
 /// How sure one must be that a connection is still open.
@@ -102,11 +105,11 @@ impl Upstream {
 }
 
 impl Worker {
-    /// Opens a connection to a target.
-    pub async fn connect(&self, target: &Target, within: Duration) -> io::Result<Upstream> {
+    /// Opens a connection to a target, on behalf of a load balancer in one of its zones.
+    pub async fn connect(&self, target: &Target, zone: &Arc<ZoneCounters>, within: Duration) -> io::Result<Upstream> {
         let connecting = self.connector.connect(&target.from, target.address);
         let stream = tokio::time::timeout(within, connecting).await.map_err(|_| io::ErrorKind::TimedOut)??;
         let watch = self.watches.watch(&stream, Role::Target(target.number));
-        Ok(Upstream { watch, stream, reused: false, idle_since: 0 })
+        Ok(Upstream { watch, stream, reused: false, idle_since: 0, _open: Open::new(zone, self.index) })
     }
 }

@@ -34,6 +34,8 @@ struct Entry {
     expired: Cell<bool>,
     /// A client's connection between two requests.
     idle: Cell<bool>,
+    /// Read and written since they were last taken.
+    bytes: Cell<u64>,
 }
 
 /// The sockets of one worker.
@@ -62,6 +64,7 @@ impl Watches {
             write_by: Cell::new(0),
             expired: Cell::new(false),
             idle: Cell::new(false),
+            bytes: Cell::new(0),
         });
         let mut entries = self.entries.borrow_mut();
         let index = self.free.borrow_mut().pop().unwrap_or_else(|| {
@@ -173,6 +176,16 @@ impl Watch {
     /// Whether it was shut down for being late.
     pub fn has_expired(&self) -> bool {
         self.entry.expired.get()
+    }
+
+    /// So many bytes were read or written.
+    pub fn moved(&self, bytes: usize) {
+        self.entry.bytes.set(self.entry.bytes.get() + bytes as u64);
+    }
+
+    /// How many were since the last call.
+    pub fn take_moved(&self) -> u64 {
+        self.entry.bytes.take()
     }
 
     pub fn set_idle(&self, idle: bool) {

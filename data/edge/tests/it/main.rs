@@ -2,6 +2,7 @@
 //! speaks frames, and targets that do what the test says.
 
 mod client;
+mod counting;
 mod draining;
 mod failures;
 mod headers;

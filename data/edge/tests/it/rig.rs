@@ -247,6 +247,11 @@ impl Serve {
         self.stream.write_all(&frame.encode().unwrap()).unwrap();
     }
 
+    /// Ends the connection, as the death of `serve` does.
+    pub fn hang_up(&mut self) {
+        self.stream.shutdown(std::net::Shutdown::Both).unwrap();
+    }
+
     pub fn observations(&self) -> Vec<Observation> {
         self.seen.lock().unwrap().clone()
     }

@@ -4,10 +4,8 @@
 
 use crate::client::{Client, get};
 use crate::origin::Origin;
-use crate::rig::{BALANCER, GROUP, PORT, Rig, eventually};
-use std::io::Read;
+use crate::rig::{PORT, Rig};
 use std::net::SocketAddrV4;
-use std::os::unix::net::UnixStream;
 
 #[test]
 fn requests_take_turns_over_the_zones() {
@@ -33,24 +31,4 @@ fn connections_are_kept_on_both_sides() {
     let for_users = origin.connections() - origin.checks().len();
     assert!(for_users <= 1 + origin.checks().len() - checks, "{for_users} connections for 50 requests");
     assert_eq!(origin.got().len(), 50);
-}
-
-#[test]
-fn answers_and_failures_are_counted_by_group() {
-    let mut rig = Rig::start();
-    let mut origin = Origin::named(rig.target_at(0), "zero");
-    rig.serve_with(&[0]);
-    (0..3).for_each(|_| assert_eq!(get(rig.door(), "/").status, 200));
-    origin.kill();
-    assert_eq!(get(rig.door(), "/").status, 502);
-    // A worker counts after it has answered.
-    eventually("three answers and a failure are counted", || {
-        let mut text = String::new();
-        UnixStream::connect(rig.paths().edge_metrics_socket()).unwrap().read_to_string(&mut text).unwrap();
-        let counted: serde_json::Value = serde_json::from_str(&text).unwrap();
-        let [balancer, group, totals] = counted[0].as_array().unwrap().as_slice() else { panic!("{text}") };
-        assert_eq!((balancer.as_str(), group.as_str()), (Some(BALANCER), Some(GROUP)));
-        let is = |name: &str, value: u64| totals[name] == value;
-        (is("requests", 3) && is("target_2xx", 3) && is("target_5xx", 0) && is("failures", 1)).then_some(())
-    });
 }

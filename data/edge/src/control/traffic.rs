@@ -1,0 +1,126 @@
+//! The books of what was counted: who is counted where, and what was told of it. It reports differences at the end of each
+//! period that `serve` has asked for; the workers count.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use base::{LoadBalancerArn, TargetGroupArn, Time};
+use world::{BalancerTraffic, GroupTraffic, LoadBalancer, Observation, Periods, Unsent};
+
+use crate::metrics::{GroupCounters, GroupTotals, ZoneCounters, ZoneTotals};
+
+/// A load balancer in one of its zones.
+struct Zone {
+    counters: Arc<ZoneCounters>,
+    told: ZoneTotals,
+    groups: BTreeMap<TargetGroupArn, GroupBook>,
+    /// Still configured; otherwise it is told of once more.
+    stays: bool,
+}
+
+struct GroupBook {
+    counters: Arc<GroupCounters>,
+    told: GroupTotals,
+    stays: bool,
+}
+
+/// All counters of this edge.
+pub struct Traffic {
+    workers: usize,
+    zones: BTreeMap<(LoadBalancerArn, String), Zone>,
+    pub periods: Periods,
+    /// Made while nobody listened.
+    pub unsent: Unsent,
+}
+
+impl Traffic {
+    pub fn new(workers: usize) -> Self {
+        Self { workers, zones: BTreeMap::new(), periods: Periods::default(), unsent: Unsent::default() }
+    }
+
+    /// Opens books for what is configured now.
+    pub fn configure<'a>(&mut self, balancers: impl Iterator<Item = &'a LoadBalancer>) {
+        let workers = self.workers;
+        for zone in self.zones.values_mut() {
+            zone.stays = false;
+            zone.groups.values_mut().for_each(|group| group.stays = false);
+        }
+        for balancer in balancers {
+            for node in &balancer.nodes {
+                let zone = self.zones.entry((balancer.id.clone(), node.zone.clone())).or_insert_with(|| Zone {
+                    counters: Arc::new(ZoneCounters::new(workers)),
+                    told: ZoneTotals::zero(),
+                    groups: BTreeMap::new(),
+                    stays: true,
+                });
+                zone.stays = true;
+                for group in &balancer.target_groups {
+                    let book = zone.groups.entry(group.id.clone()).or_insert_with(|| GroupBook {
+                        counters: Arc::new(GroupCounters::new(workers)),
+                        told: GroupTotals::zero(),
+                        stays: true,
+                    });
+                    book.stays = true;
+                }
+            }
+        }
+    }
+
+    /// The counters of a load balancer, one for each of its nodes.
+    pub fn zones(&self, balancer: &LoadBalancer) -> Vec<Arc<ZoneCounters>> {
+        let of = |zone: &str| self.zones.get(&(balancer.id.clone(), zone.to_string()));
+        balancer.nodes.iter().filter_map(|node| of(&node.zone)).map(|zone| zone.counters.clone()).collect()
+    }
+
+    /// The counters of one of its groups, likewise.
+    pub fn group(&self, balancer: &LoadBalancer, group: &TargetGroupArn) -> Vec<Arc<GroupCounters>> {
+        let of = |zone: &str| self.zones.get(&(balancer.id.clone(), zone.to_string()))?.groups.get(group);
+        balancer.nodes.iter().filter_map(|node| of(&node.zone)).map(|book| book.counters.clone()).collect()
+    }
+
+    /// The report of the period that has ended, if one has.
+    pub fn report(&mut self, now: Time) -> Option<Observation> {
+        let (from, until) = self.periods.ended(now)?;
+        let balancers = self.zones.iter_mut().map(|((id, zone), book)| book.turn(id, zone)).collect();
+        self.zones.retain(|_, zone| zone.stays);
+        Some(Observation::Traffic { from, until, balancers })
+    }
+}
+
+impl Zone {
+    fn turn(&mut self, id: &LoadBalancerArn, zone: &str) -> BalancerTraffic {
+        let now = self.counters.totals();
+        let before = std::mem::replace(&mut self.told, now.clone());
+        let groups = self.groups.iter_mut().map(|(id, book)| book.turn(id)).collect();
+        self.groups.retain(|_, group| group.stays);
+        BalancerTraffic {
+            id: id.clone(),
+            zone: zone.into(),
+            requests: now.requests.wrapping_sub(before.requests),
+            active_connections: now.opened.saturating_sub(now.closed),
+            new_connections: now.opened.wrapping_sub(before.opened),
+            // A worker that is full leaves connections in the kernel's queue; it refuses none.
+            rejected_connections: 0,
+            processed_bytes: now.processed_bytes.wrapping_sub(before.processed_bytes),
+            fixed_responses: now.fixed_responses.wrapping_sub(before.fixed_responses),
+            own_answers: now.own_answers_since(&before),
+            groups,
+        }
+    }
+}
+
+impl GroupBook {
+    fn turn(&mut self, id: &TargetGroupArn) -> GroupTraffic {
+        let now = self.counters.totals();
+        let before = std::mem::replace(&mut self.told, now.clone());
+        let mut answers = now.answers;
+        answers.iter_mut().zip(before.answers).for_each(|(now, before)| *now = now.wrapping_sub(before));
+        GroupTraffic {
+            id: id.clone(),
+            requests: now.requests.wrapping_sub(before.requests),
+            answers,
+            connection_errors: now.connection_errors.wrapping_sub(before.connection_errors),
+            response_time_us: now.response_times_since(&before),
+        }
+    }
+}
