@@ -4,6 +4,7 @@
 
 pub mod alarm;
 mod metric;
+mod tags;
 
 pub use alarm::{Alarm, AlarmState, Invocation};
 pub use metric::{publish, store};
@@ -14,4 +15,5 @@ use kernel::Registry;
 pub fn register(registry: &mut Registry) {
     metric::register(registry);
     alarm::register(registry);
+    tags::register(registry);
 }

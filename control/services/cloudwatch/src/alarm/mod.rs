@@ -1,28 +1,56 @@
 //! Alarms: what they watch, their states, their history and the actions they invoke.
 
+mod action;
+mod composite;
+mod evaluate;
+mod history;
+mod message;
+mod operations;
+mod reason;
+mod reconcile;
 mod row;
+mod rule;
+mod transition;
+mod verdict;
+mod view;
 
-pub use row::{Alarm, AlarmState, Comparison, Invocation, MetricQuery, MissingData, StateChange, Suppressor, Watched};
+pub use action::PENDING_MAX;
+pub use history::{HISTORY_MAX, HISTORY_OF_ALARM_MAX};
+pub use reconcile::{DELAY, LATE, START_DELAY};
+pub use row::{
+    Alarm, AlarmState, Comparison, Invocation, MetricQuery, MissingData, StateChange, SuppressedBy, Suppression, Suppressor,
+    Watched,
+};
+pub use transition::ALARMS_MAX;
 
 use base::Fault;
 use kernel::{Cx, Registry, Tx};
 
+const NAME: &str = "cloudwatch.alarm";
+
 pub(crate) fn register(registry: &mut Registry) {
     registry.table::<Alarm>();
     registry.table::<Invocation>();
+    registry.table::<history::Item>();
+    operations::register(registry);
+    registry.store::<reconcile::Schedule>();
+    registry.reconciler(NAME, reconcile::run);
+    registry.watch::<Alarm>(NAME, |state, alarm, due| {
+        due.push(alarm.name.clone());
+        due.extend(state.rows_where::<Alarm>("child", &alarm.name).map(|parent| parent.name.clone()));
+    });
 }
 
 /// Puts an alarm of another service, as `PutMetricAlarm` does for users: a new one begins with too little data, a changed
-/// one keeps its state.
-pub fn put(tx: &mut Tx, _cx: &Cx, alarm: Alarm) -> Result<(), Fault> {
-    tx.put(alarm);
-    Ok(())
+/// one keeps its state. Its ARN, state and times are set here.
+pub fn put(tx: &mut Tx, cx: &Cx, alarm: Alarm) -> Result<(), Fault> {
+    transition::put(tx, cx, alarm)
 }
 
-/// Deletes alarms; names that do not exist are passed over.
+/// Deletes alarms with what they have invoked; names that do not exist are passed over.
 pub fn delete(tx: &mut Tx, names: &[String]) {
     for name in names {
-        tx.remove::<Alarm>(name);
+        transition::delete(tx, name);
     }
 }
 

@@ -3,6 +3,8 @@ use kernel::Row;
 use metrics::Metric;
 use serde::{Deserialize, Serialize};
 
+use super::rule;
+
 /// An alarm: what its owner wants, and how it stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Alarm {
@@ -39,7 +41,15 @@ pub enum Watched {
         ignore_low_samples: bool,
     },
     /// A rule over other alarms, as its owner wrote it.
-    Rule { rule: String, suppressor: Option<Suppressor> },
+    Rule {
+        rule: String,
+        suppressor: Option<Suppressor>,
+        /// The states of what the rule names when it was last evaluated, in the rule's order; empty before the first time.
+        #[serde(default)]
+        seen: Vec<AlarmState>,
+        #[serde(default)]
+        suppression: Suppression,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,6 +58,24 @@ pub struct Suppressor {
     pub alarm: String,
     pub wait_s: u32,
     pub extension_s: u32,
+}
+
+/// How it stands with the actions of a composite alarm that has a suppressor.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Suppression {
+    /// What keeps actions back now.
+    pub by: Option<SuppressedBy>,
+    /// The end of the wait or extension period.
+    pub until: Option<Time>,
+    /// A change of state whose actions have not run: the state before it.
+    pub owed_from: Option<AlarmState>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SuppressedBy {
+    WaitPeriod,
+    ExtensionPeriod,
+    Alarm,
 }
 
 /// A metric or an expression, as `MetricDataQuery` has it. The simple form of an alarm is one query `m1`.
@@ -73,6 +101,37 @@ pub enum Comparison {
     LessThanOrEqualToThreshold,
 }
 
+impl Comparison {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::GreaterThanOrEqualToThreshold => "GreaterThanOrEqualToThreshold",
+            Self::GreaterThanThreshold => "GreaterThanThreshold",
+            Self::LessThanThreshold => "LessThanThreshold",
+            Self::LessThanOrEqualToThreshold => "LessThanOrEqualToThreshold",
+        }
+    }
+
+    /// Whether a value violates the threshold.
+    pub fn breaches(self, value: f64, threshold: f64) -> bool {
+        match self {
+            Self::GreaterThanOrEqualToThreshold => value >= threshold,
+            Self::GreaterThanThreshold => value > threshold,
+            Self::LessThanThreshold => value < threshold,
+            Self::LessThanOrEqualToThreshold => value <= threshold,
+        }
+    }
+
+    /// As reasons word it, between "was" and "the threshold".
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::GreaterThanOrEqualToThreshold => "greater than or equal to",
+            Self::GreaterThanThreshold => "greater than",
+            Self::LessThanThreshold => "less than",
+            Self::LessThanOrEqualToThreshold => "less than or equal to",
+        }
+    }
+}
+
 /// What periods without data count as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -81,6 +140,17 @@ pub enum MissingData {
     Ignore,
     Breaching,
     NotBreaching,
+}
+
+impl MissingData {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Ignore => "ignore",
+            Self::Breaching => "breaching",
+            Self::NotBreaching => "notBreaching",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +164,10 @@ pub enum AlarmState {
 }
 
 impl AlarmState {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        [Self::Ok, Self::Alarm, Self::InsufficientData].into_iter().find(|s| s.as_str() == text)
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "OK",
@@ -137,6 +211,53 @@ impl Row for Alarm {
     fn key(&self) -> String {
         self.name.clone()
     }
+
+    fn index(&self, add: &mut dyn FnMut(&'static str, &str)) {
+        match &self.watched {
+            Watched::Metrics { queries, .. } => {
+                for metric in queries.iter().filter_map(|q| q.metric.as_ref()) {
+                    add("metric", &metric_key(metric));
+                }
+            }
+            Watched::Rule { .. } => {
+                for child in self.children() {
+                    add("child", &child);
+                }
+            }
+        }
+    }
+}
+
+/// The value of the index `metric`.
+pub(crate) fn metric_key(metric: &Metric) -> String {
+    format!("{}/{}", metric.namespace, metric.name)
+}
+
+impl Alarm {
+    /// The names of the alarms that a composite alarm looks at, its suppressor among them; none for another.
+    pub(crate) fn children(&self) -> Vec<String> {
+        let Watched::Rule { rule, suppressor, .. } = &self.watched else { return Vec::new() };
+        let mut children = rule::parse(rule).map(|r| r.children()).unwrap_or_default();
+        if let Some(suppressor) = suppressor {
+            children.push(rule::name_of(&suppressor.alarm).to_string());
+        }
+        children.sort_unstable();
+        children.dedup();
+        children
+    }
+
+    /// The ARNs that a state invokes.
+    pub fn actions(&self, state: AlarmState) -> &[String] {
+        match state {
+            AlarmState::Ok => &self.ok_actions,
+            AlarmState::Alarm => &self.alarm_actions,
+            AlarmState::InsufficientData => &self.insufficient_data_actions,
+        }
+    }
+
+    pub fn is_composite(&self) -> bool {
+        matches!(self.watched, Watched::Rule { .. })
+    }
 }
 
 impl Row for Invocation {
@@ -149,5 +270,6 @@ impl Row for Invocation {
 
     fn index(&self, add: &mut dyn FnMut(&'static str, &str)) {
         add("action", &self.action);
+        add("alarm", &self.alarm);
     }
 }

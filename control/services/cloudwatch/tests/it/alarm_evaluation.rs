@@ -1,0 +1,142 @@
+//! When metric alarms are evaluated, and what comes of it.
+
+use std::time::Duration;
+
+use cloudwatch::AlarmState;
+use cloudwatch::alarm::{DELAY, LATE, START_DELAY};
+use shapes::cloudwatch::{self as s, ops};
+
+use crate::alarms::{Region, input};
+
+#[test]
+fn a_crossed_threshold_raises_the_alarm_within_a_second_of_the_periods_end() {
+    let mut region = Region::new();
+    region.put(input("high"));
+    assert_eq!(region.alarm("high").state.reason, "Unchecked: Initial alarm creation");
+    region.minute(Some(10.0));
+    assert_eq!(region.is("high"), AlarmState::Ok);
+    let begin = region.now.unix_ms() / 60_000 * 60_000;
+    region.minute(Some(92.3));
+    assert_eq!(region.is("high"), AlarmState::Alarm);
+    let state = &region.alarm("high").state;
+    assert_eq!(state.at.unix_ms() - begin - 60_000, i64::try_from(DELAY.as_millis()).unwrap());
+    assert_eq!(
+        state.reason,
+        "Threshold Crossed: 1 out of the last 1 datapoints [92.3 (15/01/27 08:01:00)] was greater than the threshold (50.0) \
+         (minimum 1 datapoint for OK -> ALARM transition)."
+    );
+    let data: serde_json::Value = serde_json::from_str(&state.reason_data).unwrap();
+    assert_eq!(data["startDate"], "2027-01-15T08:01:00.000+0000");
+    assert_eq!((&data["recentDatapoints"][0], &data["threshold"]), (&92.3.into(), &50.0.into()));
+    region.minute(Some(3.0));
+    assert_eq!(
+        region.alarm("high").state.reason,
+        "Threshold Crossed: 1 out of the last 1 datapoints [3.0 (15/01/27 08:02:00)] was not greater than the threshold (50.0) \
+         (minimum 1 datapoint for ALARM -> OK transition)."
+    );
+}
+
+#[test]
+fn periods_in_which_nothing_changes_write_nothing() {
+    let mut region = Region::new();
+    region.put(input("high"));
+    region.minute(Some(10.0));
+    let before = region.kernel.digest();
+    for _ in 0..5 {
+        region.minute(Some(11.0));
+    }
+    assert_eq!(region.kernel.digest(), before);
+}
+
+#[test]
+fn the_grid_of_evaluations_never_drifts() {
+    let mut region = Region::new();
+    region.now = region.now + Duration::from_millis(12_345);
+    region.put(s::PutMetricAlarmInput { period: Some(10), ..input("high") });
+    region.go(DELAY);
+    for n in 0..500 {
+        let wake = region.kernel.next_wake().unwrap();
+        assert_eq!(wake.unix_ms() % 10_000, 300, "evaluation {n}");
+        // The machine is a little slow each time.
+        region.now = wake + Duration::from_millis(n * 3);
+        region.settle();
+    }
+}
+
+#[test]
+fn a_paused_machine_does_not_lead_to_false_actions() {
+    let mut region = Region::new();
+    region.put(s::PutMetricAlarmInput {
+        treat_missing_data: Some("breaching".into()),
+        evaluation_periods: Some(3),
+        datapoints_to_alarm: Some(3),
+        ..input("high")
+    });
+    for _ in 0..4 {
+        region.minute(Some(10.0));
+    }
+    assert_eq!(region.is("high"), AlarmState::Ok);
+    // Nothing runs for ten minutes. Then the evaluation comes first, and what was measured meanwhile arrives after it.
+    let begin = region.now.unix_ms() / 60_000 * 60_000;
+    region.now = region.now + Duration::from_secs(600);
+    region.settle();
+    assert_eq!(region.is("high"), AlarmState::Ok, "a late evaluation waits for queued reports");
+    for minute in 0..10 {
+        region.sample(base::Time::from_unix_ms(begin + minute * 60_000), 10.0);
+    }
+    region.go(DELAY);
+    assert_eq!((region.is("high"), region.invocations().len()), (AlarmState::Ok, 0));
+    assert!(LATE < Duration::from_secs(60));
+}
+
+#[test]
+fn missed_periods_count_as_one_invocation() {
+    let mut region = Region::new();
+    region.put(input("high"));
+    region.minute(Some(90.0));
+    assert_eq!(region.act(), 1);
+    region.now = region.now + Duration::from_secs(600);
+    let begin = region.now.unix_ms() / 60_000 * 60_000 - 60_000;
+    region.sample(base::Time::from_unix_ms(begin), 90.0);
+    region.settle();
+    region.go(DELAY);
+    assert_eq!(region.act(), 1);
+}
+
+#[test]
+fn a_restart_changes_nothing() {
+    let mut region = Region::new();
+    region.put(input("high"));
+    region.minute(Some(90.0));
+    assert_eq!(region.act(), 1);
+    let (before, at) = (region.kernel.digest(), region.now);
+    region.reopen();
+    region.go(START_DELAY - Duration::from_millis(1));
+    assert_eq!((region.kernel.digest(), region.invocations().len()), (before, 0));
+    // The store of this test keeps nothing: what reports bring again is there before the first evaluation.
+    region.sample(base::Time::from_unix_ms(at.unix_ms() / 60_000 * 60_000 - 60_000), 90.0);
+    region.go(Duration::from_secs(10));
+    assert_eq!((region.is("high"), region.invocations().len()), (AlarmState::Alarm, 0));
+}
+
+#[test]
+fn a_state_that_is_set_lasts_until_the_next_evaluation() {
+    let mut region = Region::new();
+    region.put(input("high"));
+    region.minute(Some(10.0));
+    let set = s::SetAlarmStateInput {
+        alarm_name: "high".into(),
+        state_value: "ALARM".into(),
+        state_reason: "a drill".into(),
+        ..Default::default()
+    };
+    region.call::<ops::SetAlarmState>(set).unwrap();
+    assert_eq!((region.is("high"), region.act()), (AlarmState::Alarm, 1));
+    region.minute(Some(10.0));
+    assert_eq!(region.is("high"), AlarmState::Ok);
+    let summaries: Vec<_> = region.history("high", "StateUpdate").into_iter().filter_map(|i| i.history_summary).collect();
+    assert_eq!(
+        summaries,
+        ["Alarm updated from ALARM to OK", "Alarm updated from OK to ALARM", "Alarm updated from INSUFFICIENT_DATA to OK"]
+    );
+}

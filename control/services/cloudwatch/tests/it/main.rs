@@ -1,0 +1,6 @@
+//! CloudWatch in a kernel of its own, with SNS beneath it.
+#![allow(clippy::unwrap_used)]
+
+mod alarm_actions;
+mod alarm_evaluation;
+mod alarms;
