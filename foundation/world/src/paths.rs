@@ -63,6 +63,11 @@ impl RunPaths {
         self.data.join("region.redb")
     }
 
+    /// Samples of metrics, in files of the control plane's.
+    pub fn metrics(&self) -> PathBuf {
+        self.data.join("metrics")
+    }
+
     /// Access keys of the root user, mode 0600.
     pub fn credentials(&self) -> PathBuf {
         self.data.join("credentials.json")
@@ -71,6 +76,21 @@ impl RunPaths {
     /// Where the API is reached, as JSON; there while `serve` runs, and after it has crashed.
     pub fn endpoint(&self) -> PathBuf {
         self.data.join("endpoint.json")
+    }
+
+    /// Mail that the region sent, a file each.
+    pub fn outbox(&self) -> PathBuf {
+        self.data.join("outbox")
+    }
+
+    /// The private key that signs notifications, in PEM, mode 0600.
+    pub fn signing_key(&self) -> PathBuf {
+        self.data.join("notifications-key.pem")
+    }
+
+    /// Its certificate, in PEM, for receivers of notifications.
+    pub fn signing_certificate(&self) -> PathBuf {
+        self.data.join("notifications-certificate.pem")
     }
 
     /// Log files of the processes.

@@ -58,11 +58,9 @@ impl Control {
     /// Starts the thread. Executors are asked to report usage and traffic every so often.
     pub fn start(kernel: Kernel, report_every: Duration) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (work, inbox) = sync_channel(WAITING_MAX);
-        let thread = std::thread::Builder::new()
-            .name("control".into())
-            .spawn(move || {
-                Loop { kernel, inbox, report_every, executors: BTreeMap::new(), answers: Vec::new(), retry_at: None }.run();
-            })?;
+        let thread = std::thread::Builder::new().name("control".into()).spawn(move || {
+            Loop { kernel, inbox, report_every, executors: BTreeMap::new(), answers: Vec::new(), retry_at: None }.run();
+        })?;
         Ok((Self { work }, thread))
     }
 

@@ -146,7 +146,15 @@ fn too_large(parts: &Parts) -> Answer {
 /// One of AWS's operations.
 async fn api(region: &Region, parts: &Parts, body: &[u8]) -> Answer {
     let request_id = request_id();
-    let route = match wire::route(parts, body) {
+    let unpacked = match wire::unpacked(parts, body) {
+        Ok(unpacked) => unpacked,
+        Err(fault) => {
+            let (protocol, namespace) = wire::protocol(parts);
+            let fault = verified(region, protocol, parts, body).err().unwrap_or(fault);
+            return with_body(wire::encode_fault(protocol, namespace, &fault, &request_id));
+        }
+    };
+    let route = match wire::route(parts, &unpacked) {
         Ok(route) => route,
         Err(refusal) => {
             // Who cannot prove who he is learns nothing else.
@@ -161,20 +169,27 @@ async fn api(region: &Region, parts: &Parts, body: &[u8]) -> Answer {
             return with_body(wire::encode_fault(refusal.protocol, refusal.namespace.as_deref(), &fault, &request_id));
         }
     };
-    let outcome = operate(region, &route, parts, body, &request_id).await;
+    let outcome = operate(region, &route, parts, (body, &unpacked), &request_id).await;
     if let Err(fault) = &outcome {
         tracing::debug!(service = route.service.name, operation = route.operation.name, request_id, %fault, "refused");
     }
     with_body(wire::encode(&route, outcome.as_ref(), &request_id))
 }
 
-async fn operate(region: &Region, route: &Route, parts: &Parts, body: &[u8], request_id: &str) -> Result<base::Value, Fault> {
+/// Runs a routed request. The signature is over its body as it was sent, its meaning is in the body unpacked.
+async fn operate(
+    region: &Region,
+    route: &Route,
+    parts: &Parts,
+    (body, unpacked): (&[u8], &[u8]),
+    request_id: &str,
+) -> Result<base::Value, Fault> {
     let caller = authenticate(region, route.protocol, parts, body)?;
     let (service, operation) = (&route.service.name, &route.operation.name);
     if !region.registry.has_operation(service, operation) && !local::has_operation(service, operation) {
         return Err(Fault::client("InvalidAction", format!("The action {operation} is not valid for this web service.")));
     }
-    let input = wire::decode(route, parts, body)?;
+    let input = wire::decode(route, parts, unpacked)?;
     if local::has_operation(service, operation) {
         return local::operate(region, caller, request_id, input).await;
     }

@@ -118,7 +118,9 @@ async fn serve(options: Options) -> Result<(), StartError> {
     let metric_period_s = settings.metric_period_s;
     let journal = RedbJournal::open(&paths.journal()).map_err(StartError::Journal)?;
     let seed = identity::random_seed()?;
-    let kernel = Kernel::open(region::services, Box::new(journal), scope.clone(), settings, seed).map_err(StartError::Journal)?;
+    let mut kernel =
+        Kernel::open(region::services, Box::new(journal), scope.clone(), settings, seed).map_err(StartError::Journal)?;
+    *kernel.store_mut() = region::metrics::Store::open(Box::new(region::metrics::FileKeep::open(&paths.metrics())?))?;
     let registry = kernel.registry().clone();
     let (control, thread) = control::Control::start(kernel, Duration::from_secs(metric_period_s.into()))?;
     let stop = Arc::new(Notify::new());

@@ -10,6 +10,7 @@ mod json;
 mod query;
 mod route;
 pub mod sigv4;
+mod unpack;
 mod validate;
 mod xml;
 
@@ -17,6 +18,7 @@ use base::{Fault, Value};
 use http::{HeaderValue, Response, StatusCode, header};
 
 pub use route::{Protocol, Refusal, Route, protocol, route};
+pub use unpack::{UNPACKED_BYTES_MAX, unpacked};
 
 /// Deepest nesting of a request's members.
 pub const DEPTH_MAX: usize = 32;

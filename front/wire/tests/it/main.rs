@@ -4,4 +4,5 @@
 mod bounds;
 mod codec;
 mod fuzz;
+mod packed;
 mod signature;
