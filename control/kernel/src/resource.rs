@@ -64,6 +64,25 @@ pub trait StackResource: Send + Sync {
     /// properties as they were. Called with old and new swapped when an update is rolled back.
     fn update(&self, tx: &mut Tx, cx: &Cx, physical_id: &str, old: &Json, request: &ResourceRequest) -> Result<(), Fault>;
 
+    /// Whether this change makes a new resource that takes the old one's place, though its schema allows it in place: as
+    /// the update policy says. Called before `update`.
+    fn replaces(&self, state: &State, old: &Json, request: &ResourceRequest) -> bool {
+        let _ = (state, old, request);
+        false
+    }
+
+    /// What there is to tell of an update under way since it was last asked; each becomes an event of the stack.
+    fn take_notes(&self, tx: &mut Tx, cx: &Cx, physical_id: &str) -> Vec<String> {
+        let _ = (tx, cx, physical_id);
+        Vec::new()
+    }
+
+    /// Takes a signal from outside (`cfn-signal`) to an update under way; false when it waits for none.
+    fn signal(&self, tx: &mut Tx, cx: &Cx, physical_id: &str, unique_id: &str, success: bool) -> Result<bool, Fault> {
+        let _ = (tx, cx, physical_id, unique_id, success);
+        Ok(false)
+    }
+
     /// Asks for the end of the resource and tells how far that is. It is called again until it answers `Ready`;
     /// a resource that does not exist is `Ready`.
     fn delete(&self, tx: &mut Tx, cx: &Cx, physical_id: &str) -> Result<Progress, Fault>;

@@ -12,7 +12,7 @@ pub use fault::Fault;
 pub use id::*;
 pub use rng::Rng;
 pub use scope::{Caller, Scope};
-pub use time::Time;
+pub use time::{Time, parse_iso8601_duration};
 pub use value::{FromValue, IntoValue, Operation, Value};
 
 /// Tags of a resource, sorted by key as the describe calls print them.

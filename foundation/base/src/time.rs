@@ -74,9 +74,41 @@ impl fmt::Display for Time {
     }
 }
 
+/// A duration such as `PT1H30M` or `P1D`; none when it is not one in days, hours, minutes and whole seconds.
+pub fn parse_iso8601_duration(text: &str) -> Option<Duration> {
+    let (days, times) = text.strip_prefix('P')?.split_once('T').unwrap_or((text.strip_prefix('P')?, ""));
+    let units = [(days, &[('D', 86_400)][..]), (times, &[('H', 3_600), ('M', 60), ('S', 1)])];
+    let mut seconds: u64 = 0;
+    let mut some = false;
+    for (mut rest, units) in units {
+        for (letter, factor) in units {
+            if let Some((number, after)) = rest.split_once(*letter) {
+                let count: u64 = number.bytes().all(|b| b.is_ascii_digit()).then(|| number.parse().ok())??;
+                seconds = seconds.checked_add(count.checked_mul(*factor)?)?;
+                (rest, some) = (after, true);
+            }
+        }
+        if !rest.is_empty() {
+            return None;
+        }
+    }
+    some.then(|| Duration::from_secs(seconds))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Time;
+    use super::{Time, parse_iso8601_duration};
+
+    #[test]
+    fn reads_durations() {
+        let seconds = |text| parse_iso8601_duration(text).map(|d| d.as_secs());
+        for (text, expected) in [("PT0S", 0), ("PT15M", 900), ("PT1H30M5S", 5_405), ("P1D", 86_400), ("P1DT1S", 86_401)] {
+            assert_eq!(seconds(text), Some(expected), "{text}");
+        }
+        for text in ["", "P", "PT", "15M", "PT1.5S", "PT-1S", "PTM", "PT5S5M", "PT1X", "PT99999999999999999999S"] {
+            assert_eq!(seconds(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn prints_and_reads_iso8601() {

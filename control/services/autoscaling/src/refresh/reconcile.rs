@@ -9,7 +9,7 @@ use kernel::{Cx, State, Tx};
 use super::active;
 use super::plan::{MemberView, Plan, Stage, Step, View, plan};
 use super::row::{Refresh, RefreshStatus};
-use super::transitions::{end, is_leaving, turn_round};
+use super::transitions::{end, is_away, turn_round};
 use crate::activity::text;
 use crate::group::{Group, HealthCheck, Process};
 use crate::member::{Health, Lifecycle, Member};
@@ -126,7 +126,7 @@ fn member_view(state: &State, group: &Group, refresh: &Refresh, member: &Member)
     let in_service = member.lifecycle == Lifecycle::InService;
     let stage = match member.health {
         _ if member.lifecycle.is_warm() => return None,
-        _ if is_leaving(member) => Stage::Leaving,
+        _ if is_away(member) => Stage::Leaving,
         _ if matches!(member.lifecycle, Lifecycle::EnteringStandby | Lifecycle::Standby) => Stage::Standby,
         Health::Unhealthy(_) if in_service => Stage::Ailing,
         Health::Healthy if in_service && passes_checks(state, group, member) => Stage::Serving,
@@ -146,7 +146,7 @@ fn member_view(state: &State, group: &Group, refresh: &Refresh, member: &Member)
 }
 
 /// With ELB health checks an instance is healthy once every load balancer that checks it says so.
-fn passes_checks(state: &State, group: &Group, member: &Member) -> bool {
+pub(crate) fn passes_checks(state: &State, group: &Group, member: &Member) -> bool {
     group.health_check != HealthCheck::Elb
         || group.target_groups.iter().all(|t| {
             matches!(elb::target_health(state, t, &member.instance), None | Some(elb::Health::Healthy | elb::Health::Unused))

@@ -26,7 +26,7 @@ pub(crate) fn start(
         can_roll_back(group, desired.as_ref(), "StartInstanceRefresh with AutoRollback")?;
     }
     prune(tx, &group.name, cx.now);
-    let members = tx.rows_where::<Member>("group", &group.name).filter(|m| !is_leaving(m));
+    let members = tx.rows_where::<Member>("group", &group.name).filter(|m| !is_away(m));
     let target = desired.as_ref().unwrap_or(&group.template);
     // "Use an instance refresh with skip matching": what already has the configuration is left alone.
     let goes = |m: &&Member| !(preferences.skip_matching && matches(tx, m, target));
@@ -100,7 +100,7 @@ fn can_roll_back(group: &Group, desired: Option<&TemplateChoice>, what: &str) ->
 
 /// Sends a refresh back to where it came from.
 pub(super) fn turn_round(tx: &mut Tx, cx: &Cx, group: &Group, refresh: Refresh, reason: String) {
-    let members = tx.rows_where::<Member>("group", &group.name).filter(|m| !is_leaving(m));
+    let members = tx.rows_where::<Member>("group", &group.name).filter(|m| !is_away(m));
     let obsolete: BTreeSet<InstanceId> =
         members.clone().filter(|m| !matches(tx, m, &group.template)).map(|m| m.instance.clone()).collect();
     // What was ended and not made up for is a part of the way back too.
@@ -134,7 +134,7 @@ pub(super) fn end(tx: &mut Tx, cx: &Cx, refresh: Refresh, status: RefreshStatus,
 }
 
 /// Whether an instance comes from this template in the version that it has now.
-fn matches(state: &State, member: &Member, target: &TemplateChoice) -> bool {
+pub(crate) fn matches(state: &State, member: &Member, target: &TemplateChoice) -> bool {
     let template = ec2::find_template(state, &ec2::TemplateName::Id(target.id.clone()));
     let version = template.and_then(|t| ec2::version_number(state, t, target.version.as_deref()));
     let Ok(version) = version else { return false };
@@ -145,6 +145,6 @@ fn matches(state: &State, member: &Member, target: &TemplateChoice) -> bool {
 }
 
 /// It is no part of the group's capacity: on its way out, or in the warm pool.
-pub(super) fn is_leaving(member: &Member) -> bool {
+pub(crate) fn is_away(member: &Member) -> bool {
     member.lifecycle.is_ending() || member.lifecycle.is_warm() || member.lifecycle == Lifecycle::Detaching
 }

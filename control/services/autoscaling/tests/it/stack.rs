@@ -170,16 +170,132 @@ fn unmodified_sizes_can_be_left_alone() {
     }
 }
 
+impl Stack {
+    fn signal(&mut self, id: &str, success: bool) -> bool {
+        self.with(|tx, cx, resource, _| resource.signal(tx, cx, "g", id, success)).unwrap()
+    }
+
+    fn notes(&mut self) -> Vec<String> {
+        let notes = self.with(|tx, cx, resource, _| Ok(resource.take_notes(tx, cx, "g"))).unwrap();
+        let plain = |note: String| match (note.find('['), note.find(']')) {
+            (Some(from), Some(to)) => format!("{}[..]{}", &note[..from], &note[to + 1..]),
+            _ => note,
+        };
+        notes.into_iter().map(plain).collect()
+    }
+
+    /// A group of two by version 1, and an update to `$Latest`, which is version 2, under this policy.
+    fn rolling(policy: Json) -> Self {
+        let mut stack = Stack::new();
+        let input = shapes::ec2::CreateLaunchTemplateVersionRequest {
+            launch_template_name: Some("web".into()),
+            source_version: Some("1".into()),
+            launch_template_data: shapes::ec2::RequestLaunchTemplateData {
+                instance_type: Some("t3.small".into()),
+                ..Default::default()
+            },
+            ..Default::default()
+        };
+        stack.region.call::<shapes::ec2::ops::CreateLaunchTemplateVersion>(input).unwrap();
+        stack.create().unwrap();
+        stack.region.play();
+        stack.update_policy = Some(json!({"AutoScalingRollingUpdate": policy}));
+        stack.update(json!({"LaunchTemplate": {"LaunchTemplateName": "web", "Version": "2"}})).unwrap();
+        stack
+    }
+
+    fn types(&self) -> Vec<String> {
+        self.region.members().into_iter().filter(|m| m.lifecycle.serves()).map(|m| m.instance_type).collect()
+    }
+}
+
 #[test]
-fn policies_that_are_not_carried_out_are_refused() {
+fn a_rolling_update_replaces_obsolete_instances_in_batches() {
+    let mut stack = Stack::rolling(json!({"MinInstancesInService": 1, "PauseTime": "PT10S"}));
+    assert_eq!(stack.progress(), Progress::Pending);
+    for _ in 0..30 {
+        assert!(!stack.region.in_service().is_empty());
+        stack.region.pass(1);
+    }
+    assert_eq!((stack.progress(), stack.types()), (Progress::Ready, vec!["t3.small".to_string(); 2]));
+    let expected = [
+        "Rolling update initiated. Terminating 2 obsolete instance(s) in batches of 1, while keeping at least 1 instance(s) in service. Pausing for PT10S when new instances are added to the autoscaling group.",
+        "Terminating instance(s) [..]; replacing with 1 new instance(s).",
+        "Successfully terminated instance(s) [..] (Progress 50%).",
+        "New instance(s) added to autoscaling group - Pausing for PT10S.",
+        "Terminating instance(s) [..]; replacing with 1 new instance(s).",
+        "Successfully terminated instance(s) [..] (Progress 100%).",
+        "New instance(s) added to autoscaling group - Pausing for PT10S.",
+    ];
+    assert_eq!(stack.notes(), expected);
+    assert!(stack.notes().is_empty(), "each is told once");
+}
+
+#[test]
+fn a_rolling_update_grows_first_where_all_must_stay_in_service_and_waits_for_signals() {
+    let policy = json!({"MinInstancesInService": 2, "WaitOnResourceSignals": true, "PauseTime": "PT5M"});
+    let mut stack = Stack::rolling(policy);
+    let old = stack.region.in_service().len();
+    stack.region.pass(20);
+    assert_eq!((old, stack.region.in_service().len()), (3, 3), "one more came, and nothing goes before it has signalled");
+    for round in ["a", "b"] {
+        assert!(stack.signal(round, true));
+        stack.region.play();
+        stack.region.pass(3);
+        assert!(stack.region.in_service().len() >= 2);
+    }
+    assert_eq!((stack.progress(), stack.types()), (Progress::Ready, vec!["t3.small".to_string(); 2]));
+    let notes = stack.notes();
+    assert_eq!(notes[1], "Temporarily setting autoscaling group MinSize and DesiredCapacity to 3.");
+    assert_eq!(notes[2], "New instance(s) added to autoscaling group - Waiting on 1 resource signal(s) with a timeout of PT5M.");
+    assert!(notes.contains(&"Terminating instance(s) [..]; replacing with 0 new instance(s).".to_string()), "{notes:?}");
+    assert!(!stack.signal("late", true), "an update that is over takes none");
+}
+
+#[test]
+fn signals_that_do_not_come_fail_a_rolling_update() {
+    let mut stack =
+        Stack::rolling(json!({"WaitOnResourceSignals": true, "PauseTime": "PT1M", "SuspendProcesses": ["AZRebalance"]}));
+    assert!(stack.region.row().suspended.contains_key(&autoscaling::Process::AzRebalance));
+    stack.region.pass(62);
+    let reason = "Received 1 FAILURE signal(s) out of 2.  Unable to satisfy 100% MinSuccessfulInstancesPercent requirement";
+    assert_eq!(stack.progress(), Progress::Failed(reason.into()));
+    assert!(stack.region.row().suspended.is_empty(), "what the update suspended goes on");
+    let text =
+        "Failed to receive 1 resource signal(s) for the current batch.  Each resource signal timeout is counted as a FAILURE.";
+    assert!(stack.notes().contains(&text.to_string()));
+    // The way back is a rolling update too.
+    stack.update_policy = Some(json!({"AutoScalingRollingUpdate": {}}));
+    stack.update(json!({"LaunchTemplate": {"LaunchTemplateName": "web", "Version": "1"}})).unwrap();
+    stack.region.pass(10);
+    assert_eq!((stack.progress(), stack.types()), (Progress::Ready, vec!["t3.micro".to_string(); 2]));
+}
+
+#[test]
+fn a_replacing_update_makes_a_new_group_where_instances_would_be_obsolete() {
     let mut stack = Stack::new();
-    stack.creation_policy = Some(json!({"ResourceSignal": {"Count": 2}}));
-    assert!(stack.create().unwrap_err().message.contains("CreationPolicy with ResourceSignal"));
-    stack.creation_policy = None;
-    stack.create().unwrap();
-    stack.update_policy = Some(json!({"AutoScalingRollingUpdate": {"MinInstancesInService": 1}}));
-    stack.update(json!({"MaxSize": 5})).unwrap();
-    let outcome = stack.update(json!({"LaunchTemplate": {"LaunchTemplateName": "web", "Version": "$Latest"}}));
-    assert!(outcome.unwrap_err().message.contains("UpdatePolicy AutoScalingRollingUpdate"));
-    assert_eq!(stack.region.row().template.version.as_deref(), Some("1"));
+    stack.update_policy = Some(json!({"AutoScalingReplacingUpdate": {"WillReplace": "true"}}));
+    let mut replaces = |name: &str, value: Json| {
+        let mut old = stack.properties.clone();
+        old[name] = value;
+        stack.with(|tx, _, resource, request| Ok(resource.replaces(tx, &old, request))).unwrap()
+    };
+    assert!(replaces("LaunchTemplate", json!({"LaunchTemplateName": "web", "Version": "2"})));
+    assert!(!replaces("MaxSize", json!(9)));
+}
+
+#[test]
+fn contradictory_update_policies_are_refused() {
+    for (policy, expected) in [
+        (json!({"MinInstancesInService": 4}), "MinInstancesInService must be less than the autoscaling group's MaxSize"),
+        (json!({"PauseTime": "PT2H"}), "PauseTime must be a duration such as PT5M, at most PT1H, not 'PT2H'."),
+        (json!({"SuspendProcesses": ["Sleep"]}), "Invalid scaling process: Sleep"),
+    ] {
+        let mut stack = Stack::new();
+        stack.create().unwrap();
+        stack.region.play();
+        stack.update_policy = Some(json!({"AutoScalingRollingUpdate": policy}));
+        let outcome = stack.update(json!({"MaxSize": 4, "HealthCheckGracePeriod": 1}));
+        assert_eq!(outcome.unwrap_err().message, expected);
+    }
 }
