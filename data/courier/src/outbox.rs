@@ -1,0 +1,106 @@
+//! The outbox: copies of the mail that the region sent, a file `NAME.eml` each (RFC 5322), the newest [`OUTBOX_MAX`].
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// Most letters that are kept; older ones are removed.
+pub const OUTBOX_MAX: usize = 1_000;
+const ENDING: &str = ".eml";
+
+/// A letter as a listing shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letter {
+    /// Its file's name without the ending. Newer letters have greater names.
+    pub name: String,
+    pub date: String,
+    pub to: String,
+    pub subject: String,
+    pub size_bytes: u64,
+}
+
+pub(crate) struct Outbox {
+    directory: PathBuf,
+}
+
+impl Outbox {
+    pub(crate) fn open(directory: PathBuf) -> io::Result<Self> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
+        Ok(Self { directory })
+    }
+
+    /// Writes a letter whole or not at all, over an earlier one of the same name.
+    pub(crate) fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let new = self.directory.join(format!("{name}.new"));
+        let mut out = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        out.write_all(bytes)?;
+        fs::rename(&new, self.directory.join(format!("{name}{ENDING}")))?;
+        let names = names(&self.directory)?;
+        for old in &names[..names.len().saturating_sub(OUTBOX_MAX)] {
+            // Another thread may have been first.
+            match fs::remove_file(self.directory.join(format!("{old}{ENDING}"))) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Names of all letters, oldest first.
+fn names(directory: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let name = entry?.file_name();
+        names.extend(name.to_str().and_then(|n| n.strip_suffix(ENDING)).map(str::to_string));
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// The letters of an outbox, oldest first; none where there is no outbox yet.
+pub fn letters(directory: &Path) -> io::Result<Vec<Letter>> {
+    let names = match names(directory) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        names => names?,
+    };
+    let mut letters = Vec::new();
+    for name in names {
+        let bytes = match fs::read(directory.join(format!("{name}{ENDING}"))) {
+            // It has just made room for a newer one.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+            bytes => bytes?,
+        };
+        let text = String::from_utf8_lossy(&bytes);
+        let head = text.split("\r\n\r\n").next().unwrap_or_default();
+        letters.push(Letter {
+            name,
+            date: header(head, "Date"),
+            to: header(head, "To"),
+            subject: header(head, "Subject"),
+            size_bytes: bytes.len() as u64,
+        });
+    }
+    Ok(letters)
+}
+
+/// A whole letter; none where there is none of this name.
+pub fn read_letter(directory: &Path, name: &str) -> io::Result<Option<Vec<u8>>> {
+    let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if !is_name {
+        return Ok(None);
+    }
+    match fs::read(directory.join(format!("{name}{ENDING}"))) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        bytes => bytes.map(Some),
+    }
+}
+
+/// A header's value, its continued lines joined.
+fn header(head: &str, name: &str) -> String {
+    let mut lines = head.split("\r\n").skip_while(|line| line.split(':').next() != Some(name));
+    let first = lines.next().and_then(|line| line.split_once(':')).map_or("", |(_, value)| value.trim());
+    let more = lines.take_while(|line| line.starts_with([' ', '\t'])).map(str::trim);
+    std::iter::once(first).chain(more).collect::<Vec<_>>().join(" ")
+}
