@@ -18,6 +18,7 @@ mod stack;
 mod tags;
 mod target;
 mod target_group;
+mod traffic;
 
 pub use error::Error;
 pub use listener::Listener;
@@ -35,6 +36,7 @@ pub fn register(registry: &mut Registry) {
     registry.table::<Registration>();
     registry.table::<tags::TagSet>();
     reconcile::register(registry);
+    registry.observer(traffic::observe);
     operations::register(registry);
     stack::register(registry);
 }

@@ -1,0 +1,263 @@
+//! What CloudWatch hears of load balancers, from the edge's reports: the metrics of `AWS/ApplicationELB` with the dimensions that
+//! "CloudWatch metrics for your Application Load Balancer" gives each. Counters are told only when they are not zero, as there;
+//! the counts of hosts whenever a group has registered targets. It counts nothing itself.
+
+use std::collections::BTreeMap;
+
+use base::{Fault, LoadBalancerArn, TargetGroupArn, Time};
+use kernel::{Cx, State, Tx};
+use metrics::{Metric, Resolution, Sample};
+use world::{BalancerTraffic, GroupTraffic, Histogram, Observation};
+
+use crate::listener::Listener;
+use crate::load_balancer::LoadBalancer;
+use crate::target::{Health, Registration};
+use crate::target_group::TargetGroup;
+
+const NAMESPACE: &str = "AWS/ApplicationELB";
+/// Capacity units are the greatest of these ("Elastic Load Balancing pricing"): connections opened in a second, connections
+/// open, bytes in an hour.
+const LCU_NEW_PER_SECOND: f64 = 25.0;
+const LCU_ACTIVE: f64 = 3_000.0;
+const LCU_BYTES_PER_HOUR: f64 = 1e9;
+/// Buckets between a microsecond and a second: `log2(1e6)` doublings of 32 buckets, off by a sixth of a bucket.
+const MICROSECOND_BUCKETS: i16 = 638;
+
+/// Takes in a report.
+pub(crate) fn observe(tx: &mut Tx, cx: &Cx, observation: &Observation) -> Result<(), Fault> {
+    let Observation::Traffic { from, until, balancers } = observation else { return Ok(()) };
+    let period_ms = until.ms_since(*from);
+    if period_ms == 0 {
+        return Ok(());
+    }
+    let mut by_balancer: BTreeMap<&LoadBalancerArn, Vec<&BalancerTraffic>> = BTreeMap::new();
+    for traffic in balancers {
+        by_balancer.entry(&traffic.id).or_default().push(traffic);
+    }
+    let mut told = Told(Vec::new());
+    for (arn, zones) in by_balancer {
+        if let Some(balancer) = tx.get::<LoadBalancer>(arn) {
+            told.balancer(balancer, &zones, period_ms);
+            told.groups(tx, balancer, &zones);
+        }
+    }
+    let resolution = if cx.settings.metric_period_s < 60 { Resolution::High } else { Resolution::Standard };
+    publish(tx, *from, resolution, &told.0);
+    Ok(())
+}
+
+fn publish(tx: &mut Tx, at: Time, resolution: Resolution, told: &[(Metric, &'static str, Sample)]) {
+    for (metric, unit, sample) in told {
+        cloudwatch::publish(tx, metric, unit, resolution, at, sample);
+    }
+}
+
+type Dimensions<'a> = &'a [(&'a str, &'a str)];
+
+/// What is to be published.
+struct Told(Vec<(Metric, &'static str, Sample)>);
+
+impl Told {
+    fn tell(&mut self, name: &str, dimensions: Dimensions, unit: &'static str, sample: Sample) {
+        self.0.push((Metric::new(NAMESPACE, name, dimensions), unit, sample));
+    }
+
+    /// A number of things; none are not told.
+    fn count(&mut self, name: &str, dimensions: Dimensions, count: u64) {
+        if count > 0 {
+            self.tell(name, dimensions, "Count", Sample::value(count as f64));
+        }
+    }
+
+    fn balancer(&mut self, balancer: &LoadBalancer, zones: &[&BalancerTraffic], period_ms: u64) {
+        let name = balancer.full_name();
+        let sum = |of: fn(&BalancerTraffic) -> u64| zones.iter().map(|zone| of(zone)).sum::<u64>();
+        let whole: Dimensions = &[("LoadBalancer", &name)];
+        self.common(whole, zones);
+        for zone in zones {
+            self.common(&[("AvailabilityZone", &zone.zone), ("LoadBalancer", &name)], &[zone]);
+        }
+        let (active, new, bytes) = (sum(|z| z.active_connections), sum(|z| z.new_connections), sum(|z| z.processed_bytes));
+        self.count("ActiveConnectionCount", whole, active);
+        self.count("NewConnectionCount", whole, new);
+        if bytes > 0 {
+            self.tell("ProcessedBytes", whole, "Bytes", Sample::value(bytes as f64));
+        }
+        let seconds = period_ms as f64 / 1_000.0;
+        let used = [
+            new as f64 / seconds / LCU_NEW_PER_SECOND,
+            active as f64 / LCU_ACTIVE,
+            bytes as f64 / seconds * 3_600.0 / LCU_BYTES_PER_HOUR,
+        ];
+        self.tell("ConsumedLCUs", whole, "Count", Sample::value(used.into_iter().fold(0.0, f64::max)));
+    }
+
+    /// What is told of a load balancer and of each of its zones.
+    fn common(&mut self, dimensions: Dimensions, zones: &[&BalancerTraffic]) {
+        let sum = |of: fn(&BalancerTraffic) -> u64| zones.iter().map(|zone| of(zone)).sum::<u64>();
+        self.count("RequestCount", dimensions, sum(|z| z.requests));
+        self.count("RejectedConnectionCount", dimensions, sum(|z| z.rejected_connections));
+        self.count("HTTP_Fixed_Response_Count", dimensions, sum(|z| z.fixed_responses));
+        let own = |from: u16, to: u16| {
+            let answers = zones.iter().flat_map(|zone| &zone.own_answers);
+            answers.filter(|(status, _)| (from..=to).contains(status)).map(|(_, count)| count).sum::<u64>()
+        };
+        for (name, from, to) in [
+            ("HTTPCode_ELB_3XX_Count", 300, 399),
+            ("HTTPCode_ELB_4XX_Count", 400, 499),
+            ("HTTPCode_ELB_5XX_Count", 500, 599),
+            ("HTTPCode_ELB_500_Count", 500, 500),
+            ("HTTPCode_ELB_502_Count", 502, 502),
+            ("HTTPCode_ELB_503_Count", 503, 503),
+            ("HTTPCode_ELB_504_Count", 504, 504),
+        ] {
+            self.count(name, dimensions, own(from, to));
+        }
+        let groups: Vec<&GroupTraffic> = zones.iter().flat_map(|zone| &zone.groups).collect();
+        self.targets(dimensions, &groups);
+    }
+
+    /// What is told of targets, for whichever dimensions.
+    fn targets(&mut self, dimensions: Dimensions, groups: &[&GroupTraffic]) {
+        for (index, name) in
+            ["HTTPCode_Target_2XX_Count", "HTTPCode_Target_3XX_Count", "HTTPCode_Target_4XX_Count", "HTTPCode_Target_5XX_Count"]
+                .into_iter()
+                .enumerate()
+        {
+            self.count(name, dimensions, groups.iter().map(|group| group.answers[index]).sum());
+        }
+        self.count("TargetConnectionErrorCount", dimensions, groups.iter().map(|group| group.connection_errors).sum());
+        let mut times = Sample::default();
+        for group in groups {
+            times.merge(&Sample::histogram(&in_seconds(&group.response_time_us)));
+        }
+        if times.count > 0.0 {
+            self.tell("TargetResponseTime", dimensions, "Seconds", times);
+        }
+    }
+
+    fn groups(&mut self, state: &State, balancer: &LoadBalancer, zones: &[&BalancerTraffic]) {
+        let name = balancer.full_name();
+        let listeners = state.rows_where::<Listener>("load-balancer", &balancer.arn);
+        let mut arns: Vec<&TargetGroupArn> = listeners.flat_map(|listener| listener.groups()).collect();
+        arns.sort_unstable();
+        arns.dedup();
+        for arn in arns {
+            let Some(group) = state.get::<TargetGroup>(arn) else { continue };
+            let id = group.full_name();
+            let hosts = Hosts::of(state, balancer, group);
+            let whole: Dimensions = &[("LoadBalancer", &name), ("TargetGroup", &id)];
+            let parts: Vec<&GroupTraffic> = zones.iter().flat_map(|zone| &zone.groups).filter(|part| part.id == *arn).collect();
+            self.group(whole, &parts);
+            self.per_target(&[whole, &[("TargetGroup", &id)]], &parts, &hosts);
+            self.hosts(whole, hosts.all(), &hosts);
+            for zone in zones {
+                let in_zone: Dimensions = &[("AvailabilityZone", &zone.zone), ("LoadBalancer", &name), ("TargetGroup", &id)];
+                let parts: Vec<&GroupTraffic> = zone.groups.iter().filter(|part| part.id == *arn).collect();
+                self.group(in_zone, &parts);
+                let by_zone: Dimensions = &[("AvailabilityZone", &zone.zone), ("TargetGroup", &id)];
+                self.per_target(&[in_zone, by_zone], &parts, &hosts);
+                self.hosts(in_zone, hosts.by_zone.get(zone.zone.as_str()).copied().unwrap_or_default(), &hosts);
+            }
+        }
+    }
+
+    fn group(&mut self, dimensions: Dimensions, parts: &[&GroupTraffic]) {
+        self.count("RequestCount", dimensions, parts.iter().map(|part| part.requests).sum());
+        self.targets(dimensions, parts);
+    }
+
+    /// Requests a target, over those that get requests: the healthy ones, or all when none is.
+    fn per_target(&mut self, dimensions: &[Dimensions], parts: &[&GroupTraffic], hosts: &Hosts) {
+        let requests: u64 = parts.iter().map(|part| part.requests).sum();
+        let targets = if hosts.all().healthy > 0 { hosts.all().healthy } else { hosts.registered.max(1) };
+        if requests > 0 {
+            let sample = Sample::value(requests as f64 / targets as f64);
+            dimensions.iter().for_each(|dimensions| self.tell("RequestCountPerTarget", dimensions, "Count", sample.clone()));
+        }
+    }
+
+    fn hosts(&mut self, dimensions: Dimensions, count: Count, hosts: &Hosts) {
+        if hosts.registered > 0 {
+            self.tell("HealthyHostCount", dimensions, "Count", Sample::value(count.healthy as f64));
+            self.tell("UnHealthyHostCount", dimensions, "Count", Sample::value(count.unhealthy as f64));
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    healthy: usize,
+    unhealthy: usize,
+}
+
+/// The targets of a group at the moment of the report. One that is deregistered or not yet judged is neither healthy nor
+/// unhealthy.
+#[derive(Default)]
+struct Hosts {
+    registered: usize,
+    by_zone: BTreeMap<String, Count>,
+}
+
+impl Hosts {
+    fn of(state: &State, balancer: &LoadBalancer, group: &TargetGroup) -> Self {
+        let mut hosts = Self::default();
+        for registration in state.rows_where::<Registration>("group", &group.arn) {
+            if registration.draining_until.is_some() {
+                continue;
+            }
+            hosts.registered += 1;
+            let Some(place) = registration.place_in(state, group) else { continue };
+            if !balancer.nodes.iter().any(|node| node.zone == place.zone) {
+                continue;
+            }
+            let count = match hosts.by_zone.get_mut(place.zone) {
+                Some(count) => count,
+                None => hosts.by_zone.entry(place.zone.into()).or_default(),
+            };
+            match registration.health(state) {
+                Health::Healthy => count.healthy += 1,
+                Health::Unhealthy { .. } => count.unhealthy += 1,
+                Health::Initial | Health::Draining | Health::Unused => {}
+            }
+        }
+        hosts
+    }
+
+    fn all(&self) -> Count {
+        let add = |a: Count, b: &Count| Count { healthy: a.healthy + b.healthy, unhealthy: a.unhealthy + b.unhealthy };
+        self.by_zone.values().fold(Count::default(), add)
+    }
+}
+
+/// A distribution of microseconds as one of seconds.
+fn in_seconds(microseconds: &Histogram) -> Histogram {
+    let shift = |bucket: i16| if bucket == i16::MIN { bucket } else { bucket.saturating_sub(MICROSECOND_BUCKETS) };
+    Histogram {
+        count: microseconds.count,
+        sum: microseconds.sum / 1e6,
+        min: microseconds.min / 1e6,
+        max: microseconds.max / 1e6,
+        buckets: microseconds.buckets.iter().map(|(bucket, count)| (shift(*bucket), *count)).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_seconds;
+    use world::Histogram;
+
+    #[test]
+    fn a_distribution_keeps_its_shape_from_microseconds_to_seconds() {
+        let mut microseconds = Histogram::default();
+        for value in [1_500.0, 20_000.0, 3_000_000.0] {
+            microseconds.add(value, 2);
+        }
+        let seconds = in_seconds(&microseconds);
+        for ((bucket, count), value) in seconds.buckets.iter().zip([0.0015, 0.02, 3.0]) {
+            let middle = Histogram::value_of(*bucket);
+            assert!((middle / value - 1.0).abs() < 0.02 && *count == 2, "{middle} {value}");
+        }
+        assert_eq!((seconds.count, seconds.min, seconds.max), (6, 0.0015, 3.0));
+    }
+}
