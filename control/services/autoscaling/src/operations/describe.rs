@@ -88,6 +88,7 @@ fn group_answer(state: &State, group: &Group, with_instances: bool) -> s::AutoSc
                 suspension_reason: Some(format!("User suspended at {}", at.iso8601_s())),
             })
             .collect(),
+        enabled_metrics: super::group_metrics::enabled(state, &group.name),
         vpc_zone_identifier: Some(subnets.join(",")),
         status: group.deleting.then(|| "Delete in progress".into()),
         tags: group.tags.iter().map(|(key, tag)| tags::answer(group, key, tag)).collect(),

@@ -1,0 +1,20 @@
+//! What CloudWatch hears of groups: their sizes, where the owner has asked for them, and what their instances use together. It
+//! owns which metrics are collected; it measures nothing.
+
+mod sizes;
+mod usage;
+
+pub(crate) use sizes::{Collection, GRANULARITY, NAMES, disable, enable};
+
+use base::GroupName;
+use kernel::{Registry, Tx};
+
+pub(crate) fn register(registry: &mut Registry) {
+    sizes::register(registry);
+    usage::register(registry);
+}
+
+/// Forgets everything of a group that is gone.
+pub(crate) fn forget(tx: &mut Tx, group: &GroupName) {
+    tx.remove::<Collection>(group);
+}
