@@ -86,7 +86,9 @@ pub struct Point {
 /// What more capacity waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
-    /// No alarm has gone off yet, or no policy answers to it.
+    /// There is none that could go off.
+    NoAlarm,
+    /// No alarm has gone off yet.
     Alarm,
     /// Instances are wanted and not yet in service.
     Boot,
@@ -99,6 +101,7 @@ pub enum Cause {
 impl Cause {
     pub fn as_str(self) -> &'static str {
         match self {
+            Cause::NoAlarm => "no alarm is set",
             Cause::Alarm => "alarm",
             Cause::Boot => "boot",
             Cause::Cooldown => "cooldown",
@@ -355,6 +358,7 @@ impl Writer {
         let waits_for = is_short.then(|| match () {
             () if (in_service as u64) < u64::from(desired) => Cause::Boot,
             () if desired >= most => Cause::MaxSize,
+            () if self.notes.states.is_empty() => Cause::NoAlarm,
             () if self.notes.any_alarm() => Cause::Cooldown,
             () => Cause::Alarm,
         });

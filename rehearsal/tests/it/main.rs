@@ -3,4 +3,6 @@
 
 mod crashes;
 mod life;
+mod predict;
+mod queue;
 mod seeds;

@@ -1,0 +1,87 @@
+//! What is predicted for templates under load.
+
+use std::time::Duration;
+
+use base::Time;
+use rehearsal::{Cause, Delays, Demand, Prediction, PredictionError, Scenario, Trace, predict, web_tier};
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const FROM: Time = Time::from_unix_ms(1_767_225_600_000);
+
+pub fn scenario(load: &str) -> Scenario {
+    Scenario {
+        template: web_tier::TEMPLATE.into(),
+        parameters: Vec::new(),
+        trace: Trace::pattern(load).unwrap(),
+        demand: Demand { service_us: 20_000.0, cpu_us: 20_000.0, concurrency: 100, queue_max: 1_000, variation: 0.5 },
+        delays: Delays { boot_ms: (20_000, 40_000), application_ms: (5_000, 10_000), grain_ms: 1_000, ..Delays::default() },
+        region: "eu-central-1".into(),
+        vcpu_millicores: 1_000,
+        metric_period_s: 60,
+        from: FROM,
+        length: HOUR,
+        seed: 1,
+        hourly_price: None,
+    }
+}
+
+pub fn run(scenario: &Scenario) -> Prediction {
+    predict(scenario, &mut |_| {}).unwrap()
+}
+
+#[test]
+fn the_web_tier_under_constant_load_is_steady() {
+    let p = run(&scenario("constant:100"));
+    assert_eq!(p.points.len(), 60);
+    assert!((p.totals.requests - 360_000.0).abs() < 1.0 && p.totals.failed == 0.0, "{:?}", p.totals);
+    for point in &p.points {
+        assert_eq!((point.in_service, point.waits_for), (2, None), "{point:?}");
+        // Two instances of two cores, 20 ms of processor time a request.
+        assert!((point.cpu - 0.5).abs() < 1e-6 && (point.capacity - 200.0).abs() < 1e-6, "{point:?}");
+        assert!(point.p50_ms > 15.0 && point.p99_ms < 100.0, "{point:?}");
+    }
+    assert!((p.bill.instance_hours - 2.0).abs() < 1e-9);
+    // Two hours of a t3.micro at 0.012 $.
+    assert!((p.bill.instances_usd.unwrap() - 0.024).abs() < 1e-9);
+}
+
+#[test]
+fn more_load_than_capacity_fails_what_cannot_wait_and_conserves_requests() {
+    let p = run(&scenario("step:50..300,at=20m,for=20m"));
+    let done = p.totals.requests - p.totals.failed;
+    assert!(p.totals.requests > 0.0 && p.totals.failed > 100_000.0 && done > 300_000.0, "{:?}", p.totals);
+    assert_eq!(p.slow.len(), 1, "{:?}", p.slow);
+    let slow = &p.slow[0];
+    assert_eq!(slow.from, FROM + HOUR / 3);
+    assert!((slow.worst - 1.5).abs() < 0.01, "{slow:?}");
+    assert_eq!(slow.waited_for[0].0, Cause::NoAlarm);
+}
+
+#[test]
+fn the_same_seed_predicts_the_same() {
+    let wish = scenario("diurnal:50..150,peak=00:30");
+    assert_eq!(run(&wish), run(&wish));
+    let other = run(&Scenario { seed: 2, ..wish.clone() });
+    assert_ne!(other.digest, run(&wish).digest);
+}
+
+#[test]
+fn what_makes_no_sense_is_told() {
+    let good = scenario("constant:1");
+    let check = |wish: Scenario, expected: &str| match predict(&wish, &mut |_| {}) {
+        Err(PredictionError::Scenario(text) | PredictionError::Template(text) | PredictionError::Stack(text)) => {
+            assert!(text.contains(expected), "{text}");
+        }
+        Ok(_) => panic!("it predicts something: {expected}"),
+    };
+    let demand = good.demand;
+    check(Scenario { demand: Demand { concurrency: 0, ..demand }, ..good.clone() }, "at least");
+    check(Scenario { demand: Demand { cpu_us: 30_000.0, ..demand }, ..good.clone() }, "processor time");
+    check(Scenario { demand: Demand { service_us: 0.0, cpu_us: 0.0, ..demand }, ..good.clone() }, "service time");
+    check(Scenario { demand: Demand { variation: f64::NAN, ..demand }, ..good.clone() }, "variation");
+    check(Scenario { length: Duration::from_secs(5), ..good.clone() }, "one minute");
+    check(Scenario { template: "Resources: {A: {Type: AWS::No::Such}}".into(), ..good.clone() }, "AWS::No::Such");
+    check(Scenario { parameters: vec![("MaxSize".into(), "many".into())], ..good.clone() }, "MaxSize");
+    let no_image = vec![("ImageId".into(), "/not/there".into())];
+    check(Scenario { parameters: no_image, ..good }, "/not/there");
+}
