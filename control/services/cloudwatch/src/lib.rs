@@ -4,6 +4,7 @@
 
 pub mod alarm;
 mod metric;
+mod stack;
 mod tags;
 
 pub use alarm::{Alarm, AlarmState, Invocation};
@@ -16,4 +17,5 @@ pub fn register(registry: &mut Registry) {
     metric::register(registry);
     alarm::register(registry);
     tags::register(registry);
+    stack::register(registry);
 }

@@ -5,7 +5,7 @@ mod composite;
 mod evaluate;
 mod history;
 mod message;
-mod operations;
+pub(crate) mod operations;
 mod reason;
 mod reconcile;
 mod row;
@@ -22,6 +22,9 @@ pub use row::{
     Watched,
 };
 pub use transition::ALARMS_MAX;
+
+pub(crate) use operations::check_parents;
+pub(crate) use transition::arn;
 
 use base::Fault;
 use kernel::{Cx, Registry, Tx};
@@ -51,6 +54,13 @@ pub fn put(tx: &mut Tx, cx: &Cx, alarm: Alarm) -> Result<(), Fault> {
 pub fn delete(tx: &mut Tx, names: &[String]) {
     for name in names {
         transition::delete(tx, name);
+    }
+}
+
+/// Deletes an alarm, and says so in its history.
+pub(crate) fn delete_noted(tx: &mut Tx, cx: &Cx, name: &str) {
+    if let Some(alarm) = transition::delete(tx, name) {
+        history::deleted(tx, cx, &alarm);
     }
 }
 

@@ -11,7 +11,7 @@ use crate::tags;
 /// Most alarms. AWS's default quota is 5,000 a region and can be raised ("CloudWatch service quotas").
 pub const ALARMS_MAX: usize = 10_000;
 
-pub(super) fn arn(cx: &Cx, name: &str) -> String {
+pub(crate) fn arn(cx: &Cx, name: &str) -> String {
     cx.scope.arn("cloudwatch", format_args!("alarm:{name}"))
 }
 

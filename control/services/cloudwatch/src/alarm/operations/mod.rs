@@ -7,6 +7,10 @@ mod put_composite;
 mod put_metric;
 mod state;
 
+pub(crate) use put_composite::composite_of;
+pub(crate) use put_metric::alarm_of;
+pub(crate) use state::check_parents;
+
 use kernel::Registry;
 use shapes::cloudwatch::ops;
 

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use shapes::cloudwatch as s;
 
 use super::limits::broken;
-use crate::alarm::{Alarm, AlarmState, StateChange, history, transition};
+use crate::alarm::{Alarm, AlarmState, StateChange, delete_noted, history, transition};
 
 /// Most alarms that one call names.
 const NAMES_MAX: usize = 100;
@@ -94,9 +94,7 @@ pub(super) fn delete(tx: &mut Tx, cx: &Cx, input: s::DeleteAlarmsInput) -> Resul
         return Err(Fault::validation("Only one composite alarm can be deleted with one call."));
     }
     for name in names {
-        if let Some(alarm) = transition::delete(tx, name) {
-            history::deleted(tx, cx, &alarm);
-        }
+        delete_noted(tx, cx, name);
     }
     Ok(())
 }
