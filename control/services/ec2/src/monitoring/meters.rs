@@ -11,7 +11,7 @@ use metrics::Sample;
 use world::InstanceUsage;
 
 use super::credits::{Credits, Terms};
-use super::samples::{Kind, USAGE};
+use super::samples::{Kind, Series, USAGE, Value};
 use crate::compute::{Instance, InstanceType, credits_default};
 
 /// A stopped instance that is not a T2 keeps its credits for seven days ("Key concepts for burstable performance instances:
@@ -40,6 +40,7 @@ pub(super) struct Meter {
     cpu_us: u64,
     running_ms: u64,
     credits: Option<Credits>,
+    pub series: Series,
 }
 
 impl Meter {
@@ -55,9 +56,9 @@ impl Meter {
         self.running_ms == 0
     }
 
-    /// The five minutes' samples of one of the metrics of [`USAGE`].
-    pub fn sample(&self, index: usize) -> Sample {
-        Sample::values(self.values.iter().map(|values| (values[index], 1.0)))
+    /// The five minutes' values of one of the metrics of [`USAGE`].
+    pub fn value(&self, index: usize) -> Value {
+        Value::Several(Sample::values(self.values.iter().map(|values| (values[index], 1.0))))
     }
 
     /// Settles credits for the five minutes: usage, and, in the same order, what is told of the balance.

@@ -2,8 +2,10 @@
 //! instances").
 
 use base::{InstanceId, Time};
-use kernel::Tx;
-use metrics::{Metric, Resolution, Sample};
+use kernel::{Cx, Tx};
+use metrics::{Metric, Resolution, Sample, SeriesId, Store};
+
+use super::meters::Meters;
 
 /// A metric of an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +25,7 @@ pub(super) enum Kind {
     SurplusCharged,
 }
 
+const KINDS: usize = Kind::SurplusCharged as usize + 1;
 /// In the order of the values of a period.
 pub(super) const USAGE: [Kind; 5] = [Kind::Cpu, Kind::NetworkIn, Kind::NetworkOut, Kind::PacketsIn, Kind::PacketsOut];
 
@@ -58,17 +61,43 @@ impl Kind {
     }
 }
 
-/// A sample on its way to the store: what is read of the state comes first, for a store takes no part in transactions.
+/// A sample on its way to the store: what is read of the state comes first, for a store takes no part in transactions. Those
+/// of one instance follow each other.
 pub(super) struct Outgoing {
     pub id: InstanceId,
     pub kind: Kind,
     pub resolution: Resolution,
     pub at: Time,
-    pub sample: Sample,
+    pub value: Value,
 }
 
-pub(super) fn publish(tx: &mut Tx, outgoing: &[Outgoing]) {
-    for Outgoing { id, kind, resolution, at, sample } in outgoing {
-        cloudwatch::publish(tx, &kind.metric(id), kind.unit(), *resolution, *at, sample);
+pub(super) enum Value {
+    One(f64),
+    Several(Sample),
+}
+
+/// The numbers of an instance's series, as far as they are known: most metrics are put in each time by number.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Series([Option<SeriesId>; KINDS]);
+
+pub(super) fn publish(tx: &mut Tx, cx: &Cx, meters: &mut Meters, outgoing: &[Outgoing]) {
+    let store = tx.store_mut::<Store>();
+    store.advance(cx.now);
+    for of_one in outgoing.chunk_by(|a, b| a.id == b.id) {
+        let Some(Outgoing { id, .. }) = of_one.first() else { continue };
+        let mut unknown = Series::default();
+        let series = meters.by_instance.get_mut(id).map_or(&mut unknown, |meter| &mut meter.series);
+        for Outgoing { kind, resolution, at, value, .. } in of_one {
+            let known = &mut series.0[*kind as usize];
+            if known.is_none() {
+                *known = store.id(&kind.metric(id), kind.unit()).ok();
+            }
+            // Of more metrics than there can be, the new ones are lost.
+            let Some(number) = *known else { continue };
+            match value {
+                Value::One(value) => store.put_value(number, *resolution, *at, *value),
+                Value::Several(sample) => store.put_by_id(number, *resolution, *at, sample),
+            }
+        }
     }
 }

@@ -6,12 +6,12 @@
 
 use base::{Fault, Time};
 use kernel::{Cx, State, Tx};
-use metrics::{Resolution, Sample};
+use metrics::Resolution;
 use world::{InstanceUsage, Observation};
 
 use super::meters::{Meter, Meters, values};
 use super::percent_of;
-use super::samples::{Kind, Outgoing, USAGE, publish};
+use super::samples::{Kind, Outgoing, USAGE, Value, publish};
 use crate::compute::{Instance, InstanceState, InstanceType};
 
 const MINUTE_MS: i64 = 60_000;
@@ -38,8 +38,8 @@ pub(super) fn observe(tx: &mut Tx, cx: &Cx, observation: &Observation) -> Result
     if until.unix_ms() % FIVE_MINUTES_MS == 0 {
         end_five_minutes(tx, cx, &mut meters, &mut outgoing);
     }
+    publish(tx, cx, &mut meters, &outgoing);
     *tx.store_mut::<Meters>() = meters;
-    publish(tx, &outgoing);
     Ok(())
 }
 
@@ -113,7 +113,7 @@ fn take_in_one(
             kind,
             resolution: period.resolution,
             at: period.from,
-            sample: Sample::value(value),
+            value: Value::One(value),
         }));
     }
 }
@@ -137,7 +137,7 @@ fn tell_status(period: &Period, instance: &Instance, is_reported: bool, outgoing
         kind,
         resolution: Resolution::Standard,
         at,
-        sample: Sample::value(value),
+        value: Value::One(value),
     }));
 }
 
@@ -150,17 +150,17 @@ fn end_five_minutes(state: &State, cx: &Cx, meters: &mut Meters, outgoing: &mut 
             meter.reset();
             continue;
         };
-        let mut tell = |kind, sample| {
+        let mut tell = |kind, value| {
             let resolution = Resolution::Standard;
-            outgoing.push(Outgoing { id: id.clone(), kind, resolution, at: begin, sample });
+            outgoing.push(Outgoing { id: id.clone(), kind, resolution, at: begin, value });
         };
         if !instance.monitoring {
             for (index, kind) in USAGE.into_iter().enumerate() {
-                tell(kind, meter.sample(index));
+                tell(kind, meter.value(index));
             }
         }
         for (kind, value) in meter.settle(state, cx, instance, begin) {
-            tell(kind, Sample::value(value));
+            tell(kind, Value::One(value));
         }
         meter.reset();
     }
