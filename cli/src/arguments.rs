@@ -79,6 +79,16 @@ pub enum Command {
     /// Predict instances, latency, failures and cost of a template under a load, in virtual time
     #[command(after_help = crate::simulate::arguments::EXAMPLES)]
     Simulate(Box<Simulate>),
+    /// List the mail that the region sent to subscribers of topics, or print one
+    #[command(
+        after_help = "Examples:\n  allod outbox\n  allod outbox 0000000000000042\n  allod outbox --output json | jq -r '.[-1].name'"
+    )]
+    Outbox {
+        /// Name of a mail, as the list shows it: print it whole
+        letter: Option<String>,
+        #[arg(long, value_enum, default_value_t)]
+        output: Output,
+    },
     /// Print the logs of the region's own processes
     #[command(after_help = "Examples:\n  allod logs\n  allod logs serve -n 200\n  allod logs host --follow")]
     Logs(Logs),
@@ -99,6 +109,10 @@ pub struct Serve {
     /// hours, by the minute from then on
     #[arg(long, default_value_t = 60, value_name = "SECONDS", value_parser = metric_period)]
     pub metric_period: u32,
+    /// Mail server for e-mail subscriptions, beside the outbox; as ALLOD_SMTP its password stays out of the process list.
+    /// TLS is used where the password would leave this machine
+    #[arg(long, env = "ALLOD_SMTP", hide_env_values = true, value_name = "smtp://USER:PASSWORD@HOST:PORT")]
+    pub smtp: Option<String>,
     /// Return as soon as the API answers, and go on in the background
     #[arg(long)]
     pub background: bool,

@@ -6,6 +6,7 @@ mod deploy;
 mod image;
 mod logs;
 mod looking;
+mod outbox;
 mod output;
 mod region;
 mod simulate;
@@ -26,6 +27,8 @@ pub struct Failure {
 
 /// The command could not do what it was asked.
 const FAILED: u8 = 1;
+/// An argument makes no sense; clap says so of most.
+const WRONG_USAGE: u8 = 2;
 /// No region runs in this data directory.
 const NOT_RUNNING: u8 = 3;
 
@@ -71,6 +74,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Image(ImageCommand::List { output }) => image::list(&paths, output),
         Command::ConsoleOutput { instance } => looking::console_output(&paths, &instance),
         Command::Simulate(simulate) => simulate::simulate(&simulate),
+        Command::Outbox { letter, output } => outbox::outbox(&paths, letter.as_deref(), output),
         Command::Logs(logs) => logs::logs(&paths, &logs),
     }
 }

@@ -9,14 +9,15 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use server::{ExecutorProcess, Options};
+use courier::{Courier, CourierOptions, SmtpServer};
+use server::{ExecutorProcess, ExecutorThread, Options};
 use tracing_subscriber::EnvFilter;
 use world::{Executor, RunPaths};
 
-use crate::Failure;
 use crate::arguments::Serve;
 use crate::client::Client;
 use crate::output::out;
+use crate::{Failure, WRONG_USAGE};
 
 /// How long a region in the background may take until it answers.
 const START_MAX: Duration = Duration::from_secs(30);
@@ -27,6 +28,8 @@ pub fn serve(paths: &RunPaths, arguments: &Serve) -> Result<(), Failure> {
     if !rustix::process::geteuid().is_root() {
         return Err(Failure::new(NOT_ROOT));
     }
+    let smtp = arguments.smtp.as_deref().map(SmtpServer::parse).transpose();
+    let smtp = smtp.map_err(|e| Failure { message: format!("--smtp: {e}"), code: WRONG_USAGE })?;
     if arguments.background {
         return serve_in_background(paths, arguments);
     }
@@ -38,6 +41,7 @@ pub fn serve(paths: &RunPaths, arguments: &Serve) -> Result<(), Failure> {
     };
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the argument is between 0.001 and 64")]
     let vcpu_millicores = (arguments.vcpu_cores * 1_000.0) as u32;
+    let courier = Courier::new(CourierOptions { paths: paths.clone(), smtp })?;
     let console_paths = paths.clone();
     let options = Options {
         paths: paths.clone(),
@@ -49,6 +53,7 @@ pub fn serve(paths: &RunPaths, arguments: &Serve) -> Result<(), Failure> {
             executor(Executor::Host, paths.host_socket(), "host"),
             executor(Executor::Edge, paths.edge_socket(), "edge"),
         ],
+        threads: vec![ExecutorThread { executor: Executor::Courier, start: Box::new(move |stream| courier.start(stream)) }],
         console_output: Box::new(move |id| host::console_output(&console_paths, id)),
     };
     server::run(options).map_err(|e| Failure::new(e.to_string()))
@@ -118,6 +123,10 @@ fn serve_in_background(paths: &RunPaths, arguments: &Serve) -> Result<(), Failur
     command.arg("serve").arg("--data").arg(paths.data()).arg("--listen").arg(arguments.listen.to_string());
     command.arg("--vcpu-cores").arg(arguments.vcpu_cores.to_string());
     command.arg("--metric-period").arg(arguments.metric_period.to_string());
+    if let Some(smtp) = &arguments.smtp {
+        // Others may read a process's arguments, but not its environment.
+        command.env("ALLOD_SMTP", smtp);
+    }
     if let Some(region) = &arguments.region {
         command.arg("--region").arg(region);
     }

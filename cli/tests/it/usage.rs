@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 
 use crate::rig::{Rig, Said, is_root};
 
-const COMMANDS: [&[&str]; 11] = [
+const COMMANDS: [&[&str]; 13] = [
     &["serve"],
     &["up"],
     &["down"],
@@ -17,6 +17,8 @@ const COMMANDS: [&[&str]; 11] = [
     &["image", "list"],
     &["console-output"],
     &["logs"],
+    &["simulate"],
+    &["outbox"],
     &[],
 ];
 

@@ -1,5 +1,5 @@
-//! The connections to the executors (host and edge): starts a process that is not there, speaks `world::Frame`
-//! with it, and starts it again when it dies. It knows nothing of what they do.
+//! The connections to the executors: starts a process that is not there (host and edge), or a thread of this one (courier),
+//! speaks `world::Frame` with it, and starts it again when it dies. It knows nothing of what they do.
 
 use std::io;
 use std::path::PathBuf;
@@ -22,6 +22,13 @@ pub struct ExecutorProcess {
     pub start: Box<dyn Fn() -> io::Result<Child> + Send + Sync>,
 }
 
+/// An executor in threads of this process: it holds no state that must outlive us.
+pub struct ExecutorThread {
+    pub executor: Executor,
+    /// Starts to serve a connection; returns at once.
+    pub start: Box<dyn Fn(std::os::unix::net::UnixStream) -> io::Result<()> + Send + Sync>,
+}
+
 /// How often a process that was started is looked for.
 const CONNECT_EVERY: Duration = Duration::from_millis(10);
 /// How long a started process may take until it listens.
@@ -40,7 +47,7 @@ pub(crate) async fn keep(process: ExecutorProcess, control: Control) {
         let begun = Instant::now();
         match connect(&process, &mut child).await {
             Ok(stream) => {
-                if let Err(e) = converse(&process, &control, stream).await {
+                if let Err(e) = converse(process.executor, &control, stream).await {
                     tracing::warn!(executor = ?process.executor, %e, "the connection to the executor ended");
                 }
             }
@@ -54,6 +61,33 @@ pub(crate) async fn keep(process: ExecutorProcess, control: Control) {
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(PAUSE_MAX);
     }
+}
+
+/// Keeps an executor of this process connected, for ever.
+pub(crate) async fn keep_thread(thread: ExecutorThread, control: Control) {
+    let mut pause = PAUSE_MIN;
+    loop {
+        let begun = Instant::now();
+        let ended = match connect_thread(&thread) {
+            Ok(stream) => converse(thread.executor, &control, stream).await,
+            Err(e) => Err(e),
+        };
+        if let Err(e) = ended {
+            tracing::warn!(executor = ?thread.executor, %e, "the connection to the executor ended");
+        }
+        if begun.elapsed() >= HEALTHY {
+            pause = PAUSE_MIN;
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
+}
+
+fn connect_thread(thread: &ExecutorThread) -> io::Result<UnixStream> {
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+    ours.set_nonblocking(true)?;
+    (thread.start)(theirs)?;
+    UnixStream::from_std(ours)
 }
 
 /// Connects to a process that runs, or starts it first.
@@ -90,11 +124,11 @@ fn reap(child: &mut Option<Child>) {
     }
 }
 
-async fn converse(process: &ExecutorProcess, control: &Control, stream: UnixStream) -> io::Result<()> {
+async fn converse(executor: Executor, control: &Control, stream: UnixStream) -> io::Result<()> {
     let (read, write) = stream.into_split();
     let (frames, outbox) = mpsc::channel(FRAMES_MAX);
     tokio::select! {
-        ended = listen(process.executor, control, read, frames) => ended,
+        ended = listen(executor, control, read, frames) => ended,
         ended = speak(write, outbox) => ended,
     }
 }

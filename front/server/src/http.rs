@@ -24,7 +24,7 @@ use crate::ConsoleOutput;
 use crate::control::{Call, Control, wall_clock};
 use crate::endpoint::Endpoint;
 use crate::identity::{self, Credentials};
-use crate::local;
+use crate::{links, local};
 
 /// Longest body of a control request: AWS's own limit for most services.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -184,7 +184,10 @@ async fn operate(
     (body, unpacked): (&[u8], &[u8]),
     request_id: &str,
 ) -> Result<base::Value, Fault> {
-    let caller = authenticate(region, route.protocol, parts, body)?;
+    let caller = match links::needs_no_signature(route, parts) {
+        true => Caller::anonymous(),
+        false => authenticate(region, route.protocol, parts, body)?,
+    };
     let (service, operation) = (&route.service.name, &route.operation.name);
     if !region.registry.has_operation(service, operation) && !local::has_operation(service, operation) {
         return Err(Fault::client("InvalidAction", format!("The action {operation} is not valid for this web service.")));

@@ -8,6 +8,7 @@ mod endpoint;
 mod executors;
 mod http;
 mod identity;
+mod links;
 mod local;
 mod lock;
 mod status;
@@ -28,7 +29,7 @@ use world::RunPaths;
 
 pub use control::wall_clock;
 pub use endpoint::{Endpoint, read_endpoint};
-pub use executors::ExecutorProcess;
+pub use executors::{ExecutorProcess, ExecutorThread};
 pub use identity::{Credentials, read_credentials};
 pub use lock::is_running;
 
@@ -44,6 +45,7 @@ pub struct Options {
     /// Period of the region's own metrics in seconds; it divides a minute.
     pub metric_period_s: u32,
     pub executors: Vec<ExecutorProcess>,
+    pub threads: Vec<ExecutorThread>,
     /// Reads what an instance wrote to its console.
     pub console_output: ConsoleOutput,
 }
@@ -136,6 +138,9 @@ async fn serve(options: Options) -> Result<(), StartError> {
         metric_period_s,
         stop: stop.clone(),
     });
+    for thread in options.threads {
+        tokio::spawn(executors::keep_thread(thread, control.clone()));
+    }
     for process in options.executors {
         tokio::spawn(executors::keep(process, control.clone()));
     }

@@ -13,7 +13,7 @@ use wire::Protocol;
 
 use crate::control::Call;
 use crate::http::{Answer, Region, authenticate, is_read, plain};
-use crate::{charts, console, status, wall_clock};
+use crate::{charts, console, links, status, wall_clock};
 
 /// Most bytes of a console that AWS gives: the last 64 KiB.
 const CONSOLE_BYTES_MAX: usize = 64 * 1024;
@@ -26,6 +26,7 @@ pub(crate) async fn answer(region: &Region, parts: &Parts, body: &[u8]) -> Answe
     }
     let path = parts.uri.path().trim_start_matches("/_allod");
     match path {
+        links::CERTIFICATE if is_read(parts) => links::certificate(region),
         "/health" => plain(StatusCode::OK, "ok\n"),
         "/status" => match allowed(region, parts, body) {
             Ok(()) => status_page(region).await,

@@ -54,6 +54,7 @@ impl Rig {
             region: Some(REGION.into()),
             vcpu_millicores: 250,
             executors,
+            threads: Vec::new(),
             console_output: Box::new(|_| Ok(b"console".to_vec())),
         };
         let thread = std::thread::spawn(move || server::run(options));
