@@ -156,6 +156,7 @@ impl<'a> Run<'a> {
             }
             Node::Call(name, nodes) if name == "METRICS" => Value::Lines(self.metrics(nodes)?),
             Node::Call(name, nodes) => {
+                function::check_available(name)?;
                 let arguments = nodes.iter().map(|n| self.node(n)).collect::<Result<Vec<_>, _>>()?;
                 let span = self.span();
                 function::call(name, &arguments, &span)?

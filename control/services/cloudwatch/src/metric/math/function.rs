@@ -27,10 +27,15 @@ fn unavailable(name: &str) -> Option<&'static str> {
     })
 }
 
-pub(super) fn call(name: &str, arguments: &[Value], span: &Span) -> Result<Value, MathError> {
-    if let Some(reason) = unavailable(name) {
-        return Err(MathError(format!("{name} cannot be used: {reason}")));
+/// Refuses a function that is not here, before its arguments are looked at.
+pub(super) fn check_available(name: &str) -> Result<(), MathError> {
+    match unavailable(name) {
+        Some(reason) => Err(MathError(format!("{name} cannot be used: {reason}"))),
+        None => Ok(()),
     }
+}
+
+pub(super) fn call(name: &str, arguments: &[Value], span: &Span) -> Result<Value, MathError> {
     match (name, arguments) {
         ("ABS", [a]) => over(a, name, |line| line.map(f64::abs)),
         ("CEIL", [a]) => over(a, name, |line| line.map(f64::ceil)),
