@@ -3,6 +3,7 @@
 //! watches [`Invocation`] rows.
 
 pub mod alarm;
+mod dashboard;
 mod metric;
 mod stack;
 mod tags;
@@ -17,5 +18,6 @@ pub fn register(registry: &mut Registry) {
     metric::register(registry);
     alarm::register(registry);
     tags::register(registry);
+    dashboard::register(registry);
     stack::register(registry);
 }

@@ -4,3 +4,7 @@
 mod alarm_actions;
 mod alarm_evaluation;
 mod alarms;
+mod dashboards;
+mod math;
+mod metrics_in;
+mod metrics_out;
