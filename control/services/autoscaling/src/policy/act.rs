@@ -1,6 +1,8 @@
 //! Acts on alarms: reads the invocations that are for a group's policies, decides, and changes the wanted capacity, all in one
 //! transaction. Instances follow from the group's reconciler.
 
+use std::time::Duration;
+
 use base::{Fault, GroupName, Time};
 use cloudwatch::alarm::{Alarm, AlarmState, Invocation, Watched};
 use kernel::{Cx, Registry, State, Tx};
@@ -13,6 +15,8 @@ use crate::forecast;
 use crate::group::{Group, Process};
 
 const RECONCILER: &str = "autoscaling.policy";
+/// So many periods back a value is looked for.
+const VALUE_PERIODS_MAX: u32 = 5;
 
 pub(super) fn register(registry: &mut Registry) {
     registry.reconciler(RECONCILER, reconcile);
@@ -49,7 +53,7 @@ fn reconcile(tx: &mut Tx, cx: &Cx, key: &str) -> Result<Option<Time>, Fault> {
     // "Suspend and resume Amazon EC2 Auto Scaling processes": AlarmNotification stops policies from acting.
     let active = tx.get::<Group>(&name).filter(|g| !g.deleting && !g.suspended.contains_key(&Process::AlarmNotification));
     let Some(group) = active.cloned() else { return Ok(None) };
-    let proposals: Vec<Proposal> = invocations.iter().filter_map(|i| proposal(tx, cx, &group, i)).collect();
+    let proposals: Vec<Proposal> = invocations.iter().filter_map(|i| proposal(tx, cx, &group, i, &invocations)).collect();
     // "How multiple dynamic scaling policies work together": the largest capacity wins.
     if let Some(best) = proposals.into_iter().max_by_key(|p| p.capacity) {
         take(tx, cx, &group, best);
@@ -57,7 +61,7 @@ fn reconcile(tx: &mut Tx, cx: &Cx, key: &str) -> Result<Option<Time>, Fault> {
     Ok(None)
 }
 
-fn proposal(state: &State, cx: &Cx, group: &Group, invocation: &Invocation) -> Option<Proposal> {
+fn proposal(state: &State, cx: &Cx, group: &Group, invocation: &Invocation, all: &[Invocation]) -> Option<Proposal> {
     let policy = state.rows_where::<ScalingPolicy>("arn", &invocation.action).find(|p| p.enabled)?;
     let alarm = state.get::<Alarm>(&invocation.alarm)?;
     let view = fleet(state, group, warmup_s(group, policy), cx.now);
@@ -76,9 +80,9 @@ fn proposal(state: &State, cx: &Cx, group: &Group, invocation: &Invocation) -> O
         }
         Rule::TargetTrackingScaling { alarms, .. } => {
             if invocation.alarm == alarms.high {
-                scale_out(state, group, policy, alarm, view)?
+                scale_out(state, group, policy, (alarm, all), view)?
             } else {
-                scale_in(state, cx, group)?
+                scale_in(state, cx, group, all)?
             }
         }
         Rule::PredictiveScaling(_) => return None,
@@ -104,37 +108,61 @@ fn step_for<'a>(
 /// alarm watches one metric.
 fn aggregated(state: &State, aggregation: Aggregation, alarm: &Alarm) -> Option<f64> {
     let Watched::Metrics { queries, .. } = &alarm.watched else { return None };
-    let ([query], Some((at, _))) = (queries.as_slice(), alarm.state.value) else { return None };
+    let [query] = queries.as_slice() else { return None };
     let metric = query.metric.as_ref()?;
     // What an average would hide is asked for; an average of a sum or a percentile would mean something else.
     if query.statistic != "Average" || aggregation == Aggregation::Average {
         return None;
     }
-    let until = at + std::time::Duration::from_secs(u64::from(query.period_s));
-    let points = cloudwatch::store(state).points(metric, at, until, query.period_s);
+    let until = alarm.evaluated_until;
+    let period = Duration::from_secs(u64::from(query.period_s));
+    let points = cloudwatch::store(state).points(metric, until - period, until, query.period_s);
     Statistic::parse(aggregation.as_str())?.of(&points.first()?.1)
 }
 
-/// The value that put a policy's alarm in its state, with the beginning of its period; none unless it is in ALARM.
-fn alarming(alarm: &Alarm) -> Option<(Time, f64)> {
-    if alarm.state.state == AlarmState::Alarm { alarm.state.value } else { None }
+/// The newest value of an alarm that is in ALARM, with the beginning of its period: that of its invocation, or what the store has of
+/// its metric, or the value that put it in its state.
+fn alarming(state: &State, alarm: &Alarm, invocations: &[Invocation]) -> Option<(Time, f64)> {
+    let Watched::Metrics { queries, .. } = &alarm.watched else { return None };
+    if alarm.state.state != AlarmState::Alarm {
+        return None;
+    }
+    let period_s = queries.iter().map(|q| q.period_s).max().unwrap_or(60);
+    let period = Duration::from_secs(u64::from(period_s));
+    if let Some(value) = invocations.iter().find(|i| i.alarm == alarm.name).and_then(|i| i.value) {
+        let of_change = alarm.state.value.filter(|(_, v)| *v == value);
+        return Some(of_change.unwrap_or((alarm.evaluated_until - period, value)));
+    }
+    let newest = || {
+        let [query] = queries.as_slice() else { return None };
+        let (metric, from) = (query.metric.as_ref()?, alarm.evaluated_until - period * VALUE_PERIODS_MAX);
+        let (at, sample) = cloudwatch::store(state).points(metric, from, alarm.evaluated_until, period_s).pop()?;
+        Some((at, Statistic::parse(&query.statistic)?.of(&sample)?))
+    };
+    newest().or(alarm.state.value)
 }
 
-fn scale_out(state: &State, group: &Group, policy: &ScalingPolicy, alarm: &Alarm, view: decide::Fleet) -> Option<u32> {
+fn scale_out(
+    state: &State,
+    group: &Group,
+    policy: &ScalingPolicy,
+    (alarm, all): (&Alarm, &[Invocation]),
+    view: decide::Fleet,
+) -> Option<u32> {
     let Rule::TargetTrackingScaling { target, .. } = policy.rule else { return None };
-    let (at, value) = alarming(alarm)?;
+    let (at, value) = alarming(state, alarm, all)?;
     let measured = measured(state, &group.name, warmup_s(group, policy), at);
     Some(decide::track_out(view, measured, value, target))
 }
 
 /// "How multiple dynamic scaling policies work together": the group shrinks only when every target tracking policy that may scale in
 /// is ready to, and then to the largest of their wishes.
-fn scale_in(state: &State, cx: &Cx, group: &Group) -> Option<u32> {
+fn scale_in(state: &State, cx: &Cx, group: &Group, all: &[Invocation]) -> Option<u32> {
     let mut wanted = None;
     for policy in state.rows_where::<ScalingPolicy>("group", &group.name).filter(|p| p.enabled) {
         let Rule::TargetTrackingScaling { target, alarms, .. } = &policy.rule else { continue };
         let Some(low) = &alarms.low else { continue };
-        let (at, value) = alarming(state.get::<Alarm>(low)?)?;
+        let (at, value) = alarming(state, state.get::<Alarm>(low)?, all)?;
         if !is_same_since(state, &group.name, at) {
             return None;
         }
@@ -148,9 +176,13 @@ fn scale_in(state: &State, cx: &Cx, group: &Group) -> Option<u32> {
 fn wants_out(state: &State, group: &GroupName) -> bool {
     let mut enabled = state.rows_where::<ScalingPolicy>("group", group).filter(|p| p.enabled);
     enabled.any(|policy| match &policy.rule {
-        Rule::TargetTrackingScaling { alarms, .. } => state.get::<Alarm>(&alarms.high).is_some_and(|a| alarming(a).is_some()),
+        Rule::TargetTrackingScaling { alarms, .. } => is_alarm(state, &alarms.high),
         _ => false,
     })
+}
+
+fn is_alarm(state: &State, name: &str) -> bool {
+    state.find::<Alarm, str>(name).is_some_and(|a| a.state.state == AlarmState::Alarm)
 }
 
 fn take(tx: &mut Tx, cx: &Cx, group: &Group, mut best: Proposal) {
