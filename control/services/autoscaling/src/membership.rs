@@ -15,11 +15,11 @@ use crate::transitions::find_group;
 /// Ends one instance of its group, which shrinks with it or replaces it.
 pub fn terminate_instance(tx: &mut Tx, cx: &Cx, id: &InstanceId, capacity: Capacity) -> Result<Activity, Error> {
     let member = tx.get::<Member>(id).cloned().ok_or_else(|| Error::NoInstance(id.to_string()))?;
-    if member.lifecycle == Lifecycle::Terminating {
+    if member.lifecycle.is_ending() {
         let key = member.activity.ok_or_else(|| Error::NoInstance(id.to_string()))?;
         return tx.get::<Activity>(&key).cloned().ok_or_else(|| Error::NoInstance(id.to_string()));
     }
-    let sizes = shrink(tx, &member.group, capacity, 1)?;
+    let sizes = shrink(tx, &member.group, of_capacity(&member, capacity), 1)?;
     let cause = text::user_request(cx.now, id, "taken out of service", sizes);
     begin_termination(tx, cx, id, cause, false).ok_or_else(|| Error::NoInstance(id.to_string()))
 }
@@ -28,7 +28,7 @@ pub fn terminate_instance(tx: &mut Tx, cx: &Cx, id: &InstanceId, capacity: Capac
 /// its place. One that is on its way out already stays on it.
 pub(crate) fn replace_member(tx: &mut Tx, cx: &Cx, id: &InstanceId, cause: String) -> Result<Activity, Error> {
     let member = tx.get::<Member>(id).ok_or_else(|| Error::NoInstance(id.to_string()))?;
-    if let (Lifecycle::Terminating, Some(key)) = (member.lifecycle, &member.activity) {
+    if let Some(key) = member.activity.as_ref().filter(|_| member.lifecycle.is_ending()) {
         return tx.get::<Activity>(key).cloned().ok_or_else(|| Error::NoInstance(id.to_string()));
     }
     begin_termination(tx, cx, id, cause, false).ok_or_else(|| Error::NoInstance(id.to_string()))
@@ -45,14 +45,14 @@ pub fn detach_instances(
     let group = find_group(tx, name)?.name.clone();
     for id in ids {
         let member = member_of(tx, &group, id)?;
-        if member.lifecycle != Lifecycle::InService {
+        if !matches!(member.lifecycle, Lifecycle::InService | Lifecycle::Standby) {
             return Err(Error::Invalid(format!("The instance {id} is not in InService or Standby state.")));
         }
     }
     let mut activities = Vec::new();
     for id in ids {
-        let sizes = shrink(tx, &group, capacity, 1)?;
         let member = member_of(tx, &group, id)?.clone();
+        let sizes = shrink(tx, &group, of_capacity(&member, capacity), 1)?;
         let beginning = Beginning {
             group: &group,
             description: format!("Detaching EC2 instance: {id}"),
@@ -63,7 +63,7 @@ pub fn detach_instances(
         };
         let key = activity::begin(tx, cx, beginning);
         tx.update::<Member>(id, |m| {
-            m.lifecycle = Lifecycle::Detaching;
+            m.turn(Lifecycle::Detaching);
             m.activity = Some(key.clone());
         });
         activities.extend(tx.get::<Activity>(&key).cloned());
@@ -119,6 +119,11 @@ pub fn set_instance_health(tx: &mut Tx, id: &InstanceId, healthy: bool, now: Tim
 pub enum Capacity {
     Decrement,
     Keep,
+}
+
+/// What stands by, or in the warm pool, is no part of the capacity, which stays as it is without it.
+fn of_capacity(member: &Member, capacity: Capacity) -> Capacity {
+    if member.lifecycle.serves() { capacity } else { Capacity::Keep }
 }
 
 pub(crate) fn shrink(tx: &mut Tx, name: &GroupName, capacity: Capacity, by: u32) -> Result<Option<(u32, u32)>, Error> {

@@ -31,6 +31,9 @@ pub struct LifecycleHook {
     /// A record: this region's services reach its topics without a role.
     pub role: Option<String>,
     pub metadata: Option<String>,
+    /// Under which id a stack knows it.
+    #[serde(default)]
+    pub physical_id: Option<String>,
 }
 
 impl LifecycleHook {
@@ -60,6 +63,9 @@ impl Row for LifecycleHook {
 
     fn index(&self, add: &mut dyn FnMut(&'static str, &str)) {
         add("group", &self.key.0);
+        if let Some(id) = &self.physical_id {
+            add("physical", id);
+        }
     }
 }
 
@@ -180,6 +186,7 @@ fn new_hook(state: &State, key: HookKey, transition: Transition) -> Result<Lifec
         target: None,
         role: None,
         metadata: None,
+        physical_id: None,
     })
 }
 

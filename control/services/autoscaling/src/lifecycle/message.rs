@@ -36,6 +36,12 @@ pub(crate) fn envelope(cx: &Cx, group: &GroupName) -> Map<String, Json> {
     map
 }
 
+/// A subject as SNS takes it: 100 characters at most.
+pub(crate) fn subject(text: String) -> Option<String> {
+    const CHARS_MAX: usize = 100;
+    Some(text.chars().take(CHARS_MAX).collect())
+}
+
 /// A test that a hook's or a notification's target exists and takes messages.
 pub(crate) fn test(tx: &mut Tx, cx: &Cx, group: &GroupName, target: &str) -> Result<(), Error> {
     let mut map = envelope(cx, group);
@@ -43,8 +49,8 @@ pub(crate) fn test(tx: &mut Tx, cx: &Cx, group: &GroupName, target: &str) -> Res
         map.insert("AutoScalingGroupARN".into(), row.arn.clone().into());
     }
     map.insert("Event".into(), "autoscaling:TEST_NOTIFICATION".into());
-    let subject = Some(format!("Auto Scaling: test notification for group \"{group}\""));
-    let message = sns::Message { subject, body: Json::Object(map).to_string() };
+    let subject = format!("Auto Scaling: test notification for group \"{group}\"");
+    let message = sns::Message { subject: self::subject(subject), body: Json::Object(map).to_string() };
     sns::publish(tx, cx, target, message).map_err(|fault| {
         Error::Invalid(format!(
             "Unable to publish test message to notification target {target}. Please check your target and role configuration and try to put lifecycle hook again. ({})",
@@ -73,6 +79,6 @@ pub(crate) fn tell_hook(tx: &mut Tx, cx: &Cx, hook: &LifecycleHook, action: &Lif
         Transition::Terminating => "TERMINATING",
     };
     let subject = format!("Auto Scaling:  Lifecycle action '{verb}' for instance {} in progress.", member.instance);
-    let message = sns::Message { subject: Some(subject), body: Json::Object(map).to_string() };
+    let message = sns::Message { subject: self::subject(subject), body: Json::Object(map).to_string() };
     let _ = tx.attempt(|tx| sns::publish(tx, cx, target, message));
 }

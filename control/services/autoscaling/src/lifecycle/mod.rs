@@ -11,4 +11,4 @@ pub(crate) use actions::{begin_hooks, complete, expire, heartbeat};
 #[cfg(test)]
 pub(crate) use hook::HookResult;
 pub(crate) use hook::has_hook;
-pub use hook::{HookChange, LifecycleHook, Transition, delete_hook, put_hook};
+pub use hook::{HookChange, HookKey, LifecycleHook, Transition, delete_hook, put_hook};

@@ -143,7 +143,7 @@ pub(crate) fn tell(tx: &mut Tx, cx: &Cx, key: &ActivityKey, event: Event, member
         put("Details", serde_json::from_str(&activity.details).unwrap_or_default());
         put("Origin", origin.into());
         put("Destination", destination.into());
-        let message = sns::Message { subject: Some(event.subject(&key.0)), body: Json::Object(map).to_string() };
+        let message = sns::Message { subject: message::subject(event.subject(&key.0)), body: Json::Object(map).to_string() };
         let _ = tx.attempt(|tx| sns::publish(tx, cx, &topic, message));
     }
 }

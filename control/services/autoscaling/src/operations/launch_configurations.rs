@@ -16,7 +16,7 @@ pub(crate) fn create(tx: &mut Tx, cx: &Cx, input: s::CreateLaunchConfigurationTy
 }
 
 /// What instances are launched as; what this region does not have is refused.
-fn data(input: s::CreateLaunchConfigurationType) -> Result<LaunchData, Error> {
+pub(crate) fn data(input: s::CreateLaunchConfigurationType) -> Result<LaunchData, Error> {
     let named = |text: &Option<String>| text.as_deref().is_some_and(|t| !t.is_empty());
     let refused = [
         ("InstanceId", named(&input.instance_id)),
