@@ -90,6 +90,8 @@ fn text(delivery: &Delivery) -> String {
         MessageKind::SubscriptionConfirmation => format!(
             "You have chosen to subscribe to the topic:\n{topic}\n\nTo confirm this subscription, open the link below. If this was in error, no action is necessary.\n{link}\n"
         ),
-        MessageKind::UnsubscribeConfirmation => format!("Your subscription to the topic below has ended:\n{topic}\n\nTo have it again, open this link:\n{link}\n"),
+        MessageKind::UnsubscribeConfirmation => {
+            format!("Your subscription to the topic below has ended:\n{topic}\n\nTo have it again, open this link:\n{link}\n")
+        }
     }
 }

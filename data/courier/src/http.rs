@@ -61,7 +61,9 @@ fn judge(status: u16) -> Result<(), Failure> {
     match status {
         200..=299 => Ok(()),
         429 | 500.. => Err(Failure::ForNow(format!("the endpoint answered with HTTP status {status}"))),
-        300..=399 => Err(Failure::ForGood(format!("the endpoint answered with HTTP status {status}; redirects are not followed"))),
+        300..=399 => {
+            Err(Failure::ForGood(format!("the endpoint answered with HTTP status {status}; redirects are not followed")))
+        }
         _ => Err(Failure::ForGood(format!("the endpoint answered with HTTP status {status}"))),
     }
 }

@@ -29,7 +29,8 @@ impl Post {
     }
 
     pub(crate) fn send(&self, delivery: &Delivery, address: &str, text: String) -> Result<(), Failure> {
-        let mail = compose(delivery, address, text).map_err(|e| Failure::for_good(format_args!("no mail can be made of it: {e}")))?;
+        let mail =
+            compose(delivery, address, text).map_err(|e| Failure::for_good(format_args!("no mail can be made of it: {e}")))?;
         self.outbox.put(&delivery.id, &mail.formatted()).map_err(|e| Failure::for_now(format_args!("the outbox: {e}")))?;
         self.smtp.as_ref().map_or(Ok(()), |server| server.send(&mail))
     }

@@ -1,0 +1,118 @@
+//! Mail: into the outbox, and to a mail server.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::{Arc, Mutex};
+
+use courier::{OUTBOX_MAX, SmtpServer, letters, read_letter};
+use world::{Delivery, Destination, MessageForm, MessageKind};
+
+use crate::rig::{Rig, Server, notification};
+
+fn mail(id: &str, address: &str, form: MessageForm) -> Delivery {
+    notification(id, Destination::Email { address: address.into() }, form)
+}
+
+#[test]
+fn mail_lies_in_the_outbox_for_its_owner_alone() {
+    let mut rig = Rig::new(None);
+    assert_eq!(rig.carry(&mail("0000000000000001", "ops@example.com", MessageForm::Text)), None);
+    let mut question = mail("0000000000000002", "ops@example.com", MessageForm::Text);
+    (question.kind, question.subject) = (MessageKind::SubscriptionConfirmation, None);
+    question.link = format!("http://127.0.0.1:4566/?Token={}", "0123456789".repeat(13));
+    assert_eq!(rig.carry(&question), None);
+    let listed = letters(&rig.paths.outbox()).unwrap();
+    let shown: Vec<(&str, &str)> = listed.iter().map(|l| (l.name.as_str(), l.to.as_str())).collect();
+    assert_eq!(shown, [("0000000000000001", "ops@example.com"), ("0000000000000002", "ops@example.com")]);
+    assert_eq!(listed[1].subject, "AWS Notification - Subscription Confirmation");
+    assert!(listed[0].date.starts_with("Sat, 31 Jan 2026 12:00:00"), "{}", listed[0].date);
+    let file = rig.paths.outbox().join("0000000000000001.eml");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let text = String::from_utf8(read_letter(&rig.paths.outbox(), "0000000000000001").unwrap().unwrap()).unwrap();
+    assert!(text.contains("Hello") && text.contains("\r\n\r\n") && text.lines().all(|l| l.len() <= 998), "{text}");
+    assert_eq!(read_letter(&rig.paths.outbox(), "../region").unwrap(), None);
+    assert_eq!(read_letter(&rig.paths.outbox(), "3").unwrap(), None);
+}
+
+#[test]
+fn the_outbox_keeps_the_newest_letters() {
+    let mut rig = Rig::new(None);
+    for n in 0..OUTBOX_MAX + 5 {
+        rig.want(&mail(&format!("{n:016}"), "ops@example.com", MessageForm::Envelope));
+    }
+    for _ in 0..OUTBOX_MAX + 5 {
+        assert_eq!(rig.answer().1, None);
+    }
+    let kept = letters(&rig.paths.outbox()).unwrap();
+    assert_eq!(kept.len(), OUTBOX_MAX);
+    assert!(kept[0].name >= "0000000000000001".to_string(), "{}", kept[0].name);
+}
+
+/// Speaks SMTP, notes what it is told, and answers DATA with this.
+fn sink(data_answer: &'static str) -> (Server, Arc<Mutex<Vec<String>>>) {
+    let said: Arc<Mutex<Vec<String>>> = Arc::default();
+    let notes = said.clone();
+    let server = Server::start(move |stream| converse(&stream, &notes, data_answer).unwrap_or_default());
+    (server, said)
+}
+
+fn converse(mut stream: &TcpStream, notes: &Mutex<Vec<String>>, data_answer: &str) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream.try_clone()?);
+    stream.write_all(b"220 sink\r\n")?;
+    let mut in_data = false;
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line)? == 0 {
+            return Ok(());
+        }
+        let line = line.trim_end().to_string();
+        notes.lock().unwrap().push(line.clone());
+        let answer = match line.split(' ').next().unwrap_or_default() {
+            "." if in_data => {
+                in_data = false;
+                data_answer
+            }
+            _ if in_data => continue,
+            "EHLO" => "250-sink\r\n250 AUTH PLAIN LOGIN",
+            "AUTH" => "235 welcome",
+            "DATA" => {
+                in_data = true;
+                "354 go on"
+            }
+            "QUIT" => "221 bye",
+            _ => "250 ok",
+        };
+        stream.write_all(format!("{answer}\r\n").as_bytes())?;
+    }
+}
+
+#[test]
+fn mail_goes_to_the_mail_server_too() {
+    let (server, said) = sink("250 taken");
+    let mut rig = Rig::new(Some(&format!("smtp://me:secret@{}", server.address)));
+    assert_eq!(rig.carry(&mail("1", "ops@example.com", MessageForm::Text)), None);
+    let said = said.lock().unwrap().join("\n");
+    assert!(said.contains("AUTH PLAIN") && said.contains("RCPT TO:<ops@example.com>") && said.contains("Hello"), "{said}");
+    assert_eq!(letters(&rig.paths.outbox()).unwrap().len(), 1);
+}
+
+#[test]
+fn what_the_mail_server_refuses_is_told() {
+    for (data_answer, for_good) in [("451 later", false), ("554 never", true)] {
+        let (server, _) = sink(data_answer);
+        let mut rig = Rig::new(Some(&format!("smtp://{}", server.address)));
+        let reason = rig.carry(&mail("1", "ops@example.com", MessageForm::Text)).unwrap();
+        assert_eq!(Delivery::read_refusal(&reason).1, for_good, "{reason}");
+    }
+}
+
+#[test]
+fn a_mail_server_is_named_by_a_url_and_its_password_is_never_shown() {
+    for url in ["", "mail.example.com", "http://host", "smtp://", "smtp://me:secret@"] {
+        let told = SmtpServer::parse(url).map(|_| ()).unwrap_err();
+        assert!(told.contains("smtp://user:password@host:port") && !told.contains("secret"), "{told}");
+    }
+    let server = SmtpServer::parse("smtps://me:secret@mail.example.com:465").unwrap();
+    assert_eq!(format!("{server:?}"), "SmtpServer(mail.example.com)");
+}

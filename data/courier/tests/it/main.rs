@@ -1,0 +1,5 @@
+#![allow(clippy::unwrap_used)]
+
+mod http;
+mod mail;
+mod rig;
