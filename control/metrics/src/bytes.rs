@@ -140,7 +140,7 @@ pub(crate) fn encode(points: &[Point]) -> Vec<u8> {
     let gapless = points.windows(2).all(|pair| pair[1].slot == pair[0].slot + 1);
     let single = points.iter().all(|p| matches!(p.held, Held::One(_)));
     let mut out = Vec::with_capacity(points.len() * 9 + 1);
-    out.push(u8::from(gapless) * GAPLESS | u8::from(single) * SINGLE);
+    out.push((u8::from(gapless) * GAPLESS) | (u8::from(single) * SINGLE));
     let (mut before, mut bits) = (None, 0);
     for point in points {
         if let (false, Some(before)) = (gapless, before) {

@@ -65,8 +65,7 @@ impl Series {
         &mut self,
         id: u32,
         tier: usize,
-        at_s: i64,
-        now_s: i64,
+        (at_s, now_s): (i64, i64),
         sample: Seen,
         fetch: Fetch,
         notes: &mut Notes,
@@ -99,8 +98,7 @@ impl Series {
 
     /// Rolls up what is too old for its granularity, and drops what is too old for any.
     pub(crate) fn roll_up(&mut self, id: u32, now_s: i64, fetch: Fetch, notes: &mut Notes, dead: &mut Vec<Dead>) {
-        for tier in 0..TIERS.len() {
-            let (length_s, kept_s) = TIERS[tier];
+        for (tier, (length_s, kept_s)) in TIERS.into_iter().enumerate() {
             let Ok(before) = u32::try_from((now_s - kept_s).div_euclid(length_s)) else { continue };
             if self.tiers[tier].head.last().is_some_and(|p| p.slot < before) {
                 self.close(id, tier, true, notes);

@@ -142,7 +142,7 @@ impl Store {
         let log = &self.log;
         let fetch = |place| log.as_ref().and_then(|log| log.fetch(place));
         let at_s = at.unix_ms().div_euclid(1_000);
-        if !series.put(id.0, tier, at_s, self.now_s, seen, &fetch, &mut self.notes) {
+        if !series.put(id.0, tier, (at_s, self.now_s), seen, &fetch, &mut self.notes) {
             tracing::warn!(metric = series.metric.name, at = %at, "a sample is lost: what is kept of its time cannot be read");
         }
     }

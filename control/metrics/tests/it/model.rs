@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use base::Time;
 use metrics::{MemoryKeep, Metric, Resolution, Sample, Store};
-use proptest::prelude::{Strategy, any, prop_oneof, proptest};
+use proptest::prelude::{ProptestConfig, Strategy, any, prop_oneof, proptest};
 
 const START_S: i64 = 1_800_000_000;
 
@@ -67,6 +67,8 @@ impl Pair {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
     #[test]
     fn the_store_answers_as_a_list_of_samples_would(steps in steps()) {
         let keep = MemoryKeep::default();

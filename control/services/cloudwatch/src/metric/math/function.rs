@@ -221,7 +221,7 @@ fn one(line: Option<&Line>) -> Result<Value, MathError> {
 
 /// A count or an index, from 0.
 fn index(number: f64) -> Result<usize, MathError> {
-    if number >= 0.0 && number <= 1e6 && number.fract() == 0.0 {
+    if (0.0..=1e6).contains(&number) && number.fract() == 0.0 {
         return Ok(number as usize);
     }
     Err(MathError(format!("{number} is no whole number from 0")))
