@@ -33,7 +33,11 @@ fn evaluate(tx: &mut Tx, cx: &Cx, name: &str) {
     }
     let first = seen.is_empty();
     let state = if rule.holds(&|child| state_of(tx, child)) { AlarmState::Alarm } else { AlarmState::Ok };
-    let change = (state != alarm.state.state).then(|| reason(tx, alarm, &children, state, first, cx.now));
+    let existing = children.iter().filter_map(|c| tx.find::<Alarm, str>(c));
+    let is_same_list = seen.len() == now_seen.len();
+    let changed = existing.zip(seen).filter(|(child, was)| is_same_list && child.state.state != **was).map(|(child, _)| child);
+    let trigger = changed.max_by_key(|child| child.state.at);
+    let change = (state != alarm.state.state).then(|| reason(tx, alarm, &children, trigger.filter(|_| !first), state, cx.now));
     tx.update::<Alarm>(&name.to_string(), |a| {
         if let Watched::Rule { seen, .. } = &mut a.watched {
             *seen = now_seen;
@@ -48,10 +52,10 @@ fn state_of(state: &State, name: &str) -> Option<AlarmState> {
     state.find::<Alarm, str>(name).map(|a| a.state.state)
 }
 
-fn reason(state: &State, alarm: &Alarm, children: &[String], to: AlarmState, first: bool, now: Time) -> StateChange {
+/// Why: the child whose change led to it, or that the rule itself is new.
+fn reason(state: &State, alarm: &Alarm, children: &[String], trigger: Option<&Alarm>, to: AlarmState, now: Time) -> StateChange {
     let mut found: Vec<&Alarm> = children.iter().filter_map(|c| state.find::<Alarm, str>(c)).collect();
-    let newest = found.iter().max_by_key(|c| c.state.at).copied();
-    let reason = match newest.filter(|_| !first) {
+    let reason = match trigger {
         Some(child) => {
             found = vec![child];
             let (arn, state) = (&child.arn, child.state.state.as_str());

@@ -63,3 +63,79 @@ fn disabled_actions_are_not_invoked() {
     region.minute(Some(90.0));
     assert_eq!(region.act(), 1, "the state lasts");
 }
+
+/// A topic with a web subscriber that has agreed.
+fn topic(region: &mut Region) -> String {
+    use shapes::sns::{self as n, ops};
+    let topic = n::CreateTopicInput { name: "page".into(), ..Default::default() };
+    let arn = region.call::<ops::CreateTopic>(topic).unwrap().topic_arn.unwrap();
+    let subscribe = n::SubscribeInput {
+        topic_arn: arn.clone(),
+        protocol: "http".into(),
+        endpoint: Some("http://pager.test/".into()),
+        ..Default::default()
+    };
+    region.call::<ops::Subscribe>(subscribe).unwrap();
+    let token = region.state().rows::<sns::Delivery>().find_map(|d| d.wish.token.clone()).unwrap();
+    let confirm = n::ConfirmSubscriptionInput { topic_arn: arn.clone(), token, authenticate_on_unsubscribe: None };
+    region.call::<ops::ConfirmSubscription>(confirm).unwrap();
+    arn
+}
+
+/// Messages on their way to the subscriber, as JSON.
+fn messages(region: &Region) -> Vec<String> {
+    let all = region.state().rows::<sns::Delivery>().filter(|d| d.wish.token.is_none());
+    all.map(|d| serde_json::to_string(&d.wish).unwrap()).collect()
+}
+
+#[test]
+fn a_topic_gets_one_message_for_each_change_of_state() {
+    let mut region = Region::new();
+    let topic = topic(&mut region);
+    region.put(s::PutMetricAlarmInput {
+        alarm_actions: vec![topic.clone()],
+        alarm_description: Some("Busy".into()),
+        ..input("high")
+    });
+    region.minute(Some(10.0));
+    assert_eq!(messages(&region).len(), 0);
+    region.minute(Some(92.3));
+    region.minute(Some(93.0));
+    let sent = messages(&region);
+    assert_eq!(sent.len(), 1, "other actions than those of Auto Scaling are invoked at changes only");
+    assert!(sent[0].contains("EU (Frankfurt)"), "{}", sent[0]);
+    let item = region.history("high", "Action").remove(0);
+    assert_eq!(item.history_summary, Some(format!("Successfully executed action {topic}")));
+    let data: serde_json::Value = serde_json::from_str(&item.history_data.unwrap()).unwrap();
+    let message: serde_json::Value = serde_json::from_str(data["publishedMessage"].as_str().unwrap()).unwrap();
+    let facts = [
+        ("/AlarmName", "high"),
+        ("/AlarmDescription", "Busy"),
+        ("/AWSAccountId", "000000000000"),
+        ("/NewStateValue", "ALARM"),
+        ("/OldStateValue", "OK"),
+        ("/Region", "EU (Frankfurt)"),
+        ("/StateChangeTime", "2027-01-15T08:02:00.300+0000"),
+        ("/AlarmArn", "arn:aws:cloudwatch:eu-central-1:000000000000:alarm:high"),
+        ("/Trigger/MetricName", "Load"),
+        ("/Trigger/Statistic", "AVERAGE"),
+        ("/Trigger/Dimensions/0/value", "a"),
+        ("/Trigger/ComparisonOperator", "GreaterThanThreshold"),
+    ];
+    for (path, expected) in facts {
+        assert_eq!(message.pointer(path).and_then(|v| v.as_str()), Some(expected), "{path}");
+    }
+    assert_eq!(message["Trigger"]["Threshold"], 50.0);
+    assert!(message["NewStateReason"].as_str().unwrap().starts_with("Threshold Crossed: 1 out of the last 1 datapoints [92.3 "));
+}
+
+#[test]
+fn a_topic_that_does_not_exist_is_noted_in_the_history() {
+    let mut region = Region::new();
+    let topic = "arn:aws:sns:eu-central-1:000000000000:gone".to_string();
+    region.put(s::PutMetricAlarmInput { alarm_actions: vec![topic.clone()], ..input("high") });
+    region.minute(Some(90.0));
+    assert_eq!(region.is("high"), AlarmState::Alarm);
+    let summary = region.history("high", "Action").remove(0).history_summary.unwrap();
+    assert!(summary.starts_with(&format!("Failed to execute action {topic}. Received error: ")), "{summary}");
+}

@@ -2,7 +2,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod alarm_actions;
+mod alarm_composite;
 mod alarm_evaluation;
+mod alarm_properties;
+mod alarm_requests;
 mod alarms;
 mod dashboards;
 mod math;
