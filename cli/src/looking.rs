@@ -66,6 +66,8 @@ pub fn status(paths: &RunPaths, output: Output) -> Result<(), Failure> {
         out!(" and {} terminated, which `--output json` tells of", terminated.len());
     }
     out!("\nConsole  {}\nAPI      {}  (region {})", text(&status, "console"), text(&status, "endpoint"), text(&status, "region"));
+    let metrics = &status["metrics"];
+    out!("Metrics  {}  (for a Prometheus, with the bearer token {})", text(metrics, "url"), text(metrics, "bearer_token"));
     Ok(())
 }
 

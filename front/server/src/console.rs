@@ -17,10 +17,19 @@ pub(crate) fn file(name: &str) -> Option<(&'static str, &'static [u8])> {
     }
 }
 
+/// What a Prometheus shows as its bearer token to read the region's metrics, and nothing else.
+pub(crate) fn metrics_token(credentials: &Credentials) -> String {
+    derive(credentials, b"allod metrics")
+}
+
 /// What a browser shows to prove that its user may read the region's data directory. It is derived from the root
 /// key, and tells nothing about it.
 pub(crate) fn token(credentials: &Credentials) -> String {
+    derive(credentials, b"allod console")
+}
+
+fn derive(credentials: &Credentials, purpose: &[u8]) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, credentials.secret_access_key.as_bytes());
-    let tag = hmac::sign(&key, b"allod console");
+    let tag = hmac::sign(&key, purpose);
     tag.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }

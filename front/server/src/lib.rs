@@ -6,6 +6,7 @@ mod console;
 mod control;
 mod endpoint;
 mod executors;
+mod exposition;
 mod http;
 mod identity;
 mod links;

@@ -13,7 +13,7 @@ use wire::Protocol;
 
 use crate::control::Call;
 use crate::http::{Answer, Region, authenticate, is_read, plain};
-use crate::{charts, console, links, status, wall_clock};
+use crate::{charts, console, exposition, links, status, wall_clock};
 
 /// Most bytes of a console that AWS gives: the last 64 KiB.
 const CONSOLE_BYTES_MAX: usize = 64 * 1024;
@@ -30,6 +30,10 @@ pub(crate) async fn answer(region: &Region, parts: &Parts, body: &[u8]) -> Answe
         "/health" => plain(StatusCode::OK, "ok\n"),
         "/status" => match allowed(region, parts, body) {
             Ok(()) => status_page(region).await,
+            Err(fault) => fault_page(&fault),
+        },
+        "/metrics" if is_read(parts) => match allowed_metrics(region, parts, body) {
+            Ok(()) => metrics_page(region).await,
             Err(fault) => fault_page(&fault),
         },
         "/charts" => match allowed(region, parts, body) {
@@ -73,6 +77,16 @@ fn allowed(region: &Region, parts: &Parts, body: &[u8]) -> Result<(), Fault> {
     authenticate(region, Protocol::Plain, parts, body).map(|_| ())
 }
 
+/// Whoever is allowed anything, or has the token for metrics.
+fn allowed_metrics(region: &Region, parts: &Parts, body: &[u8]) -> Result<(), Fault> {
+    let authorization = parts.headers.get(header::AUTHORIZATION).and_then(|a| a.to_str().ok()).unwrap_or_default();
+    match authorization.strip_prefix("Bearer ") {
+        Some(token) if same(token.trim(), &console::metrics_token(&region.credentials)) => Ok(()),
+        Some(_) => Err(Fault::new(401, "InvalidClientTokenId", "The bearer token is not the one that `allod status` prints.")),
+        None => allowed(region, parts, body),
+    }
+}
+
 fn same(a: &str, b: &str) -> bool {
     aws_lc_rs::constant_time::verify_slices_are_equal(a.as_bytes(), b.as_bytes()).is_ok()
 }
@@ -80,6 +94,17 @@ fn same(a: &str, b: &str) -> bool {
 async fn status_page(region: &Region) -> Answer {
     match status::status(region).await {
         Ok(status) => json_page(StatusCode::OK, &status),
+        Err(fault) => fault_page(&fault),
+    }
+}
+
+async fn metrics_page(region: &Region) -> Answer {
+    match exposition::metrics(region).await {
+        Ok(text) => {
+            let mut answer = plain(StatusCode::OK, &text);
+            answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(exposition::MEDIA_TYPE));
+            answer
+        }
         Err(fault) => fault_page(&fault),
     }
 }

@@ -32,6 +32,10 @@ pub(crate) async fn status(region: &Region) -> Result<Json, Fault> {
         "region": endpoint.region,
         "endpoint": endpoint.url,
         "console": format!("{}/_allod/?token={}", endpoint.url, region.console_token),
+        "metrics": {
+            "url": format!("{}/_allod/metrics", endpoint.url),
+            "bearer_token": crate::console::metrics_token(&region.credentials),
+        },
         "stacks": ask.stacks().await?,
         "load_balancers": ask.load_balancers().await?,
         "groups": ask.groups().await?,
