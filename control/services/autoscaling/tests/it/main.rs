@@ -4,6 +4,15 @@
 mod failures;
 mod groups;
 mod health;
+mod hooks;
+mod launch_configurations;
+mod notifications;
+mod policies;
 mod refresh;
 mod region;
+mod schedules;
+mod speed;
 mod stack;
+mod stack_types;
+mod standby;
+mod warm_pools;

@@ -8,7 +8,7 @@ use autoscaling::{Activity, Group, Member};
 use base::{Fault, GroupName, InstanceId, TargetGroupArn};
 use ec2::InstanceState;
 use kernel::{Registry, Trial, Wanted};
-use shapes::{autoscaling as s, ec2 as e, elbv2 as l};
+use shapes::{autoscaling as s, ec2 as e, elbv2 as l, sns as n};
 use world::{Exit, InstanceState as Reported, Observation, Slot, SlotKind, TargetHealth};
 
 pub const ZONE_A: &str = "eu-central-1a";
@@ -102,6 +102,9 @@ impl Region {
             reports.push(self.report(&instance.id, state));
         }
         for wanted in self.state().rows::<Wanted>().filter(|w| !w.applied && w.refused.is_none()) {
+            if wanted.slot.kind == SlotKind::Delivery {
+                continue;
+            }
             reports.push(Observation::Applied { slot: wanted.slot.clone(), version: wanted.version });
         }
         let leaving = self.state().rows::<elb::Registration>().filter(|r| r.draining_until.is_some() && !self.busy);
@@ -188,6 +191,36 @@ impl Region {
         lay_over(&mut input);
         self.call::<s::ops::CreateAutoScalingGroup>(input).unwrap();
         self.play();
+    }
+
+    /// A topic whose subscriber takes nothing, so that its messages can be read.
+    pub fn topic(&mut self) -> String {
+        let input = n::CreateTopicInput { name: "t".into(), ..Default::default() };
+        let topic_arn = self.call::<n::ops::CreateTopic>(input).unwrap().topic_arn.unwrap();
+        let input = n::SubscribeInput {
+            topic_arn: topic_arn.clone(),
+            protocol: "http".into(),
+            endpoint: Some("http://hook.example/".into()),
+            ..Default::default()
+        };
+        self.call::<n::ops::Subscribe>(input).unwrap();
+        let token = self.state().rows::<sns::Subscription>().next().unwrap().token.clone();
+        let input = n::ConfirmSubscriptionInput { topic_arn: topic_arn.clone(), token, ..Default::default() };
+        self.call::<n::ops::ConfirmSubscription>(input).unwrap();
+        topic_arn
+    }
+
+    /// What the topic's subscriber was sent: subject and body, in order.
+    pub fn messages(&self) -> Vec<(String, serde_json::Value)> {
+        let mut wishes: Vec<_> = self.state().rows::<sns::Delivery>().map(|d| d.wish.clone()).collect();
+        wishes.retain(|w| w.subscription_arn.is_some());
+        wishes.sort_by_key(|w| w.published_at);
+        wishes.into_iter().map(|w| (w.subject.unwrap_or_default(), serde_json::from_str(&w.message).unwrap())).collect()
+    }
+
+    /// AWS's state of an instance.
+    pub fn lifecycle(&self, id: &InstanceId) -> &'static str {
+        self.state().get::<Member>(id).map_or("gone", Member::state)
     }
 
     pub fn row(&self) -> &Group {
