@@ -38,9 +38,10 @@ class Echo:
         request = {"method": prepared.method, "uri": uri, "headers": headers, "body": base64.b64encode(body).decode()}
         return self.ask({"request": request})
 
-    def answer(self, service, operation, **outcome):
+    def answer(self, service, operation, protocol, **outcome):
         """The answer's bytes in the form that botocore's parsers take."""
-        return response(self.ask({"answer": {"service": service, "operation": operation, **outcome}}))
+        task = {"service": service, "operation": operation, "protocol": protocol, **outcome}
+        return response(self.ask({"answer": task}))
 
 
 def response(answer):

@@ -2,7 +2,7 @@
 //!
 //! `{"request": {"method", "uri", "headers": [[name, value]], "body": BASE64}}` gives what the request asks for:
 //! `{"service", "operation", "input"}`, or `{"fault": {"code", "http", "message"}, "answer": {...}}`.
-//! `{"answer": {"service", "operation", "output" | "fault": {"code", "http", "message"}}}` gives the bytes of that answer:
+//! `{"answer": {"service", "operation", "protocol", "output" | "fault": {"code", "http", "message"}}}` gives the bytes of that answer:
 //! `{"status", "headers": [[name, value]], "body": BASE64}`.
 //!
 //! Values are JSON by the interface description: members by name, bytes as base64, times as milliseconds since 1970. It
@@ -70,11 +70,12 @@ fn refused(fault: &Fault, answer: &Response<Vec<u8>>) -> Json {
 fn write(answer: &Json) -> Outcome<Json> {
     let service = models::service(text(answer, "service")?).ok_or("no such service")?;
     let operation = service.operation(text(answer, "operation")?).ok_or("no such operation")?;
-    let protocol = match service.protocols.iter().find(|p| matches!(p.as_str(), "query" | "ec2" | "json")).map(String::as_str) {
-        Some("ec2") => Protocol::Ec2,
-        Some("query") => Protocol::Query,
-        Some(_) => Protocol::Json,
-        None => return Err("the service speaks none of the protocols that are here".into()),
+    let protocol = match text(answer, "protocol")? {
+        "ec2" => Protocol::Ec2,
+        "query" => Protocol::Query,
+        "json" => Protocol::Json,
+        "smithy-rpc-v2-cbor" => Protocol::Cbor,
+        other => return Err(format!("{other} is none of the protocols that are here").into()),
     };
     let route = Route { service, operation, protocol };
     if let Some(fault) = answer.get("fault") {
