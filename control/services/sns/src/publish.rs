@@ -28,7 +28,8 @@ pub struct Message {
 /// fault `NotFound`, which the publishing service notes in its own history.
 pub fn publish(tx: &mut Tx, cx: &Cx, topic_arn: &str, message: Message) -> Result<(), Fault> {
     let published = Published::new(cx, message.body, message.subject, None, BTreeMap::new())?;
-    deliver(tx, cx, topic_arn, &published)?;
+    // The publishing service may go on after a failure: then nobody shall have got the message.
+    tx.attempt(|tx| deliver(tx, cx, topic_arn, &published))?;
     Ok(())
 }
 

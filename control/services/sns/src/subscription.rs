@@ -21,7 +21,9 @@ pub const FILTERS_MAX: usize = 200;
 const TOKEN_LIFE: Duration = Duration::from_secs(2 * 24 * 3_600);
 const TOKEN_DIGITS: usize = 128;
 /// What AWS shows for the ARN of a subscription that is not confirmed.
-pub(crate) const PENDING: &str = "PendingConfirmation";
+const PENDING: &str = "PendingConfirmation";
+/// And of one that its endpoint has ended, as long as it can have it again.
+const DELETED: &str = "Deleted";
 
 /// How a subscriber gets its messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +89,9 @@ pub struct Subscription {
     pub confirmed: Option<Confirmed>,
     /// Only a signed request may end it.
     pub authenticate_on_unsubscribe: bool,
+    /// Its endpoint has ended it, and can still have it again by the token.
+    #[serde(default)]
+    pub ended: bool,
     /// With a throttle policy: when the next message may leave.
     #[serde(default)]
     pub next_at: Time,
@@ -130,7 +135,11 @@ impl Subscription {
 
     /// The ARN as listings show it.
     pub(crate) fn shown_arn(&self) -> &str {
-        if self.confirmed.is_some() { &self.arn } else { PENDING }
+        match self.confirmed {
+            Some(_) => &self.arn,
+            None if self.ended => DELETED,
+            None => PENDING,
+        }
     }
 
     /// When it ends by itself because nobody has confirmed it.
@@ -142,7 +151,7 @@ impl Subscription {
 /// The subscription of an ARN.
 pub(crate) fn find<'a>(state: &'a State, subscription_arn: &str) -> Result<&'a Subscription, Error> {
     arn::check("SubscriptionArn", subscription_arn)?;
-    state.find::<Subscription, str>(subscription_arn).ok_or(Error::SubscriptionNotFound)
+    state.find::<Subscription, str>(subscription_arn).filter(|s| !s.ended).ok_or(Error::SubscriptionNotFound)
 }
 
 /// Subscribes an endpoint and asks it to confirm; the same endpoint again is asked again, or finds what it has.
@@ -159,7 +168,10 @@ pub(crate) fn subscribe(
     endpoint::check(protocol, endpoint)?;
     let attributes = checked_attributes(protocol, attributes)?;
     let same = format!("{topic_arn}\n{}\n{endpoint}", protocol.as_str());
-    let known = tx.rows_where::<Subscription>("endpoint", &same).next().cloned();
+    let mut known = tx.rows_where::<Subscription>("endpoint", &same).next().cloned();
+    if let Some(ended) = known.take_if(|s| s.ended) {
+        remove(tx, &ended.arn);
+    }
     if let Some(mut known) = known {
         if !attributes.is_empty() && attributes != known.attributes {
             return Err(Error::parameter("Attributes Reason: Subscription already exists with different attributes"));
@@ -182,6 +194,7 @@ pub(crate) fn subscribe(
         asked_at: cx.now,
         confirmed: None,
         authenticate_on_unsubscribe: false,
+        ended: false,
         next_at: Time::ZERO,
     };
     tx.put(subscription.clone());
@@ -216,6 +229,7 @@ pub(crate) fn confirm(
             return Err(Error::parameter("Token Reason: the token has expired"));
         }
         let is_signed = !cx.caller.is_anonymous();
+        subscription.ended = false;
         subscription.confirmed = Some(if is_signed { Confirmed::Signed } else { Confirmed::ByToken });
         // Whoever has only a token cannot keep others from unsubscribing.
         subscription.authenticate_on_unsubscribe = authenticate_on_unsubscribe && is_signed;
@@ -235,17 +249,22 @@ pub(crate) fn unsubscribe(tx: &mut Tx, cx: &Cx, subscription_arn: &str) -> Resul
     if cx.caller.is_anonymous() && subscription.authenticate_on_unsubscribe {
         return Err(Error::Unauthorized("This subscription can be ended by a signed request only".into()));
     }
-    remove(tx, &subscription.arn);
-    if cx.caller.is_anonymous() && subscription.confirmed.is_some() && subscription.protocol.is_http() {
-        delivery::tell_end(tx, cx, &subscription)?;
+    if !cx.caller.is_anonymous() || subscription.confirmed.is_none() || !subscription.protocol.is_http() {
+        remove(tx, &subscription.arn);
+        return Ok(());
     }
-    Ok(())
+    delivery::drop_all(tx, &subscription.arn);
+    tx.update::<Topic>(&subscription.topic_arn, |t| t.deleted_subscriptions += 1);
+    tx.update::<Subscription>(&subscription.arn, |s| (s.confirmed, s.ended, s.asked_at) = (None, true, cx.now));
+    delivery::tell_end(tx, cx, &subscription)
 }
 
 /// Removes a subscription and the messages on their way to it.
 pub(crate) fn remove(tx: &mut Tx, arn: &str) {
     let Some(subscription) = tx.remove::<Subscription>(&arn.to_string()) else { return };
-    tx.update::<Topic>(&subscription.topic_arn, |t| t.deleted_subscriptions += 1);
+    if !subscription.ended {
+        tx.update::<Topic>(&subscription.topic_arn, |t| t.deleted_subscriptions += 1);
+    }
     delivery::drop_all(tx, arn);
 }
 

@@ -232,7 +232,7 @@ pub(crate) fn shown(state: &State, cx: &Cx, topic: &Topic) -> BTreeMap<String, S
             all.insert(name.into(), value);
         }
     }
-    let of_topic = state.rows_where::<Subscription>("topic", &topic.arn);
+    let of_topic = state.rows_where::<Subscription>("topic", &topic.arn).filter(|s| !s.ended);
     let (pending, confirmed): (Vec<_>, Vec<_>) = of_topic.partition(|s| s.confirmed.is_none());
     all.insert("TopicArn".into(), topic.arn.clone());
     all.insert("Owner".into(), cx.scope.account.clone());

@@ -46,7 +46,7 @@ fn the_outbox_keeps_the_newest_letters() {
     }
     let kept = letters(&rig.paths.outbox()).unwrap();
     assert_eq!(kept.len(), OUTBOX_MAX);
-    assert!(kept[0].name >= "0000000000000001".to_string(), "{}", kept[0].name);
+    assert!(kept[0].name.as_str() >= "0000000000000001", "{}", kept[0].name);
 }
 
 /// Speaks SMTP, notes what it is told, and answers DATA with this.

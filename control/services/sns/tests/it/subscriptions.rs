@@ -116,10 +116,17 @@ fn whoever_has_the_link_can_unsubscribe_unless_that_was_forbidden() {
     let topic = region.topic("alerts");
     let open = region.subscribed(&topic, "http", HOOK, &[]);
     unsubscribe_by_link(&mut region, &open).unwrap();
-    assert!(attributes_of_all(&mut region, &topic).is_empty());
+    let listed = attributes_of_all(&mut region, &topic);
+    assert_eq!(listed[0].subscription_arn.as_deref(), Some("Deleted"));
+    region.publish(&topic, "not for it").unwrap();
     let [told] = region.under_way().try_into().unwrap();
     assert_eq!((told.kind, told.token.is_some()), (MessageKind::UnsubscribeConfirmation, true));
     region.deliver(&told);
+    let again =
+        s::ConfirmSubscriptionInput { topic_arn: topic.clone(), token: told.token.unwrap(), authenticate_on_unsubscribe: None };
+    region.call::<ops::ConfirmSubscription>(again).unwrap();
+    assert_eq!(attributes(&mut region, &open)["PendingConfirmation"], "false");
+    unsubscribe_by_link(&mut region, &open).unwrap();
 
     let closed = region.subscribe(&topic, "http", HOOK, &[]).unwrap();
     let token = region.under_way()[0].token.clone().unwrap();
@@ -131,7 +138,7 @@ fn whoever_has_the_link_can_unsubscribe_unless_that_was_forbidden() {
     }
     let bad = region.call::<ops::Unsubscribe>(s::UnsubscribeInput { subscription_arn: "PendingConfirmation".into() });
     assert_eq!(bad.unwrap_err().code, "InvalidParameter");
-    assert_eq!(region.state().rows::<sns::Topic>().next().unwrap().deleted_subscriptions, 2);
+    assert_eq!(region.state().rows::<sns::Topic>().next().unwrap().deleted_subscriptions, 3);
 }
 
 fn attributes_of_all(region: &mut Region, topic: &str) -> Vec<s::Subscription> {
