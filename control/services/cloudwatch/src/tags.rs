@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use shapes::cloudwatch as s;
 
 use crate::alarm::Alarm;
+use crate::dashboard::Dashboard;
 
 /// Most tags of one resource; `aws:` tags do not count.
 pub const TAGS_MAX: usize = 50;
@@ -87,17 +88,19 @@ fn check_count(tags: &Tags) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Whether there is such a resource here.
-fn check(state: &State, arn: &str) -> Result<(), Fault> {
-    let name = arn.splitn(7, ':').nth(6).filter(|_| arn.splitn(7, ':').nth(5) == Some("alarm"));
-    if name.and_then(|name| state.find::<Alarm, str>(name)).is_some_and(|alarm| alarm.arn == arn) {
+/// Whether there is such an alarm or dashboard here.
+fn check(state: &State, cx: &Cx, arn: &str) -> Result<(), Fault> {
+    let alarm = arn.splitn(7, ':').nth(6).and_then(|name| state.find::<Alarm, str>(name));
+    let dashboard = arn.split_once(":dashboard/").and_then(|(_, name)| state.find::<Dashboard, str>(name));
+    let is_dashboard = dashboard.is_some_and(|d| cx.scope.global_arn("cloudwatch", format_args!("dashboard/{}", d.name)) == arn);
+    if is_dashboard || alarm.is_some_and(|alarm| alarm.arn == arn) {
         return Ok(());
     }
     Err(Fault::new(404, "ResourceNotFoundException", format!("The resource {arn} does not exist.")))
 }
 
-fn tag(tx: &mut Tx, _: &Cx, input: s::TagResourceInput) -> Result<s::TagResourceOutput, Fault> {
-    check(tx, &input.resource_arn)?;
+fn tag(tx: &mut Tx, cx: &Cx, input: s::TagResourceInput) -> Result<s::TagResourceOutput, Fault> {
+    check(tx, cx, &input.resource_arn)?;
     let mut tags = of(tx, &input.resource_arn);
     tags.extend(from_user(input.tags)?);
     check_count(&tags)?;
@@ -105,8 +108,8 @@ fn tag(tx: &mut Tx, _: &Cx, input: s::TagResourceInput) -> Result<s::TagResource
     Ok(s::TagResourceOutput {})
 }
 
-fn untag(tx: &mut Tx, _: &Cx, input: s::UntagResourceInput) -> Result<s::UntagResourceOutput, Fault> {
-    check(tx, &input.resource_arn)?;
+fn untag(tx: &mut Tx, cx: &Cx, input: s::UntagResourceInput) -> Result<s::UntagResourceOutput, Fault> {
+    check(tx, cx, &input.resource_arn)?;
     if input.tag_keys.iter().any(|key| key.to_ascii_lowercase().starts_with(RESERVED_PREFIX)) {
         return Err(invalid("aws: prefixed tag key names are not allowed for external use."));
     }
@@ -116,8 +119,8 @@ fn untag(tx: &mut Tx, _: &Cx, input: s::UntagResourceInput) -> Result<s::UntagRe
     Ok(s::UntagResourceOutput {})
 }
 
-fn list(tx: &mut Tx, _: &Cx, input: s::ListTagsForResourceInput) -> Result<s::ListTagsForResourceOutput, Fault> {
-    check(tx, &input.resource_arn)?;
+fn list(tx: &mut Tx, cx: &Cx, input: s::ListTagsForResourceInput) -> Result<s::ListTagsForResourceOutput, Fault> {
+    check(tx, cx, &input.resource_arn)?;
     let tags = of(tx, &input.resource_arn).into_iter().map(|(key, value)| s::Tag { key, value }).collect();
     Ok(s::ListTagsForResourceOutput { tags })
 }

@@ -42,7 +42,7 @@ pub(crate) fn kind(cx: &Cx, arn: &str) -> Result<Kind, String> {
 }
 
 pub(crate) fn is_scaling(arn: &str) -> bool {
-    arn.splitn(4, ':').nth(2) == Some("autoscaling")
+    arn.split(':').nth(2) == Some("autoscaling")
 }
 
 /// Invokes the actions of the state that an alarm has just come to. `alarm` has it already.

@@ -18,9 +18,6 @@ pub const DELAY: Duration = Duration::from_millis(300);
 pub const LATE: Duration = Duration::from_secs(2);
 /// After a start, the time for executors to connect and to bring the reports of the meantime.
 pub const START_DELAY: Duration = Duration::from_secs(2);
-/// Actions of Auto Scaling are repeated at most once a minute.
-const REPEAT_MIN_MS: i64 = 60_000;
-
 /// When each metric alarm is evaluated next. Nothing of it outlives the process: it follows from the time.
 #[derive(Default)]
 pub(super) struct Schedule {
@@ -85,7 +82,7 @@ fn evaluate(tx: &mut Tx, cx: &Cx, name: &str, end: Time, period_s: u32) {
     let Some(look) = look(tx, alarm, end) else { return };
     if let Some(change) = look.change(alarm, cx.now) {
         transition::change(tx, cx, name, change, end);
-    } else if action::repeats(alarm) && repeat_is_due(alarm, end, period_s) {
+    } else if action::repeats(alarm) && repeat_is_due(cx, alarm, end, period_s) {
         let mut alarm = alarm.clone();
         alarm.evaluated_until = end;
         tx.put(alarm.clone());
@@ -94,8 +91,8 @@ fn evaluate(tx: &mut Tx, cx: &Cx, name: &str, end: Time, period_s: u32) {
 }
 
 /// Once for each period that the alarm stays in the state, at most once a minute ("Using Amazon CloudWatch alarms", Alarm
-/// actions). Periods that were missed count as one.
-fn repeat_is_due(alarm: &Alarm, end: Time, period_s: u32) -> bool {
-    let interval_ms = (i64::from(period_s) * 1_000).max(REPEAT_MIN_MS);
+/// actions), or what the region's owner has made of a minute. Periods that were missed count as one.
+fn repeat_is_due(cx: &Cx, alarm: &Alarm, end: Time, period_s: u32) -> bool {
+    let interval_ms = i64::from(period_s.max(cx.settings.metric_period_s)) * 1_000;
     end.unix_ms() - alarm.evaluated_until.unix_ms() >= interval_ms
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cloudwatch::AlarmState;
-use cloudwatch::alarm::{DELAY, LATE, START_DELAY};
+use cloudwatch::alarm::{DELAY, HISTORY_OF_ALARM_MAX, LATE, START_DELAY};
 use shapes::cloudwatch::{self as s, ops};
 
 use crate::alarms::{Region, input};
@@ -140,4 +140,93 @@ fn a_state_that_is_set_lasts_until_the_next_evaluation() {
         summaries,
         ["Alarm updated from ALARM to OK", "Alarm updated from OK to ALARM", "Alarm updated from INSUFFICIENT_DATA to OK"]
     );
+}
+
+#[test]
+fn percentiles_wait_for_enough_samples_when_told_to() {
+    let mut region = Region::new();
+    let p90 = |name: &str, low: &str| s::PutMetricAlarmInput {
+        statistic: None,
+        extended_statistic: Some("p90".into()),
+        evaluate_low_sample_count_percentile: Some(low.into()),
+        ..input(name)
+    };
+    region.put(p90("waits", "ignore"));
+    region.put(p90("judges", "evaluate"));
+    // "Percentile-based alarms and low data samples": p90 takes 10 / (1 - 0.9) samples.
+    let many = |region: &mut Region, count: u32| {
+        let begin = base::Time::from_unix_ms(region.now.unix_ms() / 60_000 * 60_000);
+        (0..count).for_each(|_| region.sample(begin, 90.0));
+        region.minute(None);
+    };
+    many(&mut region, 50);
+    assert_eq!((region.is("waits"), region.is("judges")), (AlarmState::InsufficientData, AlarmState::Alarm));
+    many(&mut region, 120);
+    assert_eq!((region.is("waits"), region.is("judges")), (AlarmState::Alarm, AlarmState::Alarm));
+}
+
+#[test]
+fn reasons_say_what_missing_data_points_were_treated_as() {
+    let mut region = Region::new();
+    let missing = |treatment: &str| s::PutMetricAlarmInput {
+        treat_missing_data: Some(treatment.into()),
+        evaluation_periods: Some(3),
+        ..input(treatment)
+    };
+    region.put(missing("breaching"));
+    region.put(missing("notBreaching"));
+    region.minute(None);
+    let reason = |region: &Region, name: &str| region.alarm(name).state.reason.clone();
+    let none = "Threshold Crossed: no datapoints were received for 3 periods and 3 missing datapoints were treated as";
+    assert_eq!(reason(&region, "breaching"), format!("{none} [Breaching]."));
+    assert_eq!(reason(&region, "notBreaching"), format!("{none} [NonBreaching]."));
+    region.minute(Some(10.0));
+    assert_eq!(
+        reason(&region, "breaching"),
+        "Threshold Crossed: 1 datapoint was received for 3 periods and 2 missing datapoints were treated as [Breaching]."
+    );
+}
+
+#[test]
+fn an_alarm_without_data_has_insufficient_data_again() {
+    let mut region = Region::new();
+    region.put(input("high"));
+    region.minute(Some(10.0));
+    for _ in 0..2 {
+        region.minute(None);
+        assert_eq!(region.is("high"), AlarmState::Ok, "the evaluation range is longer than N");
+    }
+    region.minute(None);
+    assert_eq!(region.is("high"), AlarmState::InsufficientData);
+    assert_eq!(region.alarm("high").state.reason, "Insufficient Data: 1 datapoint was unknown.");
+}
+
+#[test]
+fn the_history_is_bounded_and_paged() {
+    let mut region = Region::new();
+    region.put(input("high"));
+    for n in 0..HISTORY_OF_ALARM_MAX {
+        let state_value = if n % 2 == 0 { "OK" } else { "INSUFFICIENT_DATA" }.to_string();
+        let set = s::SetAlarmStateInput { alarm_name: "high".into(), state_value, ..Default::default() };
+        region.call::<ops::SetAlarmState>(set).unwrap();
+    }
+    let mut input = s::DescribeAlarmHistoryInput { alarm_name: Some("high".into()), ..Default::default() };
+    let mut items = Vec::new();
+    loop {
+        let answer = region.call::<ops::DescribeAlarmHistory>(input.clone()).unwrap();
+        items.extend(answer.alarm_history_items);
+        input.next_token = answer.next_token;
+        if input.next_token.is_none() {
+            break;
+        }
+    }
+    assert_eq!(items.len(), HISTORY_OF_ALARM_MAX);
+    assert!(items.iter().all(|i| i.history_item_type.as_deref() == Some("StateUpdate")), "the oldest item made room");
+    assert!(items.windows(2).all(|pair| pair[0].timestamp >= pair[1].timestamp));
+    region.go(Duration::from_secs(31 * 86_400));
+    let kept = region
+        .history("high", "StateUpdate")
+        .into_iter()
+        .all(|i| i.timestamp.unwrap() > region.now - Duration::from_secs(30 * 86_400));
+    assert!(kept, "history is kept for 30 days");
 }

@@ -205,3 +205,18 @@ fn a_stack_makes_changes_and_deletes_alarms() {
     assert_eq!(gone(&mut region, ALARM, &name), Ok(Progress::Ready));
     assert_eq!(gone(&mut region, ALARM, &name), Ok(Progress::Ready), "what does not exist is deleted");
 }
+
+#[test]
+fn dashboards_have_tags_too() {
+    let mut region = Region::new();
+    let board = s::PutDashboardInput {
+        dashboard_name: "live".into(),
+        dashboard_body: json!({"widgets": []}).to_string(),
+        tags: vec![s::Tag { key: "team".into(), value: "web".into() }],
+    };
+    region.call::<ops::PutDashboard>(board).unwrap();
+    let list = s::ListTagsForResourceInput { resource_arn: "arn:aws:cloudwatch::000000000000:dashboard/live".into() };
+    assert_eq!(region.call::<ops::ListTagsForResource>(list).unwrap().tags.len(), 1);
+    let list = s::ListTagsForResourceInput { resource_arn: "arn:aws:cloudwatch::000000000000:dashboard/gone".into() };
+    assert_eq!(region.call::<ops::ListTagsForResource>(list).unwrap_err().code, "ResourceNotFoundException");
+}

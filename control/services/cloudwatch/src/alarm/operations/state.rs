@@ -1,6 +1,6 @@
 //! `SetAlarmState`, `EnableAlarmActions`, `DisableAlarmActions` and `DeleteAlarms`.
 
-use base::{Fault, Time};
+use base::Fault;
 use kernel::{Cx, Tx};
 use serde_json::Value as Json;
 use shapes::cloudwatch as s;
@@ -35,9 +35,8 @@ pub(super) fn set(tx: &mut Tx, cx: &Cx, input: s::SetAlarmStateInput) -> Result<
         return Err(Fault::client("InvalidFormat", "StateReasonData is not valid JSON"));
     }
     let alarm = tx.get::<Alarm>(&input.alarm_name).ok_or_else(unknown)?;
-    let (value, evaluated_until) = (alarm.state.value, alarm.evaluated_until.max(Time::from_unix_ms(1)));
-    let change = StateChange { state, at: cx.now, reason: input.state_reason, reason_data, value };
-    transition::change(tx, cx, &input.alarm_name, change, evaluated_until);
+    let change = StateChange { state, at: cx.now, reason: input.state_reason, reason_data, value: alarm.state.value };
+    transition::change(tx, cx, &input.alarm_name, change, cx.now);
     Ok(())
 }
 
