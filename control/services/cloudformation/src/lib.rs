@@ -10,11 +10,13 @@ mod event;
 mod export;
 mod operations;
 mod program;
+mod signal;
 mod stack;
 mod state;
 mod wait_condition;
 
 pub use error::Error;
+pub use signal::signal_from_instance;
 pub use state::{Member, MemberStatus, Stack, StackStatus};
 pub use wait_condition::signal_wait_condition;
 
@@ -38,6 +40,7 @@ pub fn register(registry: &mut Registry) {
     // Any change anywhere may be what a resource under way waits for.
     registry.watch_all(engine::NAME, |state, due| due.extend(state.rows_where::<Stack>("busy", "").map(|s| s.id.to_string())));
     registry.resource(cdk_metadata::Metadata);
+    signal::register(registry);
     wait_condition::register(registry);
     operations::register(registry);
 }

@@ -7,10 +7,8 @@ use base::{Fault, Time};
 use kernel::{Cx, Progress, Registry, ResourceRequest, Row, StackResource, State, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
-use shapes::cloudformation::{SignalResourceInput, ops};
 
 use crate::error::Error;
-use crate::stack::find_alive;
 use crate::state::{Member, MemberStatus};
 
 /// Most signals kept of one handle.
@@ -63,7 +61,6 @@ impl Row for Signal {
 pub(crate) fn register(registry: &mut Registry) {
     registry.resource(Handle);
     registry.resource(Condition);
-    registry.operation::<ops::SignalResource>(signal_resource);
     registry.reconciler(TIMER, expire);
     registry.watch::<WaitCondition>(TIMER, |_, condition, due| due.push(condition.id.clone()));
 }
@@ -125,19 +122,13 @@ fn add(tx: &mut Tx, handle: &str, unique_id: &str, success: bool, reason: String
     Ok(())
 }
 
-/// `SignalResource` for a wait condition under way.
-fn signal_resource(tx: &mut Tx, _: &Cx, input: SignalResourceInput) -> Result<(), Fault> {
-    let stack = find_alive(tx, &input.stack_name)?;
-    let none = || Error::NoResource { resource: input.logical_resource_id.clone(), stack: input.stack_name.clone() };
-    let key = Member::key_of(&stack.id, &input.logical_resource_id);
-    let member = tx.get::<Member>(&key).ok_or_else(none)?;
+/// `SignalResource` for a wait condition under way; false when the member is none.
+pub(crate) fn signal(tx: &mut Tx, member: &Member, unique_id: &str, success: bool) -> Result<bool, Fault> {
     let condition = member.physical.as_ref().and_then(|p| tx.get::<WaitCondition>(&p.id));
-    let Some(condition) = condition.filter(|_| member.status == MemberStatus::CreateInProgress) else {
-        let text = format!("Resource {} is in {} state and cannot take signals", input.logical_resource_id, member.status.name());
-        return Err(Error::Invalid(text).into());
-    };
+    let Some(condition) = condition.filter(|_| member.status == MemberStatus::CreateInProgress) else { return Ok(false) };
     let handle = condition.handle.clone();
-    add(tx, &handle, &input.unique_id, input.status == "SUCCESS", String::new(), String::new())
+    add(tx, &handle, unique_id, success, String::new(), String::new())?;
+    Ok(true)
 }
 
 /// The key of a handle in its address.

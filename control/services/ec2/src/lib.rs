@@ -18,7 +18,7 @@ use kernel::Registry;
 
 pub use compute::{
     BlockDevice, Ebs, Instance, InstanceState, InterfaceData, Launch, LaunchData, LaunchTemplate, MetadataOptions, Monitoring,
-    ProfileName, TemplateName, check_data, check_launch, find_template, launch, launch_data, start, stop, terminate,
+    ProfileName, TemplateName, check_data, check_launch, find_template, identity_is, launch, launch_data, start, stop, terminate,
     version_number,
 };
 pub use error::Error;

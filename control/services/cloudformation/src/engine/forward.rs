@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use base::Time;
-use kernel::{Cx, Progress, ResourceRequest, StackResource, Tx};
+use kernel::{Cx, Progress, ResourceRequest, Row, StackResource, Tx};
 use serde_json::Value as Json;
 
 use super::{STABILISE_MAX, members, set_member, tags_of, turn};
 use crate::program::{Change, Declaration, Program};
 use crate::state::{Member, MemberStatus, Physical, Stack, StackStatus};
-use crate::{event, export};
+use crate::{event, export, signal};
 
 pub(super) fn step(tx: &mut Tx, cx: &Cx, mut stack: Stack) -> Option<Time> {
     let program = match Program::of(tx, cx, &stack) {
@@ -158,7 +158,14 @@ impl Forward<'_> {
         }
         let present = member.physical.clone();
         let change = |p| self.program.change(tx, &asked.wanted.type_name, p, &asked.properties, &stack.wish.tags);
-        let change = present.as_ref().map(change);
+        let mut change = present.as_ref().map(change);
+        if let (Some(old), Some(Change::InPlace)) = (&present, change) {
+            let tags = tags_of(stack, &asked.wanted.logical_id);
+            let request = request(stack, asked.wanted, &asked.properties, &tags);
+            if asked.resource.replaces(tx, &old.properties, &request) {
+                change = Some(Change::Replace);
+            }
+        }
         match (present, change) {
             (Some(_), Some(Change::None)) => {
                 member.settled = true;
@@ -196,6 +203,7 @@ impl Forward<'_> {
             event::of_member(tx, cx, stack, &note);
         }
         let tags = tags_of(stack, &wanted.logical_id);
+        signal::forget(tx, &member.key());
         let made = tx.attempt(|tx| resource.create(tx, cx, &request(stack, wanted, &properties, &tags)));
         match made {
             Ok(id) => {
@@ -232,16 +240,21 @@ impl Forward<'_> {
         let Some(resource) = tx.registry().stack_resource(&member.type_name) else { return false };
         let Some(physical) = member.physical.clone() else { return false };
         let tags = tags_of(stack, &wanted.logical_id);
+        for note in resource.take_notes(tx, cx, &physical.id) {
+            let status = member.status;
+            member = set_member(tx, cx, stack, member, status, Some(note));
+        }
         let progress = resource.progress(tx, cx, &physical.id, &request(stack, wanted, &physical.properties, &tags));
-        match progress {
+        match self.signalled(tx, cx, &member, wanted, progress) {
             Progress::Ready => {
+                signal::forget(tx, &member.key());
                 member.settled = true;
                 let created = member.status == MemberStatus::CreateInProgress;
                 let status = if created { MemberStatus::CreateComplete } else { MemberStatus::UpdateComplete };
                 set_member(tx, cx, stack, member, status, None);
             }
             Progress::Pending => {
-                let deadline = member.changed + STABILISE_MAX;
+                let deadline = member.changed + STABILISE_MAX.max(signal::timeout(wanted.creation_policy.as_ref()));
                 if cx.now < deadline {
                     self.wake_at = Some(self.wake_at.map_or(deadline, |t| t.min(deadline)));
                     return false;
@@ -251,6 +264,21 @@ impl Forward<'_> {
             Progress::Failed(reason) => self.fail(tx, cx, stack, member, reason),
         }
         true
+    }
+
+    /// A creation is ready when its signals have come too.
+    fn signalled(&mut self, tx: &Tx, cx: &Cx, member: &Member, wanted: &Declaration, progress: Progress) -> Progress {
+        if matches!(progress, Progress::Failed(_)) || !signal::is_created(member) {
+            return progress;
+        }
+        let (signals, deadline) = signal::progress(tx, cx, member, wanted.creation_policy.as_ref());
+        if let Some(at) = deadline {
+            self.wake_at = Some(self.wake_at.map_or(at, |t| t.min(at)));
+        }
+        match signals {
+            Progress::Ready => progress,
+            other => other,
+        }
     }
 
     fn fail(&mut self, tx: &mut Tx, cx: &Cx, stack: &mut Stack, member: Member, reason: String) {

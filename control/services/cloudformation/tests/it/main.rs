@@ -4,4 +4,5 @@
 mod dynamic;
 mod engine;
 mod region;
+mod signals;
 mod thing;

@@ -18,6 +18,10 @@ pub struct Instance {
     pub reservation: ReservationId,
     /// Place within its reservation, from 0.
     pub launch_index: u32,
+    /// What only the instance knows: it proves who asks on its behalf, as `cfn-signal` does. Empty of one that was made before
+    /// there was such a thing.
+    #[serde(default)]
+    pub identity_secret: String,
     /// The last start.
     pub launched_at: Time,
     pub image: ImageId,

@@ -281,10 +281,12 @@ fn instance(cx: &Cx, request: &Request, machine: &Machine, place: Place, zone: S
         let association = format!("iip-assoc-{}", cx.rng().hex(17));
         Profile { arn, id: profile_id, association }
     });
+    let identity_secret = cx.rng().hex(48);
     Instance {
         id: place.id,
         reservation: place.reservation.clone(),
         launch_index: place.launch_index,
+        identity_secret,
         launched_at: cx.now,
         image: machine.image.id.clone(),
         image_location: machine.image.location.clone(),

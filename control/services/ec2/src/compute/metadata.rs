@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use base::{Scope, Tags};
+use base::{InstanceId, Scope, Tags};
 use kernel::State;
 use serde_json::json;
 use world::{Interface, Metadata};
@@ -14,6 +14,21 @@ use super::launch_data::USER_DATA_BYTES_MAX;
 use super::user_data;
 use crate::network::{SecurityGroup, Subnet, Vpc};
 use crate::tags;
+
+/// Where an instance finds the secret of its identity. AWS signs the identity document instead.
+const IDENTITY_SECRET: &str = "dynamic/instance-identity/allod-secret";
+
+/// Whether whoever knows this secret is that instance, as long as it lives.
+pub fn identity_is(state: &State, instance: &InstanceId, secret: &str) -> bool {
+    let known = state.get::<Instance>(instance).filter(|i| i.state() != super::InstanceState::Terminated);
+    known.is_some_and(|i| !i.identity_secret.is_empty() && same(&i.identity_secret, secret))
+}
+
+/// Takes as long for every wrong secret of the right length.
+fn same(known: &str, given: &str) -> bool {
+    let different = known.bytes().zip(given.bytes()).fold(0, |all, (a, b)| all | (a ^ b));
+    known.len() == given.len() && different == 0
+}
 
 /// Everything below `/latest/` for this instance.
 pub(crate) fn metadata(state: &State, scope: &Scope, instance: &Instance, interface: &Interface) -> Metadata {
@@ -35,6 +50,9 @@ pub(crate) fn metadata(state: &State, scope: &Scope, instance: &Instance, interf
         tree.meta("iam/info", pretty(&info));
     }
     tree.put("dynamic/instance-identity/document".into(), pretty(&document(scope, instance)));
+    if !instance.identity_secret.is_empty() {
+        tree.put(IDENTITY_SECRET.into(), instance.identity_secret.as_str());
+    }
     if let Some(text) = instance.user_data.as_deref().and_then(user_data::decode).and_then(|d| String::from_utf8(d).ok()) {
         debug_assert!(text.len() <= USER_DATA_BYTES_MAX, "the launch has checked it");
         tree.put("user-data".into(), text);

@@ -42,6 +42,7 @@ pub(crate) use launch_data::Tag;
 pub use launch_data::{BlockDevice, Ebs, InterfaceData, LaunchData, MetadataOptions, Monitoring, ProfileName};
 pub(crate) use launch_template::LaunchTemplateVersion;
 pub use launch_template::{LaunchTemplate, TemplateName, find_template, version_number};
+pub use metadata::identity_is;
 pub use reconcile::{start, stop, terminate};
 
 use crate::Kind;

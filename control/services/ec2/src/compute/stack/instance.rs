@@ -63,10 +63,6 @@ impl StackResource for InstanceResource {
     }
 
     fn create(&self, tx: &mut Tx, cx: &Cx, request: &ResourceRequest) -> Result<String, Fault> {
-        if request.creation_policy.is_some_and(|p| p.get("ResourceSignal").is_some()) {
-            let text = "CreationPolicy with ResourceSignal of an instance is not supported in this region.";
-            return Err(Error::Unsupported(text.into()).into());
-        }
         let properties: Properties = read(request.properties)?;
         let own = of_instance(request.properties)?;
         refuse_two_interfaces(&properties, &own)?;
