@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// Most groups of a region, as AWS's quota.
 pub const GROUPS_MAX: usize = 500;
 /// Most instances that a group may want.
-pub const SIZE_MAX: u32 = 5_000;
+pub const SIZE_MAX: u32 = 10_000;
 /// Most target groups of a group, as AWS's quota.
 pub const TARGET_GROUPS_MAX: usize = 50;
 /// Most tags of a group.

@@ -203,6 +203,12 @@ pub fn delete_group(tx: &mut Tx, cx: &Cx, name: &str, how: Deletion) -> Result<(
         return Ok(());
     }
     let before = group.desired_capacity;
+    if how == Deletion::Force {
+        let ids: Vec<_> = tx.rows_where::<Member>("group", &group.name).map(|m| m.instance.clone()).collect();
+        for id in ids {
+            tx.update::<Member>(&id, |m| m.forced = true);
+        }
+    }
     tx.update::<Group>(&group.name, |g| {
         g.deleting = true;
         g.drains = how == Deletion::Drain;

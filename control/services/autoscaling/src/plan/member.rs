@@ -118,8 +118,10 @@ impl Planner<'_> {
     /// Whether the hooks of the present transition are over; begins them, and ends those whose time is over.
     fn passes_hooks(&mut self, has_hooks: bool) -> bool {
         match self.row.hooks {
+            // "DeleteAutoScalingGroup", ForceDelete: outstanding lifecycle actions go with the group.
+            _ if self.row.forced => true,
             Hooks::Done | Hooks::Skipped => true,
-            Hooks::Ahead if !has_hooks || self.row.forced => true,
+            Hooks::Ahead if !has_hooks => true,
             Hooks::Ahead => {
                 self.act(Step::BeginHooks);
                 false

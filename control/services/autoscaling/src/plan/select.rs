@@ -50,7 +50,7 @@ pub(crate) fn victims(candidates: Vec<Candidate>, policies: &[TerminationPolicy]
         *in_zone.entry(candidate.zone).or_default() += 1;
     }
     // In each zone the order is fixed; only which zone is the fullest changes as instances go.
-    let mut queues: BTreeMap<(bool, bool, &str), Vec<(Vec<Rank>, &InstanceId)>> = BTreeMap::new();
+    let mut queues: BTreeMap<(bool, bool, &str), Queue> = BTreeMap::new();
     for c in candidates.iter().filter(|c| !c.protected) {
         let rank = policies.iter().flat_map(|p| ranks(*p, c, now)).collect();
         // Ids are random, so they stand for AWS's random choice, and it can be repeated.
@@ -75,6 +75,8 @@ pub(crate) fn victims(candidates: Vec<Candidate>, policies: &[TerminationPolicy]
 
 /// The smaller goes first.
 type Rank = u64;
+/// The instances of a zone, the next to go last.
+type Queue<'a> = Vec<(Vec<Rank>, &'a InstanceId)>;
 
 /// How early an instance goes by one policy.
 fn ranks(policy: TerminationPolicy, c: &Candidate, now: Time) -> Vec<Rank> {

@@ -170,6 +170,8 @@ fn a_force_deleted_group_waits_for_no_hook() {
     let mut region = Region::new();
     region.group(2, |_| {});
     region.call::<ops::PutLifecycleHook>(hook("out", TERMINATING)).unwrap();
+    set_desired(&mut region, 1);
+    assert_eq!(region.members().iter().filter(|m| m.state() == "Terminating:Wait").count(), 1);
     let delete = s::DeleteAutoScalingGroupType { auto_scaling_group_name: "g".into(), force_delete: Some(true) };
     region.call::<ops::DeleteAutoScalingGroup>(delete).unwrap();
     region.play();
