@@ -37,11 +37,6 @@ impl RunPaths {
         self.run().join("edge-front.json")
     }
 
-    /// Stream socket that gives whoever connects the edge's counters as JSON, `[[load balancer, target group, totals], ...]`.
-    pub fn edge_metrics_socket(&self) -> PathBuf {
-        self.run().join("edge-metrics.sock")
-    }
-
     /// The pinned network namespace that stands for an interface which belongs to no instance: whoever opens a
     /// socket inside it has the interface's address.
     pub fn interface_namespace(&self, id: &NetworkInterfaceId) -> PathBuf {
