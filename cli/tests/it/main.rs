@@ -4,4 +4,5 @@
 mod reboot;
 mod region;
 mod rig;
+mod simulate;
 mod usage;

@@ -201,9 +201,11 @@ impl Load {
         self.records.insert(id.clone(), Record { batch, since, at_join, carried });
     }
 
-    /// Requests inside an instance that ended have failed.
+    /// Requests inside an instance that ended have failed. What is less than one is what a fluid leaves of a queue that was
+    /// worked off: it counts as done.
     fn lose(&mut self, batch: usize, requests: f64) {
-        if requests <= 0.0 {
+        if requests < 0.5 {
+            self.tally.done += requests;
             return;
         }
         self.tally.failures.broken += requests;

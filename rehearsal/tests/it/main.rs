@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod crashes;
+mod follow;
 mod life;
 mod predict;
 mod queue;

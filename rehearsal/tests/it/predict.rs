@@ -8,10 +8,15 @@ use rehearsal::{Cause, Delays, Demand, Prediction, PredictionError, Scenario, Tr
 const HOUR: Duration = Duration::from_secs(3_600);
 const FROM: Time = Time::from_unix_ms(1_767_225_600_000);
 
+fn sizes(least: &str, most: &str) -> Vec<(String, String)> {
+    [("MinSize", least), ("MaxSize", most)].map(|(k, v)| (k.to_string(), v.to_string())).into()
+}
+
+/// The web tier, fixed at two instances.
 pub fn scenario(load: &str) -> Scenario {
     Scenario {
         template: web_tier::TEMPLATE.into(),
-        parameters: Vec::new(),
+        parameters: sizes("2", "2"),
         trace: Trace::pattern(load).unwrap(),
         demand: Demand { service_us: 20_000.0, cpu_us: 20_000.0, concurrency: 100, queue_max: 1_000, variation: 0.5 },
         delays: Delays { boot_ms: (20_000, 40_000), application_ms: (5_000, 10_000), grain_ms: 1_000, ..Delays::default() },
@@ -54,7 +59,7 @@ fn more_load_than_capacity_fails_what_cannot_wait_and_conserves_requests() {
     let slow = &p.slow[0];
     assert_eq!(slow.from, FROM + HOUR / 3);
     assert!((slow.worst - 1.5).abs() < 0.01, "{slow:?}");
-    assert_eq!(slow.waited_for[0].0, Cause::NoAlarm);
+    assert_eq!(slow.waited_for[0].0, Cause::MaxSize);
 }
 
 #[test]
@@ -63,6 +68,23 @@ fn the_same_seed_predicts_the_same() {
     assert_eq!(run(&wish), run(&wish));
     let other = run(&Scenario { seed: 2, ..wish.clone() });
     assert_ne!(other.digest, run(&wish).digest);
+}
+
+/// "Target tracking scaling policies": as many instances as keep the metric at or near the target.
+#[test]
+fn the_web_tier_follows_its_load_and_comes_back() {
+    let wish = Scenario { parameters: sizes("2", "8"), length: HOUR * 3, ..scenario("step:60..250,at=20m,for=40m") };
+    let p = run(&wish);
+    assert_eq!(p.cpu_target, Some(0.5));
+    let at = |minute: usize| &p.points[minute];
+    assert_eq!((at(10).in_service, at(55).in_service, at(179).in_service), (2, 5, 2), "{:?}", p.activities);
+    assert!((at(55).cpu - 0.5).abs() < 0.1, "{:?}", at(55));
+    assert!(p.slow.iter().any(|s| s.waited_for.iter().any(|(c, _)| *c == Cause::Alarm || *c == Cause::Boot)), "{:?}", p.slow);
+    assert!(p.points.iter().all(|x| (2..=8).contains(&x.desired)));
+    // Nothing fails before the step, and nothing once the group has grown and shrinks again.
+    let failed = |from: usize, until: usize| p.points[from..until].iter().map(|x| x.failed).sum::<f64>();
+    assert_eq!((failed(0, 20), failed(45, 180)), (0.0, 0.0), "{:?}", p.slow);
+    assert!(p.bill.instances_usd < p.bill.peak_fleet.1);
 }
 
 #[test]

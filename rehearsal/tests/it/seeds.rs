@@ -8,7 +8,7 @@ use crate::life::live;
 
 const SEEDS: u64 = 100;
 
-fn seeds() -> std::ops::Range<u64> {
+pub fn seeds() -> std::ops::Range<u64> {
     let text = std::env::var("REHEARSAL_SEEDS").unwrap_or_else(|_| SEEDS.to_string());
     match text.strip_prefix('=') {
         Some(one) => {
