@@ -1,0 +1,168 @@
+//! Metrics through the front door, without the network: what `PutMetricData` takes in a second from the bytes of a request to
+//! the commit, and how long `GetMetricData` takes for a month of minutes. Time is the benchmark's own.
+
+use std::time::{Duration, Instant};
+
+use base::{Caller, Scope, Time};
+use http::Request;
+use http::request::Parts;
+use kernel::{Kernel, MemoryJournal, Settings};
+use metrics::{MemoryKeep, Metric, Resolution, Store};
+use serde_json::{Value as Json, json};
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+const START_MS: i64 = 1_800_000_000_000;
+const MINUTE_MS: i64 = 60_000;
+const DAY_MIN: i64 = 1_440;
+/// Data of one request: the most that AWS takes.
+const DATA: usize = 1_000;
+const METRICS: u32 = 1_000;
+const TARGET: &str = "GraniteServiceVersion20100801";
+
+fn main() -> Outcome<()> {
+    for (name, parts, body) in [("JSON", json_head("PutMetricData")?, json_put()), ("CBOR", cbor_head()?, cbor_put())] {
+        let (rate, bytes) = (put(&parts, &body)?, body.len() / DATA);
+        println!("PutMetricData, {name}, {DATA} data a request: {rate:.0} samples/s ({bytes} bytes each)");
+    }
+    let mut kernel = region()?;
+    fill(&mut kernel, 30)?;
+    for (what, count, days, period) in [("one metric over a month", 1, 30, 300), ("500 metrics over a day", 500, 1, 900)] {
+        let (points, took) = get(&mut kernel, count, days, period)?;
+        println!("GetMetricData, {what}: {points} values in {:.1} ms", took.as_secs_f64() * 1e3);
+    }
+    Ok(())
+}
+
+/// A region of CloudWatch and what it stands on, that keeps its metrics.
+fn region() -> Outcome<Kernel> {
+    let services = |registry: &mut kernel::Registry| {
+        sns::register(registry);
+        cloudwatch::register(registry);
+    };
+    let scope = Scope::new("eu-central-1", "000000000000");
+    let mut kernel = Kernel::open(services, Box::new(MemoryJournal::default()), scope, Settings::default(), 7)?;
+    *kernel.store_mut() = Store::open(Box::new(MemoryKeep::default()))?;
+    Ok(kernel)
+}
+
+fn head(path: &str, headers: &[(&str, &str)]) -> Outcome<Parts> {
+    let request = headers.iter().fold(Request::post(path), |request, (name, value)| request.header(*name, *value));
+    Ok(request.body(())?.into_parts().0)
+}
+
+fn json_head(operation: &str) -> Outcome<Parts> {
+    head("/", &[("x-amz-target", &format!("{TARGET}.{operation}")), ("content-type", "application/x-amz-json-1.0")])
+}
+
+fn cbor_head() -> Outcome<Parts> {
+    let path = format!("/service/{TARGET}/operation/PutMetricData");
+    head(&path, &[("smithy-protocol", "rpc-v2-cbor"), ("content-type", "application/cbor")])
+}
+
+fn json_put() -> Vec<u8> {
+    let datum = |n: usize| {
+        json!({"MetricName": "Latency", "Dimensions": [{"Name": "Host", "Value": format!("host-{n}")}, {"Name": "Zone", "Value": "a"}],
+            "Value": n as f64 * 0.37, "Unit": "Milliseconds"})
+    };
+    let data: Vec<Json> = (0..DATA).map(datum).collect();
+    json!({"Namespace": "Bench", "MetricData": data}).to_string().into_bytes()
+}
+
+/// The same by RFC 8949: kinds 3, 4 and 5 are text, list and map.
+fn cbor_put() -> Vec<u8> {
+    fn item(out: &mut Vec<u8>, kind: u8, length: usize) {
+        out.push(kind << 5 | 25);
+        out.extend_from_slice(&(length as u16).to_be_bytes());
+    }
+    fn text(out: &mut Vec<u8>, text: &str) {
+        item(out, 3, text.len());
+        out.extend_from_slice(text.as_bytes());
+    }
+    let mut out = Vec::new();
+    item(&mut out, 5, 2);
+    text(&mut out, "Namespace");
+    text(&mut out, "Bench");
+    text(&mut out, "MetricData");
+    item(&mut out, 4, DATA);
+    for n in 0..DATA {
+        item(&mut out, 5, 4);
+        for (name, value) in [("MetricName", "Latency"), ("Unit", "Milliseconds")] {
+            text(&mut out, name);
+            text(&mut out, value);
+        }
+        text(&mut out, "Value");
+        out.push(0xfb);
+        out.extend_from_slice(&(n as f64 * 0.37).to_be_bytes());
+        text(&mut out, "Dimensions");
+        item(&mut out, 4, 2);
+        for (name, value) in [("Host", format!("host-{n}")), ("Zone", "a".into())] {
+            item(&mut out, 5, 2);
+            text(&mut out, "Name");
+            text(&mut out, name);
+            text(&mut out, "Value");
+            text(&mut out, &value);
+        }
+    }
+    out
+}
+
+fn call(kernel: &mut Kernel, now: Time, parts: &Parts, body: &[u8]) -> Outcome<Vec<u8>> {
+    let route = wire::route(parts, body).map_err(|refusal| refusal.fault)?;
+    let input = wire::decode(&route, parts, body)?;
+    let caller = Caller::root(kernel.scope(), "AK");
+    let answer = kernel.call(now, caller, "r-1", &route.service.name, &route.operation.name, input)?;
+    kernel.commit()?;
+    Ok(wire::encode(&route, Ok(&answer), "r-1").into_body())
+}
+
+/// Samples taken in a second. The clock of the region goes on so that nothing is throttled.
+fn put(parts: &Parts, body: &[u8]) -> Outcome<f64> {
+    let mut kernel = region()?;
+    let (begun, mut requests) = (Instant::now(), 0);
+    while begun.elapsed() < Duration::from_secs(3) {
+        call(&mut kernel, Time::from_unix_ms(START_MS + requests * 10), parts, body)?;
+        requests += 1;
+    }
+    Ok(requests as f64 * DATA as f64 / begun.elapsed().as_secs_f64())
+}
+
+fn metric(n: u32) -> Metric {
+    Metric::new("Bench", "Load", &[("Host", &format!("host-{n}"))])
+}
+
+fn fill(kernel: &mut Kernel, days: i64) -> Outcome<()> {
+    let store: &mut Store = kernel.store_mut();
+    let ids = (0..METRICS).map(|n| store.id(&metric(n), "Percent")).collect::<Result<Vec<_>, _>>();
+    let ids = ids.map_err(|_| "there are too many metrics")?;
+    for minute in 0..days * DAY_MIN {
+        let at = Time::from_unix_ms(START_MS + minute * MINUTE_MS);
+        for (n, id) in ids.iter().enumerate() {
+            let hash = (minute as u64 ^ (n as u64) << 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            store.put_value(*id, Resolution::Standard, at, (hash >> 40) as f64 / 1_000.0);
+        }
+        store.advance(at);
+        kernel::Store::keep(store);
+    }
+    Ok(())
+}
+
+/// How many values came, and how long it took from the bytes of the request to those of the answer.
+fn get(kernel: &mut Kernel, count: u32, days: i64, period_s: u32) -> Outcome<(usize, Duration)> {
+    let end = START_MS + 30 * DAY_MIN * MINUTE_MS;
+    let query = |n: u32| {
+        let metric =
+            json!({"Namespace": "Bench", "MetricName": "Load", "Dimensions": [{"Name": "Host", "Value": format!("host-{n}")}]});
+        json!({"Id": format!("m{n}"), "MetricStat": {"Metric": metric, "Period": period_s, "Stat": "Average"}})
+    };
+    let queries: Vec<Json> = (0..count).map(query).collect();
+    let start = end - days * DAY_MIN * MINUTE_MS;
+    let body = json!({"MetricDataQueries": queries, "StartTime": start / 1_000, "EndTime": end / 1_000}).to_string();
+    let parts = json_head("GetMetricData")?;
+    let begun = Instant::now();
+    let answer = call(kernel, Time::from_unix_ms(end), &parts, body.as_bytes())?;
+    let took = begun.elapsed();
+    let answer: Json = serde_json::from_slice(&answer)?;
+    let results = answer["MetricDataResults"].as_array().ok_or("there are no results")?;
+    Ok((results.iter().filter_map(|r| r["Values"].as_array()).map(Vec::len).sum(), took))
+}
