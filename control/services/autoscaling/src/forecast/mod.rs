@@ -75,7 +75,8 @@ fn reconcile(tx: &mut Tx, cx: &Cx, key: &str) -> Result<Option<Time>, Fault> {
 fn make(state: &State, cx: &Cx, policy: &ScalingPolicy, predictive: &Predictive) -> Option<Forecast> {
     let from = hour_of(cx.now);
     let load = model::forecast(&history(state, cx, policy, predictive, from))?;
-    let instances = |load: &f64| (load / predictive.target).ceil().clamp(0.0, f64::from(SIZE_MAX)) as u32;
+    // Without the slack a sum such as 500.00000000000006 would cost an instance.
+    let instances = |load: &f64| (load / predictive.target * (1.0 - 1e-9)).ceil().clamp(0.0, f64::from(SIZE_MAX)) as u32;
     let capacity = load.iter().map(instances).collect();
     Some(Forecast { policy: kernel::Row::key(policy), made_at: cx.now, from, load, capacity })
 }

@@ -26,6 +26,7 @@ impl Fleet {
 
 /// How a step or simple policy changes the capacity ("Step and simple scaling policies, Scaling adjustment types").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::enum_variant_names, reason = "AWS's names")]
 pub(crate) enum Adjustment {
     ChangeInCapacity,
     ExactCapacity,

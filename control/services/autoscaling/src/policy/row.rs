@@ -42,6 +42,7 @@ impl PolicyKey {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type")]
+#[allow(clippy::enum_variant_names, reason = "AWS's names")]
 pub(crate) enum Rule {
     SimpleScaling { adjustment: Adjustment, by: i64, min_magnitude: Option<u32>, cooldown_s: Option<u32> },
     StepScaling { adjustment: Adjustment, steps: Vec<Step>, min_magnitude: Option<u32>, aggregation: Aggregation },
@@ -97,7 +98,7 @@ pub(crate) enum Tracked {
 
 /// `PredefinedMetricType` of a target tracking policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(clippy::upper_case_acronyms, reason = "AWS's names")]
+#[allow(clippy::enum_variant_names, clippy::upper_case_acronyms, reason = "AWS's names")]
 pub(crate) enum Predefined {
     ASGAverageCPUUtilization,
     ASGAverageNetworkIn,

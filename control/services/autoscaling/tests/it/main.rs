@@ -2,12 +2,15 @@
 #![allow(clippy::unwrap_used)]
 
 mod failures;
+mod group_metrics;
 mod groups;
 mod health;
 mod hooks;
 mod launch_configurations;
 mod notifications;
 mod policies;
+mod policy_stack;
+mod predictive;
 mod refresh;
 mod region;
 mod schedules;
