@@ -53,6 +53,7 @@ impl Rig {
             listen: "127.0.0.1:0".parse().unwrap(),
             region: Some(REGION.into()),
             vcpu_millicores: 250,
+            metric_period_s: 60,
             executors,
             threads: Vec::new(),
             console_output: Box::new(|_| Ok(b"console".to_vec())),
