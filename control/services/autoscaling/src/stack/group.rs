@@ -12,6 +12,7 @@ use shapes::autoscaling as s;
 
 use crate::error::Error;
 use crate::group::{Group, GroupTag, HealthCheck, Process, TerminationPolicy};
+use crate::group_metrics;
 use crate::member::{Lifecycle, Member};
 use crate::operations::{groups, traffic};
 use crate::rolling::{self, Outcome, Pause, Policy, RollingUpdate};
@@ -42,6 +43,7 @@ struct Properties {
     health_check_type: Option<String>,
     launch_template: Option<Template>,
     max_size: u32,
+    metrics_collection: Vec<Collection>,
     min_size: u32,
     new_instances_protected_from_scale_in: bool,
     #[serde(rename = "ServiceLinkedRoleARN")]
@@ -76,6 +78,19 @@ struct Tag {
 struct TrafficSource {
     identifier: String,
     r#type: Option<String>,
+}
+
+/// Metrics of the group's sizes; none named means all.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Collection {
+    granularity: String,
+    #[serde(default)]
+    metrics: Vec<String>,
+}
+
+fn collect(tx: &mut Tx, name: &str, collections: &[Collection]) -> Result<(), Error> {
+    collections.iter().try_for_each(|c| group_metrics::enable(tx, name, &c.metrics, &c.granularity))
 }
 
 impl Properties {
@@ -148,6 +163,7 @@ impl StackResource for AutoScalingGroup {
         let name = properties.auto_scaling_group_name.clone().unwrap_or_else(|| request.physical_name(cx, NAME_CHARS_MAX));
         let (change, tags) = (properties.change()?, properties.tags(request));
         let name = transitions::create_group(tx, cx, &name, change, properties.target_groups()?, tags)?;
+        collect(tx, &name, &properties.metrics_collection)?;
         Ok(name.into())
     }
 
@@ -189,6 +205,10 @@ impl StackResource for AutoScalingGroup {
         let name = GroupName::from(physical_id);
         tx.update::<Group>(&name, |g| g.tags.retain(|key, _| !before.tags.iter().any(|t| t.key == *key)));
         transitions::set_tags(tx, &name, after.tags(request))?;
+        if before.metrics_collection != after.metrics_collection {
+            group_metrics::disable(tx, &name, &[])?;
+            collect(tx, &name, &after.metrics_collection)?;
+        }
         match rolling_policy(request.update_policy)? {
             Some(policy) => rolling::start(tx, cx, &name, policy)?,
             None => {

@@ -83,3 +83,27 @@ fn a_scheduled_action_of_a_stack_is_known_by_its_name() {
     with(&mut region, TYPE, &Json::Null, |tx, cx, it, _| it.delete(tx, cx, &name)).unwrap();
     assert!(region.call::<ops::DescribeScheduledActions>(Default::default()).unwrap().scheduled_update_group_actions.is_empty());
 }
+
+#[test]
+fn a_group_of_a_stack_collects_its_metrics() {
+    const TYPE: &str = "AWS::AutoScaling::AutoScalingGroup";
+    let mut region = Region::new();
+    let properties = |metrics: Json| {
+        json!({
+            "AutoScalingGroupName": "g", "LaunchTemplate": {"LaunchTemplateName": "web", "Version": "1"},
+            "MinSize": 0, "MaxSize": 1, "AvailabilityZones": ["eu-central-1a"], "MetricsCollection": metrics,
+        })
+    };
+    let (all, one) = (
+        properties(json!([{"Granularity": "1Minute"}])),
+        properties(json!([{"Granularity": "1Minute", "Metrics": ["GroupMinSize"]}])),
+    );
+    with(&mut region, TYPE, &all, |tx, cx, it, request| it.create(tx, cx, request)).unwrap();
+    let enabled = |region: &mut Region| {
+        let group = region.call::<ops::DescribeAutoScalingGroups>(Default::default()).unwrap().auto_scaling_groups.pop().unwrap();
+        group.enabled_metrics.len()
+    };
+    assert_eq!(enabled(&mut region), 20);
+    with(&mut region, TYPE, &one, |tx, cx, it, request| it.update(tx, cx, "g", &all, request)).unwrap();
+    assert_eq!(enabled(&mut region), 1);
+}
