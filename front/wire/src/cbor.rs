@@ -6,6 +6,7 @@ use minicbor::{Decoder, Encoder};
 use models::{Structure, Type};
 
 use crate::DEPTH_MAX;
+use crate::path::Path;
 use crate::route::Route;
 
 /// Tag of a moment in seconds since 1970.
@@ -19,7 +20,7 @@ pub(crate) fn decode(route: &Route, body: &[u8]) -> Result<Value, Fault> {
         return Ok(Value::Struct(vec![Value::Null; structure.members.len()]));
     }
     let mut reader = Reader { route, decoder: Decoder::new(body) };
-    let value = reader.structure(structure, "", DEPTH_MAX)?;
+    let value = reader.structure(structure, &Path::Root, DEPTH_MAX)?;
     if reader.decoder.position() != body.len() {
         return Err(bad("more bytes than a request"));
     }
@@ -40,8 +41,9 @@ impl Reader<'_> {
         self.decoder.datatype().map_err(bad)
     }
 
-    fn expected(path: &str, what: &str) -> Fault {
-        bad(format!("{} must be {what}", if path.is_empty() { "the request" } else { path }))
+    fn expected(path: &Path, what: &str) -> Fault {
+        let path = path.slashed();
+        bad(format!("{} must be {what}", if path.is_empty() { "the request" } else { &path }))
     }
 
     /// Calls `item` for each entry of a list or map of known or open length.
@@ -57,7 +59,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn structure(&mut self, structure: &Structure, path: &str, depth: usize) -> Result<Value, Fault> {
+    fn structure(&mut self, structure: &Structure, path: &Path, depth: usize) -> Result<Value, Fault> {
         if !matches!(self.kind()?, Kind::Map | Kind::MapIndef) {
             return Err(Self::expected(path, "a map"));
         }
@@ -66,15 +68,15 @@ impl Reader<'_> {
         self.each(length, |reader, _| {
             let name = reader.text(path)?;
             let Some(at) = structure.members.iter().position(|m| m.name == name) else {
-                return Err(bad(format!("{path}/{name} is not recognized")));
+                return Err(bad(format!("{}/{name} is not recognized", path.slashed())));
             };
-            slots[at] = reader.value(&structure.members[at].shape, &format!("{path}/{name}"), depth)?;
+            slots[at] = reader.value(&structure.members[at].shape, &Path::Name(path, &name), depth)?;
             Ok(())
         })?;
         Ok(Value::Struct(slots))
     }
 
-    fn text(&mut self, path: &str) -> Result<String, Fault> {
+    fn text(&mut self, path: &Path) -> Result<String, Fault> {
         match self.kind()? {
             Kind::String => self.decoder.str().map(str::to_string).map_err(bad),
             Kind::StringIndef => self.decoder.str_iter().map_err(bad)?.collect::<Result<String, _>>().map_err(bad),
@@ -82,7 +84,7 @@ impl Reader<'_> {
         }
     }
 
-    fn bytes(&mut self, path: &str) -> Result<Vec<u8>, Fault> {
+    fn bytes(&mut self, path: &Path) -> Result<Vec<u8>, Fault> {
         match self.kind()? {
             Kind::Bytes => self.decoder.bytes().map(<[u8]>::to_vec).map_err(bad),
             Kind::BytesIndef => {
@@ -96,7 +98,7 @@ impl Reader<'_> {
         }
     }
 
-    fn integer(&mut self, path: &str) -> Result<i64, Fault> {
+    fn integer(&mut self, path: &Path) -> Result<i64, Fault> {
         match self.kind()? {
             Kind::U8 | Kind::U16 | Kind::U32 | Kind::U64 | Kind::I8 | Kind::I16 | Kind::I32 | Kind::I64 | Kind::Int => {
                 self.decoder.i64().map_err(|_| Self::expected(path, "an integer of 64 bits"))
@@ -106,7 +108,7 @@ impl Reader<'_> {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a number where a float is due may be written as an integer")]
-    fn float(&mut self, path: &str) -> Result<f64, Fault> {
+    fn float(&mut self, path: &Path) -> Result<f64, Fault> {
         match self.kind()? {
             Kind::F16 => self.decoder.f16().map(f64::from).map_err(bad),
             Kind::F32 => self.decoder.f32().map(f64::from).map_err(bad),
@@ -116,14 +118,14 @@ impl Reader<'_> {
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "a float casts to the nearest integer that there is")]
-    fn time(&mut self, path: &str) -> Result<Time, Fault> {
+    fn time(&mut self, path: &Path) -> Result<Time, Fault> {
         if self.kind()? != Kind::Tag || self.decoder.tag().map_err(bad)? != EPOCH {
             return Err(Self::expected(path, "a moment: tag 1 and seconds since 1970"));
         }
         self.float(path).map(|seconds| Time::from_unix_ms((seconds * 1_000.0).round() as i64))
     }
 
-    fn value(&mut self, shape: &Type, path: &str, depth: usize) -> Result<Value, Fault> {
+    fn value(&mut self, shape: &Type, path: &Path, depth: usize) -> Result<Value, Fault> {
         if matches!(self.kind()?, Kind::Null | Kind::Undefined) {
             return self.decoder.skip().map(|()| Value::Null).map_err(bad);
         }
@@ -140,7 +142,7 @@ impl Reader<'_> {
                 let length = self.decoder.array().map_err(bad)?;
                 let mut items = Vec::new();
                 self.each(length, |reader, n| {
-                    items.push(reader.value(item, &format!("{path}/{n}"), deeper)?);
+                    items.push(reader.value(item, &Path::Item(path, n), deeper)?);
                     Ok(())
                 })?;
                 Value::List(items)
@@ -153,7 +155,7 @@ impl Reader<'_> {
                 let mut entries = Vec::new();
                 self.each(length, |reader, _| {
                     let key = reader.text(path)?;
-                    let item = reader.value(value, &format!("{path}/{key}"), deeper)?;
+                    let item = reader.value(value, &Path::Key(path, &key), deeper)?;
                     entries.push((key, item));
                     Ok(())
                 })?;

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use models::{Member, Structure, Type};
 use serde_json::{Map, Number, Value as Json, json};
 
+use crate::path::Path;
 use crate::route::{Protocol, Route};
 
 pub(crate) fn decode(route: &Route, body: &[u8]) -> Result<Value, Fault> {
@@ -13,7 +14,7 @@ pub(crate) fn decode(route: &Route, body: &[u8]) -> Result<Value, Fault> {
         return Ok(Value::Null);
     };
     let json: Json = if body.is_empty() { json!({}) } else { serde_json::from_slice(body).map_err(|e| bad(&e.to_string()))? };
-    read_structure(route, structure, json, "")
+    read_structure(route, structure, json, &Path::Root)
 }
 
 pub(crate) fn answer(route: &Route, value: &Value) -> Vec<u8> {
@@ -37,28 +38,29 @@ fn name<'m>(route: &Route, member: &'m Member) -> &'m str {
     wire.unwrap_or(&member.name)
 }
 
-fn read_structure(route: &Route, structure: &Structure, json: Json, path: &str) -> Result<Value, Fault> {
+fn read_structure(route: &Route, structure: &Structure, json: Json, path: &Path) -> Result<Value, Fault> {
     let Json::Object(mut object) = json else { return Err(expected(path, "an object")) };
     let mut slots = Vec::with_capacity(structure.members.len());
     for member in &structure.members {
         let name = name(route, member);
         slots.push(match object.remove(name) {
             None | Some(Json::Null) => Value::Null,
-            Some(json) => read(route, &member.shape, json, &format!("{path}/{name}"))?,
+            Some(json) => read(route, &member.shape, json, &Path::Name(path, name))?,
         });
     }
     match object.into_iter().next() {
-        Some((unknown, _)) => Err(bad(&format!("{path}/{unknown} is not recognized"))),
+        Some((unknown, _)) => Err(bad(&format!("{}/{unknown} is not recognized", path.slashed()))),
         None => Ok(Value::Struct(slots)),
     }
 }
 
-fn expected(path: &str, what: &str) -> Fault {
-    bad(&format!("{} must be {what}", if path.is_empty() { "the request" } else { path }))
+fn expected(path: &Path, what: &str) -> Fault {
+    let path = path.slashed();
+    bad(&format!("{} must be {what}", if path.is_empty() { "the request" } else { &path }))
 }
 
 /// serde_json bounds the depth of what it reads at 128, so recursion here is bounded too.
-fn read(route: &Route, shape: &Type, json: Json, path: &str) -> Result<Value, Fault> {
+fn read(route: &Route, shape: &Type, json: Json, path: &Path) -> Result<Value, Fault> {
     Ok(match (shape, json) {
         (Type::Structure(name), json) => match route.service.structure(name) {
             Some(structure) => read_structure(route, structure, json, path)?,
@@ -66,12 +68,12 @@ fn read(route: &Route, shape: &Type, json: Json, path: &str) -> Result<Value, Fa
         },
         (Type::List { item, .. }, Json::Array(items)) => {
             let each = items.into_iter().enumerate();
-            Value::List(each.map(|(n, json)| read(route, item, json, &format!("{path}/{n}"))).collect::<Result<_, _>>()?)
+            Value::List(each.map(|(n, json)| read(route, item, json, &Path::Item(path, n))).collect::<Result<_, _>>()?)
         }
         (Type::Map { value, .. }, Json::Object(entries)) => {
             let each = entries.into_iter();
             Value::Map(
-                each.map(|(k, json)| Ok((k.clone(), read(route, value, json, &format!("{path}/{k}"))?)))
+                each.map(|(k, json)| Ok((k.clone(), read(route, value, json, &Path::Key(path, &k))?)))
                     .collect::<Result<_, _>>()?,
             )
         }

@@ -7,6 +7,7 @@
 mod cbor;
 mod form;
 mod json;
+mod path;
 mod query;
 mod route;
 pub mod sigv4;

@@ -4,6 +4,7 @@
 use base::{Fault, Value};
 use models::{Range, Structure, Type};
 
+use crate::path::Path;
 use crate::route::{Protocol, Route};
 
 /// Most errors told at once.
@@ -21,7 +22,7 @@ pub(crate) fn code(route: &Route) -> &'static str {
 pub(crate) fn validate(route: &Route, input: &str, value: &Value) -> Result<(), Fault> {
     let Some(structure) = route.service.structure(input) else { return Ok(()) };
     let mut check = Check { route, errors: Vec::new() };
-    check.structure(structure, value, "");
+    check.structure(structure, value, &Path::Root);
     if check.errors.is_empty() {
         return Ok(());
     }
@@ -50,17 +51,17 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    fn breach(&mut self, path: &str, value: &str, constraint: &str) {
+    fn breach(&mut self, path: &Path, value: &str, constraint: &str) {
         if self.errors.len() < ERRORS_MAX {
-            let text = format!("Value {value} at '{path}' failed to satisfy constraint: {constraint}");
+            let text = format!("Value {value} at '{}' failed to satisfy constraint: {constraint}", path.dotted());
             self.errors.push(Breach { text, missing: None });
         }
     }
 
-    fn structure(&mut self, structure: &Structure, value: &Value, path: &str) {
+    fn structure(&mut self, structure: &Structure, value: &Value, path: &Path) {
         let Value::Struct(slots) = value else { return };
         for (member, slot) in structure.members.iter().zip(slots) {
-            let path = inside(path, &lower_first(&member.name));
+            let path = Path::Name(path, &member.name);
             if *slot == Value::Null {
                 if member.required {
                     self.breach(&path, "null", "Member must not be null");
@@ -76,11 +77,21 @@ impl Check<'_> {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "bounds and lengths are small")]
-    fn range(&mut self, range: Range, value: &Value, path: &str) {
-        let (number, text, noun) = match value {
-            Value::Int(n) => (*n as f64, format!("'{n}'"), "value"),
-            Value::List(items) => (items.len() as f64, format!("'[{} items]'", items.len()), "length"),
-            Value::Str(s) => (s.chars().count() as f64, format!("'{s}'"), "length"),
+    fn range(&mut self, range: Range, value: &Value, path: &Path) {
+        let number = match value {
+            _ if range == Range::default() => return,
+            Value::Int(n) => *n as f64,
+            Value::List(items) => items.len() as f64,
+            Value::Str(s) => s.chars().count() as f64,
+            _ => return,
+        };
+        if range.least.is_none_or(|least| number >= least) && range.most.is_none_or(|most| number <= most) {
+            return;
+        }
+        let (text, noun) = match value {
+            Value::List(items) => (format!("'[{} items]'", items.len()), "length"),
+            Value::Str(s) => (format!("'{s}'"), "length"),
+            Value::Int(n) => (format!("'{n}'"), "value"),
             _ => return,
         };
         if let Some(least) = range.least.filter(|least| number < *least) {
@@ -91,7 +102,7 @@ impl Check<'_> {
         }
     }
 
-    fn value(&mut self, shape: &Type, value: &Value, path: &str) {
+    fn value(&mut self, shape: &Type, value: &Value, path: &Path) {
         match (shape, value) {
             (Type::Structure(name), value) => {
                 if let Some(structure) = self.route.service.structure(name) {
@@ -100,12 +111,12 @@ impl Check<'_> {
             }
             (Type::List { item, .. }, Value::List(items)) => {
                 for (n, each) in items.iter().enumerate() {
-                    self.value(item, each, &format!("{path}.{}.member", n + 1));
+                    self.value(item, each, &Path::Item(path, n));
                 }
             }
             (Type::Map { value: item, .. }, Value::Map(entries)) => {
                 for (key, each) in entries {
-                    self.value(item, each, &inside(path, key));
+                    self.value(item, each, &Path::Key(path, key));
                 }
             }
             (Type::Text(name), Value::Str(text)) => {
@@ -121,14 +132,4 @@ impl Check<'_> {
             _ => {}
         }
     }
-}
-
-fn inside(path: &str, name: &str) -> String {
-    if path.is_empty() { name.into() } else { format!("{path}.{name}") }
-}
-
-/// The member's name as AWS's validator prints it: `AutoScalingGroupName` as `autoScalingGroupName`.
-fn lower_first(name: &str) -> String {
-    let mut letters = name.chars();
-    letters.next().map(|c| c.to_ascii_lowercase()).into_iter().chain(letters).collect()
 }
