@@ -18,7 +18,9 @@ fn queries(cx: &Cx, policy: &ScalingPolicy, tracked: &Tracked) -> Vec<MetricQuer
     match tracked {
         Tracked::Predefined { kind, label } => {
             let (metric, statistic) = predefined(&policy.group, *kind, label.as_deref());
-            vec![one(metric, statistic, cx.settings.metric_period_s)]
+            // A target of requests is one of requests a minute, however short the region's period is.
+            let period_s = if *kind == Predefined::ALBRequestCountPerTarget { 60 } else { cx.settings.metric_period_s };
+            vec![one(metric, statistic, period_s)]
         }
         Tracked::Metric { query, .. } => vec![query.clone()],
         Tracked::Math(queries) => queries.clone(),

@@ -345,3 +345,33 @@ fn what_is_no_policy_is_refused_in_the_words_of_aws() {
     let left = region.call::<ops::DescribePolicies>(Default::default()).unwrap().scaling_policies;
     assert_eq!((left.len(), region.state().rows::<Alarm>().count()), (0, 0), "policies go with their group");
 }
+
+#[test]
+fn requests_per_target_are_of_a_target_group_that_is_attached() {
+    let mut region = Region::new();
+    let attached = region.target_group("web");
+    let other = region.target_group("other");
+    region.group(1, |g| g.target_group_arns = vec![attached.to_string()]);
+    let label = |region: &Region, name: &str, arn: &base::TargetGroupArn| {
+        let balancer = region.state().rows::<elb::LoadBalancer>().find(|b| b.name == name).unwrap().full_name();
+        format!("{balancer}/{}", region.state().get::<elb::TargetGroup>(arn).unwrap().full_name())
+    };
+    let policy = |label: String| {
+        let mut policy = tracking("requests", 600.0);
+        let configuration = policy.target_tracking_configuration.as_mut().unwrap();
+        let specification = configuration.predefined_metric_specification.as_mut().unwrap();
+        specification.predefined_metric_type = "ALBRequestCountPerTarget".into();
+        specification.resource_label = Some(label);
+        policy
+    };
+    let strange = policy(label(&region, "other", &other));
+    let (_, text) = refusal(region.call::<ops::PutScalingPolicy>(strange));
+    assert!(text.ends_with("is not attached to the Auto Scaling group."), "{text}");
+    let good = policy(label(&region, "web", &attached));
+    put(&mut region, good);
+    let high = region.call::<c::ops::DescribeAlarms>(Default::default()).unwrap().metric_alarms.remove(0);
+    assert_eq!(
+        (high.statistic.as_deref(), high.period, high.dimensions[0].name.as_str()),
+        (Some("Sum"), Some(60), "TargetGroup")
+    );
+}
