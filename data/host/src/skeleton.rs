@@ -11,13 +11,13 @@ use crate::failure::{During, Failure, Result};
 use crate::naming;
 
 /// Raised when what is written here changes, so that a new version builds a new layer.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// Files and links that the layer may hold; a distribution has about a thousand.
 const ENTRIES_MAX: usize = 20_000;
 const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 const DEPTH_MAX: usize = 8;
 
-const DIRECTORIES: [(&str, u32); 26] = [
+const DIRECTORIES: [(&str, u32); 28] = [
     ("boot", 0o755),
     ("dev", 0o755),
     ("etc", 0o755),
@@ -26,6 +26,8 @@ const DIRECTORIES: [(&str, u32); 26] = [
     ("media", 0o755),
     ("mnt", 0o755),
     ("opt", 0o755),
+    ("opt/aws", 0o755),
+    ("opt/aws/bin", 0o755),
     ("proc", 0o555),
     ("root", 0o700),
     ("run", 0o755),
@@ -82,7 +84,7 @@ const ETC: [&str; 27] = [
     "timezone",
 ];
 
-const FILES: [(&str, u32, &str); 10] = [
+const FILES: [(&str, u32, &str); 11] = [
     ("etc/passwd", 0o644, PASSWD),
     ("etc/shadow", 0o640, SHADOW),
     ("etc/group", 0o644, GROUP),
@@ -98,6 +100,7 @@ const FILES: [(&str, u32, &str); 10] = [
     ("usr/local/sbin/halt", 0o755, "#!/bin/sh\n# Asks this instance's init to power off.\nexec kill -s PWR 1\n"),
     ("usr/local/sbin/reboot", 0o755, "#!/bin/sh\n# Asks this instance's init to reboot.\nexec kill -s INT 1\n"),
     ("usr/local/sbin/shutdown", 0o755, SHUTDOWN),
+    ("opt/aws/bin/cfn-signal", 0o755, include_str!("cfn-signal.pl")),
 ];
 
 const PASSWD: &str = "root:x:0:0:root:/root:/bin/bash

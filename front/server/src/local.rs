@@ -51,6 +51,7 @@ pub(crate) async fn answer(region: &Region, parts: &Parts, body: &[u8]) -> Answe
             Ok(()) => console_output(region, path.trim_start_matches(CONSOLE_OUTPUT)).await,
             Err(fault) => fault_page(&fault),
         },
+        "/signal" => instance_signal(region, parts, body).await,
         _ if path.starts_with("/wait/") => signal(region, parts, path, body).await,
         _ if is_read(parts) => console_page(region, parts, path),
         _ => plain(StatusCode::NOT_FOUND, "There is no such page\n"),
@@ -152,6 +153,39 @@ async fn signal(region: &Region, parts: &Parts, path: &str, body: &[u8]) -> Answ
     }
     let (handle, signal) = (path.trim_start_matches("/wait/").to_string(), body.to_vec());
     let outcome = region.control.run(move |tx, cx| region::cloudformation::signal_wait_condition(tx, cx, &handle, &signal)).await;
+    match outcome {
+        Ok(()) => plain(StatusCode::OK, ""),
+        Err(fault) => fault_page(&fault),
+    }
+}
+
+/// `cfn-signal` of an instance: what it knows of itself takes the place of a user's credentials. The instance is named in
+/// `Authorization: CFN_V1 INSTANCE:SECRET`; the body says what is signalled, as JSON.
+async fn instance_signal(region: &Region, parts: &Parts, body: &[u8]) -> Answer {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Signal {
+        stack_name: String,
+        logical_resource_id: String,
+        status: String,
+    }
+    let header = parts.headers.get(header::AUTHORIZATION).and_then(|h| h.to_str().ok()).unwrap_or_default();
+    let identity = header.strip_prefix("CFN_V1 ").and_then(|identity| identity.split_once(':'));
+    let (Some((instance, secret)), Method::PUT) = (identity, parts.method.clone()) else {
+        return plain(StatusCode::FORBIDDEN, "PUT a signal here, with the instance's identity\n");
+    };
+    let Ok(signal) = serde_json::from_slice::<Signal>(body) else {
+        return plain(StatusCode::BAD_REQUEST, "A signal is JSON with StackName, LogicalResourceId and Status\n");
+    };
+    let (instance, secret) = (base::InstanceId::from(instance), secret.to_string());
+    let input = shapes::cloudformation::SignalResourceInput {
+        stack_name: signal.stack_name,
+        logical_resource_id: signal.logical_resource_id,
+        unique_id: String::new(),
+        status: signal.status,
+    };
+    let outcome =
+        region.control.run(move |tx, cx| region::cloudformation::signal_from_instance(tx, cx, &instance, &secret, input)).await;
     match outcome {
         Ok(()) => plain(StatusCode::OK, ""),
         Err(fault) => fault_page(&fault),

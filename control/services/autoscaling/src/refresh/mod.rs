@@ -17,7 +17,7 @@ use crate::member::Member;
 
 pub(crate) use reconcile::passes_checks;
 pub use row::{Blocked, Preferences, Refresh, RefreshStatus};
-pub(crate) use transitions::{cancel, is_away, matches, roll_back, start};
+pub(crate) use transitions::{cancel, is_away, is_current, roll_back, start};
 
 const NAME: &str = "autoscaling.refresh";
 /// Refreshes kept of a group, the newest ones, and for how long ("DescribeInstanceRefreshes": six weeks).

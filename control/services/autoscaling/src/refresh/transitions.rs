@@ -27,9 +27,9 @@ pub(crate) fn start(
     }
     prune(tx, &group.name, cx.now);
     let members = tx.rows_where::<Member>("group", &group.name).filter(|m| !is_away(m));
-    let target = desired.as_ref().unwrap_or(&group.template);
+    let wanted = |m: &Member| desired.as_ref().map_or_else(|| is_current(tx, group, m), |t| matches(tx, m, t));
     // "Use an instance refresh with skip matching": what already has the configuration is left alone.
-    let goes = |m: &&Member| !(preferences.skip_matching && matches(tx, m, target));
+    let goes = |m: &&Member| !(preferences.skip_matching && wanted(m));
     let obsolete: BTreeSet<InstanceId> = members.filter(goes).map(|m| m.instance.clone()).collect();
     let total = u32::try_from(obsolete.len()).unwrap_or(u32::MAX);
     let id = cx.rng().uuid();
@@ -102,7 +102,7 @@ fn can_roll_back(group: &Group, desired: Option<&TemplateChoice>, what: &str) ->
 pub(super) fn turn_round(tx: &mut Tx, cx: &Cx, group: &Group, refresh: Refresh, reason: String) {
     let members = tx.rows_where::<Member>("group", &group.name).filter(|m| !is_away(m));
     let obsolete: BTreeSet<InstanceId> =
-        members.clone().filter(|m| !matches(tx, m, &group.template)).map(|m| m.instance.clone()).collect();
+        members.clone().filter(|m| !is_current(tx, group, m)).map(|m| m.instance.clone()).collect();
     // What was ended and not made up for is a part of the way back too.
     let serving = members.filter(|m| m.lifecycle == Lifecycle::InService).count();
     let lacking = (group.desired_capacity as usize).saturating_sub(serving);
@@ -128,13 +128,22 @@ pub(super) fn end(tx: &mut Tx, cx: &Cx, refresh: Refresh, status: RefreshStatus,
         g.surplus = 0;
         if let (RefreshStatus::Successful, Some(desired)) = (status, &refresh.desired) {
             g.template = desired.clone();
+            g.launch_configuration = None;
         }
     });
     tx.put(Refresh { status, reason, ended_at: Some(cx.now), waits_until: None, baking_until: None, ..refresh });
 }
 
+/// Whether an instance comes from what the group launches its instances from now.
+pub(crate) fn is_current(state: &State, group: &Group, member: &Member) -> bool {
+    match &group.launch_configuration {
+        Some(name) => member.configuration.as_ref().is_some_and(|c| c.name == *name),
+        None => matches(state, member, &group.template),
+    }
+}
+
 /// Whether an instance comes from this template in the version that it has now.
-pub(crate) fn matches(state: &State, member: &Member, target: &TemplateChoice) -> bool {
+fn matches(state: &State, member: &Member, target: &TemplateChoice) -> bool {
     let template = ec2::find_template(state, &ec2::TemplateName::Id(target.id.clone()));
     let version = template.and_then(|t| ec2::version_number(state, t, target.version.as_deref()));
     let Ok(version) = version else { return false };

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::group::{Group, Process};
 use crate::member::Member;
-use crate::refresh::{is_away, matches};
+use crate::refresh::{is_away, is_current};
 
 const NAME: &str = "autoscaling.rolling-update";
 /// Most signals kept of an update.
@@ -128,7 +128,7 @@ pub(crate) fn start(tx: &mut Tx, cx: &Cx, name: &GroupName, policy: Policy) -> R
     }
     let is_old = |m: &&Member| {
         let outside = !group.subnets.is_empty() && !group.subnets.contains(&m.subnet);
-        !is_away(m) && (outside || !matches(tx, m, &group.template))
+        !is_away(m) && (outside || !is_current(tx, &group, m))
     };
     let members = tx.rows_where::<Member>("group", name);
     let obsolete: BTreeSet<InstanceId> = members.filter(is_old).map(|m| m.instance.clone()).collect();

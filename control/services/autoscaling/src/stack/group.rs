@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 use shapes::autoscaling as s;
 
+use super::parts::Parts;
 use crate::error::Error;
 use crate::group::{Group, GroupTag, HealthCheck, Process, TerminationPolicy};
 use crate::group_metrics;
@@ -42,6 +43,8 @@ struct Properties {
     health_check_grace_period: u32,
     health_check_type: Option<String>,
     launch_template: Option<Template>,
+    launch_configuration_name: Option<String>,
+    max_instance_lifetime: Option<u32>,
     max_size: u32,
     metrics_collection: Vec<Collection>,
     min_size: u32,
@@ -55,6 +58,8 @@ struct Properties {
     traffic_sources: Vec<TrafficSource>,
     #[serde(rename = "VPCZoneIdentifier")]
     subnets: Vec<String>,
+    #[serde(flatten)]
+    parts: Parts,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -109,8 +114,8 @@ impl Properties {
         let policies = groups::policies(&self.termination_policies)?;
         Ok(Change {
             template: template.map(groups::template).transpose()?,
-            configuration: None,
-            max_instance_lifetime_s: None,
+            configuration: self.launch_configuration_name.clone(),
+            max_instance_lifetime_s: Some(self.max_instance_lifetime.unwrap_or(0)),
             min_size: Some(self.min_size),
             max_size: Some(self.max_size),
             desired_capacity: self.desired_capacity,
@@ -124,7 +129,7 @@ impl Properties {
             capacity_rebalance: Some(self.capacity_rebalance),
             context: self.context.clone(),
             default_instance_warmup_s: Some(groups::warmup(self.default_instance_warmup)?.flatten()),
-            maintenance: None,
+            maintenance: Some(self.parts.maintenance()?),
             service_linked_role: self.service_linked_role.clone(),
         })
     }
@@ -164,6 +169,7 @@ impl StackResource for AutoScalingGroup {
         let (change, tags) = (properties.change()?, properties.tags(request));
         let name = transitions::create_group(tx, cx, &name, change, properties.target_groups()?, tags)?;
         collect(tx, &name, &properties.metrics_collection)?;
+        properties.parts.put(tx, cx, &name, &Parts::default())?;
         Ok(name.into())
     }
 
@@ -196,6 +202,9 @@ impl StackResource for AutoScalingGroup {
         if before.launch_template == after.launch_template {
             change.template = None;
         }
+        if before.launch_configuration_name == after.launch_configuration_name {
+            change.configuration = None;
+        }
         if (&before.subnets, &before.availability_zones) == (&after.subnets, &after.availability_zones) {
             (change.zones, change.subnets) = (None, None);
         }
@@ -209,6 +218,7 @@ impl StackResource for AutoScalingGroup {
             group_metrics::disable(tx, &name, &[])?;
             collect(tx, &name, &after.metrics_collection)?;
         }
+        after.parts.put(tx, cx, &name, &before.parts)?;
         match rolling_policy(request.update_policy)? {
             Some(policy) => rolling::start(tx, cx, &name, policy)?,
             None => {
@@ -221,7 +231,9 @@ impl StackResource for AutoScalingGroup {
     fn replaces(&self, _: &State, old: &Json, request: &ResourceRequest) -> bool {
         let (Ok(before), Ok(after)) = (Properties::of(old), Properties::of(request.properties)) else { return false };
         // "UpdatePolicy attribute", AutoScalingReplacingUpdate: what makes instances obsolete replaces the group.
-        let touched = before.launch_template != after.launch_template || before.subnets != after.subnets;
+        let touched = before.launch_template != after.launch_template
+            || before.launch_configuration_name != after.launch_configuration_name
+            || before.subnets != after.subnets;
         let will = |p: &Json| p.pointer("/AutoScalingReplacingUpdate/WillReplace").is_some_and(is_true);
         touched && request.update_policy.is_some_and(will)
     }

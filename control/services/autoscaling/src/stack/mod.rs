@@ -3,6 +3,7 @@
 mod group;
 mod launch_configuration;
 mod lifecycle_hook;
+mod parts;
 mod policy;
 mod policy_properties;
 mod scheduled_action;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use base::{InstanceId, Scope, Tags};
-use kernel::State;
+use kernel::{Settings, State};
 use serde_json::json;
 use world::{Interface, Metadata};
 
@@ -17,6 +17,9 @@ use crate::tags;
 
 /// Where an instance finds the secret of its identity. AWS signs the identity document instead.
 const IDENTITY_SECRET: &str = "dynamic/instance-identity/allod-secret";
+
+/// Where it finds the address of the region's API.
+const ENDPOINT: &str = "dynamic/instance-identity/allod-endpoint";
 
 /// Whether whoever knows this secret is that instance, as long as it lives.
 pub fn identity_is(state: &State, instance: &InstanceId, secret: &str) -> bool {
@@ -31,7 +34,13 @@ fn same(known: &str, given: &str) -> bool {
 }
 
 /// Everything below `/latest/` for this instance.
-pub(crate) fn metadata(state: &State, scope: &Scope, instance: &Instance, interface: &Interface) -> Metadata {
+pub(crate) fn metadata(
+    state: &State,
+    scope: &Scope,
+    settings: &Settings,
+    instance: &Instance,
+    interface: &Interface,
+) -> Metadata {
     let mut tree = Tree::default();
     identity(&mut tree, scope, instance);
     network(&mut tree, state, scope, instance, interface);
@@ -52,6 +61,7 @@ pub(crate) fn metadata(state: &State, scope: &Scope, instance: &Instance, interf
     tree.put("dynamic/instance-identity/document".into(), pretty(&document(scope, instance)));
     if !instance.identity_secret.is_empty() {
         tree.put(IDENTITY_SECRET.into(), instance.identity_secret.as_str());
+        tree.put(ENDPOINT.into(), settings.endpoint.as_str());
     }
     if let Some(text) = instance.user_data.as_deref().and_then(user_data::decode).and_then(|d| String::from_utf8(d).ok()) {
         debug_assert!(text.len() <= USER_DATA_BYTES_MAX, "the launch has checked it");

@@ -76,7 +76,7 @@ fn wish(state: &State, scope: &Scope, settings: &Settings, instance: &Instance) 
         memory_bytes: instance_type.memory_bytes(),
         hostname: instance.hostname(),
         user_data: instance.user_data.as_deref().and_then(user_data::decode),
-        metadata: metadata(state, scope, instance, &interface),
+        metadata: metadata(state, scope, settings, instance, &interface),
         interface,
         stop_grace_ms: STOP_GRACE_MS,
     })
