@@ -17,7 +17,7 @@ use crate::network::{self, InterfaceOwner, NetworkInterface, NewInterface, Secur
 use crate::tags;
 
 /// Most instances that a region keeps, ended ones of the last hour not counted.
-pub const INSTANCES_MAX: usize = 5_000;
+pub const INSTANCES_MAX: usize = 12_000;
 /// Most instances of one launch, as AWS's quota for one request.
 pub const LAUNCH_MAX: u32 = 1_000;
 /// AWS's default type where neither request nor template names one.
