@@ -30,8 +30,7 @@ def template(mark, timeout="PT1M", signal=SIGNAL):
     return text.replace(before, POLICIES % timeout).replace(told, f"{told}            echo {mark}\n            {signal}\n")
 
 
-def parameters(image):
-    return [{"ParameterKey": "ImageId", "ParameterValue": image}, {"ParameterKey": "DesiredCapacity", "ParameterValue": "2"}]
+PARAMETERS = [{"ParameterKey": "DesiredCapacity", "ParameterValue": "2"}]
 
 
 def ended(cloudformation, name, seconds=240):
@@ -59,7 +58,7 @@ def delete(cloudformation, name):
 def rolling(client, image):
     """A stack whose instances have signalled from their user data."""
     cloudformation = client("cloudformation")
-    arguments = {"Parameters": parameters(image), "Capabilities": ["CAPABILITY_IAM"]}
+    arguments = {"Parameters": PARAMETERS, "Capabilities": ["CAPABILITY_IAM"]}
     cloudformation.create_stack(StackName="rolling", TemplateBody=template("one"), **arguments)
     try:
         status = ended(cloudformation, "rolling")
@@ -96,7 +95,7 @@ def test_a_rolling_update_fails_no_request(region, client, rolling):
 
 def test_a_creation_that_nobody_signals_rolls_back(client, image):
     cloudformation = client("cloudformation")
-    arguments = {"Parameters": parameters(image), "Capabilities": ["CAPABILITY_IAM"]}
+    arguments = {"Parameters": PARAMETERS, "Capabilities": ["CAPABILITY_IAM"]}
     body = template("silent", timeout="PT15S", signal="true")
     cloudformation.create_stack(StackName="silent", TemplateBody=body, **arguments)
     assert ended(cloudformation, "silent") == "ROLLBACK_COMPLETE"

@@ -123,7 +123,6 @@ fn with_elb_health_checks_a_new_instance_must_be_healthy_first() {
     let attach = s::AttachLoadBalancerTargetGroupsType {
         auto_scaling_group_name: "g".into(),
         target_group_arns: vec![arn.to_string()],
-        ..Default::default()
     };
     region.call::<ops::AttachLoadBalancerTargetGroups>(attach).unwrap();
     let update = s::UpdateAutoScalingGroupType {
