@@ -1,9 +1,9 @@
 //! The region in a simulated world: the same services and kernel, virtual time, and a host and an edge that are
 //! models. A seed and a commit reproduce any run. It does no real IO.
 //!
-//! [`Rehearsal`] owns the clock and the order of events; [`Model`] is the world's side; [`Load`] are its users; [`checks`] are the rules
-//! that must hold after every commit and at rest; [`web_tier`] is the reference stack in it, and [`day()`] a day of a
-//! large one; [`predict()`] is what users get of it.
+//! [`Rehearsal`] owns the clock and the order of events; [`Model`] is the world's side; [`Load`] are its users; [`checks`]
+//! are the rules that must hold after every commit and at rest; [`web_tier`] is the reference stack in it, and [`day()`] a
+//! day of a large one; [`predict()`] is what users get of it.
 
 mod bill;
 pub mod checks;

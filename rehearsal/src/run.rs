@@ -157,8 +157,8 @@ impl Rehearsal {
         &self.model
     }
 
-    /// Lets users send requests from now on, as the trace says that begins at `from`; the executors report what comes of it in every
-    /// metric period.
+    /// Lets users send requests from now on, as the trace says that begins at `from`; the executors report what comes of it
+    /// in every metric period.
     pub fn send_load(&mut self, trace: Trace, from: Time, demand: Demand) {
         self.model.watch();
         let period = Duration::from_secs(u64::from(self.settings.metric_period_s));

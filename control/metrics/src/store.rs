@@ -213,8 +213,8 @@ impl Store {
         self.chain_ids(metric).filter_map(|id| self.series[id as usize].as_deref())
     }
 
-    /// Samples from `from` (inclusive) to `until` (exclusive) in periods of `period_s` seconds that begin at multiples of their length, in
-    /// order of time, without empty ones. Each comes with the beginning of its period.
+    /// Samples from `from` (inclusive) to `until` (exclusive) in periods of `period_s` seconds that begin at multiples of
+    /// their length, in order of time, without empty ones. Each comes with the beginning of its period.
     pub fn points(&self, metric: &Metric, from: Time, until: Time, period_s: u32) -> Vec<(Time, Sample)> {
         let found = self.fold(metric, None, from, until, Fold::new(period_s, 0, Detail::Spread));
         found.into_iter().map(|(at_s, sample)| (Time::from_unix_ms(at_s * 1_000), sample)).collect()

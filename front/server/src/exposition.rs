@@ -121,8 +121,18 @@ mod tests {
             ("AWS/EC2", "CPUUtilization", Statistic::Average, "aws_ec2_cpuutilization_average"),
             ("AWS/EC2", "StatusCheckFailed_AttachedEBS", Statistic::Sum, "aws_ec2_status_check_failed_attached_ebs_sum"),
             ("AWS/ApplicationELB", "RequestCount", Statistic::SampleCount, "aws_applicationelb_request_count_sample_count"),
-            ("AWS/ApplicationELB", "HTTPCode_Target_2XX_Count", Statistic::Sum, "aws_applicationelb_httpcode_target_2_xx_count_sum"),
-            ("AWS/ApplicationELB", "TargetResponseTime", Statistic::Percentile(99.0), "aws_applicationelb_target_response_time_p99"),
+            (
+                "AWS/ApplicationELB",
+                "HTTPCode_Target_2XX_Count",
+                Statistic::Sum,
+                "aws_applicationelb_httpcode_target_2_xx_count_sum",
+            ),
+            (
+                "AWS/ApplicationELB",
+                "TargetResponseTime",
+                Statistic::Percentile(99.0),
+                "aws_applicationelb_target_response_time_p99",
+            ),
         ] {
             assert_eq!(family_name(&Metric::new(namespace, name, &[]), statistic), wanted);
         }

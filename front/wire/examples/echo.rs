@@ -2,8 +2,8 @@
 //!
 //! `{"request": {"method", "uri", "headers": [[name, value]], "body": BASE64}}` gives what the request asks for:
 //! `{"service", "operation", "input"}`, or `{"fault": {"code", "http", "message"}, "answer": {...}}`.
-//! `{"answer": {"service", "operation", "protocol", "output" | "fault": {"code", "http", "message"}}}` gives the bytes of that answer:
-//! `{"status", "headers": [[name, value]], "body": BASE64}`.
+//! `{"answer": {"service", "operation", "protocol", "output" | "fault": {"code", "http", "message"}}}` gives the bytes of
+//! that answer: `{"status", "headers": [[name, value]], "body": BASE64}`.
 //!
 //! Values are JSON by the interface description: members by name, bytes as base64, times as milliseconds since 1970. It
 //! shares no code with the JSON protocols, so that one checks the other.

@@ -1,8 +1,9 @@
 //! AWS's protocols: tells what a request asks for, decodes it into a [`Value`] by the description in `models`,
 //! checks it, and encodes the answer. It knows no service and no operation by name.
 //!
-//! There are five: query, EC2 query, JSON, Smithy's RPC v2 over CBOR, and a JSON of our own ([`Protocol::Plain`]) by which the command line and the
-//! console call any operation of any service. Decoding is bounded by the body's size and by [`DEPTH_MAX`].
+//! There are five: query, EC2 query, JSON, Smithy's RPC v2 over CBOR, and a JSON of our own ([`Protocol::Plain`]) by which
+//! the command line and the console call any operation of any service. Decoding is bounded by the body's size and by
+//! [`DEPTH_MAX`].
 
 mod cbor;
 mod form;

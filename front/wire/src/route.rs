@@ -39,7 +39,8 @@ pub struct Refusal {
     pub fault: Fault,
 }
 
-/// Tells service and operation: by the path of RPC v2, by `X-Amz-Target`, else by `Action`, `Version` and the service in the credential scope.
+/// Tells service and operation: by the path of RPC v2, by `X-Amz-Target`, else by `Action`, `Version` and the service in the
+/// credential scope.
 pub fn route(parts: &Parts, body: &[u8]) -> Result<Route, Refusal> {
     if speaks_cbor(parts) {
         return by_path(parts.uri.path());

@@ -7,8 +7,8 @@ use super::account::{Account, Times};
 use super::batch::Spent;
 use super::{Load, Pool};
 
-/// What a request and its answer are taken to weigh, and how many come over one connection of a client: no trace tells, and nothing
-/// but byte and connection metrics depends on them.
+/// What a request and its answer are taken to weigh, and how many come over one connection of a client: no trace tells, and
+/// nothing but byte and connection metrics depends on them.
 const REQUEST_BYTES: f64 = 1_024.0;
 const ANSWER_BYTES: f64 = 10_240.0;
 const PACKET_BYTES: f64 = 1_400.0;

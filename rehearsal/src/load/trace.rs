@@ -126,8 +126,8 @@ impl Trace {
         Ok(Self { shape })
     }
 
-    /// Reads a recorded file: lines of time and value, a comma, semicolon or tab between them. Times are seconds, `HH:MM[:SS]` or ISO 8601;
-    /// they must grow. A value holds until the next time; the last one as long as the one before.
+    /// Reads a recorded file: lines of time and value, a comma, semicolon or tab between them. Times are seconds,
+    /// `HH:MM[:SS]` or ISO 8601; they must grow. A value holds until the next time; the last one as long as the one before.
     pub fn csv(text: &str, per: Per) -> Result<Self, TraceError> {
         let mut points: Vec<(f64, f64)> = Vec::new();
         let (mut clock, mut is_per_minute, mut first) = (None, per == Per::Minute, true);

@@ -1,4 +1,5 @@
-//! The loop of load, metric, alarm, policy and instance, by seed and with faults. `REHEARSAL_SEEDS` says how many, as for the stories.
+//! The loop of load, metric, alarm, policy and instance, by seed and with faults. `REHEARSAL_SEEDS` says how many, as for the
+//! stories.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -35,7 +36,8 @@ fn follow(seed: u64) -> (u64, u64) {
     for zone in ["a", "b"] {
         region.return_zone(&format!("eu-central-1{zone}"));
     }
-    // Fails are tried again after five minutes at the latest; the low alarm looks at a quarter of an hour, and each step down waits.
+    // Fails are tried again after five minutes at the latest; the low alarm looks at a quarter of an hour, and each step down
+    // waits.
     let until = from + MINUTE * 180;
     region.run_for(Duration::from_millis(until.ms_since(region.now())));
     if let Err(broken) = checks::at_rest(region.state(), region.model()) {

@@ -67,7 +67,7 @@ fn group(traffic: &BalancerTraffic) -> &GroupTraffic {
 /// An origin that takes its time, and answers with the status that the path names.
 fn origin(rig: &Rig, number: u8, pause: Duration) -> Origin {
     Origin::healthy(rig.target_at(number), move |got, stream| {
-        std::thread::sleep(pause);
+        std::thread::sleep(pause); // slow on purpose
         reply(stream, got.path().trim_start_matches('/').parse().unwrap_or(200), "body")
     })
 }

@@ -1,7 +1,7 @@
 //! The forecast itself: hourly values of the coming days from those of the past ones. Pure numbers; it never reads a metric.
 //!
-//! Load of web traffic repeats by day and by week. A coming hour is a weighted mean of the same hour on past days, newer ones weighing more
-//! and those of the same weekday most. How much more is chosen by what would have been best for the last two days.
+//! Load of web traffic repeats by day and by week. A coming hour is a weighted mean of the same hour on past days, newer ones
+//! weighing more and those of the same weekday most. How much more is chosen by what would have been best for the last two days.
 
 /// Hours of a day and days of a week.
 const DAY: usize = 24;

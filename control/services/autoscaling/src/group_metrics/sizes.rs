@@ -1,5 +1,5 @@
-//! The metrics of `AWS/AutoScaling`: sizes of groups, each period while they are enabled ("Amazon CloudWatch metrics for Amazon EC2 Auto
-//! Scaling").
+//! The metrics of `AWS/AutoScaling`: sizes of groups, each period while they are enabled ("Amazon CloudWatch metrics for
+//! Amazon EC2 Auto Scaling").
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,7 +1,8 @@
-//! The metrics of `AWS/EC2` by Auto Scaling group: one sample of all members' values for each report. Instances that are not in service, or still
-//! warm up, are left out ("Set the default instance warmup for an Auto Scaling group").
+//! The metrics of `AWS/EC2` by Auto Scaling group: one sample of all members' values for each report. Instances that are not
+//! in service, or still warm up, are left out ("Set the default instance warmup for an Auto Scaling group").
 //!
-//! As with single instances, values of members with basic monitoring come once in five minutes ("Manage detailed monitoring for your EC2 instances").
+//! As with single instances, values of members with basic monitoring come once in five minutes ("Manage detailed monitoring
+//! for your EC2 instances").
 
 use std::collections::HashMap;
 

@@ -104,8 +104,8 @@ fn step_for<'a>(
     decide::step_of(steps, value - threshold)
 }
 
-/// "MetricAggregationType": the newest data point anew by the policy's statistic, where it is another than the alarm's own and the
-/// alarm watches one metric.
+/// "MetricAggregationType": the newest data point anew by the policy's statistic, where it is another than the alarm's own
+/// and the alarm watches one metric.
 fn aggregated(state: &State, aggregation: Aggregation, alarm: &Alarm) -> Option<f64> {
     let Watched::Metrics { queries, .. } = &alarm.watched else { return None };
     let [query] = queries.as_slice() else { return None };
@@ -120,8 +120,8 @@ fn aggregated(state: &State, aggregation: Aggregation, alarm: &Alarm) -> Option<
     Statistic::parse(aggregation.as_str())?.of(&points.first()?.1)
 }
 
-/// The newest value of an alarm that is in ALARM, with the beginning of its period: that of its invocation, or what the store has of
-/// its metric, or the value that put it in its state.
+/// The newest value of an alarm that is in ALARM, with the beginning of its period: that of its invocation, or what the store
+/// has of its metric, or the value that put it in its state.
 fn alarming(state: &State, alarm: &Alarm, invocations: &[Invocation]) -> Option<(Time, f64)> {
     let Watched::Metrics { queries, .. } = &alarm.watched else { return None };
     if alarm.state.state != AlarmState::Alarm {
@@ -155,8 +155,8 @@ fn scale_out(
     Some(decide::track_out(view, measured, value, target))
 }
 
-/// "How multiple dynamic scaling policies work together": the group shrinks only when every target tracking policy that may scale in
-/// is ready to, and then to the largest of their wishes.
+/// "How multiple dynamic scaling policies work together": the group shrinks only when every target tracking policy that may
+/// scale in is ready to, and then to the largest of their wishes.
 fn scale_in(state: &State, cx: &Cx, group: &Group, all: &[Invocation]) -> Option<u32> {
     let mut wanted = None;
     for policy in state.rows_where::<ScalingPolicy>("group", &group.name).filter(|p| p.enabled) {

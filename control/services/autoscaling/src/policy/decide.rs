@@ -123,9 +123,9 @@ const HEADROOM: f64 = 0.95;
 /// At most this share of the instances, and always one, leaves at a time. AWS says "gradually" and gives no number.
 const LEAVING_SHARE: f64 = 0.25;
 
-/// What a target tracking policy wants when its metric, an average over the `measured` instances, lies above the target: as many instances
-/// more as the metric is above ("Target tracking scaling policies": scales out proportionally). Coming instances are part of
-/// the wanted capacity, so they are not asked for twice.
+/// What a target tracking policy wants when its metric, an average over the `measured` instances, lies above the target: as
+/// many instances more as the metric is above ("Target tracking scaling policies": scales out proportionally). Coming
+/// instances are part of the wanted capacity, so they are not asked for twice.
 pub(crate) fn track_out(fleet: Fleet, measured: u32, metric: f64, target: f64) -> u32 {
     let needed = needed(measured.max(1), metric, target);
     fleet.bound(needed.max(i64::from(fleet.desired)))

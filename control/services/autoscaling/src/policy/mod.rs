@@ -1,5 +1,5 @@
-//! Scaling policies: what they are, what they want, and how alarms set them off. It owns policies, the alarms of target tracking ones
-//! and cooldowns; it changes a group's wanted capacity and never an instance.
+//! Scaling policies: what they are, what they want, and how alarms set them off. It owns policies, the alarms of target
+//! tracking ones and cooldowns; it changes a group's wanted capacity and never an instance.
 
 mod act;
 mod decide;

@@ -10,7 +10,8 @@ use croner::parser::{CronParser, Seconds, Year};
 
 use crate::error::Error;
 
-/// A cron expression in a time zone ("Scheduled scaling for Amazon EC2 Auto Scaling"): five fields, and daylight saving as the zone has it.
+/// A cron expression in a time zone ("Scheduled scaling for Amazon EC2 Auto Scaling"): five fields, and daylight saving as
+/// the zone has it.
 pub(super) struct Recurrence {
     cron: Cron,
     zone: Tz,

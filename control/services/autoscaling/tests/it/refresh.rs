@@ -120,10 +120,8 @@ fn launch_before_terminating_keeps_all_in_service() {
 fn with_elb_health_checks_a_new_instance_must_be_healthy_first() {
     let mut region = Region::versioned(0);
     let arn = region.target_group("web");
-    let attach = s::AttachLoadBalancerTargetGroupsType {
-        auto_scaling_group_name: "g".into(),
-        target_group_arns: vec![arn.to_string()],
-    };
+    let attach =
+        s::AttachLoadBalancerTargetGroupsType { auto_scaling_group_name: "g".into(), target_group_arns: vec![arn.to_string()] };
     region.call::<ops::AttachLoadBalancerTargetGroups>(attach).unwrap();
     let update = s::UpdateAutoScalingGroupType {
         auto_scaling_group_name: "g".into(),

@@ -36,7 +36,8 @@ pub(super) fn check(metric: &Metric, path: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// "PutMetricData", Namespace: letters, digits and `. - _ / # :` and blanks. Namespaces that begin with `AWS/` are the region's own.
+/// "PutMetricData", Namespace: letters, digits and `. - _ / # :` and blanks. Namespaces that begin with `AWS/` are the
+/// region's own.
 pub(super) fn check_namespace(namespace: &str) -> Result<(), Fault> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._-/#: ".contains(c);
     if namespace.trim().is_empty() || namespace.starts_with(':') || !namespace.chars().all(allowed) {

@@ -1,3 +1,5 @@
+//! SNS from outside: typed requests in, deliveries and answers out, on a kernel that is driven by hand.
+
 #![allow(clippy::unwrap_used)]
 
 mod delivery;

@@ -95,8 +95,8 @@ pub(super) fn period(period: i64) -> Result<u32, Fault> {
     }
 }
 
-/// N and M ("PutMetricAlarm", EvaluationPeriods and DatapointsToAlarm): together with the period at most a day, or a week for periods
-/// of an hour and more.
+/// N and M ("PutMetricAlarm", EvaluationPeriods and DatapointsToAlarm): together with the period at most a day, or a week for
+/// periods of an hour and more.
 pub(crate) fn periods(evaluation: Option<i64>, to_alarm: Option<i64>, period_s: u32) -> Result<(u32, u32), Fault> {
     let Some(n) = evaluation else {
         return Err(Fault::validation("EvaluationPeriods must be specified"));

@@ -78,8 +78,8 @@ fn check_count(names: &[String]) -> Result<(), Fault> {
     Ok(())
 }
 
-/// All or none ("DeleteAlarms"): a name that does not exist fails the call, as does an alarm that a composite one looks at, and two
-/// composite alarms at once.
+/// All or none ("DeleteAlarms"): a name that does not exist fails the call, as does an alarm that a composite one looks at,
+/// and two composite alarms at once.
 pub(super) fn delete(tx: &mut Tx, cx: &Cx, input: s::DeleteAlarmsInput) -> Result<(), Fault> {
     let names = &input.alarm_names;
     check_count(names)?;
