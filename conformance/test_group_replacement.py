@@ -1,0 +1,104 @@
+"""How groups replace their instances: refreshes, and the bounds of instance maintenance policies."""
+
+import contextlib
+
+import pytest
+
+from calls import Network, refused
+from region import wait_for
+from test_auto_scaling import Group
+
+
+@pytest.fixture(scope="module")
+def ec2(client):
+    return client("ec2")
+
+
+@pytest.fixture(scope="module")
+def scaling(client):
+    return client("autoscaling")
+
+
+@pytest.fixture(scope="module")
+def network(ec2):
+    network = Network(ec2, "10.48")
+    yield network
+    network.remove()
+
+
+@pytest.fixture(scope="module")
+def template(ec2, network):
+    data = {"ImageId": "ami-host", "InstanceType": "t3.nano", "SecurityGroupIds": [network.app]}
+    made = ec2.create_launch_template(LaunchTemplateName="replaced", LaunchTemplateData=data)["LaunchTemplate"]
+    yield made["LaunchTemplateId"]
+    ec2.delete_launch_template(LaunchTemplateId=made["LaunchTemplateId"])
+
+
+@pytest.fixture
+def make(scaling, ec2, network, template):
+    """Makes groups that are gone after the test."""
+    with contextlib.ExitStack() as stack:
+
+        def make(name, **more):
+            group = Group(scaling, ec2, network, template, name, **more)
+            stack.callback(group.remove)
+            return group
+
+        yield make
+
+
+def of(group):
+    return {"AutoScalingGroupName": group.name}
+
+
+def refresh_of(scaling, group):
+    return scaling.describe_instance_refreshes(**of(group))["InstanceRefreshes"][0]
+
+
+def ended(scaling, group, seconds=60):
+    return wait_for("the refresh ends", lambda: (r := refresh_of(scaling, group)) and "EndTime" in r and r, seconds)
+
+
+def test_refreshes_stop_at_checkpoints_skip_what_matches_and_turn_back(scaling, ec2, template, make):
+    group = make("refreshed", DesiredCapacity=4)
+    old = group.settle(4)
+    start = lambda **p: scaling.start_instance_refresh(Preferences={"InstanceWarmup": 0, **p}, **of(group))["InstanceRefreshId"]
+    first = start(MinHealthyPercentage=50, CheckpointPercentages=[50, 100], CheckpointDelay=3600)
+    refused("InstanceRefreshInProgress", start)
+    wait_for("half of it", lambda: refresh_of(scaling, group)["PercentageComplete"] == 50)
+    assert len(group.settle(4) & old) == 2, "it waits with two of four replaced"
+    assert scaling.cancel_instance_refresh(**of(group))["InstanceRefreshId"] == first
+    assert ended(scaling, group)["Status"] == "Cancelled"
+    refused("ActiveInstanceRefreshNotFound", scaling.cancel_instance_refresh, **of(group))
+
+    start(SkipMatching=True)
+    assert ended(scaling, group)["Status"] == "Successful"
+    before = group.settle(4)
+    assert len(before & old) == 2, "all of them are as the template says"
+
+    version = ec2.create_launch_template_version(
+        LaunchTemplateId=template, SourceVersion="1", LaunchTemplateData={"InstanceType": "t3.micro"})["LaunchTemplateVersion"]["VersionNumber"]  # fmt: skip
+    group.update(LaunchTemplate={"LaunchTemplateId": template, "Version": "1"})
+    desired = {"LaunchTemplate": {"LaunchTemplateId": template, "Version": str(version)}}
+    scaling.start_instance_refresh(
+        DesiredConfiguration=desired, Preferences={"InstanceWarmup": 0, "CheckpointPercentages": [25], "CheckpointDelay": 3600, "BakeTime": 600}, **of(group))  # fmt: skip
+    wait_for("a quarter", lambda: refresh_of(scaling, group)["PercentageComplete"] >= 25)
+    scaling.rollback_instance_refresh(**of(group))
+    assert ended(scaling, group)["Status"] == "RollbackSuccessful"
+    group.settle(4)
+    assert {i["LaunchTemplate"]["Version"] for i in group.members()} == {"1"}
+    assert group.describe()["LaunchTemplate"]["Version"] == "1"
+
+
+def test_a_refresh_leaves_protected_instances_that_it_is_to_ignore(scaling, make):
+    group = make("protected")
+    kept, other = sorted(group.settle(2))
+    scaling.set_instance_protection(InstanceIds=[kept], ProtectedFromScaleIn=True, **of(group))
+    preferences = {"InstanceWarmup": 0, "MinHealthyPercentage": 0, "ScaleInProtectedInstances": "Ignore"}
+    scaling.start_instance_refresh(Preferences=preferences, **of(group))
+    assert ended(scaling, group)["Status"] == "Successful"
+    assert kept in group.settle(2) and other not in group.ids()
+    for wrong in ({"MinHealthyPercentage": 101}, {"MinHealthyPercentage": 0, "MaxHealthyPercentage": 110},
+                  {"CheckpointPercentages": [50, 20]}, {"CheckpointPercentages": [50], "CheckpointDelay": 172_801},
+                  {"ScaleInProtectedInstances": "Love"}, {"StandbyInstances": "Love"}):  # fmt: skip
+        refused("ValidationError", scaling.start_instance_refresh, status=400, Preferences=wrong, **of(group))
