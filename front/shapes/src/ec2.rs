@@ -1265,6 +1265,11 @@ shape!(InstanceMetadataOptionsResponse {
     instance_metadata_tags: Option<String>,
 });
 
+shape!(InstanceMonitoring {
+    instance_id: Option<String>,
+    monitoring: Option<Monitoring>,
+});
+
 shape!(InstanceNetworkInterface {
     association: Option<InstanceNetworkInterfaceAssociation>,
     attachment: Option<InstanceNetworkInterfaceAttachment>,
@@ -2083,6 +2088,16 @@ shape!(ModifyVpcAttributeRequest {
     enable_network_address_usage_metrics: Option<AttributeBooleanValue>,
 });
 
+shape!(MonitorInstancesRequest {
+    instance_ids: Vec<String>,
+    metric_category_ids: Vec<String>,
+    dry_run: Option<bool>,
+});
+
+shape!(MonitorInstancesResult {
+    instance_monitorings: Vec<InstanceMonitoring>,
+});
+
 shape!(Monitoring {
     metric_category_ids: Vec<String>,
     state: Option<String>,
@@ -2866,6 +2881,16 @@ shape!(TotalLocalStorageGBRequest {
     max: Option<f64>,
 });
 
+shape!(UnmonitorInstancesRequest {
+    instance_ids: Vec<String>,
+    metric_category_ids: Vec<String>,
+    dry_run: Option<bool>,
+});
+
+shape!(UnmonitorInstancesResult {
+    instance_monitorings: Vec<InstanceMonitoring>,
+});
+
 shape!(UpdateSecurityGroupRuleDescriptionsEgressRequest {
     dry_run: Option<bool>,
     group_id: Option<String>,
@@ -3103,6 +3128,7 @@ pub mod ops {
     operation!("ec2" ModifySecurityGroupRules super::ModifySecurityGroupRulesRequest => super::ModifySecurityGroupRulesResult);
     operation!("ec2" ModifySubnetAttribute super::ModifySubnetAttributeRequest => ());
     operation!("ec2" ModifyVpcAttribute super::ModifyVpcAttributeRequest => ());
+    operation!("ec2" MonitorInstances super::MonitorInstancesRequest => super::MonitorInstancesResult);
     operation!("ec2" RebootInstances super::RebootInstancesRequest => ());
     operation!("ec2" ReplaceRoute super::ReplaceRouteRequest => ());
     operation!("ec2" ReplaceRouteTableAssociation super::ReplaceRouteTableAssociationRequest => super::ReplaceRouteTableAssociationResult);
@@ -3112,6 +3138,7 @@ pub mod ops {
     operation!("ec2" StartInstances super::StartInstancesRequest => super::StartInstancesResult);
     operation!("ec2" StopInstances super::StopInstancesRequest => super::StopInstancesResult);
     operation!("ec2" TerminateInstances super::TerminateInstancesRequest => super::TerminateInstancesResult);
+    operation!("ec2" UnmonitorInstances super::UnmonitorInstancesRequest => super::UnmonitorInstancesResult);
     operation!("ec2" UpdateSecurityGroupRuleDescriptionsIngress super::UpdateSecurityGroupRuleDescriptionsIngressRequest => super::UpdateSecurityGroupRuleDescriptionsIngressResult);
     operation!("ec2" UpdateSecurityGroupRuleDescriptionsEgress super::UpdateSecurityGroupRuleDescriptionsEgressRequest => super::UpdateSecurityGroupRuleDescriptionsEgressResult);
     operation!("ec2" RegisterImage super::RegisterImageRequest => super::RegisterImageResult);

@@ -94,10 +94,7 @@ pub(crate) fn instance_answer(state: &State, scope: &Scope, instance: &Instance)
             tenancy: some("default"),
             ..Default::default()
         }),
-        monitoring: Some(s::Monitoring {
-            state: some(if instance.monitoring { "enabled" } else { "disabled" }),
-            ..Default::default()
-        }),
+        monitoring: Some(s::Monitoring { state: some(instance.monitoring_state()), ..Default::default() }),
         subnet_id: interface.map(|i| i.subnet.to_string()),
         vpc_id: interface.map(|i| i.vpc.to_string()),
         private_ip_address: interface.map(|i| i.address.to_string()),

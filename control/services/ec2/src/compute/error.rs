@@ -26,7 +26,7 @@ pub enum ComputeError {
     MalformedKey,
     MalformedUserData,
     LongUserData,
-    /// `verb`: `started`, `stopped` or `rebooted`.
+    /// `verb`: `started`, `stopped`, `rebooted`, `monitored` or `unmonitored`.
     WrongState {
         id: InstanceId,
         verb: &'static str,

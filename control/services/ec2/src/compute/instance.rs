@@ -222,6 +222,15 @@ impl Instance {
         wanted && self.observed.generation == self.generation && self.observed.state == Seen::Running
     }
 
+    /// AWS's word for its detailed monitoring: an instance that is still starting is not monitored yet.
+    pub fn monitoring_state(&self) -> &'static str {
+        match (self.monitoring, self.state()) {
+            (false, _) => "disabled",
+            (true, InstanceState::Pending) => "pending",
+            (true, _) => "enabled",
+        }
+    }
+
     /// Whether it is on its way out, or gone.
     pub fn is_ending(&self) -> bool {
         self.intent == Intent::Terminated

@@ -63,6 +63,8 @@ pub(crate) fn register(registry: &mut Registry) {
     registry.operation::<ops::StopInstances>(power::stop_instances);
     registry.operation::<ops::RebootInstances>(power::reboot_instances);
     registry.operation::<ops::TerminateInstances>(power::terminate_instances);
+    registry.operation::<ops::MonitorInstances>(power::monitor_instances);
+    registry.operation::<ops::UnmonitorInstances>(power::unmonitor_instances);
     registry.operation::<ops::ModifyInstanceAttribute>(attribute::modify);
     registry.operation::<ops::DescribeInstanceAttribute>(attribute::describe);
     registry.operation::<ops::ModifyInstanceMetadataOptions>(attribute::modify_metadata_options);

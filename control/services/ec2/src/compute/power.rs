@@ -1,5 +1,5 @@
-//! `StartInstances`, `StopInstances`, `RebootInstances` and `TerminateInstances`. One instance that cannot go along
-//! refuses the whole request.
+//! `StartInstances`, `StopInstances`, `RebootInstances` and `TerminateInstances`, `MonitorInstances` and `UnmonitorInstances`.
+//! One instance that cannot go along refuses the whole request.
 
 use base::{Fault, InstanceId};
 use kernel::{Cx, State, Tx};
@@ -59,6 +59,60 @@ pub(crate) fn terminate_instances(
     Ok(s::TerminateInstancesResult { terminating_instances })
 }
 
+/// Turns detailed monitoring on. It answers `pending` where that changes something ("Manage detailed monitoring for your EC2
+/// instances"); the next period's metrics come each minute.
+pub(crate) fn monitor_instances(
+    tx: &mut Tx,
+    _: &Cx,
+    input: s::MonitorInstancesRequest,
+) -> Result<s::MonitorInstancesResult, Fault> {
+    refuse_categories(&input.metric_category_ids)?;
+    let instance_monitorings = each(tx, &input.instance_ids, input.dry_run, |i| set_monitoring(i, Detailed::On))?;
+    Ok(s::MonitorInstancesResult { instance_monitorings })
+}
+
+/// Turns it off: `disabling` where that changes something.
+pub(crate) fn unmonitor_instances(
+    tx: &mut Tx,
+    _: &Cx,
+    input: s::UnmonitorInstancesRequest,
+) -> Result<s::UnmonitorInstancesResult, Fault> {
+    refuse_categories(&input.metric_category_ids)?;
+    let instance_monitorings = each(tx, &input.instance_ids, input.dry_run, |i| set_monitoring(i, Detailed::Off))?;
+    Ok(s::UnmonitorInstancesResult { instance_monitorings })
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Detailed {
+    On,
+    Off,
+}
+
+fn refuse_categories(ids: &[String]) -> Result<(), Error> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Unsupported(
+        "Detailed monitoring is chosen for all metrics of an instance here, not for categories of them.".into(),
+    ))
+}
+
+fn set_monitoring(instance: &mut Instance, wanted: Detailed) -> Result<s::InstanceMonitoring, Error> {
+    if instance.is_ending() {
+        let verb = if wanted == Detailed::On { "monitored" } else { "unmonitored" };
+        return Err(ComputeError::WrongState { id: instance.id.clone(), verb }.into());
+    }
+    let state = match (instance.monitoring, wanted) {
+        (true, Detailed::On) => instance.monitoring_state(),
+        (false, Detailed::On) => "pending",
+        (true, Detailed::Off) => "disabling",
+        (false, Detailed::Off) => "disabled",
+    };
+    instance.monitoring = wanted == Detailed::On;
+    let monitoring = s::Monitoring { state: Some(state.into()), ..Default::default() };
+    Ok(s::InstanceMonitoring { instance_id: Some(instance.id.to_string()), monitoring: Some(monitoring) })
+}
+
 /// Refuses to end an instance that is protected from it.
 pub(crate) fn check_termination(instance: &Instance) -> Result<(), Error> {
     if instance.disable_api_termination && !instance.is_ending() {
@@ -84,21 +138,33 @@ fn change(
     dry_run: Option<bool>,
     mut change: impl FnMut(&mut Instance) -> Result<(), Error>,
 ) -> Result<Vec<s::InstanceStateChange>, Error> {
+    each(tx, ids, dry_run, |instance| {
+        let before = instance.state();
+        change(instance)?;
+        Ok(answer(&instance.id, before, instance.state()))
+    })
+}
+
+/// Changes each of the named instances, and gives an answer about each.
+fn each<A>(
+    tx: &mut Tx,
+    ids: &[String],
+    dry_run: Option<bool>,
+    mut change: impl FnMut(&mut Instance) -> Result<A, Error>,
+) -> Result<Vec<A>, Error> {
     if ids.is_empty() {
         return Err(Error::Missing("The request must contain the parameter InstanceId".into()));
     }
     if ids.len() > IDS_MAX {
         return Err(Error::invalid("InstanceId", ids.len(), &format!("At most {IDS_MAX} instances can be named.")));
     }
-    let mut changes = Vec::new();
+    let mut answers = Vec::new();
     for id in existing(tx, ids)? {
         let Some(mut instance) = tx.get::<Instance>(&id).cloned() else { continue };
-        let before = instance.state();
-        change(&mut instance)?;
-        changes.push(answer(&id, before, instance.state()));
+        answers.push(change(&mut instance)?);
         tx.put(instance);
     }
-    if dry_run == Some(true) { Err(Error::DryRun) } else { Ok(changes) }
+    if dry_run == Some(true) { Err(Error::DryRun) } else { Ok(answers) }
 }
 
 fn answer(id: &InstanceId, before: InstanceState, now: InstanceState) -> s::InstanceStateChange {

@@ -35,7 +35,7 @@ impl kernel::Store for Meters {
 
 #[derive(Default)]
 pub(super) struct Meter {
-    /// Of each period: percent, bytes in and out, packets in and out.
+    /// Of each period that is told with the five minutes only: percent, bytes in and out, packets in and out.
     values: Vec<[f64; USAGE.len()]>,
     cpu_us: u64,
     running_ms: u64,
@@ -44,11 +44,15 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    pub fn add(&mut self, percent: f64, usage: &InstanceUsage) {
+    pub fn add(&mut self, usage: &InstanceUsage) {
         self.cpu_us += usage.cpu_us;
         self.running_ms += usage.running_ms;
+    }
+
+    /// Keeps a period's values for the end of the five minutes.
+    pub fn keep(&mut self, values: [f64; USAGE.len()]) {
         if self.values.len() < VALUES_MAX {
-            self.values.push(values(percent, usage));
+            self.values.push(values);
         }
     }
 
@@ -56,9 +60,10 @@ impl Meter {
         self.running_ms == 0
     }
 
-    /// The five minutes' values of one of the metrics of [`USAGE`].
-    pub fn value(&self, index: usize) -> Value {
-        Value::Several(Sample::values(self.values.iter().map(|values| (values[index], 1.0))))
+    /// The kept values of one of the metrics of [`USAGE`]; none when none were kept.
+    pub fn value(&self, index: usize) -> Option<Value> {
+        let values = self.values.iter().map(|values| (values[index], 1.0));
+        (!self.values.is_empty()).then(|| Value::Several(Sample::values(values)))
     }
 
     /// Settles credits for the five minutes: usage, and, in the same order, what is told of the balance.

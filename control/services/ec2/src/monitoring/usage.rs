@@ -103,11 +103,15 @@ fn take_in_one(
     if !meters.by_instance.contains_key(&instance.id) {
         meters.by_instance.insert(instance.id.clone(), Meter::default());
     }
+    let values = values(percent, usage);
     if let Some(meter) = meters.by_instance.get_mut(&instance.id) {
-        meter.add(percent, usage);
+        meter.add(usage);
+        // Who changes between basic and detailed monitoring has each period told once.
+        if !instance.monitoring {
+            meter.keep(values);
+        }
     }
     if instance.monitoring {
-        let values = values(percent, usage);
         outgoing.extend(USAGE.into_iter().zip(values).map(|(kind, value)| Outgoing {
             id: instance.id.clone(),
             kind,
@@ -154,9 +158,9 @@ fn end_five_minutes(state: &State, cx: &Cx, meters: &mut Meters, outgoing: &mut 
             let resolution = Resolution::Standard;
             outgoing.push(Outgoing { id: id.clone(), kind, resolution, at: begin, value });
         };
-        if !instance.monitoring {
-            for (index, kind) in USAGE.into_iter().enumerate() {
-                tell(kind, meter.value(index));
+        for (index, kind) in USAGE.into_iter().enumerate() {
+            if let Some(value) = meter.value(index) {
+                tell(kind, value);
             }
         }
         for (kind, value) in meter.settle(state, cx, instance, begin) {

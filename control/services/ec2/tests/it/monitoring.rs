@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use base::{InstanceId, Time};
+use base::{Fault, InstanceId, Time};
 use cloudwatch::alarm::{self, Comparison, MetricQuery, MissingData, StateChange, Watched};
 use cloudwatch::{Alarm, AlarmState, Invocation};
 use metrics::{Metric, Sample, Statistic};
@@ -84,6 +84,95 @@ fn basic_monitoring_gives_a_point_every_five_minutes() {
     let (at, sample) = &told[0];
     assert_eq!((*at, sample.count, sample.min, sample.max, sample.sum), (begin, 5.0, 10.0, 50.0, 150.0));
     assert_eq!(points(&region, "NetworkOut", &id)[0].1.sum, 10_000.0);
+}
+
+fn shown_monitoring(region: &mut Region, id: &str) -> String {
+    let request = s::DescribeInstancesRequest { instance_ids: vec![id.into()], ..Default::default() };
+    let mut reservations = region.call::<ops::DescribeInstances>(request).unwrap().reservations;
+    reservations.pop().unwrap().instances.pop().unwrap().monitoring.unwrap().state.unwrap()
+}
+
+fn monitor(region: &mut Region, id: &str) -> Result<String, Fault> {
+    let request = s::MonitorInstancesRequest { instance_ids: vec![id.into()], ..Default::default() };
+    told(region.call::<ops::MonitorInstances>(request)?.instance_monitorings, id)
+}
+
+fn unmonitor(region: &mut Region, id: &str) -> Result<String, Fault> {
+    let request = s::UnmonitorInstancesRequest { instance_ids: vec![id.into()], ..Default::default() };
+    told(region.call::<ops::UnmonitorInstances>(request)?.instance_monitorings, id)
+}
+
+fn told(mut answers: Vec<s::InstanceMonitoring>, id: &str) -> Result<String, Fault> {
+    let answer = answers.pop().unwrap();
+    assert_eq!((answer.instance_id.as_deref(), answers.len()), (Some(id), 0));
+    Ok(answer.monitoring.unwrap().state.unwrap())
+}
+
+#[test]
+fn monitoring_is_pending_until_the_instance_runs() {
+    let mut region = Region::new();
+    let request = s::RunInstancesRequest {
+        image_id: Some("ami-host".into()),
+        instance_type: Some("t3.micro".into()),
+        min_count: 1,
+        max_count: 1,
+        monitoring: Some(s::RunInstancesMonitoringEnabled { enabled: true, ..Default::default() }),
+        ..Default::default()
+    };
+    let id = region.call::<ops::RunInstances>(request).unwrap().instances.pop().unwrap().instance_id.unwrap();
+    assert_eq!(shown_monitoring(&mut region, &id), "pending");
+    assert_eq!(monitor(&mut region, &id).unwrap(), "pending");
+    region.apply(&id);
+    region.running(&id);
+    assert_eq!(shown_monitoring(&mut region, &id), "enabled");
+}
+
+#[test]
+fn monitoring_changes_at_once_and_no_period_is_told_twice() {
+    let mut region = Region::new();
+    let id = run(&mut region, false);
+    let begin = region.now;
+    minute(&mut region, &[(&id, 10)]);
+    assert_eq!(monitor(&mut region, &id).unwrap(), "pending");
+    assert_eq!(monitor(&mut region, &id).unwrap(), "enabled");
+    assert_eq!(shown_monitoring(&mut region, &id), "enabled");
+    minute(&mut region, &[(&id, 20)]);
+    minute(&mut region, &[(&id, 30)]);
+    assert_eq!(averages(&region, "CPUUtilization", &id), [20.0, 30.0]);
+    assert_eq!(unmonitor(&mut region, &id).unwrap(), "disabling");
+    assert_eq!(unmonitor(&mut region, &id).unwrap(), "disabled");
+    assert_eq!(shown_monitoring(&mut region, &id), "disabled");
+    minute(&mut region, &[(&id, 40)]);
+    minute(&mut region, &[(&id, 50)]);
+    let points = points(&region, "NetworkIn", &id);
+    let sums: Vec<f64> = points.iter().map(|(_, sample)| sample.sum).collect();
+    assert_eq!(
+        (points[0].0, sums),
+        (begin, vec![3_000.0, 1_000.0, 1_000.0]),
+        "basic minutes with the five, detailed by themselves"
+    );
+}
+
+#[test]
+fn monitoring_is_refused_where_it_cannot_be_changed() {
+    let mut region = Region::new();
+    let id = run(&mut region, false);
+    let code = |outcome: Result<String, Fault>| outcome.unwrap_err().code.to_string();
+    assert_eq!(code(monitor(&mut region, "i-0123456789abcdef0")), "InvalidInstanceID.NotFound");
+    assert_eq!(code(unmonitor(&mut region, "web-1")), "InvalidInstanceID.Malformed");
+    let dry = s::MonitorInstancesRequest { instance_ids: vec![id.clone()], dry_run: Some(true), ..Default::default() };
+    assert_eq!(region.call::<ops::MonitorInstances>(dry).unwrap_err().code, "DryRunOperation");
+    assert_eq!(region.call::<ops::MonitorInstances>(s::MonitorInstancesRequest::default()).unwrap_err().code, "MissingParameter");
+    let categories = s::MonitorInstancesRequest {
+        instance_ids: vec![id.clone()],
+        metric_category_ids: vec!["cpu".into()],
+        ..Default::default()
+    };
+    assert_eq!(region.call::<ops::MonitorInstances>(categories).unwrap_err().code, "UnsupportedOperation");
+    assert_eq!(shown_monitoring(&mut region, &id), "disabled", "nothing of that has changed it");
+    let end = s::TerminateInstancesRequest { instance_ids: vec![id.clone()], ..Default::default() };
+    region.call::<ops::TerminateInstances>(end).unwrap();
+    assert_eq!(code(monitor(&mut region, &id)), "IncorrectInstanceState");
 }
 
 #[test]
