@@ -244,8 +244,21 @@ impl Store {
         span: (Time, Time),
         period_s: u32,
     ) -> Vec<(Time, f64)> {
+        self.values_from(metric, unit, statistic, Time::ZERO, span, period_s)
+    }
+
+    /// As [`Store::values`]; periods begin at `origin` and multiples of their length from there.
+    pub fn values_from(
+        &self,
+        metric: &Metric,
+        unit: Option<&str>,
+        statistic: Statistic,
+        origin: Time,
+        span: (Time, Time),
+        period_s: u32,
+    ) -> Vec<(Time, f64)> {
         let detail = if statistic.needs_spread() { Detail::Spread } else { Detail::Plain };
-        let found = self.fold(metric, unit, span.0, span.1, Fold::new(period_s, 0, detail));
+        let found = self.fold(metric, unit, span.0, span.1, Fold::new(period_s, origin.unix_ms().div_euclid(1_000), detail));
         let value = |(at_s, sample): (i64, Sample)| Some((Time::from_unix_ms(at_s * 1_000), statistic.of(&sample)?));
         found.into_iter().filter_map(value).collect()
     }

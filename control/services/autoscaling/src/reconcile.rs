@@ -12,7 +12,7 @@ use crate::apply;
 use crate::group::{Group, Process};
 use crate::lifecycle::{LifecycleHook, Transition, has_hook};
 use crate::member::{Class, Member};
-use crate::plan::{self, Counts, GroupView, Machine, MemberView, Place, Rules, Site, Target, ZoneCount};
+use crate::plan::{self, Counts, GroupView, Machine, MemberView, Place, Ready, Rules, Site, Target, ZoneCount};
 use crate::warm_pool::{self, WarmPool};
 
 const GROUPS: &str = "autoscaling.group";
@@ -33,7 +33,9 @@ pub(crate) fn register(registry: &mut Registry) {
     registry.watch::<elb::Registration>(GROUPS, |state, registration, due| {
         let member = state.get::<Member>(&registration.target.id.as_str().into());
         let group = member.and_then(|m| state.get::<Group>(&m.group));
-        due.extend(group.filter(|g| g.detaching.contains(&registration.group)).map(|g| g.name.to_string()));
+        // Under a maintenance policy, what passes its checks lets another one go.
+        let waits = |g: &&Group| g.maintenance.is_some() || g.detaching.contains(&registration.group);
+        due.extend(group.filter(waits).map(|g| g.name.to_string()));
     });
     // A row is shown before it is put: it differs from what is there when it changes.
     registry.watch::<Group>(MEMBERS, |state, group, due| {
@@ -59,7 +61,7 @@ fn push_all(state: &State, group: &GroupName, due: &mut Vec<String>) {
 
 /// Whether a group says something else to its instances.
 fn rules_differ(a: &Group, b: &Group) -> bool {
-    let of = |g: &Group| (g.deleting, g.health_check, g.grace_s);
+    let of = |g: &Group| (g.deleting, g.health_check, g.grace_s, g.maintenance);
     of(a) != of(b) || a.target_groups != b.target_groups || !a.suspended.keys().eq(b.suspended.keys())
 }
 
@@ -79,6 +81,7 @@ fn reconcile_member(tx: &mut Tx, cx: &Cx, key: &str) -> Result<Option<Time>, Fau
         holds_launches: has_hook(tx, &group.name, Transition::Launching),
         holds_terminations: has_hook(tx, &group.name, Transition::Terminating),
         pool: tx.get::<WarmPool>(&group.name).filter(|p| !p.deleting).map(|p| p.state),
+        replaces_ahead: group.maintenance.is_some_and(|m| m.launches_ahead()),
     };
     let view = MemberView { row: member, machine: machine(tx, &id), targets: targets(tx, group, member) };
     let decided = plan::plan_member(&rules, &view);
@@ -108,21 +111,23 @@ fn reconcile_group(tx: &mut Tx, cx: &Cx, key: &str) -> Result<Option<Time>, Faul
         counts: counts(state, &name),
         replacing: group.replacing as usize,
         lifetime: group.max_instance_lifetime_s.map(|s| Duration::from_secs(u64::from(s))),
+        maintenance: group.maintenance,
+        ready: &|| ready(state, group, cx.now),
         pool: state.get::<WarmPool>(&name).map(|p| p.wanted(group)),
         members: &members,
     };
     let decided = plan::plan_group(&view);
     let wake_at = decided.wake_at;
     apply::group(tx, cx, &name, decided);
-    finish(tx, &name);
+    finish(tx, cx, &name);
     Ok(wake_at)
 }
 
 /// Forgets what is over: drained target groups, the request that is fulfilled, the pool and the group that are deleted.
-fn finish(tx: &mut Tx, name: &GroupName) {
+fn finish(tx: &mut Tx, cx: &Cx, name: &GroupName) {
     let Some(group) = tx.get::<Group>(name) else { return };
     if group.deleting && tx.count_where::<Member>("group", name) == 0 {
-        crate::transitions::remove_group(tx, name);
+        crate::transitions::remove_group(tx, cx, name);
         return;
     }
     let counts = counts(tx, name);
@@ -143,6 +148,22 @@ fn finish(tx: &mut Tx, name: &GroupName) {
             g.replacing = 0;
         }
     });
+}
+
+/// "Set an instance maintenance policy": ready are those that are in service and healthy, whose warm-up is over.
+fn ready(state: &State, group: &Group, now: Time) -> Ready {
+    let warmup = Duration::from_secs(group.default_instance_warmup_s.unwrap_or_default().into());
+    let fine = |m: &&Member| m.class() == Class::InService && crate::refresh::passes_checks(state, group, m);
+    let mut ready = Ready::default();
+    for member in state.rows_where::<Member>("group", &group.name).filter(fine) {
+        let warm_at = member.in_service_at.unwrap_or(member.launched_at) + warmup;
+        if warm_at <= now {
+            ready.count += 1;
+        } else {
+            ready.next_at = Some(ready.next_at.map_or(warm_at, |at| at.min(warm_at)));
+        }
+    }
+    ready
 }
 
 pub(crate) fn counts(state: &State, group: &GroupName) -> Counts {

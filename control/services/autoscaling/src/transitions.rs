@@ -199,7 +199,7 @@ pub fn delete_group(tx: &mut Tx, cx: &Cx, name: &str, how: Deletion) -> Result<(
         }
     }
     if !has_members {
-        remove_group(tx, &group.name);
+        remove_group(tx, cx, &group.name);
         return Ok(());
     }
     let before = group.desired_capacity;
@@ -232,13 +232,13 @@ pub enum Deletion {
 }
 
 /// Forgets a group and its activities.
-pub(crate) fn remove_group(tx: &mut Tx, name: &GroupName) {
+pub(crate) fn remove_group(tx: &mut Tx, cx: &Cx, name: &GroupName) {
     let activities: Vec<_> = tx.rows_where::<Activity>("group", name).map(|a| a.key.clone()).collect();
     for key in activities {
         tx.remove::<Activity>(&key);
     }
     crate::refresh::forget(tx, name);
-    crate::policy::forget(tx, name);
+    crate::policy::forget(tx, cx, name);
     crate::schedule::forget(tx, name);
     crate::group_metrics::forget(tx, name);
     forget_belongings(tx, name);

@@ -43,9 +43,9 @@ fn describe(tx: &mut Tx, _: &Cx, input: s::DescribePoliciesType) -> Result<s::Po
     Ok(s::PoliciesType { scaling_policies, next_token: page.next_token })
 }
 
-fn delete(tx: &mut Tx, _: &Cx, input: s::DeletePolicyType) -> Result<(), Fault> {
+fn delete(tx: &mut Tx, cx: &Cx, input: s::DeletePolicyType) -> Result<(), Fault> {
     let key = policy::find(tx, input.auto_scaling_group_name.as_deref(), &input.policy_name)?.key();
-    policy::delete(tx, &key);
+    policy::delete(tx, cx, &key);
     Ok(())
 }
 

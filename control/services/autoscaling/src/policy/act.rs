@@ -47,12 +47,12 @@ fn reconcile(tx: &mut Tx, cx: &Cx, key: &str) -> Result<Option<Time>, Fault> {
     let name = GroupName::from(key);
     let of_group = |i: &&Invocation| group_of(&i.action) == Some(key);
     let invocations: Vec<Invocation> = tx.rows::<Invocation>().filter(of_group).cloned().collect();
+    let active = active(tx, &name).cloned();
     for invocation in &invocations {
-        cloudwatch::alarm::done(tx, &invocation.key);
+        let outcome = active.as_ref().map_err(String::clone).and_then(|_| enabled(tx, &invocation.action).map(|_| ()));
+        cloudwatch::alarm::done(tx, cx, &invocation.key, outcome.as_ref().map(|()| ()).map_err(String::as_str));
     }
-    // "Suspend and resume Amazon EC2 Auto Scaling processes": AlarmNotification stops policies from acting.
-    let active = tx.get::<Group>(&name).filter(|g| !g.deleting && !g.suspended.contains_key(&Process::AlarmNotification));
-    let Some(group) = active.cloned() else { return Ok(None) };
+    let Ok(group) = active else { return Ok(None) };
     let proposals: Vec<Proposal> = invocations.iter().filter_map(|i| proposal(tx, cx, &group, i, &invocations)).collect();
     // "How multiple dynamic scaling policies work together": the largest capacity wins.
     if let Some(best) = proposals.into_iter().max_by_key(|p| p.capacity) {
@@ -61,8 +61,26 @@ fn reconcile(tx: &mut Tx, cx: &Cx, key: &str) -> Result<Option<Time>, Fault> {
     Ok(None)
 }
 
+/// A group whose policies may act; else why they may not, for the alarm's history.
+fn active<'a>(state: &'a State, name: &GroupName) -> Result<&'a Group, String> {
+    let group = state.get::<Group>(name).filter(|g| !g.deleting);
+    let group = group.ok_or_else(|| format!("AutoScalingGroup name not found - no such group: {name}"))?;
+    // "Suspend and resume Amazon EC2 Auto Scaling processes": AlarmNotification stops policies from acting.
+    if group.suspended.contains_key(&Process::AlarmNotification) {
+        return Err(format!("The process AlarmNotification is suspended for AutoScalingGroup: {name}"));
+    }
+    Ok(group)
+}
+
+/// The policy of an action; else why it does nothing.
+fn enabled<'a>(state: &'a State, action: &str) -> Result<&'a ScalingPolicy, String> {
+    let policy = state.rows_where::<ScalingPolicy>("arn", action).next();
+    let policy = policy.ok_or_else(|| format!("PolicyName not found - No scaling policy found by this name: {action}"))?;
+    if policy.enabled { Ok(policy) } else { Err(format!("The scaling policy {} is disabled.", policy.name)) }
+}
+
 fn proposal(state: &State, cx: &Cx, group: &Group, invocation: &Invocation, all: &[Invocation]) -> Option<Proposal> {
-    let policy = state.rows_where::<ScalingPolicy>("arn", &invocation.action).find(|p| p.enabled)?;
+    let policy = enabled(state, &invocation.action).ok()?;
     let alarm = state.get::<Alarm>(&invocation.alarm)?;
     let view = fleet(state, group, warmup_s(group, policy), cx.now);
     let mut cooldown = None;
@@ -116,7 +134,7 @@ fn aggregated(state: &State, aggregation: Aggregation, alarm: &Alarm) -> Option<
     }
     let until = alarm.evaluated_until;
     let period = Duration::from_secs(u64::from(query.period_s));
-    let points = cloudwatch::store(state).points(metric, until - period, until, query.period_s);
+    let points = cloudwatch::store(state).points_from(metric, None, until, (until - period, until), query.period_s);
     Statistic::parse(aggregation.as_str())?.of(&points.first()?.1)
 }
 
@@ -135,8 +153,9 @@ fn alarming(state: &State, alarm: &Alarm, invocations: &[Invocation]) -> Option<
     }
     let newest = || {
         let [query] = queries.as_slice() else { return None };
-        let (metric, from) = (query.metric.as_ref()?, alarm.evaluated_until - period * VALUE_PERIODS_MAX);
-        let (at, sample) = cloudwatch::store(state).points(metric, from, alarm.evaluated_until, period_s).pop()?;
+        let (metric, until) = (query.metric.as_ref()?, alarm.evaluated_until);
+        let span = (until - period * VALUE_PERIODS_MAX, until);
+        let (at, sample) = cloudwatch::store(state).points_from(metric, None, until, span, period_s).pop()?;
         Some((at, Statistic::parse(&query.statistic)?.of(&sample)?))
     };
     newest().or(alarm.state.value)

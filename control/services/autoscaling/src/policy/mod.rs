@@ -67,7 +67,7 @@ pub(crate) fn put(tx: &mut Tx, cx: &Cx, wish: Wish) -> Result<ScalingPolicy, Fau
     if let Some(old) = &old {
         let kept = own_alarms(&policy);
         let gone: Vec<String> = own_alarms(old).into_iter().filter(|name| !kept.contains(name)).collect();
-        cloudwatch::alarm::delete(tx, &gone);
+        cloudwatch::alarm::delete(tx, cx, &gone);
     }
     tx.put(policy.clone());
     tracking::put_alarms(tx, cx, &policy)?;
@@ -95,18 +95,18 @@ fn keep_alarm_names(cx: &Cx, old: Option<&ScalingPolicy>, policy: &mut ScalingPo
 }
 
 /// Deletes a policy and the alarms that it owns; those of a user stay.
-pub(crate) fn delete(tx: &mut Tx, key: &PolicyKey) {
+pub(crate) fn delete(tx: &mut Tx, cx: &Cx, key: &PolicyKey) {
     if let Some(policy) = tx.remove::<ScalingPolicy>(key) {
-        cloudwatch::alarm::delete(tx, &own_alarms(&policy));
+        cloudwatch::alarm::delete(tx, cx, &own_alarms(&policy));
         forecast::forget(tx, key);
     }
 }
 
 /// Forgets everything of a group that is gone.
-pub(crate) fn forget(tx: &mut Tx, group: &GroupName) {
+pub(crate) fn forget(tx: &mut Tx, cx: &Cx, group: &GroupName) {
     let keys: Vec<_> = tx.rows_where::<ScalingPolicy>("group", group).map(kernel::Row::key).collect();
     for key in keys {
-        delete(tx, &key);
+        delete(tx, cx, &key);
     }
     tx.remove::<Cooldown>(group);
 }

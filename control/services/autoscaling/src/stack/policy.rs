@@ -40,10 +40,10 @@ impl StackResource for ScalingPolicy {
         Ok(())
     }
 
-    fn delete(&self, tx: &mut Tx, _: &Cx, physical_id: &str) -> Result<Progress, Fault> {
+    fn delete(&self, tx: &mut Tx, cx: &Cx, physical_id: &str) -> Result<Progress, Fault> {
         if let Ok(found) = policy::find(tx, None, physical_id) {
             let key = found.key();
-            policy::delete(tx, &key);
+            policy::delete(tx, cx, &key);
         }
         Ok(Progress::Ready)
     }

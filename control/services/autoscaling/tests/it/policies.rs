@@ -162,6 +162,58 @@ fn target_tracking_owns_a_pair_of_alarms_with_the_names_of_aws() {
     let delete = s::DeletePolicyType { auto_scaling_group_name: None, policy_name: arn };
     region.call::<ops::DeletePolicy>(delete).unwrap();
     assert_eq!(region.state().rows::<Alarm>().count(), 0);
+    for name in names {
+        let deleted = format!("Alarm \"{name}\" deleted");
+        assert_eq!(alarm_history(&mut region, &name, "ConfigurationUpdate")[0], deleted);
+    }
+}
+
+/// The summaries of an alarm's history, the newest first.
+fn alarm_history(region: &mut Region, name: &str, kind: &str) -> Vec<String> {
+    let input = c::DescribeAlarmHistoryInput {
+        alarm_name: Some(name.into()),
+        history_item_type: Some(kind.into()),
+        ..Default::default()
+    };
+    let items = region.call::<c::ops::DescribeAlarmHistory>(input).unwrap().alarm_history_items;
+    items.into_iter().filter_map(|i| i.history_summary).collect()
+}
+
+#[test]
+fn an_alarms_history_says_what_came_of_its_policy() {
+    let mut region = watched_group(2, 0);
+    let arn = put(&mut region, simple("more", 1)).policy_arn.unwrap();
+    let set = |region: &mut Region, state: &str| {
+        let (name, state) = ("busy".to_string(), state.to_string());
+        let input =
+            c::SetAlarmStateInput { alarm_name: name, state_value: state, state_reason: "a drill".into(), ..Default::default() };
+        region.call::<c::ops::SetAlarmState>(input).unwrap();
+    };
+    alarm(&mut region, "busy", 1e9, &arn);
+    let suspend =
+        s::ScalingProcessQuery { auto_scaling_group_name: "g".into(), scaling_processes: vec!["AlarmNotification".into()] };
+    let mut expected = Vec::new();
+    let mut expect = |region: &mut Region, error: Option<&str>| {
+        set(region, "OK");
+        set(region, "ALARM");
+        let item = match error {
+            None => format!("Successfully executed action {arn}"),
+            Some(error) => format!("Failed to execute action {arn}. Received error: \"{error}\""),
+        };
+        expected.insert(0, item);
+        assert_eq!(alarm_history(region, "busy", "Action"), expected);
+    };
+    expect(&mut region, None);
+    region.call::<ops::SuspendProcesses>(suspend).unwrap();
+    expect(&mut region, Some("The process AlarmNotification is suspended for AutoScalingGroup: g"));
+    region
+        .call::<ops::ResumeProcesses>(s::ScalingProcessQuery { auto_scaling_group_name: "g".into(), ..Default::default() })
+        .unwrap();
+    put(&mut region, s::PutScalingPolicyType { enabled: Some(false), ..simple("more", 1) });
+    expect(&mut region, Some("The scaling policy more is disabled."));
+    let delete = s::DeletePolicyType { auto_scaling_group_name: None, policy_name: arn.clone() };
+    region.call::<ops::DeletePolicy>(delete).unwrap();
+    expect(&mut region, Some(&format!("PolicyName not found - No scaling policy found by this name: {arn}")));
 }
 
 #[test]

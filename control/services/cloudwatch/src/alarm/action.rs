@@ -30,7 +30,7 @@ pub(crate) fn kind(cx: &Cx, arn: &str) -> Result<Kind, String> {
     }
     match service {
         "sns" if account == cx.scope.account && !resource.is_empty() && !resource.contains(':') => Ok(Kind::Topic),
-        "autoscaling" if account == cx.scope.account && resource.starts_with("scalingPolicy:") => Ok(Kind::ScalingPolicy),
+        "autoscaling" if account == cx.scope.account && is_policy(resource) => Ok(Kind::ScalingPolicy),
         // `arn:aws:automate:REGION:ec2:stop` has the service where others have the account.
         "automate" if account == "ec2" && matches!(resource, "stop" | "terminate" | "reboot" | "recover") => Ok(Kind::Instance),
         "sns" | "autoscaling" | "automate" => Err(format!("Invalid arn syntax: {arn}")),
@@ -39,6 +39,12 @@ pub(crate) fn kind(cx: &Cx, arn: &str) -> Result<Kind, String> {
         }
         _ => Err(format!("Unsupported action: {arn}")),
     }
+}
+
+/// `scalingPolicy:UUID:autoScalingGroupName/GROUP:policyName/NAME`.
+fn is_policy(resource: &str) -> bool {
+    let group = resource.strip_prefix("scalingPolicy:").and_then(|rest| rest.split_once(":autoScalingGroupName/"));
+    group.and_then(|(_, rest)| rest.split_once(":policyName/")).is_some_and(|(group, name)| !group.is_empty() && !name.is_empty())
 }
 
 pub(crate) fn is_scaling(arn: &str) -> bool {
@@ -50,24 +56,22 @@ pub(super) fn invoke(tx: &mut Tx, cx: &Cx, alarm: &Alarm, old: &StateChange) {
     for action in distinct(alarm) {
         match kind(cx, action) {
             Ok(Kind::Topic) => publish(tx, cx, alarm, old, action),
-            Ok(_) => {
-                request(tx, cx.now, alarm, action, alarm.state.value);
-                history::acted(tx, cx, alarm, action, None, None);
-            }
+            // Whoever does it says what came of it.
+            Ok(Kind::ScalingPolicy | Kind::Instance) => request(tx, cx.now, alarm, action, alarm.state.value),
             Err(reason) => history::acted(tx, cx, alarm, action, None, Some(&reason)),
         }
     }
 }
 
-/// Invokes the state's actions of Auto Scaling again ("Using Amazon CloudWatch alarms", Alarm actions: they are invoked for every
-/// period that the alarm remains in the new state).
+/// Invokes the state's actions of Auto Scaling again ("Using Amazon CloudWatch alarms", Alarm actions: once a minute that the alarm
+/// remains in the new state).
 pub(super) fn invoke_again(tx: &mut Tx, now: Time, alarm: &Alarm, value: Option<(Time, f64)>) {
     for action in distinct(alarm).filter(|a| is_scaling(a)) {
         request(tx, now, alarm, action, value);
     }
 }
 
-/// Whether the present state has actions that are invoked again each period.
+/// Whether the present state has actions that are invoked again each minute.
 pub(super) fn repeats(alarm: &Alarm) -> bool {
     distinct(alarm).any(|a| is_scaling(a))
 }

@@ -44,7 +44,20 @@ pub(crate) fn period_s(queries: &[MetricQuery]) -> u32 {
     queries.iter().filter(|q| q.metric.is_some()).map(|q| q.period_s).max().unwrap_or(60).max(1)
 }
 
-/// Looks at the newest periods that end by `end`; none for a composite alarm.
+/// How often a metric alarm is evaluated, in seconds ("Alarm evaluation": every minute for periods of a minute or longer, each time
+/// over periods that end then; every ten seconds for periods of 10, 20 and 30 seconds; every hour where N periods are longer
+/// than a day). A region whose metrics have a shorter period than AWS's evaluates alarms on those at each of their ends.
+pub(crate) fn interval_s(queries: &[MetricQuery], evaluation_periods: u32) -> u32 {
+    let period_s = period_s(queries);
+    match period_s {
+        _ if u64::from(period_s) * u64::from(evaluation_periods) > 86_400 => 3_600,
+        60.. => 60,
+        _ if period_s.is_multiple_of(10) => 10,
+        _ => period_s,
+    }
+}
+
+/// Looks at the newest periods up to `end`, at which the last of them ends; none for a composite alarm.
 pub(crate) fn look(state: &State, alarm: &Alarm, end: Time) -> Option<Look> {
     let Watched::Metrics { queries, comparison, threshold, evaluation_periods, datapoints_to_alarm, missing, ignore_low_samples } =
         &alarm.watched
@@ -75,7 +88,7 @@ fn read(state: &State, queries: &[MetricQuery], from: Time, until: Time) -> Vec<
     let found = match queries {
         [MetricQuery { metric: Some(metric), statistic: text, unit, period_s, .. }] => {
             let Ok(statistic) = statistic::parse(text) else { return Vec::new() };
-            statistic::values(store(state), metric, unit.as_deref(), statistic, from, until, *period_s)
+            store(state).values_from(metric, unit.as_deref(), statistic, until, (from, until), *period_s)
         }
         _ => {
             let all = math::evaluate(store(state), queries, from, until).unwrap_or_default();

@@ -50,21 +50,21 @@ pub fn put(tx: &mut Tx, cx: &Cx, alarm: Alarm) -> Result<(), Fault> {
     transition::put(tx, cx, alarm)
 }
 
-/// Deletes alarms with what they have invoked; names that do not exist are passed over.
-pub fn delete(tx: &mut Tx, names: &[String]) {
+/// Deletes alarms with what they have invoked, and says so in their history; names that do not exist are passed over.
+pub fn delete(tx: &mut Tx, cx: &Cx, names: &[String]) {
     for name in names {
-        transition::delete(tx, name);
+        if let Some(alarm) = transition::delete(tx, name) {
+            history::deleted(tx, cx, &alarm);
+        }
     }
 }
 
-/// Deletes an alarm, and says so in its history.
-pub(crate) fn delete_noted(tx: &mut Tx, cx: &Cx, name: &str) {
-    if let Some(alarm) = transition::delete(tx, name) {
-        history::deleted(tx, cx, &alarm);
+/// Takes an invocation off the list: whoever acts on it calls this in the same transaction, and says what came of it or why it
+/// could not be done. The history has it for the change of state, not again for each minute that the state lasts.
+pub fn done(tx: &mut Tx, cx: &Cx, key: &str, outcome: Result<(), &str>) {
+    let Some(invocation) = tx.remove::<Invocation>(&key.to_string()) else { return };
+    let Some(alarm) = tx.get::<Alarm>(&invocation.alarm).cloned() else { return };
+    if invocation.at == alarm.state.at {
+        history::acted(tx, cx, &alarm, &invocation.action, None, outcome.err());
     }
-}
-
-/// Takes an invocation off the list: whoever acts on it calls this in the same transaction.
-pub fn done(tx: &mut Tx, key: &str) {
-    tx.remove::<Invocation>(&key.to_string());
 }

@@ -1,5 +1,5 @@
-//! When alarms are evaluated: a metric alarm at the end of each of its periods, a composite one when what it looks at changes.
-//! A period in which nothing changes writes no row.
+//! When alarms are evaluated: a metric alarm once a minute, or as [`interval_s`] says; a composite one when what it looks at changes.
+//! An evaluation that changes nothing writes no row.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use base::{Fault, Time};
 use kernel::{Cx, Tx};
 
-use super::evaluate::{look, period_s};
+use super::evaluate::{interval_s, look};
 use super::row::{Alarm, Watched};
 use super::{action, composite, transition};
 
@@ -37,10 +37,10 @@ impl kernel::Store for Schedule {
     fn keep(&mut self) {}
 }
 
-/// The end of the newest period that is over for at least [`DELAY`].
-pub(super) fn newest_end(now: Time, period_s: u32) -> Time {
-    let period_ms = i64::from(period_s) * 1_000;
-    Time::from_unix_ms((now - DELAY).unix_ms().div_euclid(period_ms) * period_ms)
+/// The newest multiple of the interval that is over for at least [`DELAY`].
+fn newest_end(now: Time, interval_s: u32) -> Time {
+    let interval_ms = i64::from(interval_s) * 1_000;
+    Time::from_unix_ms((now - DELAY).unix_ms().div_euclid(interval_ms) * interval_ms)
 }
 
 pub(super) fn run(tx: &mut Tx, cx: &Cx, name: &str) -> Result<Option<Time>, Fault> {
@@ -48,8 +48,8 @@ pub(super) fn run(tx: &mut Tx, cx: &Cx, name: &str) -> Result<Option<Time>, Faul
         tx.store_mut::<Schedule>().all.remove(name);
         return Ok(None);
     };
-    let Watched::Metrics { queries, .. } = &alarm.watched else { return composite::run(tx, cx, name) };
-    let (period_s, configured_at) = (period_s(queries), alarm.configured_at);
+    let Watched::Metrics { queries, evaluation_periods, .. } = &alarm.watched else { return composite::run(tx, cx, name) };
+    let (interval_s, configured_at) = (interval_s(queries, *evaluation_periods), alarm.configured_at);
     let planned = tx.store::<Schedule>().all.get(name).copied();
     let put_off = match planned.filter(|p| p.configured_at == configured_at) {
         Some(planned) if cx.now < planned.due => return Ok(Some(planned.due)),
@@ -62,9 +62,9 @@ pub(super) fn run(tx: &mut Tx, cx: &Cx, name: &str) -> Result<Option<Time>, Faul
     let planned = match put_off {
         Some(delay) => Planned { configured_at, due: cx.now + delay, put_off: true },
         None => {
-            let end = newest_end(cx.now, period_s);
-            evaluate(tx, cx, name, end, period_s);
-            let next = end + Duration::from_secs(period_s.into()) + DELAY;
+            let end = newest_end(cx.now, interval_s);
+            evaluate(tx, cx, name, end, interval_s);
+            let next = end + Duration::from_secs(interval_s.into()) + DELAY;
             Planned { configured_at, due: next, put_off: false }
         }
     };
@@ -77,12 +77,12 @@ pub(super) fn run(tx: &mut Tx, cx: &Cx, name: &str) -> Result<Option<Time>, Faul
     Ok(Some(planned.due))
 }
 
-fn evaluate(tx: &mut Tx, cx: &Cx, name: &str, end: Time, period_s: u32) {
+fn evaluate(tx: &mut Tx, cx: &Cx, name: &str, end: Time, interval_s: u32) {
     let Some(alarm) = tx.find::<Alarm, str>(name) else { return };
     let Some(look) = look(tx, alarm, end) else { return };
     if let Some(change) = look.change(alarm, cx.now) {
         transition::change(tx, cx, name, change, end);
-    } else if action::repeats(alarm) && repeat_is_due(cx, alarm, end, period_s) {
+    } else if action::repeats(alarm) && repeat_is_due(cx, alarm, end, interval_s) {
         let mut alarm = alarm.clone();
         alarm.evaluated_until = end;
         tx.put(alarm.clone());
@@ -90,9 +90,9 @@ fn evaluate(tx: &mut Tx, cx: &Cx, name: &str, end: Time, period_s: u32) {
     }
 }
 
-/// Once for each period that the alarm stays in the state, at most once a minute ("Using Amazon CloudWatch alarms", Alarm
-/// actions), or what the region's owner has made of a minute. Periods that were missed count as one.
-fn repeat_is_due(cx: &Cx, alarm: &Alarm, end: Time, period_s: u32) -> bool {
-    let interval_ms = i64::from(period_s.max(cx.settings.metric_period_s)) * 1_000;
+/// Once a minute as long as the alarm stays in the state ("Using Amazon CloudWatch alarms", Alarm actions), or once in what the
+/// region's owner has made of a minute. Minutes that were missed count as one.
+fn repeat_is_due(cx: &Cx, alarm: &Alarm, end: Time, interval_s: u32) -> bool {
+    let interval_ms = i64::from(interval_s.max(cx.settings.metric_period_s)) * 1_000;
     end.unix_ms() - alarm.evaluated_until.unix_ms() >= interval_ms
 }

@@ -189,8 +189,8 @@ pub struct StateChange {
     pub value: Option<(Time, f64)>,
 }
 
-/// An action that an alarm invokes, until whoever it is for has done it. For actions of Auto Scaling one comes at every
-/// period for as long as the state lasts ("Using Amazon CloudWatch alarms": Auto Scaling actions), for others one at each change.
+/// An action that an alarm invokes, until whoever it is for has done it. For actions of Auto Scaling one comes every
+/// minute for as long as the state lasts ("Using Amazon CloudWatch alarms": Auto Scaling actions), for others one at each change.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Invocation {
     /// The action's ARN and a number: unique, in order of time for one action.

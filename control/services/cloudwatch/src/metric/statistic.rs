@@ -1,7 +1,7 @@
 //! Statistics and periods as callers name them ("CloudWatch statistics definitions", "GetMetricData").
 
-use base::{Fault, Time};
-use metrics::{Metric, Statistic, Store};
+use base::Fault;
+use metrics::Statistic;
 
 /// Reads the name of a statistic, of any kind that AWS has.
 pub(crate) fn parse(text: &str) -> Result<Statistic, Fault> {
@@ -11,17 +11,4 @@ pub(crate) fn parse(text: &str) -> Result<Statistic, Fault> {
 /// "MetricStat", Period: 1, 5, 10, 20 or 30 seconds for metrics of high resolution, or any multiple of 60.
 pub(crate) fn is_period(period_s: i64) -> bool {
     matches!(period_s, 1 | 5 | 10 | 20 | 30) || (period_s > 0 && period_s % 60 == 0 && period_s <= i64::from(u32::MAX))
-}
-
-/// A metric's statistic by periods that begin at multiples of their length.
-pub(crate) fn values(
-    store: &Store,
-    metric: &Metric,
-    unit: Option<&str>,
-    statistic: Statistic,
-    from: Time,
-    until: Time,
-    period_s: u32,
-) -> Vec<(Time, f64)> {
-    store.values(metric, unit, statistic, (from, until), period_s.max(1))
 }

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 use shapes::cloudwatch as s;
 
-use crate::alarm::{Alarm, check_parents, delete_noted};
+use crate::alarm::{Alarm, check_parents};
 use crate::tags;
 
 pub(crate) fn register(registry: &mut Registry) {
@@ -50,7 +50,7 @@ fn put_tags(tx: &mut Tx, cx: &Cx, name: &str, own: Vec<Tag>, of_stack: &Tags) ->
 fn remove(tx: &mut Tx, cx: &Cx, name: &str) -> Result<Progress, Fault> {
     if tx.get::<Alarm>(&name.to_string()).is_some() {
         check_parents(tx, name, &[])?;
-        delete_noted(tx, cx, name);
+        crate::alarm::delete(tx, cx, &[name.to_string()]);
     }
     Ok(Progress::Ready)
 }

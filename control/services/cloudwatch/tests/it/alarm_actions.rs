@@ -38,6 +38,35 @@ fn actions_of_auto_scaling_are_invoked_at_most_once_a_minute() {
 }
 
 #[test]
+fn the_history_says_what_came_of_an_action_once_for_each_change() {
+    let mut region = Region::new();
+    region.put(input("high"));
+    let acted = |region: &mut Region, outcome: Result<(), &str>| {
+        let found = region.invocations();
+        let done = |tx: &mut kernel::Tx, cx: &kernel::Cx| {
+            found.iter().for_each(|i| cloudwatch::alarm::done(tx, cx, &i.key, outcome));
+            Ok(())
+        };
+        region.run(done).unwrap();
+        let items = region.history("high", "Action");
+        items.into_iter().map(|i| i.history_summary.unwrap()).collect::<Vec<_>>()
+    };
+    region.minute(Some(90.0));
+    assert_eq!(region.history("high", "Action"), [], "nobody has acted yet");
+    let succeeded = format!("Successfully executed action {POLICY}");
+    assert_eq!(acted(&mut region, Ok(())), [succeeded.clone()]);
+    region.minute(Some(90.0));
+    assert_eq!(acted(&mut region, Ok(())), [succeeded.clone()], "the state lasts");
+    region.minute(Some(10.0));
+    region.minute(Some(90.0));
+    let failed = format!("Failed to execute action {POLICY}. Received error: \"gone\"");
+    assert_eq!(acted(&mut region, Err("gone")), [failed, succeeded]);
+    let item = region.history("high", "Action").remove(0).history_data.unwrap();
+    let data: serde_json::Value = serde_json::from_str(&item).unwrap();
+    assert_eq!((&data["actionState"], &data["notificationResource"]), (&"Failed".into(), &POLICY.into()));
+}
+
+#[test]
 fn invocations_do_not_pile_up_and_go_with_their_alarm() {
     let mut region = Region::new();
     for n in 0..PENDING_MAX + 4 {

@@ -64,6 +64,77 @@ fn the_grid_of_evaluations_never_drifts() {
 }
 
 #[test]
+fn periods_of_several_minutes_slide_by_the_minute() {
+    // "Alarm evaluation": at the end of minute 5 minutes 1 to 5 count, at the end of minute 6 minutes 2 to 6.
+    let mut region = Region::new();
+    region.now = base::Time::from_unix_ms(1_800_000_120_000);
+    region.put(s::PutMetricAlarmInput { period: Some(300), ..input("high") });
+    region.put(s::PutMetricAlarmInput { namespace: None, metric_name: None, ..math_of_five_minutes() });
+    for _ in 0..5 {
+        region.minute(Some(10.0));
+    }
+    assert_eq!((region.is("high"), region.is("math")), (AlarmState::Ok, AlarmState::Ok));
+    region.minute(Some(400.0));
+    assert_eq!((region.is("high"), region.is("math")), (AlarmState::Alarm, AlarmState::Alarm));
+    let state = &region.alarm("high").state;
+    assert!(state.reason.contains("[88.0 (15/01/27 08:03:00)]"), "{}", state.reason);
+    assert_eq!(region.act(), 1);
+    for _ in 0..4 {
+        region.minute(Some(10.0));
+        assert_eq!((region.is("high"), region.act()), (AlarmState::Alarm, 1), "once a minute");
+    }
+    region.minute(Some(10.0));
+    assert_eq!((region.is("high"), region.is("math")), (AlarmState::Ok, AlarmState::Ok));
+}
+
+fn math_of_five_minutes() -> s::PutMetricAlarmInput {
+    let metric = s::Metric {
+        namespace: Some("App".into()),
+        metric_name: Some("Load".into()),
+        dimensions: vec![s::Dimension { name: "Host".into(), value: "a".into() }],
+    };
+    let stat = s::MetricStat { metric, period: 300, stat: "Average".into(), unit: None };
+    let m1 = s::MetricDataQuery { id: "m1".into(), metric_stat: Some(stat), return_data: Some(false), ..Default::default() };
+    let expression = Some("FILL(m1, 0) + 0".into());
+    let e1 = s::MetricDataQuery { id: "e1".into(), expression, return_data: Some(true), ..Default::default() };
+    s::PutMetricAlarmInput {
+        period: None,
+        statistic: None,
+        dimensions: Vec::new(),
+        metrics: vec![m1, e1],
+        alarm_actions: Vec::new(),
+        ..input("math")
+    }
+}
+
+#[test]
+fn alarms_are_evaluated_as_often_as_aws_says() {
+    // Period, N, and seconds between evaluations: by the minute, high resolution by ten seconds, several days by the hour.
+    for (period, n, interval) in [
+        (10, 1, 10),
+        (20, 3, 10),
+        (30, 2, 10),
+        (60, 1, 60),
+        (300, 3, 60),
+        (86_400, 1, 60),
+        (86_400, 2, 3_600),
+        (3_600, 25, 3_600),
+    ] {
+        let mut region = Region::new();
+        region.put(s::PutMetricAlarmInput { period: Some(period), evaluation_periods: Some(n), ..input("high") });
+        region.go(DELAY);
+        let first = region.kernel.next_wake().unwrap();
+        region.go(Duration::from_millis(first.ms_since(region.now)));
+        let next = region.kernel.next_wake().unwrap();
+        assert_eq!(
+            (next.ms_since(first), first.unix_ms() % (interval * 1_000)),
+            (interval as u64 * 1_000, 300),
+            "{period} x {n}"
+        );
+    }
+}
+
+#[test]
 fn a_paused_machine_does_not_lead_to_false_actions() {
     let mut region = Region::new();
     region.put(s::PutMetricAlarmInput {

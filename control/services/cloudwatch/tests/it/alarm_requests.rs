@@ -16,7 +16,7 @@ fn contradictory_parameters_are_refused() {
         ("MetricName must be specified", |i| i.metric_name = None),
         ("mutually exclusive", |i| i.extended_statistic = Some("p99".into())),
         ("Exactly one of", |i| i.statistic = None),
-        ("Period must be 10, 30 or a multiple of 60", |i| i.period = Some(45)),
+        ("Period must be 10, 20, 30 or a multiple of 60", |i| i.period = Some(45)),
         ("Period must be", |i| i.period = Some(0)),
         ("one day", |i| i.evaluation_periods = Some(1_441)),
         ("seven days", |i| (i.period, i.evaluation_periods) = (Some(86_400), Some(8))),

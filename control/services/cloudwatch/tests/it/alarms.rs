@@ -107,8 +107,8 @@ impl Region {
     /// Acts on everything that is in the outbox; returns how many there were.
     pub fn act(&mut self) -> usize {
         let keys: Vec<String> = self.invocations().into_iter().map(|i| i.key).collect();
-        self.run(|tx, _| {
-            keys.iter().for_each(|key| cloudwatch::alarm::done(tx, key));
+        self.run(|tx, cx| {
+            keys.iter().for_each(|key| cloudwatch::alarm::done(tx, cx, key, Ok(())));
             Ok(())
         })
         .unwrap();

@@ -48,15 +48,23 @@ impl Action {
 
 fn reconcile(tx: &mut Tx, cx: &Cx, key: &str) -> Result<Option<Time>, Fault> {
     let Some(invocation) = tx.get::<Invocation>(&key.to_string()).cloned() else { return Ok(None) };
-    alarm::done(tx, key);
-    let Some(id) = instance_of(tx, &invocation.alarm) else { return Ok(None) };
-    let Some(mut instance) = tx.get::<Instance>(&id).cloned() else { return Ok(None) };
-    if let Some(action) = Action::parse(&invocation.action)
-        && act(&mut instance, action, cx.now)
-    {
-        tx.put(instance);
-    }
+    let outcome = carry_out(tx, cx, &invocation);
+    alarm::done(tx, cx, key, outcome.as_ref().map(|()| ()).map_err(String::as_str));
     Ok(None)
+}
+
+/// Does what an alarm wants; the error is for the alarm's history.
+fn carry_out(tx: &mut Tx, cx: &Cx, invocation: &Invocation) -> Result<(), String> {
+    let id = instance_of(tx, &invocation.alarm).ok_or("The alarm's metric has no dimension InstanceId")?;
+    let unknown = || format!("The instance ID '{id}' does not exist");
+    let mut instance = tx.get::<Instance>(&id).cloned().ok_or_else(unknown)?;
+    let action = Action::parse(&invocation.action).ok_or_else(|| format!("Unsupported action: {}", invocation.action))?;
+    if !act(&mut instance, action, cx.now) {
+        let state = instance.state().as_str();
+        return Err(format!("The instance '{id}' is {state}, or protected against it"));
+    }
+    tx.put(instance);
+    Ok(())
 }
 
 /// The instance that the alarm's metric is about.

@@ -88,10 +88,10 @@ pub(crate) fn dimensions(sent: &[s::Dimension]) -> Result<Vec<(String, String)>,
 
 /// A period in seconds ("PutMetricAlarm", Period).
 pub(super) fn period(period: i64) -> Result<u32, Fault> {
-    let good = matches!(period, 10 | 30) || (period > 0 && period % 60 == 0);
+    let good = matches!(period, 10 | 20 | 30) || (period > 0 && period % 60 == 0);
     match u32::try_from(period) {
         Ok(period) if good => Ok(period),
-        _ => Err(Fault::validation("Period must be 10, 30 or a multiple of 60")),
+        _ => Err(Fault::validation("Period must be 10, 20, 30 or a multiple of 60")),
     }
 }
 

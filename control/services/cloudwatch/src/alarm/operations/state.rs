@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use shapes::cloudwatch as s;
 
 use super::limits::broken;
-use crate::alarm::{Alarm, AlarmState, StateChange, delete_noted, history, transition};
+use crate::alarm::{Alarm, AlarmState, StateChange, delete as delete_alarms, history, transition};
 
 /// Most alarms that one call names.
 const NAMES_MAX: usize = 100;
@@ -92,9 +92,7 @@ pub(super) fn delete(tx: &mut Tx, cx: &Cx, input: s::DeleteAlarmsInput) -> Resul
     if composites > 1 {
         return Err(Fault::validation("Only one composite alarm can be deleted with one call."));
     }
-    for name in names {
-        delete_noted(tx, cx, name);
-    }
+    delete_alarms(tx, cx, names);
     Ok(())
 }
 

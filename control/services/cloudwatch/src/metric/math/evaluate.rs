@@ -18,6 +18,8 @@ pub(super) struct Run<'a> {
     queries: &'a [MetricQuery],
     from: Time,
     until: Time,
+    /// Where a period begins; the others lie around it.
+    origin: Time,
     /// When the caller is at; none when all that there is may be used.
     now: Option<Time>,
     done: HashMap<&'a str, Value>,
@@ -30,6 +32,8 @@ pub(super) struct Run<'a> {
 pub(super) struct Span {
     /// The finest period of the metrics, seconds.
     pub period_s: u32,
+    /// Where a period begins.
+    pub origin_s: i64,
     pub from_s: i64,
     /// Exclusive.
     pub until_s: i64,
@@ -39,7 +43,7 @@ impl Span {
     /// The beginnings of all periods.
     pub(super) fn moments(&self, period_s: u32) -> impl Iterator<Item = i64> + use<> {
         let period = i64::from(period_s.max(1));
-        let first = self.from_s.div_euclid(period) * period;
+        let first = self.from_s - (self.from_s - self.origin_s).rem_euclid(period);
         (0..).map(move |n| first + n * period).take_while({
             let until = self.until_s;
             move |at| *at < until
@@ -60,8 +64,14 @@ fn oldest(period_s: u32, now: Time) -> Time {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(store: &'a Store, queries: &'a [MetricQuery], (from, until): (Time, Time), now: Option<Time>) -> Self {
-        Self { store, queries, from, until, now, done: HashMap::new(), chain: Vec::new(), values: 0 }
+    /// An evaluation for a caller at the moment `now`, in periods that begin at multiples of their length.
+    pub(super) fn new(store: &'a Store, queries: &'a [MetricQuery], span: (Time, Time), now: Time) -> Self {
+        Self { origin: Time::ZERO, now: Some(now), ..Self::ending(store, queries, span) }
+    }
+
+    /// An evaluation of all that there is, in periods of which one ends with the span.
+    pub(super) fn ending(store: &'a Store, queries: &'a [MetricQuery], (from, until): (Time, Time)) -> Self {
+        Self { store, queries, from, until, origin: until, now: None, done: HashMap::new(), chain: Vec::new(), values: 0 }
     }
 
     /// A query's result as the caller sees it.
@@ -119,8 +129,10 @@ impl<'a> Run<'a> {
         // "GetMetricData": the span begins at the beginning of a period.
         let period_ms = i64::from(query.period_s.max(1)) * 1_000;
         let from = self.from.max(self.now.map_or(Time::ZERO, |now| oldest(query.period_s, now)));
-        let from = Time::from_unix_ms(from.unix_ms().div_euclid(period_ms) * period_ms);
-        let found = self.store.values(metric, query.unit.as_deref(), statistic, (from, self.until), query.period_s.max(1));
+        let into_ms = (from.unix_ms() - self.origin.unix_ms()).rem_euclid(period_ms);
+        let span = (Time::from_unix_ms(from.unix_ms() - into_ms), self.until);
+        let unit = query.unit.as_deref();
+        let found = self.store.values_from(metric, unit, statistic, self.origin, span, query.period_s.max(1));
         self.took(found.len())?;
         let points = finite(found.into_iter().map(|(at, value)| (at.unix_ms().div_euclid(1_000), value)));
         Ok(Line { label: metric.name.as_str().into(), period_s: query.period_s, points: Rc::new(points) })
@@ -136,7 +148,8 @@ impl<'a> Run<'a> {
 
     fn span(&self) -> Span {
         let period_s = self.queries.iter().filter(|q| q.expression.is_none()).map(|q| q.period_s).min().unwrap_or(60);
-        Span { period_s, from_s: self.from.unix_ms().div_euclid(1_000), until_s: self.until.unix_ms().div_euclid(1_000) }
+        let seconds = |at: Time| at.unix_ms().div_euclid(1_000);
+        Span { period_s, origin_s: seconds(self.origin), from_s: seconds(self.from), until_s: seconds(self.until) }
     }
 
     fn node(&mut self, node: &Node) -> Result<Value, MathError> {

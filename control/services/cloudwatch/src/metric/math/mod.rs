@@ -42,16 +42,17 @@ impl fmt::Display for MathError {
     }
 }
 
-/// Evaluates queries that belong together from `from` (its period included) to `until` (exclusive). Gives one series for
-/// each query that returns data, in their order; more than one, with the same id, where an expression results in several.
+/// Evaluates queries that belong together from `from` (its period included) to `until` (exclusive), in periods of which one ends at
+/// `until`. Gives one series for each query that returns data, in their order; more than one, with the same id, where an
+/// expression results in several.
 pub(crate) fn evaluate(store: &Store, queries: &[MetricQuery], from: Time, until: Time) -> Result<Vec<Series>, Fault> {
-    all(evaluate::Run::new(store, queries, (from, until), None), queries)
+    all(evaluate::Run::ending(store, queries, (from, until)), queries)
 }
 
-/// As [`evaluate`], for a caller at the moment `now`: of times for which a period is too fine there are no data points
-/// ("MetricStat", Period).
+/// As [`evaluate`], for a caller at the moment `now`: periods begin at multiples of their length, and of times for which a period
+/// is too fine there are no data points ("MetricStat", Period).
 pub(crate) fn evaluate_at(store: &Store, queries: &[MetricQuery], span: (Time, Time), now: Time) -> Result<Vec<Series>, Fault> {
-    all(evaluate::Run::new(store, queries, span, Some(now)), queries)
+    all(evaluate::Run::new(store, queries, span, now), queries)
 }
 
 fn all<'a>(mut run: evaluate::Run<'a>, queries: &'a [MetricQuery]) -> Result<Vec<Series>, Fault> {
@@ -78,7 +79,7 @@ pub(crate) fn validate(queries: &[MetricQuery]) -> Result<(), Fault> {
         }
     }
     let store = Store::default();
-    let mut run = evaluate::Run::new(&store, queries, (Time::ZERO, Time::ZERO), None);
+    let mut run = evaluate::Run::ending(&store, queries, (Time::ZERO, Time::ZERO));
     for query in queries {
         run.result(query).map_err(|e| fault(&query.id, &e))?;
     }
