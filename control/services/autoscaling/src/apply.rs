@@ -213,7 +213,9 @@ fn note_sickness(tx: &mut Tx, cx: &Cx, id: &InstanceId, sickness: Sickness) {
         if early {
             g.note_early_death(&member.zone, cx.now);
         }
-        g.replacing = g.replacing.saturating_add(u32::from(member.lifecycle == Lifecycle::InService));
+        // With such a policy another one serves in its place already.
+        let is_replaced = g.maintenance.is_some_and(|m| m.launches_ahead());
+        g.replacing = g.replacing.saturating_add(u32::from(member.lifecycle == Lifecycle::InService && !is_replaced));
     });
 }
 

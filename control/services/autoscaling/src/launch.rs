@@ -8,7 +8,7 @@ use crate::group::Group;
 use crate::launch_configuration::LaunchConfiguration;
 use crate::member::{Health, Hooks, Lifecycle, Member, MemberConfiguration, MemberTemplate};
 use crate::notifications::{self, Event};
-use crate::plan::{LaunchReason, Place};
+use crate::plan::{Because, LaunchReason, Place};
 
 /// Under this name instances of a group are launched.
 const REQUESTER: &str = "autoscaling.amazonaws.com";
@@ -23,7 +23,8 @@ pub(crate) enum For {
 /// The sentences that say why an instance comes.
 fn cause(cx: &Cx, group: &Group, place: &Place, what: For) -> String {
     match what {
-        For::Group(LaunchReason::Replacement) => text::replacing(cx.now),
+        For::Group(LaunchReason::Ahead(Because::Expired)) => text::renewing(cx.now),
+        For::Group(LaunchReason::Replacement | LaunchReason::Ahead(_)) => text::replacing(cx.now),
         For::Group(LaunchReason::Balance) => text::balancing(cx.now, &place.zone),
         For::Group(LaunchReason::TooFew { from, to }) => {
             text::join(group.request.iter().cloned().chain([text::grown(cx.now, from, to)]))
@@ -59,7 +60,7 @@ pub(crate) fn launch(tx: &mut Tx, cx: &Cx, name: &GroupName, place: &Place, what
                 For::WarmPool => format!("Launching a new EC2 instance into warm pool: {id}"),
             };
             let key = activity::begin(tx, cx, beginning(description, Status::PreInService));
-            put_member(tx, cx, &group, &id, what == For::Group(LaunchReason::Balance), Some(key));
+            put_member(tx, cx, &group, &id, matches!(what, For::Group(why) if why.is_extra()), Some(key));
             if what == For::WarmPool {
                 tx.update::<Member>(&id, |m| m.turn(Lifecycle::WarmedPending));
             }
@@ -93,6 +94,7 @@ pub(crate) fn call(tx: &mut Tx, cx: &Cx, name: &GroupName, id: &InstanceId, why:
         m.turn(Lifecycle::Pending);
         m.called_at = Some(cx.now);
         m.pooled = true;
+        m.extra = why.is_extra();
         m.protected = group.protects_new;
         m.activity = Some(key);
     });

@@ -3,6 +3,7 @@
 //! are, and where, in `group`.
 
 mod group;
+mod maintain;
 mod member;
 mod select;
 mod zones;
@@ -10,6 +11,7 @@ mod zones;
 use std::time::Duration;
 
 pub(crate) use group::{Action, Counts, GroupPlan, GroupView, plan_group};
+pub(crate) use maintain::Ready;
 pub(crate) use member::{MemberPlan, MemberView, Rules, Step, plan_member};
 pub(crate) use zones::{Place, Site, ZoneCount};
 
@@ -74,6 +76,15 @@ pub(crate) enum LaunchReason {
     Replacement,
     /// Its zone has too few.
     Balance,
+    /// Before another one ends, for this reason.
+    Ahead(Because),
+}
+
+impl LaunchReason {
+    /// It is one more than wanted, for a while.
+    pub(crate) fn is_extra(self) -> bool {
+        matches!(self, Self::Balance | Self::Ahead(_))
+    }
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use base::{InstanceId, Time};
 
 use super::select::{Candidate, victims};
 use super::zones::{Place, Site, Sites};
-use super::{Because, LaunchReason};
-use crate::group::{Process, TerminationPolicy};
+use super::{Because, LaunchReason, Ready};
+use crate::group::{MaintenancePolicy, Process, TerminationPolicy};
 use crate::member::{Health, Lifecycle, Member};
 
 /// "Maximum instance lifetime" and "Availability Zone rebalancing": so many at a time, one at least.
@@ -35,6 +35,9 @@ pub(crate) struct GroupView<'a> {
     /// Unhealthy ones that were taken out and not made up for.
     pub(crate) replacing: usize,
     pub(crate) lifetime: Option<Duration>,
+    pub(crate) maintenance: Option<MaintenancePolicy>,
+    /// Asked for only when a maintenance policy needs it.
+    pub(crate) ready: &'a dyn Fn() -> Ready,
     /// How many the warm pool shall have; none without a pool.
     pub(crate) pool: Option<usize>,
     /// All instances, in order of id: asked for only when some must be chosen.
@@ -105,8 +108,8 @@ pub(crate) fn plan_group(view: &GroupView) -> GroupPlan {
     planner.plan
 }
 
-struct Planner<'v, 'a> {
-    view: &'v GroupView<'a>,
+pub(super) struct Planner<'v, 'a> {
+    pub(super) view: &'v GroupView<'a>,
     plan: GroupPlan,
 }
 
@@ -116,23 +119,23 @@ fn share(of: usize) -> usize {
 }
 
 impl<'v, 'a> Planner<'v, 'a> {
-    fn act(&mut self, action: Action) {
+    pub(super) fn act(&mut self, action: Action) {
         self.plan.actions.push(action);
     }
 
-    fn wake(&mut self, at: Time) {
+    pub(super) fn wake(&mut self, at: Time) {
         self.plan.wake_at = Some(self.plan.wake_at.map_or(at, |old| old.min(at)));
     }
 
-    fn allows(&self, process: Process) -> bool {
+    pub(super) fn allows(&self, process: Process) -> bool {
         !self.view.suspended.contains(&process)
     }
 
-    fn sites(&self) -> Sites<'v> {
+    pub(super) fn sites(&self) -> Sites<'v> {
         Sites::new(&self.view.sites, &self.view.avoid, self.view.now)
     }
 
-    fn retire(&mut self, instance: InstanceId, because: Because) {
+    pub(super) fn retire(&mut self, instance: InstanceId, because: Because) {
         self.act(Action::Retire { instance, because });
     }
 
@@ -146,10 +149,14 @@ impl<'v, 'a> Planner<'v, 'a> {
 
     fn size(&mut self) {
         let (from, wanted) = (self.view.counts.capacity(), self.view.desired + self.view.surplus);
+        let due = if from >= wanted { self.due() } else { Vec::new() };
         if from < wanted && self.allows(Process::Launch) {
             self.grow(from, wanted);
+        } else if !due.is_empty() {
+            self.replace_ahead(&due, from - wanted);
+            self.shrink(from, wanted + due.len(), &due);
         } else if from > wanted && self.allows(Process::Terminate) {
-            self.shrink(from, wanted);
+            self.shrink(from, wanted, &[]);
         } else if from == wanted && self.view.surplus == 0 && self.is_settled() {
             let before = self.plan.actions.len();
             self.renew();
@@ -186,7 +193,7 @@ impl<'v, 'a> Planner<'v, 'a> {
         }
     }
 
-    fn ready(&self) -> Vec<&'a Member> {
+    pub(super) fn ready(&self) -> Vec<&'a Member> {
         if self.view.counts.warm == 0 {
             return Vec::new();
         }
@@ -194,8 +201,12 @@ impl<'v, 'a> Planner<'v, 'a> {
         (self.view.members)().into_iter().filter(ready).filter(|m| m.health == Health::Healthy).collect()
     }
 
-    fn shrink(&mut self, from: usize, wanted: usize) {
-        let counts = |m: &&Member| m.lifecycle.serves() && !m.extra;
+    /// Gives up what is too much; what is due goes for another reason.
+    fn shrink(&mut self, from: usize, wanted: usize, due: &[(&'a Member, Because)]) {
+        if from <= wanted {
+            return;
+        }
+        let counts = |m: &&Member| m.lifecycle.serves() && !m.extra && due.iter().all(|(d, _)| d.instance != m.instance);
         let members: Vec<&Member> = (self.view.members)().into_iter().filter(counts).collect();
         let zones: Vec<&str> = self.view.sites.iter().map(|s| s.place.zone.as_str()).collect();
         let candidates: Vec<Candidate> = members.iter().map(|m| Candidate::of(m, &zones, self.view.template)).collect();
@@ -215,12 +226,21 @@ impl<'v, 'a> Planner<'v, 'a> {
         let serving = members.into_iter().filter(|m| m.lifecycle == Lifecycle::InService && !m.protected);
         let mut by_age: Vec<(Time, &Member)> = serving.map(|m| (m.launched_at + lifetime, m)).collect();
         by_age.sort_by(|a, b| (a.0, &a.1.instance).cmp(&(b.0, &b.1.instance)));
-        let due = by_age.iter().take_while(|(at, _)| *at <= self.view.now).count().min(share(self.view.desired));
+        let due = by_age.iter().take_while(|(at, _)| *at <= self.view.now).count().min(self.renewals());
         for (_, member) in &by_age[..due] {
             self.retire(member.instance.clone(), Because::Expired);
         }
         if let Some((at, _)) = by_age.first().filter(|_| due == 0) {
             self.wake(*at);
+        }
+    }
+
+    /// How many may end at once: down to the least of a maintenance policy, and one at least.
+    fn renewals(&self) -> usize {
+        let desired = self.view.desired;
+        match self.view.maintenance {
+            None => share(desired),
+            Some(policy) => (self.view.ready)().count.saturating_sub(policy.floor(desired)).max(1),
         }
     }
 
@@ -308,7 +328,7 @@ impl Action {
 }
 
 /// Takes the ready instance whose zone is the emptiest.
-fn next_ready<'a>(ready: &mut Vec<&'a Member>, sites: &Sites) -> Option<(&'a Member, Place)> {
+pub(super) fn next_ready<'a>(ready: &mut Vec<&'a Member>, sites: &Sites) -> Option<(&'a Member, Place)> {
     let at = (0..ready.len()).min_by_key(|i| (sites.serving(&ready[*i].zone), &ready[*i].instance))?;
     let member = ready.swap_remove(at);
     Some((member, Place { zone: member.zone.clone(), subnet: Some(member.subnet.clone()) }))

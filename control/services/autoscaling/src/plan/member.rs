@@ -26,6 +26,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) holds_terminations: bool,
     /// What the warm pool keeps its instances as; none without a pool.
     pub(crate) pool: Option<PoolState>,
+    /// The group launches others before its unhealthy instances end.
+    pub(crate) replaces_ahead: bool,
 }
 
 impl Rules<'_> {
@@ -176,11 +178,17 @@ impl Planner<'_> {
             && !self.rules.deleting
             && self.rules.allows(Process::ReplaceUnhealthy)
             && self.rules.allows(Process::Terminate)
+            && !(self.rules.replaces_ahead && !self.is_lost())
         {
             self.act(Step::Retire(Because::Unhealthy(sickness)));
             return;
         }
         self.follow_target_groups();
+    }
+
+    /// It is no more, so that there is nothing to keep until another serves in its place.
+    fn is_lost(&self) -> bool {
+        matches!(self.view.machine, Machine::Ending | Machine::Gone)
     }
 
     fn follow_target_groups(&mut self) {

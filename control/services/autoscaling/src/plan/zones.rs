@@ -66,6 +66,13 @@ impl<'a> Sites<'a> {
         }
     }
 
+    /// One less stands there.
+    pub(super) fn empty(&mut self, zone: &str) {
+        for site in self.sites.iter_mut().filter(|s| s.place.zone == zone) {
+            site.zone.serving = site.zone.serving.saturating_sub(1);
+        }
+    }
+
     /// One more of the warm pool stands there.
     pub(super) fn fill_pool(&mut self, place: &Place) {
         for site in self.sites.iter_mut().filter(|s| s.place.zone == place.zone) {

@@ -1,6 +1,7 @@
 //! The plans in a toy world: bounds, balance, replacement, hooks, warm pools, suspension.
 #![allow(clippy::unwrap_used)]
 
+mod maintain;
 mod properties;
 mod toy;
 

@@ -11,16 +11,16 @@ use crate::member::{Health, Hooks, Lifecycle, Sickness};
 use crate::plan::{Action, Because, LaunchReason, Machine, Step, Target};
 use crate::warm_pool::PoolState;
 
-fn any_event() -> impl Strategy<Value = (u8, usize)> {
+pub(super) fn any_event() -> impl Strategy<Value = (u8, usize)> {
     (0..12_u8, 0..12_usize)
 }
 
-fn any_zones() -> impl Strategy<Value = Vec<&'static str>> {
+pub(super) fn any_zones() -> impl Strategy<Value = Vec<&'static str>> {
     prop_oneof![Just(vec!["a"]), Just(vec!["a", "b"]), Just(vec!["a", "b", "c"])]
 }
 
 /// Something happens to the toy.
-fn happen(toy: &mut Toy, (kind, index): (u8, usize)) {
+pub(super) fn happen(toy: &mut Toy, (kind, index): (u8, usize)) {
     let length = toy.beings.len();
     let being = (length > 0).then(|| &mut toy.beings[index % length]);
     match (kind, being) {

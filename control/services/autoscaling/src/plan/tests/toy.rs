@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use base::{TargetGroupArn, Time};
 
-use crate::group::{HealthCheck, Process, TerminationPolicy};
+use crate::group::{HealthCheck, MaintenancePolicy, Process, TerminationPolicy};
 use crate::lifecycle::{HookResult, LifecycleAction};
 use crate::member::{Class, Health, Hooks, Lifecycle, Member};
 use crate::plan::{
-    Action, Counts, GroupPlan, GroupView, LaunchReason, Machine, MemberPlan, MemberView, Place, Rules, Site, Step, Target,
+    Action, Counts, GroupPlan, GroupView, LaunchReason, Machine, MemberPlan, MemberView, Place, Ready, Rules, Site, Step, Target,
     ZoneCount, plan_group, plan_member,
 };
 use crate::warm_pool::PoolState;
@@ -42,6 +42,7 @@ pub(super) struct Toy {
     pub(super) pool: Option<(PoolState, usize)>,
     pub(super) reuses: bool,
     pub(super) lifetime: Option<Duration>,
+    pub(super) maintenance: Option<MaintenancePolicy>,
     pub(super) beings: Vec<Being>,
     pub(super) launched: usize,
     pub(super) released: usize,
@@ -70,6 +71,7 @@ impl Toy {
             pool: None,
             reuses: false,
             lifetime: None,
+            maintenance: None,
             beings: Vec::new(),
             launched: 0,
             released: 0,
@@ -99,6 +101,7 @@ impl Toy {
             holds_launches: self.holds_launches,
             holds_terminations: self.holds_terminations,
             pool: self.pool.map(|(state, _)| state),
+            replaces_ahead: self.maintenance.is_some_and(|m| m.launches_ahead()),
         };
         let targets = being.targets.iter().map(|(t, how)| (t.clone(), *how)).collect();
         plan_member(&rules, &MemberView { row: &being.row, machine: being.machine, targets })
@@ -143,9 +146,16 @@ impl Toy {
             },
             replacing: self.replacing,
             lifetime: self.lifetime,
+            maintenance: self.maintenance,
+            ready: &|| Ready { count: self.ready(), next_at: None },
             pool: self.pool.map(|(_, wanted)| wanted),
             members: &members,
         })
+    }
+
+    /// In service and healthy.
+    pub(super) fn ready(&self) -> usize {
+        self.beings.iter().filter(|b| b.row.class() == Class::InService).count()
     }
 
     /// One turn of every reconciler. True when something was done.
@@ -184,17 +194,18 @@ impl Toy {
             }
             Action::Launch { place, why } => {
                 let id = self.launch(&place.zone);
-                self.being(&id).row.extra = why == LaunchReason::Balance;
+                self.being(&id).row.extra = why.is_extra();
                 self.replacing -= usize::from(why == LaunchReason::Replacement);
             }
             Action::Prepare { place } => {
                 let id = self.launch(&place.zone);
                 self.being(&id).row.lifecycle = Lifecycle::WarmedPending;
             }
-            Action::Call { instance, .. } => {
+            Action::Call { instance, why } => {
                 let now = self.now;
                 let being = self.being(&instance.to_string());
                 being.row.turn(Lifecycle::Pending);
+                being.row.extra = why.is_extra();
                 being.row.called_at = Some(now);
                 if being.machine == Machine::Down {
                     being.machine = Machine::Starting;
