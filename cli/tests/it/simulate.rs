@@ -85,7 +85,8 @@ fn json_has_every_minute_and_the_same_seed_gives_the_same_text() {
 fn two_runs_stand_side_by_side() {
     let rig = Rig::new();
     let first = ["simulate", WEB_TIER, "--load", "constant:300", "--for", "30m", "--parameter", "MaxSize=2"];
-    let said = rig.good(&[&first[..], &["--compare-parameter", "MaxSize=4", "--compare-parameter", "MinSize=4"]].concat());
+    let second = ["MaxSize=4", "MinSize=4", "DesiredCapacity=4"].map(|p| ["--compare-parameter", p]).concat();
+    let said = rig.good(&[&first[..], &second].concat());
     assert!(said.contains("Too slow") && said.contains("2.0 mean, 2 to 2") && said.contains("4.0 mean, 4 to 4"), "{said}");
 }
 
