@@ -37,6 +37,7 @@ pub use image::find_image;
 pub(crate) use instance::Why;
 pub use instance::{Instance, InstanceState};
 pub use key_pair::KeyPair;
+pub(crate) use launch::INSTANCES_MAX;
 pub use launch::{Launch, check_data, check_launch, launch, launch_data};
 pub(crate) use launch_data::Tag;
 pub use launch_data::{BlockDevice, Ebs, InterfaceData, LaunchData, MetadataOptions, Monitoring, ProfileName};

@@ -13,13 +13,14 @@ use super::cidr::Cidr;
 use super::security_group::{self, SecurityGroup};
 use super::subnet::{self, Subnet};
 use super::vpc::Vpc;
+use crate::compute::INSTANCES_MAX;
 use crate::error::Error;
 use crate::tags;
 
 /// Most security groups of an interface ("Amazon VPC quotas").
 pub const GROUPS_MAX: usize = 5;
-/// Most interfaces of a region.
-pub const INTERFACES_MAX: usize = 5_000;
+/// Most interfaces of a region: one for each instance that may be, and those of load balancers.
+pub const INTERFACES_MAX: usize = INSTANCES_MAX + 3_000;
 /// Addresses at the start of a subnet that are not given out, the network's own, the router, DNS and one for
 /// the future; the last one, the broadcast address, is not given either ("Subnet sizing").
 pub const RESERVED_FIRST: u32 = 4;

@@ -4,9 +4,10 @@ use base::{Fault, Tags};
 use kernel::{Cx, Tx};
 use shapes::ec2 as s;
 
+use crate::compute::INSTANCES_MAX;
 use crate::error::{Error, unless_dry};
 use crate::filter::Filters;
-use crate::network::interface::{GROUPS_MAX, INTERFACES_MAX};
+use crate::network::interface::GROUPS_MAX;
 use crate::network::{default_vpc, zone};
 
 const ZONE_FILTERS: &[&str] = &[
@@ -109,7 +110,7 @@ pub(super) fn describe_account(
     let all = [
         ("supported-platforms", "VPC".to_string()),
         ("default-vpc", default_vpc(tx).map_or_else(|| "none".to_string(), |vpc| vpc.id.to_string())),
-        ("max-instances", INTERFACES_MAX.to_string()),
+        ("max-instances", INSTANCES_MAX.to_string()),
         ("vpc-max-security-groups-per-interface", GROUPS_MAX.to_string()),
         ("max-elastic-ips", "0".to_string()),
         ("vpc-max-elastic-ips", "0".to_string()),
