@@ -1,5 +1,7 @@
 //! Smithy's RPC v2 over CBOR (RFC 8949): the name of the operation in the path, maps with the members' names in the body.
 
+use std::borrow::Cow;
+
 use base::{Fault, Time, Value};
 use minicbor::data::{Tag, Type as Kind};
 use minicbor::{Decoder, Encoder};
@@ -11,6 +13,13 @@ use crate::route::Route;
 
 /// Tag of a moment in seconds since 1970.
 const EPOCH: Tag = Tag::new(1);
+/// First bytes of values (RFC 8949, appendix B): a text of known length, of open length, and nothing in two kinds.
+const TEXT: u8 = 0x60;
+const TEXT_OPEN: u8 = 0x7f;
+const NULL: u8 = 0xf6;
+const UNDEFINED: u8 = 0xf7;
+/// Most items that a list gets room for before they are seen.
+const ITEMS_AT_ONCE: usize = 1_024;
 
 pub(crate) fn decode(route: &Route, body: &[u8]) -> Result<Value, Fault> {
     let Some(structure) = route.operation.input.as_ref().and_then(|name| route.service.structure(name)) else {
@@ -31,12 +40,21 @@ fn bad(message: impl std::fmt::Display) -> Fault {
     Fault::client("SerializationException", message.to_string())
 }
 
+fn too_deep() -> Fault {
+    bad("the request is nested too deeply")
+}
+
 struct Reader<'a> {
     route: &'a Route,
     decoder: Decoder<'a>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    /// The first byte of what comes next: kind, and length or value. It tells the usual cases apart sooner than `kind` does.
+    fn first_byte(&self) -> u8 {
+        self.decoder.input().get(self.decoder.position()).copied().unwrap_or_default()
+    }
+
     fn kind(&self) -> Result<Kind, Fault> {
         self.decoder.datatype().map_err(bad)
     }
@@ -64,22 +82,51 @@ impl Reader<'_> {
             return Err(Self::expected(path, "a map"));
         }
         let length = self.decoder.map().map_err(bad)?;
-        let mut slots = vec![Value::Null; structure.members.len()];
+        let members = &structure.members;
+        let mut slots = Vec::new();
+        slots.resize_with(members.len(), Value::default);
+        // Looked for after the last one first, for many write them in order.
+        let mut next = 0;
         self.each(length, |reader, _| {
             let name = reader.text(path)?;
-            let Some(at) = structure.members.iter().position(|m| m.name == name) else {
+            let Some(at) = (next..members.len()).chain(0..next).find(|at| members[*at].name == name) else {
                 return Err(bad(format!("{}/{name} is not recognized", path.slashed())));
             };
-            slots[at] = reader.value(&structure.members[at].shape, &Path::Name(path, &name), depth)?;
+            slots[at] = reader.value(&members[at].shape, &Path::Name(path, &name), depth)?;
+            next = at + 1;
             Ok(())
         })?;
         Ok(Value::Struct(slots))
     }
 
-    fn text(&mut self, path: &Path) -> Result<String, Fault> {
+    fn list(&mut self, length: Option<u64>, item: &Type, path: &Path, depth: usize) -> Result<Value, Fault> {
+        // As many as it says, but a length that lies takes little room.
+        let room = length.and_then(|n| usize::try_from(n).ok()).unwrap_or(0).min(ITEMS_AT_ONCE);
+        let mut items = Vec::with_capacity(room);
+        let structure = if let Type::Structure(name) = item { self.route.service.structure(name) } else { None };
+        self.each(length, |reader, n| {
+            let path = Path::Item(path, n);
+            items.push(match structure {
+                Some(structure) if matches!(reader.kind()?, Kind::Map | Kind::MapIndef) => {
+                    let deeper = depth.checked_sub(1).ok_or_else(too_deep)?;
+                    reader.structure(structure, &path, deeper)?
+                }
+                _ => reader.value(item, &path, depth)?,
+            });
+            Ok(())
+        })?;
+        Ok(Value::List(items))
+    }
+
+    fn text(&mut self, path: &Path) -> Result<Cow<'a, str>, Fault> {
+        if matches!(self.first_byte(), TEXT..TEXT_OPEN) {
+            return self.decoder.str().map(Cow::Borrowed).map_err(bad);
+        }
         match self.kind()? {
-            Kind::String => self.decoder.str().map(str::to_string).map_err(bad),
-            Kind::StringIndef => self.decoder.str_iter().map_err(bad)?.collect::<Result<String, _>>().map_err(bad),
+            Kind::StringIndef => {
+                let parts = self.decoder.str_iter().map_err(bad)?;
+                parts.collect::<Result<String, _>>().map(Cow::Owned).map_err(bad)
+            }
             _ => Err(Self::expected(path, "a string")),
         }
     }
@@ -126,10 +173,10 @@ impl Reader<'_> {
     }
 
     fn value(&mut self, shape: &Type, path: &Path, depth: usize) -> Result<Value, Fault> {
-        if matches!(self.kind()?, Kind::Null | Kind::Undefined) {
+        if matches!(self.first_byte(), NULL | UNDEFINED) {
             return self.decoder.skip().map(|()| Value::Null).map_err(bad);
         }
-        let deeper = depth.checked_sub(1).ok_or_else(|| bad("the request is nested too deeply"))?;
+        let deeper = depth.checked_sub(1).ok_or_else(too_deep)?;
         Ok(match shape {
             Type::Structure(name) => match self.route.service.structure(name) {
                 Some(structure) => self.structure(structure, path, deeper)?,
@@ -140,12 +187,7 @@ impl Reader<'_> {
                     return Err(Self::expected(path, "a list"));
                 }
                 let length = self.decoder.array().map_err(bad)?;
-                let mut items = Vec::new();
-                self.each(length, |reader, n| {
-                    items.push(reader.value(item, &Path::Item(path, n), deeper)?);
-                    Ok(())
-                })?;
-                Value::List(items)
+                self.list(length, item, path, deeper)?
             }
             Type::Map { value, .. } => {
                 if !matches!(self.kind()?, Kind::Map | Kind::MapIndef) {
@@ -156,12 +198,12 @@ impl Reader<'_> {
                 self.each(length, |reader, _| {
                     let key = reader.text(path)?;
                     let item = reader.value(value, &Path::Key(path, &key), deeper)?;
-                    entries.push((key, item));
+                    entries.push((key.into_owned(), item));
                     Ok(())
                 })?;
                 Value::Map(entries)
             }
-            Type::Str | Type::Text(_) => Value::Str(self.text(path)?),
+            Type::Str | Type::Text(_) => Value::Str(self.text(path)?.into_owned()),
             Type::Bool if self.kind()? == Kind::Bool => Value::Bool(self.decoder.bool().map_err(bad)?),
             Type::Bool => return Err(Self::expected(path, "true or false")),
             Type::Int => {

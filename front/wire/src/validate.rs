@@ -62,7 +62,7 @@ impl Check<'_> {
         let Value::Struct(slots) = value else { return };
         for (member, slot) in structure.members.iter().zip(slots) {
             let path = Path::Name(path, &member.name);
-            if *slot == Value::Null {
+            if matches!(slot, Value::Null) {
                 if member.required {
                     self.breach(&path, "null", "Member must not be null");
                     if let Some(last) = self.errors.last_mut() {
@@ -110,8 +110,13 @@ impl Check<'_> {
                 }
             }
             (Type::List { item, .. }, Value::List(items)) => {
+                let structure = if let Type::Structure(name) = &**item { self.route.service.structure(name) } else { None };
                 for (n, each) in items.iter().enumerate() {
-                    self.value(item, each, &Path::Item(path, n));
+                    let path = Path::Item(path, n);
+                    match structure {
+                        Some(structure) => self.structure(structure, each, &path),
+                        None => self.value(item, each, &path),
+                    }
                 }
             }
             (Type::Map { value: item, .. }, Value::Map(entries)) => {
