@@ -48,18 +48,7 @@ struct Notification {
     #[serde(default)]
     notification_types: Vec<String>,
     #[serde(rename = "TopicARN")]
-    topic: serde_json::Value,
-}
-
-impl Notification {
-    /// Topics; the older form of the property may have several.
-    fn topics(&self) -> Vec<String> {
-        let text = |v: &serde_json::Value| v.as_str().map(str::to_string);
-        match &self.topic {
-            serde_json::Value::Array(all) => all.iter().filter_map(text).collect(),
-            one => text(one).into_iter().collect(),
-        }
-    }
+    topic: String,
 }
 
 impl Parts {
@@ -93,14 +82,12 @@ impl Parts {
             role_arn: h.role_arn,
         });
         hooks::put_all(tx, cx, name, shapes.collect())?;
-        let now: Vec<String> = self.notifications().flat_map(Notification::topics).collect();
-        for gone in before.notifications().flat_map(Notification::topics).filter(|t| !now.contains(t)) {
-            let _ = tx.attempt(|tx| notifications::delete_notification(tx, name, &gone));
+        let stays = |topic: &String| self.notifications().any(|n| n.topic == *topic);
+        for gone in before.notifications().map(|n| &n.topic).filter(|t| !stays(t)) {
+            let _ = tx.attempt(|tx| notifications::delete_notification(tx, name, gone));
         }
         for notification in self.notifications().filter(|n| before.notifications().all(|old| old != *n)) {
-            for topic in notification.topics() {
-                notifications::put_notification(tx, cx, name, &topic, &notification.notification_types)?;
-            }
+            notifications::put_notification(tx, cx, name, &notification.topic, &notification.notification_types)?;
         }
         Ok(())
     }
