@@ -102,3 +102,29 @@ def test_a_refresh_leaves_protected_instances_that_it_is_to_ignore(scaling, make
                   {"CheckpointPercentages": [50, 20]}, {"CheckpointPercentages": [50], "CheckpointDelay": 172_801},
                   {"ScaleInProtectedInstances": "Love"}, {"StandbyInstances": "Love"}):  # fmt: skip
         refused("ValidationError", scaling.start_instance_refresh, status=400, Preferences=wrong, **of(group))
+
+
+def serving(group):
+    return [i["InstanceId"] for i in group.members()]
+
+
+def test_a_maintenance_policy_launches_before_it_ends_what_is_unhealthy(scaling, make):
+    policy = {"MinHealthyPercentage": 100, "MaxHealthyPercentage": 200}
+    group = make("ahead", DesiredCapacity=2, InstanceMaintenancePolicy=policy)
+    assert group.describe()["InstanceMaintenancePolicy"] == policy
+    old = group.settle(2)
+    for i in old:
+        scaling.set_instance_health(InstanceId=i, HealthStatus="Unhealthy", ShouldRespectGracePeriod=False)
+    seen = []
+    wait_for("two others", lambda: seen.append(len(serving(group))) or (not old & set(serving(group)) and seen[-1] >= 2))
+    assert min(seen) >= 2, f"fewer than two were there: {seen}"
+    group.settle(2)
+    launched, ended = group.activities("Launching a new EC2 instance: "), group.activities("Terminating EC2 instance: ")
+    assert "in response to an unhealthy instance needing to be replaced." in launched[0]["Cause"]
+    assert max(a["EndTime"] for a in launched[:2]) <= min(a["StartTime"] for a in ended)
+
+    group.update(InstanceMaintenancePolicy={"MinHealthyPercentage": -1, "MaxHealthyPercentage": -1})
+    assert "InstanceMaintenancePolicy" not in group.describe()
+    for low, high in ((0, 101), (101, 150), (50, 99), (100, 201), (-1, 150)):
+        refused("ValidationError", group.update, InstanceMaintenancePolicy={"MinHealthyPercentage": low, "MaxHealthyPercentage": high})
+    refused("ValidationError", group.update, "both", InstanceMaintenancePolicy={"MinHealthyPercentage": 90})
