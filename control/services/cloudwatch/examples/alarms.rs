@@ -1,4 +1,5 @@
-//! Measures the evaluation of alarms: `cargo run --release -p cloudwatch --example alarms`.
+//! Measures the evaluation of alarms: `cargo run --release -p cloudwatch --example alarms`. `cargo xtask bench loop` reads its
+//! lines.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::time::{Duration, Instant};
@@ -56,6 +57,10 @@ fn minute(trial: &mut Trial, value: impl Fn(usize) -> f64) -> Duration {
     start.elapsed()
 }
 
+fn ms(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000.0
+}
+
 fn main() {
     let mut trial = Trial::new(services);
     for n in 0..ALARMS {
@@ -64,10 +69,10 @@ fn main() {
     trial.pass(DELAY);
     minute(&mut trial, |_| 10.0);
     for _ in 0..MINUTES {
-        println!("{ALARMS} alarms, nothing changes: {:?}", minute(&mut trial, |n| (n % 70) as f64));
+        println!("{ALARMS} alarms, nothing changes: {:.1} ms", ms(minute(&mut trial, |n| (n % 70) as f64)));
     }
     for _ in 0..3 {
-        println!("{ALARMS} alarms, values above: {:?}", minute(&mut trial, |_| 95.0));
+        println!("{ALARMS} alarms, values above: {:.1} ms", ms(minute(&mut trial, |_| 95.0)));
     }
     let in_alarm = trial.state().rows::<cloudwatch::Alarm>().filter(|a| a.state.state == cloudwatch::AlarmState::Alarm).count();
     println!("{in_alarm} in ALARM");

@@ -1,5 +1,6 @@
 //! What happened to alarms ("DescribeAlarmHistory"): kept for 30 days, bounded for each alarm and over all.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use base::Time;
@@ -16,6 +17,8 @@ const KEPT: Duration = Duration::from_secs(30 * 86_400);
 pub const HISTORY_OF_ALARM_MAX: usize = 200;
 /// Most items kept of all alarms.
 pub const HISTORY_MAX: usize = 50_000;
+/// About as long as the data of a change of state.
+const DATA_BYTES: usize = 1_024;
 /// Most items taken off for one that is added.
 const DROPPED_MAX: usize = 4;
 
@@ -67,10 +70,10 @@ pub(super) fn is_kept(item: &Item, now: Time) -> bool {
     item.at >= now - KEPT
 }
 
-fn add(tx: &mut Tx, cx: &Cx, alarm: &Alarm, kind: ItemType, summary: String, data: &Json) {
+fn add(tx: &mut Tx, cx: &Cx, alarm: &Alarm, kind: ItemType, summary: String, data: String) {
     let no = tx.next_sequence();
     let (name, composite) = (alarm.name.clone(), alarm.is_composite());
-    tx.put(Item { no, alarm: name, composite, at: cx.now, kind, summary, data: data.to_string() });
+    tx.put(Item { no, alarm: name, composite, at: cx.now, kind, summary, data });
     for no in surplus(tx, cx.now, &alarm.name) {
         tx.remove::<Item>(&no);
     }
@@ -87,7 +90,7 @@ fn surplus(state: &State, now: Time, alarm: &str) -> Vec<u64> {
 
 pub(super) fn created(tx: &mut Tx, cx: &Cx, alarm: &Alarm) {
     let data = json!({ "type": "Create", "version": "1.0", "createdAlarm": view::configuration(alarm) });
-    add(tx, cx, alarm, ItemType::ConfigurationUpdate, format!("Alarm \"{}\" created", alarm.name), &data);
+    add(tx, cx, alarm, ItemType::ConfigurationUpdate, format!("Alarm \"{}\" created", alarm.name), data.to_string());
 }
 
 pub(super) fn updated(tx: &mut Tx, cx: &Cx, old: &Alarm, alarm: &Alarm) {
@@ -99,27 +102,38 @@ pub(super) fn updated(tx: &mut Tx, cx: &Cx, old: &Alarm, alarm: &Alarm) {
         }
     }
     let data = json!({ "type": "Update", "version": "1.0", "updatedAlarm": after, "originalUpdatedFields": original });
-    add(tx, cx, alarm, ItemType::ConfigurationUpdate, format!("Alarm \"{}\" updated", alarm.name), &data);
+    add(tx, cx, alarm, ItemType::ConfigurationUpdate, format!("Alarm \"{}\" updated", alarm.name), data.to_string());
 }
 
 pub(super) fn deleted(tx: &mut Tx, cx: &Cx, alarm: &Alarm) {
     let data = json!({ "type": "Delete", "version": "1.0", "deletedAlarm": view::configuration(alarm) });
-    add(tx, cx, alarm, ItemType::ConfigurationUpdate, format!("Alarm \"{}\" deleted", alarm.name), &data);
+    add(tx, cx, alarm, ItemType::ConfigurationUpdate, format!("Alarm \"{}\" deleted", alarm.name), data.to_string());
 }
 
 /// `alarm` has the new state already.
 pub(super) fn changed(tx: &mut Tx, cx: &Cx, alarm: &Alarm, old: &StateChange) {
-    let data = json!({ "version": "1.0", "oldState": state(old), "newState": state(&alarm.state) });
+    let mut data = String::with_capacity(DATA_BYTES);
+    data.push_str(r#"{"version":"1.0","oldState":"#);
+    put_state(&mut data, old);
+    data.push_str(r#","newState":"#);
+    put_state(&mut data, &alarm.state);
+    data.push('}');
     let summary = format!("Alarm updated from {} to {}", old.state.as_str(), alarm.state.state.as_str());
-    add(tx, cx, alarm, ItemType::StateUpdate, summary, &data);
+    add(tx, cx, alarm, ItemType::StateUpdate, summary, data);
 }
 
-fn state(change: &StateChange) -> Json {
-    let mut state = json!({ "stateValue": change.state.as_str(), "stateReason": change.reason });
-    if let Ok(data) = serde_json::from_str::<Json>(&change.reason_data) {
-        state["stateReasonData"] = data;
+/// A state as JSON. Its `reason_data` is JSON already: it is put in as it is, for thousands of alarms can change at once.
+fn put_state(data: &mut String, change: &StateChange) {
+    data.push_str(r#"{"stateValue":""#);
+    data.push_str(change.state.as_str());
+    data.push_str(r#"","stateReason":"#);
+    // A text as JSON; writing to a string does not fail.
+    let _ = write!(data, "{}", Json::from(change.reason.as_str()));
+    if !change.reason_data.is_empty() {
+        data.push_str(r#","stateReasonData":"#);
+        data.push_str(&change.reason_data);
     }
-    state
+    data.push('}');
 }
 
 /// What came of an action.
@@ -139,5 +153,5 @@ pub(super) fn acted(tx: &mut Tx, cx: &Cx, alarm: &Alarm, action: &str, message: 
     if let Some(error) = error {
         data["error"] = error.into();
     }
-    add(tx, cx, alarm, ItemType::Action, summary, &data);
+    add(tx, cx, alarm, ItemType::Action, summary, data.to_string());
 }

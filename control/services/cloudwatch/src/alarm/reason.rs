@@ -2,7 +2,7 @@
 //! "DescribeAlarms" have examples).
 
 use base::Time;
-use serde_json::{Value as Json, json};
+use serde::Serialize;
 
 use super::evaluate::{Look, is_known, period_s, treated_as};
 use super::row::{Alarm, AlarmState, Watched};
@@ -57,21 +57,46 @@ fn filled(look: &Look, n: u32, treated_as: &str) -> String {
 }
 
 fn data(look: &Look, statistic: Option<&str>, period_s: u32, threshold: Option<f64>, now: Time) -> String {
-    let mut data = json!({ "version": "1.0", "queryDate": moment(now) });
-    if let Some((first, _)) = look.points.first() {
-        data["startDate"] = moment(*first).into();
-    }
-    if let Some(statistic) = statistic {
-        data["statistic"] = statistic.into();
-    }
-    data["period"] = period_s.into();
-    data["recentDatapoints"] = look.points.iter().map(|(_, value)| Json::from(*value)).collect();
-    if let Some(threshold) = threshold {
-        data["threshold"] = threshold.into();
-    }
-    data["evaluatedDatapoints"] =
-        look.points.iter().rev().map(|(at, value)| json!({ "timestamp": moment(*at), "value": value })).collect();
-    data.to_string()
+    let data = Data {
+        version: "1.0",
+        query_date: moment(now),
+        start_date: look.points.first().map(|(first, _)| moment(*first)),
+        statistic,
+        period: period_s,
+        recent_datapoints: look.points.iter().map(|(_, value)| *value).collect(),
+        threshold,
+        evaluated_datapoints: look
+            .points
+            .iter()
+            .rev()
+            .map(|(at, value)| Datapoint { timestamp: moment(*at), value: *value })
+            .collect(),
+    };
+    // Plain data with string keys; serde_json fails on nothing else.
+    serde_json::to_string(&data).unwrap_or_default()
+}
+
+/// `StateReasonData` of a metric alarm.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Data<'a> {
+    version: &'static str,
+    query_date: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_date: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    statistic: Option<&'a str>,
+    period: u32,
+    recent_datapoints: Vec<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    threshold: Option<f64>,
+    evaluated_datapoints: Vec<Datapoint>,
+}
+
+#[derive(Serialize)]
+struct Datapoint {
+    timestamp: String,
+    value: f64,
 }
 
 fn plural(count: usize, noun: &str) -> String {

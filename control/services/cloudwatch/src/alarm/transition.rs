@@ -61,15 +61,17 @@ pub(super) fn change(tx: &mut Tx, cx: &Cx, name: &str, change: StateChange, eval
     let Some(mut alarm) = tx.find::<Alarm, str>(name).cloned() else { return };
     let old = std::mem::replace(&mut alarm.state, change);
     alarm.evaluated_until = evaluated_until;
-    tx.put(alarm.clone());
     if old.state == alarm.state.state {
+        tx.put(alarm);
         return;
     }
     history::changed(tx, cx, &alarm, &old);
     if composite::holds_back(&alarm) {
+        tx.put(alarm.clone());
         composite::owe(tx, cx, &alarm, old.state);
     } else {
         action::invoke(tx, cx, &alarm, &old);
+        tx.put(alarm);
     }
 }
 

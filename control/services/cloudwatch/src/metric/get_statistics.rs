@@ -41,7 +41,7 @@ pub(super) fn get_metric_statistics(
             "You have requested up to {requested} datapoints, which exceeds the limit of {POINTS_MAX}. You may reduce the datapoints requested by increasing Period, or decreasing the time range."
         )));
     }
-    let metric = name::metric(&input.namespace, &input.metric_name, input.dimensions, "")?;
+    let metric = name::metric(&input.namespace, &input.metric_name, input.dimensions, &"")?;
     let store = super::store(tx);
     let units: Vec<&str> = store.units(&metric).filter(|unit| input.unit.as_deref().is_none_or(|u| u == *unit)).collect();
     let mut datapoints = Vec::new();

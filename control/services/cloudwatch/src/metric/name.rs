@@ -1,36 +1,42 @@
 //! Names of metrics as callers give them.
 
+use std::fmt::Display;
+
 use base::Fault;
 use metrics::Metric;
 use shapes::cloudwatch::Dimension;
 
 use super::fault::invalid;
 
-/// A metric named by a caller. `path` is where it stands in the request. Dimensions in another order name the same metric
-/// ("Dimensions", CloudWatch concepts).
-pub(crate) fn metric(namespace: &str, name: &str, dimensions: Vec<Dimension>, path: &str) -> Result<Metric, Fault> {
+/// A metric named by a caller. `path` is where it stands in the request.
+pub(crate) fn metric(namespace: &str, name: &str, dimensions: Vec<Dimension>, path: &dyn Display) -> Result<Metric, Fault> {
+    Ok(Metric { namespace: namespace.into(), name: name.into(), dimensions: sorted(dimensions, path)? })
+}
+
+/// Dimensions by name: in another order they name the same metric ("Dimensions", CloudWatch concepts).
+pub(super) fn sorted(dimensions: Vec<Dimension>, path: &dyn Display) -> Result<Vec<(String, String)>, Fault> {
     let mut all: Vec<(String, String)> = dimensions.into_iter().map(|d| (d.name, d.value)).collect();
     all.sort_unstable();
-    if let Some(pair) = all.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-        return Err(invalid(format!("The dimension {} is given more than once in {path}Dimensions.", pair[0].0)));
+    match all.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        Some(pair) => Err(invalid(format!("The dimension {} is given more than once in {path}Dimensions.", pair[0].0))),
+        None => Ok(all),
     }
-    Ok(Metric { namespace: namespace.into(), name: name.into(), dimensions: all })
 }
 
 /// What a new metric may be called ("MetricDatum", "Dimension", "PutMetricData"): printable ASCII with something other than
 /// blanks in it; a dimension's name does not begin with a colon.
-pub(super) fn check(metric: &Metric, path: &str) -> Result<(), Fault> {
-    let good = |text: &str| !text.trim().is_empty() && text.bytes().all(|b| (b' '..=b'~').contains(&b));
-    if !good(&metric.name) {
-        return Err(invalid(format!("The value {} for parameter {path}MetricName is invalid.", metric.name.escape_debug())));
+pub(super) fn check(name: &str, dimensions: &[(String, String)], path: &dyn Display) -> Result<(), Fault> {
+    let good = |text: &str| text.bytes().all(|b| (b' '..=b'~').contains(&b)) && text.bytes().any(|b| b != b' ');
+    if !good(name) {
+        return Err(invalid(format!("The value {} for parameter {path}MetricName is invalid.", name.escape_debug())));
     }
-    for (n, (name, value)) in metric.dimensions.iter().enumerate() {
-        let path = format!("{path}Dimensions.member.{}.", n + 1);
+    for (n, (name, value)) in dimensions.iter().enumerate() {
+        let part = || format!("{path}Dimensions.member.{}.", n + 1);
         if !good(name) || name.starts_with(':') {
-            return Err(invalid(format!("The value {} for parameter {path}Name is invalid.", name.escape_debug())));
+            return Err(invalid(format!("The value {} for parameter {}Name is invalid.", name.escape_debug(), part())));
         }
         if !good(value) {
-            return Err(invalid(format!("The value {} for parameter {path}Value is invalid.", value.escape_debug())));
+            return Err(invalid(format!("The value {} for parameter {}Value is invalid.", value.escape_debug(), part())));
         }
     }
     Ok(())

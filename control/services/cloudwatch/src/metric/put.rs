@@ -1,11 +1,12 @@
 //! `PutMetricData`: checks all of a request, then takes all of it in.
 
+use std::fmt;
 use std::time::Duration;
 
 use base::{Fault, Time};
 use kernel::{Cx, Tx};
 use metrics::{Metric, Resolution, Sample, Store};
-use shapes::cloudwatch::{MetricDatum, PutMetricDataInput};
+use shapes::cloudwatch::{MetricDatum, PutMetricDataInput, StatisticSet};
 
 use super::fault::{combination, invalid, missing};
 use super::name;
@@ -53,12 +54,28 @@ impl Intake {
     }
 }
 
+/// Where a datum stands in the request, from 0. It is put into words only when something is wrong.
+struct Place(usize);
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MetricData.member.{}.", self.0 + 1)
+    }
+}
+
+/// A datum that was found good.
 struct Put {
-    metric: Metric,
-    unit: String,
+    name: String,
+    dimensions: Vec<(String, String)>,
+    unit: Option<String>,
     resolution: Resolution,
     at: Time,
-    sample: Sample,
+    measured: Measured,
+}
+
+enum Measured {
+    Value(f64),
+    Sample(Sample),
 }
 
 pub(super) fn put_metric_data(tx: &mut Tx, cx: &Cx, input: PutMetricDataInput) -> Result<(), Fault> {
@@ -76,26 +93,35 @@ pub(super) fn put_metric_data(tx: &mut Tx, cx: &Cx, input: PutMetricDataInput) -
     let mut values = 0;
     for (n, datum) in input.metric_data.into_iter().enumerate() {
         values += datum.values.len().max(1);
-        let path = format!("MetricData.member.{}.", n + 1);
-        puts.push(checked(cx.now, &input.namespace, datum, &path)?);
+        puts.push(checked(cx.now, datum, &Place(n))?);
     }
     tx.store_mut::<Intake>().take(cx.now, values as f64)?;
     let store = tx.store_mut::<Store>();
     store.advance(cx.now);
-    let ids: Result<Vec<_>, _> = puts.iter().map(|put| store.id(&put.metric, &put.unit)).collect();
-    let ids = ids.map_err(|metrics::Full| {
-        Fault::client("LimitExceeded", format!("The region has {} metrics already, which is the limit.", metrics::METRICS_MAX))
-    })?;
+    let mut metric = Metric { namespace: input.namespace, name: String::new(), dimensions: Vec::new() };
+    let mut ids = Vec::with_capacity(puts.len());
+    for put in &mut puts {
+        metric.name = std::mem::take(&mut put.name);
+        metric.dimensions = std::mem::take(&mut put.dimensions);
+        ids.push(store.id(&metric, put.unit.as_deref().unwrap_or("None")).map_err(full)?);
+    }
     for (put, id) in puts.iter().zip(ids) {
-        store.put_by_id(id, put.resolution, put.at, &put.sample);
+        match &put.measured {
+            Measured::Value(value) => store.put_value(id, put.resolution, put.at, *value),
+            Measured::Sample(sample) => store.put_by_id(id, put.resolution, put.at, sample),
+        }
     }
     Ok(())
 }
 
-fn checked(now: Time, namespace: &str, datum: MetricDatum, path: &str) -> Result<Put, Fault> {
-    let sample = sample(&datum, path)?;
-    let metric = name::metric(namespace, &datum.metric_name, datum.dimensions, path)?;
-    name::check(&metric, path)?;
+fn full(_: metrics::Full) -> Fault {
+    Fault::client("LimitExceeded", format!("The region has {} metrics already, which is the limit.", metrics::METRICS_MAX))
+}
+
+fn checked(now: Time, datum: MetricDatum, path: &Place) -> Result<Put, Fault> {
+    let measured = measured(&datum, path)?;
+    let dimensions = name::sorted(datum.dimensions, path)?;
+    name::check(&datum.metric_name, &dimensions, path)?;
     let at = datum.timestamp.unwrap_or(now);
     if at < now - OLDEST {
         return Err(invalid(format!("The parameter {path}Timestamp must specify a time no more than two weeks in the past.")));
@@ -112,50 +138,44 @@ fn checked(now: Time, namespace: &str, datum: MetricDatum, path: &str) -> Result
             )));
         }
     };
-    Ok(Put { metric, unit: datum.unit.unwrap_or_else(|| "None".into()), resolution, at, sample })
+    Ok(Put { name: datum.metric_name, dimensions, unit: datum.unit, resolution, at, measured })
 }
 
 /// "MetricDatum": exactly one of a value, values with counts, and a statistic set.
-fn sample(datum: &MetricDatum, path: &str) -> Result<Sample, Fault> {
-    let given = [
-        ("Value", datum.value.is_some()),
-        ("Values", !datum.values.is_empty()),
-        ("StatisticValues", datum.statistic_values.is_some()),
-    ];
-    let names: Vec<&str> = given.iter().filter(|(_, there)| *there).map(|(name, _)| *name).collect();
-    match names[..] {
-        [] => {
-            return Err(missing(format!(
-                "At least one of the parameters must be specified: {path}Value, {path}Values, {path}StatisticValues."
-            )));
-        }
-        [_] => {}
-        [one, other, ..] => {
-            let text = "are mutually exclusive and you have specified both.";
-            return Err(combination(format!("The parameters {path}{one} and {path}{other} {text}")));
-        }
+fn measured(datum: &MetricDatum, path: &Place) -> Result<Measured, Fault> {
+    let both = |one, other| {
+        let text = "are mutually exclusive and you have specified both.";
+        Err(combination(format!("The parameters {path}{one} and {path}{other} {text}")))
+    };
+    match (datum.value, &datum.values[..], &datum.statistic_values) {
+        (Some(value), [], None) => Ok(Measured::Value(number(value, &format_args!("{path}Value"))?)),
+        (None, [_, ..], None) => several(datum, path).map(Measured::Sample),
+        (None, [], Some(set)) => statistic_set(set, path).map(Measured::Sample),
+        (None, [], None) => Err(missing(format!(
+            "At least one of the parameters must be specified: {path}Value, {path}Values, {path}StatisticValues."
+        ))),
+        (Some(_), [_, ..], _) => both("Value", "Values"),
+        (Some(_), [], Some(_)) => both("Value", "StatisticValues"),
+        (None, [_, ..], Some(_)) => both("Values", "StatisticValues"),
     }
-    if let Some(value) = datum.value {
-        return Ok(Sample::value(number(value, &format_args!("{path}Value"))?));
-    }
-    if let Some(set) = &datum.statistic_values {
-        let path = format!("{path}StatisticValues.");
-        let count = number(set.sample_count, &format_args!("{path}SampleCount"))?;
-        let sum = number(set.sum, &format_args!("{path}Sum"))?;
-        let least = number(set.minimum, &format_args!("{path}Minimum"))?;
-        let most = number(set.maximum, &format_args!("{path}Maximum"))?;
-        if count <= 0.0 {
-            return Err(invalid(format!("The parameter {path}SampleCount must be greater than 0.")));
-        }
-        if least > most {
-            return Err(invalid(format!("The parameter {path}Maximum must be greater than or equal to {path}Minimum.")));
-        }
-        return Ok(Sample::set(count, sum, least, most));
-    }
-    several(datum, path)
 }
 
-fn several(datum: &MetricDatum, path: &str) -> Result<Sample, Fault> {
+fn statistic_set(set: &StatisticSet, path: &Place) -> Result<Sample, Fault> {
+    let path = format!("{path}StatisticValues.");
+    let count = number(set.sample_count, &format_args!("{path}SampleCount"))?;
+    let sum = number(set.sum, &format_args!("{path}Sum"))?;
+    let least = number(set.minimum, &format_args!("{path}Minimum"))?;
+    let most = number(set.maximum, &format_args!("{path}Maximum"))?;
+    if count <= 0.0 {
+        return Err(invalid(format!("The parameter {path}SampleCount must be greater than 0.")));
+    }
+    if least > most {
+        return Err(invalid(format!("The parameter {path}Maximum must be greater than or equal to {path}Minimum.")));
+    }
+    Ok(Sample::set(count, sum, least, most))
+}
+
+fn several(datum: &MetricDatum, path: &Place) -> Result<Sample, Fault> {
     if datum.values.len() > VALUES_MAX {
         return Err(invalid(format!("The collection {path}Values must not have a size greater than {VALUES_MAX}.")));
     }

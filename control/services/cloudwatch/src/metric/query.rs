@@ -25,7 +25,7 @@ pub(crate) fn read(query: MetricDataQuery) -> Result<MetricQuery, Fault> {
             let (Some(namespace), Some(metric)) = (&stat.metric.namespace, &stat.metric.metric_name) else {
                 return refused(format!("The metric of '{id}' must have Namespace and MetricName."));
             };
-            let metric = name::metric(namespace, metric, stat.metric.dimensions, "MetricStat.Metric.")?;
+            let metric = name::metric(namespace, metric, stat.metric.dimensions, &"MetricStat.Metric.")?;
             let period_s = u32::try_from(stat.period).unwrap_or(u32::MAX);
             let (metric, unit, label) = (Some(metric), stat.unit, query.label);
             Ok(MetricQuery { id, metric, statistic: stat.stat, unit, period_s, expression: None, label, returns })
