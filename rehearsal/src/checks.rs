@@ -12,16 +12,25 @@ use world::{Interface, Power, Slot, SlotKind, TargetMode, Want};
 
 use crate::Model;
 
+mod scaling;
+mod watch;
+
+pub use scaling::doings;
+pub use watch::Watch;
+
 /// What was found broken.
 pub type Broken = String;
 
 type Rule = fn(&State) -> Result<(), Broken>;
 
 /// Rules over the rows alone.
-const RULES: [Rule; 7] = [
+const RULES: [Rule; 10] = [
     no_address_twice,
     no_traffic_to_what_is_not_wanted,
-    groups_within_bounds,
+    scaling::groups_within_bounds,
+    scaling::pools_within_size,
+    scaling::hooks_hold_what_waits,
+    scaling::only_members_in_service_get_requests,
     members_have_instances,
     registrations_have_groups,
     interfaces_have_owners,
@@ -38,7 +47,8 @@ pub fn after_commit(state: &State, model: &Model) -> Result<(), Broken> {
 pub fn at_rest(state: &State, model: &Model) -> Result<(), Broken> {
     wishes_are_fulfilled(state)?;
     the_world_is_as_wished(state, model)?;
-    state.rows::<Group>().try_for_each(|group| group_is_whole(state, model, group))
+    scaling::nothing_is_under_way(state)?;
+    state.rows::<Group>().try_for_each(|group| scaling::group_is_whole(state, model, group))
 }
 
 fn ensure(holds: bool, text: impl FnOnce() -> Broken) -> Result<(), Broken> {
@@ -81,18 +91,6 @@ fn no_traffic_to_what_is_not_wanted(state: &State) -> Result<(), Broken> {
             let gets_requests = target.mode == TargetMode::Active && id.starts_with("i-");
             ensure(!gets_requests || on.contains(id), || format!("requests go to {id}, which is not on"))?;
         }
-    }
-    Ok(())
-}
-
-/// A group never wants less than its minimum nor more than its maximum, and never has more instances at work than
-/// its maximum and the one that evens out its zones.
-fn groups_within_bounds(state: &State) -> Result<(), Broken> {
-    for group in state.rows::<Group>().filter(|g| !g.deleting) {
-        let (min, max, desired) = (group.min_size, group.max_size, group.desired_capacity);
-        ensure(min <= desired && desired <= max, || format!("{}: {min} <= {desired} <= {max}", group.name))?;
-        let working = members(state, group).filter(|m| is_working(m)).count();
-        ensure(working <= max as usize + 1, || format!("{}: {working} instances at work, at most {max}", group.name))?;
     }
     Ok(())
 }
@@ -194,26 +192,4 @@ fn the_world_is_as_wished(state: &State, model: &Model) -> Result<(), Broken> {
         ensure(exists.contains(&wanted.slot), || format!("{} is wished for and does not exist", wanted.slot))?;
     }
     Ok(())
-}
-
-/// A group has its capacity in service, evenly over its zones, and all of it serves.
-fn group_is_whole(state: &State, model: &Model, group: &Group) -> Result<(), Broken> {
-    let name = &group.name;
-    let all: Vec<&Member> = members(state, group).collect();
-    let idle = all.iter().find(|m| m.lifecycle != Lifecycle::InService);
-    idle.map_or(Ok(()), |m| Err(format!("{name}: {} is {:?} at rest", m.instance, m.lifecycle)))?;
-    let desired = group.desired_capacity as usize;
-    ensure(all.len() == desired, || format!("{name} has {} instances and wants {desired}", all.len()))?;
-    let mut zones: BTreeMap<&str, usize> = group.zones.iter().map(|z| (z.as_str(), 0)).collect();
-    for member in &all {
-        *zones.entry(&member.zone).or_default() += 1;
-        let id = &member.instance;
-        ensure(model.serves(id), || format!("{name}: {id} is in service and does not serve"))?;
-        for target_group in &group.target_groups {
-            let health = elb::target_health(state, target_group, id);
-            ensure(health == Some(elb::Health::Healthy), || format!("{name}: {id} serves and is {health:?}"))?;
-        }
-    }
-    let (least, most) = (zones.values().min().copied(), zones.values().max().copied());
-    ensure(most.unwrap_or(0) <= least.unwrap_or(0) + 1, || format!("{name} is uneven: {zones:?}"))
 }

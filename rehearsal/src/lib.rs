@@ -8,6 +8,7 @@
 mod bill;
 pub mod checks;
 mod day;
+mod event;
 mod load;
 mod model;
 mod predict;
@@ -22,7 +23,7 @@ pub use load::{
     Clock, Demand, Failures, Load, PATTERNS, Per, Spread, Station, Step, TICK, Tally, Times, Trace, TraceError, Variability,
     parse_moment, seconds, step,
 };
-pub use model::{Delays, Model};
+pub use model::{Delays, Model, REFUSES};
 pub use predict::{
     ActivityNote, AlarmNote, Cause, LENGTH_MAX, POINT, Point, Prediction, PredictionError, Scenario, Slow, Totals, predict,
 };

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use base::{InstanceId, LoadBalancerArn, Rng, TargetGroupArn, Time};
 use world::{
-    Effect, Executor, Exit, HealthCheck, Instance, InstanceState, LoadBalancer, Observation, Power, Slot, SlotKind, Target,
-    TargetHealth, TargetKey, TargetMode, TargetReason, Want,
+    Destination, Effect, Executor, Exit, HealthCheck, Instance, InstanceState, LoadBalancer, Observation, Power, Slot, SlotKind,
+    Target, TargetHealth, TargetKey, TargetMode, TargetReason, Want,
 };
 
+use crate::event::{Coming, Event, Registered};
 use crate::standing::{Face, Part, Standing, Standpoint};
 
 /// How long things take, each drawn evenly between two bounds in milliseconds.
@@ -34,39 +35,8 @@ impl Default for Delays {
     }
 }
 
-/// Something that will happen.
-#[derive(Clone, Debug)]
-pub(crate) struct Coming {
-    pub(crate) at: Time,
-    pub(crate) what: Event,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) enum Event {
-    /// A message to the world: lost when the connection breaks.
-    Deliver(Effect),
-    /// A message from the world: lost when the connection breaks.
-    Observe(Observation),
-    /// The instance's boot of this generation is done, or has failed.
-    Booted(InstanceId, u64),
-    /// Its application answers.
-    Serves(InstanceId, u64),
-    /// Look at a target's health again: enough checks have passed since its outcome changed. Only the last of the
-    /// checks that it takes may find a target unhealthy.
-    Checked { at: Registered, generation: u64, may_fail: bool },
-    /// The last request at a draining target is done.
-    Drained(Registered, u64),
-    /// An executor connects to the control plane.
-    Connect(Executor),
-}
-
-/// A target as one load balancer knows it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Registered {
-    pub(crate) key: TargetKey,
-    pub(crate) balancer: LoadBalancerArn,
-    pub(crate) group: TargetGroupArn,
-}
+/// An endpoint of this address takes no message.
+pub const REFUSES: &str = "http://refuses.invalid/";
 
 #[derive(Clone, Debug)]
 struct Machine {
@@ -102,6 +72,8 @@ pub struct Model {
     pub delays: Delays,
     /// Of a thousand boots so many fail.
     pub broken_boots: u64,
+    /// Of a thousand deliveries so many are refused.
+    pub broken_deliveries: u64,
     rng: Rng,
     applied: BTreeMap<Slot, u64>,
     machines: BTreeMap<InstanceId, Machine>,
@@ -120,6 +92,7 @@ impl Model {
         Self {
             delays,
             broken_boots: 0,
+            broken_deliveries: 0,
             rng: Rng::new(seed),
             applied: BTreeMap::new(),
             machines: BTreeMap::new(),
@@ -217,10 +190,7 @@ impl Model {
             self.applied.insert(slot.clone(), effect.version);
             match slot.kind {
                 SlotKind::Network | SlotKind::Interface => {}
-                // Every message arrives, and nothing is left of it.
-                SlotKind::Delivery => {
-                    self.applied.remove(slot);
-                }
+                SlotKind::Delivery => return vec![self.carry(now, effect)],
                 SlotKind::Instance => self.apply_instance(now, effect, &mut coming),
                 SlotKind::LoadBalancer => self.apply_balancer(now, effect, &mut coming),
             }
@@ -228,6 +198,20 @@ impl Model {
         let applied = Observation::Applied { slot: slot.clone(), version: effect.version };
         coming.push(self.after(now, self.delays.apply_ms, Event::Observe(applied)));
         coming
+    }
+
+    /// Carries a message; nothing is left of it, whether it arrives or not.
+    fn carry(&mut self, now: Time, effect: &Effect) -> Coming {
+        let (slot, version) = (effect.slot.clone(), effect.version);
+        self.applied.remove(&slot);
+        let refuses = |to: &Destination| matches!(to, Destination::Http { url, .. } if url.starts_with(REFUSES));
+        let never = matches!(&effect.want, Some(Want::Delivery(message)) if refuses(&message.destination));
+        let fails = never || (effect.want.is_some() && self.broken_deliveries > self.rng.below(1_000));
+        let told = match fails {
+            true => Observation::Refused { slot, version, reason: "the receiver answered 503".into() },
+            false => Observation::Applied { slot, version },
+        };
+        self.after(now, self.delays.apply_ms, Event::Observe(told))
     }
 
     fn apply_instance(&mut self, now: Time, effect: &Effect, coming: &mut Vec<Coming>) {

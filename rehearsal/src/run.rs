@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use base::{Caller, Fault, FromValue, InstanceId, IntoValue, Operation, Rng, Scope, Time};
 use kernel::{Committed, Kernel, MemoryJournal, Settings, State};
-use world::{Effect, Executor, Observation};
+use region::metrics::{MemoryKeep, Store};
+use world::{Effect, Executor};
 
-use crate::checks;
+use crate::checks::{self, Watch};
+use crate::event::{Coming, Event, short, source};
 use crate::load::{Demand, Load, Tally, Trace};
-use crate::model::{Coming, Delays, Event, Model};
+use crate::model::{Delays, Model};
 
 /// What may go wrong by itself, in a thousand.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,6 +26,8 @@ pub struct Faults {
     pub crash: u64,
     /// A boot fails.
     pub broken_boot: u64,
+    /// A receiver refuses a message.
+    pub broken_delivery: u64,
 }
 
 /// How closely a run looks at itself.
@@ -61,10 +65,30 @@ impl Default for Place {
     }
 }
 
+/// What outlives the control plane.
+struct Disk {
+    journal: Arc<Mutex<MemoryJournal>>,
+    keep: Option<MemoryKeep>,
+}
+
+impl Disk {
+    /// Starts the control plane from what is on the disk, as `serve` does.
+    fn open(&self, scope: &Scope, settings: &Settings, seed: u64) -> Kernel {
+        let journal = Box::new(self.journal.clone());
+        let mut kernel = Kernel::open(region::services, journal, scope.clone(), settings.clone(), seed)
+            .unwrap_or_else(|e| panic!("a journal in memory can be read: {e}"));
+        if let Some(keep) = &self.keep {
+            *kernel.store_mut() =
+                Store::open(Box::new(keep.clone())).unwrap_or_else(|e| panic!("samples in memory can be read: {e}"));
+        }
+        kernel
+    }
+}
+
 /// A region, its simulated world and the clock of both.
 pub struct Rehearsal {
     kernel: Kernel,
-    journal: Arc<Mutex<MemoryJournal>>,
+    disk: Disk,
     model: Model,
     load: Option<Load>,
     settings: Settings,
@@ -80,6 +104,7 @@ pub struct Rehearsal {
     seed: u64,
     scope: Scope,
     scrutiny: Scrutiny,
+    watch: Watch,
     trace: VecDeque<String>,
     pub faults: Faults,
     /// So many reconciliations at most before a commit. `serve` does thousands; one makes a crash possible between any
@@ -104,13 +129,15 @@ impl Rehearsal {
 
     /// As [`Rehearsal::new`], at a place.
     pub fn at(place: Place, seed: u64, delays: Delays, scrutiny: Scrutiny) -> Self {
-        let journal = Arc::new(Mutex::new(MemoryJournal::default()));
+        // What never crashes need not keep its samples.
+        let keep = (scrutiny == Scrutiny::EveryCommit).then(MemoryKeep::default);
+        let disk = Disk { journal: Arc::default(), keep };
         let scope = Scope::new(&place.region, "000000000000");
         let mut rng = Rng::new(seed);
-        let kernel = open(&journal, &scope, &place.settings, rng.u64());
+        let kernel = disk.open(&scope, &place.settings, rng.u64());
         let mut rehearsal = Self {
             kernel,
-            journal,
+            disk,
             model: Model::new(rng.u64(), delays),
             load: None,
             settings: place.settings,
@@ -124,6 +151,7 @@ impl Rehearsal {
             seed,
             scope,
             scrutiny,
+            watch: Watch::default(),
             trace: VecDeque::new(),
             faults: Faults::default(),
             reconciled_max: RECONCILED_MAX,
@@ -244,7 +272,7 @@ impl Rehearsal {
     /// Makes every write to the journal fail, or succeed again.
     pub fn fail_journal(&mut self, failing: bool) {
         self.note(|| format!("the journal {}", if failing { "fails" } else { "works" }));
-        self.journal.lock().expect("no one panics while holding it").failing = failing;
+        self.disk.journal.lock().expect("no one panics while holding it").failing = failing;
     }
 
     /// Kills the control plane and starts it again from its journal; what was not committed is lost, and so is
@@ -252,7 +280,7 @@ impl Rehearsal {
     pub fn crash(&mut self) {
         self.note(|| "crash".into());
         self.crashes += 1;
-        self.kernel = open(&self.journal, &self.scope, &self.settings, self.rng.u64());
+        self.kernel = self.disk.open(&self.scope, &self.settings, self.rng.u64());
         for executor in [Executor::Host, Executor::Edge, Executor::Courier] {
             self.disconnect(executor);
         }
@@ -304,6 +332,7 @@ impl Rehearsal {
             Event::Connect(executor) => self.connect(executor),
             event => {
                 self.model.broken_boots = self.faults.broken_boot;
+                self.model.broken_deliveries = self.faults.broken_delivery;
                 let coming = self.model.happen(self.now, &event);
                 self.expect(coming);
             }
@@ -355,7 +384,7 @@ impl Rehearsal {
             let is_settled = self.kernel.next_wake().is_none_or(|wake| wake > self.now);
             if self.scrutiny == Scrutiny::EveryCommit
                 && is_settled
-                && let Err(broken) = checks::after_commit(self.kernel.state(), &self.model)
+                && let Err(broken) = self.check()
             {
                 self.breach(broken);
             }
@@ -367,6 +396,11 @@ impl Rehearsal {
             }
         }
         Some(committed)
+    }
+
+    fn check(&mut self) -> Result<(), checks::Broken> {
+        checks::after_commit(self.kernel.state(), &self.model)?;
+        self.watch.after_commit(self.now, self.kernel.state())
     }
 
     fn deliver(&mut self, effects: Vec<Effect>) {
@@ -461,33 +495,4 @@ impl Rehearsal {
         let at = self.now.ms_since(self.begin);
         self.trace.push_back(format!("{:>8}.{:03} s  {}", at / 1_000, at % 1_000, text()));
     }
-}
-
-/// Who reports it.
-fn source(observation: &Observation) -> Executor {
-    match observation {
-        Observation::Applied { slot, .. } | Observation::Refused { slot, .. } => slot.kind.executor(),
-        Observation::Instance { .. } | Observation::Usage { .. } => Executor::Host,
-        Observation::Target { .. } | Observation::Traffic { .. } => Executor::Edge,
-    }
-}
-
-/// An event in one line of a trace.
-fn short(event: &Event) -> String {
-    match event {
-        Event::Deliver(effect) => {
-            let what = if effect.want.is_some() { "want" } else { "want no" };
-            format!("{what} {} version {}", effect.slot, effect.version)
-        }
-        Event::Observe(Observation::Target { target, generation, health, .. }) => {
-            format!("seen target {} generation {generation} {health:?}", target.id)
-        }
-        Event::Observe(Observation::Instance { id, generation, state, .. }) => format!("seen {id} boot {generation} {state:?}"),
-        other => format!("{other:?}"),
-    }
-}
-
-fn open(journal: &Arc<Mutex<MemoryJournal>>, scope: &Scope, settings: &Settings, seed: u64) -> Kernel {
-    Kernel::open(region::services, Box::new(journal.clone()), scope.clone(), settings.clone(), seed)
-        .unwrap_or_else(|e| panic!("a journal in memory can be read: {e}"))
 }

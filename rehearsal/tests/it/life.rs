@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base::{Fault, InstanceId, Rng};
 use region::cloudformation::StackStatus;
-use region::{autoscaling, ec2, elb};
+use region::{autoscaling, cloudwatch, ec2, elb, sns};
 use rehearsal::web_tier::{self, STACK, TEMPLATE};
 use rehearsal::{Faults, Rehearsal, Scrutiny, checks};
 use shapes::{autoscaling as a, ec2 as e};
@@ -47,8 +47,14 @@ impl Life {
     /// Sets the faults of the seed and begins to create the stack.
     fn begin(&mut self) {
         let mut some = |most: u64| if self.rng.below(2) == 0 { 0 } else { self.rng.below(most) };
-        self.region.faults =
-            Faults { duplicated: some(300), late: some(300), lost: some(60), crash: some(60), broken_boot: some(100) };
+        self.region.faults = Faults {
+            duplicated: some(300),
+            late: some(300),
+            lost: some(60),
+            crash: some(60),
+            broken_boot: some(100),
+            ..Faults::default()
+        };
         self.region.reconciled_max = [1, 5, 4_096][usize::try_from(self.rng.below(3)).unwrap()];
         let (desired, zone_b) = ((1 + self.rng.below(8)).to_string(), self.rng.below(4) == 0);
         let parameters = [("MinSize", "1"), ("DesiredCapacity", desired.as_str()), ("MaxSize", "8")];
@@ -81,7 +87,7 @@ impl Life {
         }
     }
 
-    fn with_an_instance(&mut self, blow: fn(&mut Rehearsal, &InstanceId)) {
+    pub fn with_an_instance(&mut self, blow: fn(&mut Rehearsal, &InstanceId)) {
         if let Some(id) = self.an_instance() {
             blow(&mut self.region, &id);
         }
@@ -96,26 +102,26 @@ impl Life {
         if all.is_empty() { None } else { Some(all.swap_remove(usize::try_from(self.rng.below(all.len() as u64)).unwrap())) }
     }
 
-    fn lose_zone(&mut self) {
+    pub fn lose_zone(&mut self) {
         let zone = ["eu-central-1a", "eu-central-1b"][usize::try_from(self.rng.below(2)).unwrap()].to_string();
         self.region.lose_zone(&zone);
         self.lost.push(zone);
     }
 
-    fn return_zones(&mut self) {
+    pub fn return_zones(&mut self) {
         for zone in std::mem::take(&mut self.lost) {
             self.region.return_zone(&zone);
         }
     }
 
-    fn set_capacity(&mut self) {
+    pub fn set_capacity(&mut self) {
         let desired = i64::try_from(1 + self.rng.below(9)).unwrap();
         if let Some(group) = web_tier::group(&self.region) {
             self.tell(|r| web_tier::set_capacity(r, &group, desired));
         }
     }
 
-    fn terminate_in_group(&mut self) {
+    pub fn terminate_in_group(&mut self) {
         let (Some(id), shrink) = (self.an_instance(), self.rng.below(2) == 0) else { return };
         let input = a::TerminateInstanceInAutoScalingGroupType {
             instance_id: Some(id.to_string()),
@@ -126,13 +132,13 @@ impl Life {
     }
 
     /// A user ends an instance behind the group's back.
-    fn end_by_hand(&mut self) {
+    pub fn end_by_hand(&mut self) {
         let Some(id) = self.an_instance() else { return };
         let input = e::TerminateInstancesRequest { instance_ids: vec![id.to_string()], ..Default::default() };
         self.tell(|r| r.call::<e::ops::TerminateInstances>(input).map(drop));
     }
 
-    fn stop_or_reboot(&mut self) {
+    pub fn stop_or_reboot(&mut self) {
         let (Some(id), stop) = (self.an_instance(), self.rng.below(2) == 0) else { return };
         let instance_ids = vec![id.to_string()];
         if stop {
@@ -171,7 +177,7 @@ impl Life {
     }
 
     /// A refusal is no breach, for a story asks for much that cannot be; a failure of ours is.
-    fn tell(&mut self, call: impl FnOnce(&mut Rehearsal) -> Result<(), Fault>) {
+    pub fn tell(&mut self, call: impl FnOnce(&mut Rehearsal) -> Result<(), Fault>) {
         if let Err(fault) = call(&mut self.region)
             && fault.http >= 500
             && fault.http != 503
@@ -256,6 +262,14 @@ fn census(region: &Rehearsal) -> BTreeMap<&'static str, usize> {
         ("groups", state.count::<autoscaling::Group>()),
         ("members", state.count::<autoscaling::Member>()),
         ("activities", state.count::<autoscaling::Activity>()),
+        ("cooldowns", state.count::<autoscaling::Cooldown>()),
+        ("refreshes", state.count::<autoscaling::Refresh>()),
+        ("warm pools", state.count::<autoscaling::WarmPool>()),
+        ("alarms", state.count::<cloudwatch::Alarm>()),
+        ("alarm actions", state.count::<cloudwatch::Invocation>()),
+        ("topics", state.count::<sns::Topic>()),
+        ("subscriptions", state.count::<sns::Subscription>()),
+        ("deliveries", state.count::<sns::Delivery>()),
         ("wishes", state.count::<kernel::Wanted>()),
     ])
 }

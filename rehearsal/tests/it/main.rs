@@ -6,4 +6,5 @@ mod follow;
 mod life;
 mod predict;
 mod queue;
+mod scaling;
 mod seeds;

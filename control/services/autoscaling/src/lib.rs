@@ -31,7 +31,9 @@ pub use activity::{Activity, Status};
 pub use error::Error;
 pub use group::{Group, HealthCheck, Process};
 pub use member::{Health, Lifecycle, Member};
+pub use policy::Cooldown;
 pub use refresh::{Refresh, RefreshStatus};
+pub use warm_pool::WarmPool;
 
 use kernel::Registry;
 

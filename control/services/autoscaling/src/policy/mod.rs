@@ -14,6 +14,7 @@ mod tracking;
 pub(crate) use decide::Adjustment;
 pub(crate) use fleet::{cooling, is_warm, metric_warmup_s};
 pub(crate) use read::{Wish, check_target};
+pub use row::Cooldown;
 pub(crate) use row::{PolicyKey, Rule, ScalingPolicy};
 pub(crate) use show::{alarms, show};
 pub(crate) use tracking::target_group_of;
@@ -24,7 +25,7 @@ use kernel::{Cx, Registry, State, Tx};
 use crate::error::Error;
 use crate::forecast;
 use crate::transitions::find_group;
-use row::{AlarmPair, Cooldown};
+use row::AlarmPair;
 
 /// Most policies of a group ("Quotas for Auto Scaling resources and groups").
 const POLICIES_MAX: usize = 50;

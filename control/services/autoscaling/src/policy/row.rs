@@ -136,10 +136,10 @@ impl AlarmPair {
 
 /// What the last simple policy has begun, after which the next one waits ("Scaling cooldowns").
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Cooldown {
-    pub(crate) group: GroupName,
-    pub(crate) since: Time,
-    pub(crate) seconds: u32,
+pub struct Cooldown {
+    pub group: GroupName,
+    pub since: Time,
+    pub seconds: u32,
 }
 
 impl Row for ScalingPolicy {
