@@ -183,6 +183,7 @@ def test_what_only_a_service_can_tell_rolls_the_stack_back(stack, resource, chan
     s, body = stack(), template()
     # Without an instance no hook holds anything while the stack goes.
     body["Resources"]["Group"]["Properties"]["DesiredCapacity"] = "0"
+    body["Resources"]["Pool"]["Properties"]["MaxGroupPreparedCapacity"] = 0
     body["Resources"][resource]["Properties"].update(change)
     s.create(body, wait="ROLLBACK_COMPLETE")
     failed = [reason for name, status, reason in s.events() if status == "CREATE_FAILED" and name == resource]
@@ -204,12 +205,14 @@ def test_a_replacing_update_makes_a_new_group_before_the_old_one_ends(stack, sca
     body["Resources"]["Configuration"]["Properties"]["InstanceType"] = "t3.micro"
     s.update(body, wait=None)
 
+    def serves(name):
+        return [i["LifecycleState"] for g in describe(name) for i in g["Instances"]] == ["InService"]
+
     def both():
-        new = s.resources()["Group"]
-        found = describe(new) if new != old else []
-        serves = [i["LifecycleState"] for i in found[0]["Instances"]] == ["InService"] if found else False
-        assert serves or [i["LifecycleState"] for i in describe(old)[0]["Instances"]] == ["InService"], "the old one serves meanwhile"
-        return new if serves else None
+        stands, new = serves(old), s.resources()["Group"]
+        arrived = new != old and serves(new)
+        assert stands or arrived, "the old one serves meanwhile"
+        return new if arrived else None
 
     new = wait_for("the new group", both, every=0.01)
     s.until("UPDATE_COMPLETE")
