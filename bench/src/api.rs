@@ -60,15 +60,16 @@ impl Api {
             Service::Ssm => {
                 let target = format!("AmazonSSM.{operation}");
                 let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", &target)];
-                self.signed("/", "ssm", &headers, input.into())
+                self.signed("/", "ssm", &headers, input)
             }
         }
     }
 
-    fn signed(&self, path: &str, service: &str, headers: &[(&str, &str)], body: String) -> Result<Vec<u8>> {
+    /// A signed POST to `path` with these headers.
+    pub fn signed(&self, path: &str, service: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Result<Vec<u8>> {
         let request = Request::post(format!("http://{}{path}", self.address));
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
-        let mut request = request.body(body.into_bytes())?;
+        let mut request = request.body(body.into())?;
         let key =
             Key { access_key_id: &self.access_key_id, secret_access_key: &self.secret_access_key, region: &self.region, service };
         sign(&mut request, &key, wall_clock());

@@ -10,6 +10,7 @@ mod load;
 mod process;
 mod region;
 mod report;
+mod web_tier;
 
 pub use api::{Api, Service};
 pub use connection::{Answer, Connection};
@@ -18,6 +19,7 @@ pub use load::{Load, rate};
 pub use process::Process;
 pub use region::Region;
 pub use report::{Limit, Measured, Report, ms, wait_for};
+pub use web_tier::{front, import_web_tier};
 
 /// Why something could not be measured.
 #[derive(Debug)]

@@ -40,10 +40,19 @@ impl Process {
 
     /// Memory that it has in RAM, in bytes, shared pages counted whole.
     pub fn resident_bytes(self) -> Result<u64> {
+        self.status_bytes("VmRSS:")
+    }
+
+    /// The most that it has had so far.
+    pub fn peak_bytes(self) -> Result<u64> {
+        self.status_bytes("VmHWM:")
+    }
+
+    fn status_bytes(self, field: &str) -> Result<u64> {
         let status = fs::read_to_string(self.directory().join("status"))?;
-        let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
+        let line = status.lines().find_map(|l| l.strip_prefix(field));
         let kb: Option<u64> = line.and_then(|l| l.trim().trim_end_matches(" kB").parse().ok());
-        kb.map_or_else(|| fail("the kernel does not tell VmRSS"), |kb| Ok(kb * 1_024))
+        kb.map_or_else(|| fail(format!("the kernel does not tell {field}")), |kb| Ok(kb * 1_024))
     }
 
     /// Processor time that its living threads have used, in nanoseconds.

@@ -20,6 +20,8 @@ pub struct Region {
     data: PathBuf,
     address: SocketAddr,
     serve: Option<Child>,
+    /// Further arguments of `serve`.
+    arguments: Vec<String>,
 }
 
 impl Region {
@@ -29,7 +31,13 @@ impl Region {
         fs::create_dir_all(&data)?;
         // The port is free now; nobody else is given it in the moment before the region takes it.
         let address = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?;
-        Ok(Self { allod: allod.into(), data, address, serve: None })
+        Ok(Self { allod: allod.into(), data, address, serve: None, arguments: Vec::new() })
+    }
+
+    /// The same, whose `serve` is started with further arguments.
+    pub fn with(mut self, arguments: &[&str]) -> Self {
+        self.arguments = arguments.iter().map(|a| (*a).to_string()).collect();
+        self
     }
 
     pub fn data(&self) -> &Path {
@@ -40,7 +48,10 @@ impl Region {
     pub fn start(&mut self) -> Result<f64> {
         let log = File::options().create(true).append(true).open(self.data.join("serve-bench.log"))?;
         let mut command = Command::new(&self.allod);
-        command.args(["serve", "--vcpu-cores", "0.1", "--listen", &self.address.to_string(), "--data"]).arg(&self.data);
+        command
+            .args(["serve", "--vcpu-cores", "0.1", "--listen", &self.address.to_string(), "--data"])
+            .arg(&self.data)
+            .args(&self.arguments);
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0);
         let started = Instant::now();
         let mut child = command.spawn()?;

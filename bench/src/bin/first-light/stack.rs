@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use bench::{Connection, Limit, Region, Report, Result, fail, ms, wait_for};
+use bench::{Connection, Limit, Region, Report, Result, fail, front, import_web_tier, ms, wait_for};
 use serde_json::{Value as Json, json};
 
 use crate::{Settings, idle, measured, samples};
@@ -29,7 +29,7 @@ pub fn measure(settings: &Settings, region: &Region, report: &mut Report) {
     let application = measured("ms", Limit::None, application);
     let own_ms = application.as_ref().ok().and_then(|m| m.samples.iter().copied().reduce(f64::max)).unwrap_or(0.0);
     report.add("start of the application by itself", application);
-    if let Err(e) = import(settings, region) {
+    if let Err(e) = import_web_tier(region, &settings.root, &settings.program(STACK)) {
         report.add("the image of the application", Err(e));
         return;
     }
@@ -48,16 +48,6 @@ pub fn measure(settings: &Settings, region: &Region, report: &mut Report) {
     if let Err(e) = region.run(&["down", "--stack-name", STACK]) {
         report.add("deletion of the stack", Err(e));
     }
-}
-
-fn import(settings: &Settings, region: &Region) -> Result<()> {
-    let layer = region.data().join("layer");
-    let mut build = Command::new("sh");
-    build.arg(settings.root.join("app/image/build.sh")).arg(settings.program(STACK)).arg(&layer);
-    if !build.status()?.success() {
-        return fail("the image's layer could not be built");
-    }
-    region.run(&["image", "import", STACK, &layer.to_string_lossy(), "--base", "host"]).map(drop)
 }
 
 /// From the program's start to its first answer, on this machine and no instance.
@@ -92,13 +82,6 @@ fn deploy(settings: &Settings, region: &Region) -> Result<f64> {
         return fail(format!("allod up: {}", String::from_utf8_lossy(&output.stderr).trim()));
     }
     answered
-}
-
-/// Address of the load balancer's first node, and its DNS name, once it has them.
-fn front(status: &Json) -> Option<(SocketAddr, String)> {
-    let balancer = &status["load_balancers"][0];
-    let address = balancer["zones"][0]["front"].as_str()?.parse().ok()?;
-    Some((SocketAddr::new(address, 80), balancer["dns_name"].as_str()?.into()))
 }
 
 fn is_ok(address: SocketAddr, host: &str) -> bool {

@@ -1,5 +1,5 @@
-//! Metrics through the front door, without the network: what `PutMetricData` takes in a second from the bytes of a request to
-//! the commit, and how long `GetMetricData` takes for a month of minutes. Time is the benchmark's own.
+//! Metrics through the front door, without the network, on one thread: what `PutMetricData` takes in a second from the bytes
+//! of a request to the commit, and how long `GetMetricData` takes for a month of minutes. Time is the benchmark's own.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,15 @@ use kernel::{Kernel, MemoryJournal, Settings};
 use metrics::{MemoryKeep, Metric, Resolution, Store};
 use serde_json::{Value as Json, json};
 
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+use bench::{Failure, Limit, Report, Result, fail, ms};
+
+use crate::measured;
+
+const ROUNDS: usize = 3;
+const ROUND: Duration = Duration::from_secs(2);
+const SAMPLES_MIN: f64 = 200_000.0;
+const GET_MS_MAX: f64 = 50.0;
+const DAYS: i64 = 30;
 
 const START_MS: i64 = 1_800_000_000_000;
 const MINUTE_MS: i64 = 60_000;
@@ -18,24 +26,43 @@ const DAY_MIN: i64 = 1_440;
 /// Data of one request: the most that AWS takes.
 const DATA: usize = 1_000;
 const METRICS: u32 = 1_000;
-const TARGET: &str = "GraniteServiceVersion20100801";
+pub const TARGET: &str = "GraniteServiceVersion20100801";
 
-fn main() -> Outcome<()> {
-    for (name, parts, body) in [("JSON", json_head("PutMetricData")?, json_put()), ("CBOR", cbor_head()?, cbor_put())] {
-        let (rate, bytes) = (put(&parts, &body)?, body.len() / DATA);
-        println!("PutMetricData, {name}, {DATA} data a request: {rate:.0} samples/s ({bytes} bytes each)");
+/// What one request asks for.
+struct Question {
+    name: &'static str,
+    metrics: u32,
+    days: i64,
+    period_s: u32,
+    /// Values that its answer must have.
+    values: usize,
+}
+
+const QUESTIONS: [Question; 2] = [
+    Question { name: "one metric over the month", metrics: 1, days: DAYS, period_s: 300, values: 8_640 },
+    Question { name: "500 metrics over a day", metrics: 500, days: 1, period_s: 900, values: 48_000 },
+];
+
+pub fn measure(report: &mut Report) {
+    for (name, parts, body) in [("JSON", json_head("PutMetricData"), json_put()), ("CBOR", cbor_head(), cbor_put())] {
+        let rates = parts.and_then(|parts| (0..ROUNDS).map(|_| put(&parts, &body)).collect());
+        let name = format!("PutMetricData from a request's bytes to the commit, {name}, {DATA} data each");
+        report.add(name, measured("samples/s", Limit::AtLeast(SAMPLES_MIN), rates));
     }
-    let mut kernel = region()?;
-    fill(&mut kernel, 30)?;
-    for (what, count, days, period) in [("one metric over a month", 1, 30, 300), ("500 metrics over a day", 500, 1, 900)] {
-        let (points, took) = get(&mut kernel, count, days, period)?;
-        println!("GetMetricData, {what}: {points} values in {:.1} ms", took.as_secs_f64() * 1e3);
+    let kernel = region().and_then(|mut kernel| fill(&mut kernel, DAYS).map(|()| kernel));
+    let mut kernel = match kernel {
+        Ok(kernel) => kernel,
+        Err(e) => return report.add(format!("a month of minutes of {METRICS} metrics"), Err(e)),
+    };
+    for question in QUESTIONS {
+        let times = (0..ROUNDS).map(|_| get(&mut kernel, &question)).collect();
+        let name = format!("GetMetricData out of a month of minutes of {METRICS} metrics: {}", question.name);
+        report.add(name, measured("ms", Limit::AtMost(GET_MS_MAX), times));
     }
-    Ok(())
 }
 
 /// A region of CloudWatch and what it stands on, that keeps its metrics.
-fn region() -> Outcome<Kernel> {
+fn region() -> Result<Kernel> {
     let services = |registry: &mut kernel::Registry| {
         sns::register(registry);
         cloudwatch::register(registry);
@@ -46,21 +73,21 @@ fn region() -> Outcome<Kernel> {
     Ok(kernel)
 }
 
-fn head(path: &str, headers: &[(&str, &str)]) -> Outcome<Parts> {
+fn head(path: &str, headers: &[(&str, &str)]) -> Result<Parts> {
     let request = headers.iter().fold(Request::post(path), |request, (name, value)| request.header(*name, *value));
     Ok(request.body(())?.into_parts().0)
 }
 
-fn json_head(operation: &str) -> Outcome<Parts> {
+fn json_head(operation: &str) -> Result<Parts> {
     head("/", &[("x-amz-target", &format!("{TARGET}.{operation}")), ("content-type", "application/x-amz-json-1.0")])
 }
 
-fn cbor_head() -> Outcome<Parts> {
+fn cbor_head() -> Result<Parts> {
     let path = format!("/service/{TARGET}/operation/PutMetricData");
     head(&path, &[("smithy-protocol", "rpc-v2-cbor"), ("content-type", "application/cbor")])
 }
 
-fn json_put() -> Vec<u8> {
+pub fn json_put() -> Vec<u8> {
     let datum = |n: usize| {
         json!({"MetricName": "Latency", "Dimensions": [{"Name": "Host", "Value": format!("host-{n}")}, {"Name": "Zone", "Value": "a"}],
             "Value": n as f64 * 0.37, "Unit": "Milliseconds"})
@@ -70,7 +97,7 @@ fn json_put() -> Vec<u8> {
 }
 
 /// The same by RFC 8949: kinds 3, 4 and 5 are text, list and map.
-fn cbor_put() -> Vec<u8> {
+pub fn cbor_put() -> Vec<u8> {
     fn item(out: &mut Vec<u8>, kind: u8, length: usize) {
         out.push(kind << 5 | 25);
         out.extend_from_slice(&(length as u16).to_be_bytes());
@@ -107,8 +134,8 @@ fn cbor_put() -> Vec<u8> {
     out
 }
 
-fn call(kernel: &mut Kernel, now: Time, parts: &Parts, body: &[u8]) -> Outcome<Vec<u8>> {
-    let route = wire::route(parts, body).map_err(|refusal| refusal.fault)?;
+fn call(kernel: &mut Kernel, now: Time, parts: &Parts, body: &[u8]) -> Result<Vec<u8>> {
+    let route = wire::route(parts, body).map_err(|refusal| Failure(refusal.fault.to_string()))?;
     let input = wire::decode(&route, parts, body)?;
     let caller = Caller::root(kernel.scope(), "AK");
     let answer = kernel.call(now, caller, "r-1", &route.service.name, &route.operation.name, input)?;
@@ -117,10 +144,10 @@ fn call(kernel: &mut Kernel, now: Time, parts: &Parts, body: &[u8]) -> Outcome<V
 }
 
 /// Samples taken in a second. The clock of the region goes on so that nothing is throttled.
-fn put(parts: &Parts, body: &[u8]) -> Outcome<f64> {
+fn put(parts: &Parts, body: &[u8]) -> Result<f64> {
     let mut kernel = region()?;
     let (begun, mut requests) = (Instant::now(), 0);
-    while begun.elapsed() < Duration::from_secs(3) {
+    while begun.elapsed() < ROUND {
         call(&mut kernel, Time::from_unix_ms(START_MS + requests * 10), parts, body)?;
         requests += 1;
     }
@@ -131,10 +158,10 @@ fn metric(n: u32) -> Metric {
     Metric::new("Bench", "Load", &[("Host", &format!("host-{n}"))])
 }
 
-fn fill(kernel: &mut Kernel, days: i64) -> Outcome<()> {
+fn fill(kernel: &mut Kernel, days: i64) -> Result<()> {
     let store: &mut Store = kernel.store_mut();
-    let ids = (0..METRICS).map(|n| store.id(&metric(n), "Percent")).collect::<Result<Vec<_>, _>>();
-    let ids = ids.map_err(|_| "there are too many metrics")?;
+    let ids = (0..METRICS).map(|n| store.id(&metric(n), "Percent")).collect::<std::result::Result<Vec<_>, _>>();
+    let ids = ids.map_err(|_| Failure("there are too many metrics".into()))?;
     for minute in 0..days * DAY_MIN {
         let at = Time::from_unix_ms(START_MS + minute * MINUTE_MS);
         for (n, id) in ids.iter().enumerate() {
@@ -147,15 +174,16 @@ fn fill(kernel: &mut Kernel, days: i64) -> Outcome<()> {
     Ok(())
 }
 
-/// How many values came, and how long it took from the bytes of the request to those of the answer.
-fn get(kernel: &mut Kernel, count: u32, days: i64, period_s: u32) -> Outcome<(usize, Duration)> {
-    let end = START_MS + 30 * DAY_MIN * MINUTE_MS;
+/// Milliseconds from the bytes of the request to those of the answer.
+fn get(kernel: &mut Kernel, question: &Question) -> Result<f64> {
+    let &Question { metrics, days, period_s, .. } = question;
+    let end = START_MS + DAYS * DAY_MIN * MINUTE_MS;
     let query = |n: u32| {
         let metric =
             json!({"Namespace": "Bench", "MetricName": "Load", "Dimensions": [{"Name": "Host", "Value": format!("host-{n}")}]});
         json!({"Id": format!("m{n}"), "MetricStat": {"Metric": metric, "Period": period_s, "Stat": "Average"}})
     };
-    let queries: Vec<Json> = (0..count).map(query).collect();
+    let queries: Vec<Json> = (0..metrics).map(query).collect();
     let start = end - days * DAY_MIN * MINUTE_MS;
     let body = json!({"MetricDataQueries": queries, "StartTime": start / 1_000, "EndTime": end / 1_000}).to_string();
     let parts = json_head("GetMetricData")?;
@@ -163,6 +191,7 @@ fn get(kernel: &mut Kernel, count: u32, days: i64, period_s: u32) -> Outcome<(us
     let answer = call(kernel, Time::from_unix_ms(end), &parts, body.as_bytes())?;
     let took = begun.elapsed();
     let answer: Json = serde_json::from_slice(&answer)?;
-    let results = answer["MetricDataResults"].as_array().ok_or("there are no results")?;
-    Ok((results.iter().filter_map(|r| r["Values"].as_array()).map(Vec::len).sum(), took))
+    let results = answer["MetricDataResults"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let values: usize = results.iter().filter_map(|r| r["Values"].as_array()).map(Vec::len).sum();
+    if values == question.values { Ok(ms(took)) } else { fail(format!("{values} values came and not {}", question.values)) }
 }
