@@ -44,9 +44,9 @@ impl Fold {
         };
         let into = &mut self.periods[place].1;
         match (self.detail, seen) {
-            (Detail::Plain, Seen::One(value)) => plain(into, 1.0, value, value, value),
-            (Detail::Plain, Seen::Many(s)) => plain(into, s.count, s.sum, s.min, s.max),
-            (Detail::Spread, Seen::One(value)) => into.merge(&Sample::value(value)),
+            (Detail::Plain, Seen::One(value)) => into.add_totals(1.0, value, value, value),
+            (Detail::Plain, Seen::Many(s)) => into.add_totals(s.count, s.sum, s.min, s.max),
+            (Detail::Spread, Seen::One(value)) => into.add(value, 1.0),
             (Detail::Spread, Seen::Many(sample)) => into.merge(sample),
         }
     }
@@ -54,14 +54,4 @@ impl Fold {
     pub(crate) fn finish(self) -> Vec<(i64, Sample)> {
         self.periods
     }
-}
-
-fn plain(into: &mut Sample, count: f64, sum: f64, min: f64, max: f64) {
-    if into.count == 0.0 {
-        (into.min, into.max) = (min, max);
-    } else {
-        (into.min, into.max) = (into.min.min(min), into.max.max(max));
-    }
-    into.count += count;
-    into.sum += sum;
 }

@@ -53,7 +53,7 @@ impl Held {
             Self::Many(sample) => sample,
         };
         match other {
-            Seen::One(value) => all.merge(&Sample::value(value)),
+            Seen::One(value) => all.add(value, 1.0),
             Seen::Many(sample) => all.merge(sample),
         }
         *self = Self::Many(all);

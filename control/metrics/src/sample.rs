@@ -27,11 +27,7 @@ impl Sample {
     /// Values, each as often as its count says.
     pub fn values(values: impl IntoIterator<Item = (f64, f64)>) -> Self {
         let mut sample = Self::default();
-        for (value, count) in values {
-            let one =
-                Self { count, sum: value * count, min: value, max: value, buckets: vec![(Histogram::bucket_of(value), count)] };
-            sample.merge(&one);
-        }
+        values.into_iter().for_each(|(value, count)| sample.add(value, count));
         sample
     }
 
@@ -55,19 +51,41 @@ impl Sample {
             *self = other.clone();
             return;
         }
-        self.count += other.count;
-        self.sum += other.sum;
-        self.min = self.min.min(other.min);
-        self.max = self.max.max(other.max);
+        self.add_totals(other.count, other.sum, other.min, other.max);
         if self.buckets.is_empty() || other.buckets.is_empty() {
             self.buckets.clear();
             return;
         }
-        for (bucket, count) in &other.buckets {
-            match self.buckets.binary_search_by_key(bucket, |(b, _)| *b) {
-                Ok(at) => self.buckets[at].1 += count,
-                Err(at) => self.buckets.insert(at, (*bucket, *count)),
-            }
+        other.buckets.iter().for_each(|(bucket, count)| self.add_to_bucket(*bucket, *count));
+    }
+
+    /// Adds a value that came `count` times.
+    pub(crate) fn add(&mut self, value: f64, count: f64) {
+        if count == 0.0 {
+            return;
+        }
+        let spread = self.count == 0.0 || !self.buckets.is_empty();
+        self.add_totals(count, value * count, value, value);
+        if spread {
+            self.add_to_bucket(Histogram::bucket_of(value), count);
+        }
+    }
+
+    /// Adds to all but the buckets.
+    pub(crate) fn add_totals(&mut self, count: f64, sum: f64, min: f64, max: f64) {
+        if self.count == 0.0 {
+            (self.min, self.max) = (min, max);
+        } else {
+            (self.min, self.max) = (self.min.min(min), self.max.max(max));
+        }
+        self.count += count;
+        self.sum += sum;
+    }
+
+    fn add_to_bucket(&mut self, bucket: i16, count: f64) {
+        match self.buckets.binary_search_by_key(&bucket, |(b, _)| *b) {
+            Ok(at) => self.buckets[at].1 += count,
+            Err(at) => self.buckets.insert(at, (bucket, count)),
         }
     }
 }
