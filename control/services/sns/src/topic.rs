@@ -189,7 +189,11 @@ fn check_attribute(name: &str, value: &str, unknown: Unknown) -> Result<Option<S
             "Active" => return bad("tracing is not available in this region"),
             _ => return Err(Error::parameter("TracingConfig")),
         },
-        _ if is_feedback(name) => return bad("delivery status logging is not available in this region"),
+        // Terraform names the sample rates that a configuration leaves out: 0 percent of the deliveries are logged.
+        _ if is_feedback(name) => match (name.ends_with("SampleRate"), value) {
+            (true, "0") => return Ok(None),
+            _ => return bad("delivery status logging is not available in this region"),
+        },
         _ => return Err(unknown.error(name)),
     }
     Ok(Some(value.into()))

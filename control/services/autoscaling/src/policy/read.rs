@@ -97,7 +97,8 @@ fn refuse_foreign(kind: &str, input: &s::PutScalingPolicyType) -> Result<(), Err
         ("MinAdjustmentStep", input.min_adjustment_step.is_some(), &[simple, step]),
         ("MinAdjustmentMagnitude", input.min_adjustment_magnitude.is_some(), &[simple, step]),
         ("ScalingAdjustment", input.scaling_adjustment.is_some(), &[simple]),
-        ("Cooldown", input.cooldown.is_some(), &[simple]),
+        // Terraform sends 0 where a configuration has none.
+        ("Cooldown", input.cooldown.is_some_and(|c| c != 0), &[simple]),
         ("MetricAggregationType", input.metric_aggregation_type.is_some(), &[step]),
         ("StepAdjustments", !input.step_adjustments.is_empty(), &[step]),
         ("EstimatedInstanceWarmup", input.estimated_instance_warmup.is_some(), &[step, track]),
@@ -298,7 +299,7 @@ fn customized_metric(custom: s::CustomizedMetricSpecification) -> Result<Tracked
     }
     let common = custom.period;
     let queries = custom.metrics.into_iter().map(|q| query(q, common)).collect::<Result<Vec<_>, _>>()?;
-    if queries.iter().filter(|q| q.returns).count() != 1 {
+    if queries.iter().filter(|(q, _)| q.returns).count() != 1 {
         return invalid("Exactly one of the Metrics must have ReturnData true.");
     }
     Ok(Tracked::Math(queries))
@@ -316,27 +317,30 @@ fn metric(namespace: &str, name: &str, dimensions: &[s::MetricDimension]) -> Met
     Metric::new(namespace, name, &dimensions)
 }
 
-fn query(query: s::TargetTrackingMetricDataQuery, common: Option<i64>) -> Result<MetricQuery, Error> {
-    let seconds = query.metric_stat.as_ref().and_then(|m| m.period).or(query.period).or(common).unwrap_or(60);
+/// A query of a policy, and the period that it asks for itself.
+fn query(query: s::TargetTrackingMetricDataQuery, common: Option<i64>) -> Result<(MetricQuery, Option<u32>), Error> {
+    let asked = query.metric_stat.as_ref().and_then(|m| m.period).or(query.period).map(period).transpose()?;
+    let common = common.map(period).transpose()?;
     let plain = MetricQuery {
         id: query.id,
         metric: None,
         statistic: String::new(),
         unit: None,
-        period_s: period(seconds)?,
+        period_s: asked.or(common).unwrap_or(60),
         expression: query.expression,
         label: query.label,
         // "TargetTrackingMetricDataQuery": true where it is absent.
         returns: query.return_data.unwrap_or(true),
     };
-    match (query.metric_stat, &plain.expression) {
-        (Some(stat), None) => Ok(MetricQuery {
+    let whole = match (query.metric_stat, &plain.expression) {
+        (Some(stat), None) => MetricQuery {
             metric: Some(metric(&stat.metric.namespace, &stat.metric.metric_name, &stat.metric.dimensions)),
             statistic: stat.stat,
             unit: stat.unit,
             ..plain
-        }),
-        (None, Some(_)) => Ok(plain),
-        _ => invalid(format!("Each of the Metrics needs either Expression or MetricStat, unlike {}.", plain.id)),
-    }
+        },
+        (None, Some(_)) => plain,
+        _ => return invalid(format!("Each of the Metrics needs either Expression or MetricStat, unlike {}.", plain.id)),
+    };
+    Ok((whole, asked))
 }

@@ -92,8 +92,8 @@ pub(crate) enum Tracked {
         query: MetricQuery,
         period_s: Option<u32>,
     },
-    /// The same with `Metrics`.
-    Math(Vec<MetricQuery>),
+    /// The same with `Metrics`, each with the period that was asked for.
+    Math(Vec<(MetricQuery, Option<u32>)>),
 }
 
 /// `PredefinedMetricType` of a target tracking policy.

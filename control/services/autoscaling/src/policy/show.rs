@@ -79,9 +79,10 @@ fn tracked(metric: &Tracked) -> s::TargetTrackingConfiguration {
                 ..Default::default()
             }
         }
-        Tracked::Math(queries) => {
-            s::CustomizedMetricSpecification { metrics: queries.iter().map(shown_query).collect(), ..Default::default() }
-        }
+        Tracked::Math(queries) => s::CustomizedMetricSpecification {
+            metrics: queries.iter().map(|(query, period_s)| shown_query(query, *period_s)).collect(),
+            ..Default::default()
+        },
     };
     s::TargetTrackingConfiguration { customized_metric_specification: Some(custom), ..Default::default() }
 }
@@ -95,7 +96,8 @@ fn shown_metric(metric: &Metric) -> s::Metric {
     }
 }
 
-fn shown_query(query: &MetricQuery) -> s::TargetTrackingMetricDataQuery {
+/// Periods are shown as they were asked for: a client that left one out and finds one takes that for a change.
+fn shown_query(query: &MetricQuery, period_s: Option<u32>) -> s::TargetTrackingMetricDataQuery {
     s::TargetTrackingMetricDataQuery {
         id: query.id.clone(),
         expression: query.expression.clone(),
@@ -103,10 +105,10 @@ fn shown_query(query: &MetricQuery) -> s::TargetTrackingMetricDataQuery {
             metric: shown_metric(metric),
             stat: query.statistic.clone(),
             unit: query.unit.clone(),
-            period: Some(i64::from(query.period_s)),
+            period: period_s.map(i64::from),
         }),
         label: query.label.clone(),
-        period: query.expression.is_some().then_some(i64::from(query.period_s)),
+        period: period_s.filter(|_| query.expression.is_some()).map(i64::from),
         return_data: Some(query.returns),
     }
 }

@@ -23,7 +23,7 @@ fn queries(cx: &Cx, policy: &ScalingPolicy, tracked: &Tracked) -> Vec<MetricQuer
             vec![one(metric, statistic, period_s)]
         }
         Tracked::Metric { query, .. } => vec![query.clone()],
-        Tracked::Math(queries) => queries.clone(),
+        Tracked::Math(queries) => queries.iter().map(|(query, _)| query.clone()).collect(),
     }
 }
 

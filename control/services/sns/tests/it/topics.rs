@@ -38,6 +38,11 @@ fn bad_names_and_attributes_are_refused_in_the_words_of_aws() {
         ("orders.fifo", &[("FifoTopic", "true")], "Attributes Reason: FIFO topics are not available in this region"),
         ("orders", &[("Colour", "red")], "Attributes Reason: Unknown attribute Colour"),
         ("orders", &[("Policy", "{")], "Policy Error: null"),
+        (
+            "orders",
+            &[("HTTPSuccessFeedbackSampleRate", "10")],
+            "Attributes Reason: HTTPSuccessFeedbackSampleRate: delivery status logging is not available in this region",
+        ),
     ] {
         let fault = region.call::<ops::CreateTopic>(create(name, attributes, &[])).unwrap_err();
         assert_eq!((fault.code.as_ref(), fault.message), ("InvalidParameter", format!("Invalid parameter: {message}")));
@@ -64,7 +69,10 @@ fn attributes_are_set_shown_and_reset() {
     set("DeliveryPolicy", r#"{"http":{"defaultHealthyRetryPolicy":{"numRetries":5}}}"#).unwrap();
     assert_eq!(set("Colour", "red").unwrap_err().message, "Invalid parameter: AttributeName");
     assert!(set("DeliveryPolicy", r#"{"http":{"defaultHealthyRetryPolicy":{"numRetries":500}}}"#).is_err());
+    // Terraform sets the sample rates that a configuration leaves out.
+    set("HTTPSuccessFeedbackSampleRate", "0").unwrap();
     let shown = attributes(&mut region, &arn);
+    assert!(!shown.contains_key("HTTPSuccessFeedbackSampleRate"));
     assert_eq!(shown["DisplayName"], "Alerts");
     assert!(shown["EffectiveDeliveryPolicy"].contains(r#""numRetries":5"#));
     assert!(shown["Policy"].contains("__default_policy_ID"));
