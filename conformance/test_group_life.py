@@ -357,7 +357,7 @@ def test_a_warm_pool_gives_first_and_is_filled_again(scaling, ec2, make, kept, s
 
 def test_launch_configurations(scaling, ec2, network, make):
     plain = {"LaunchConfigurationName": "lc", "ImageId": "ami-host", "InstanceType": "t3.nano", "SecurityGroups": [network.app]}
-    scaling.create_launch_configuration(UserData=encoded(SERVER), **plain)
+    scaling.create_launch_configuration(UserData=SERVER, **plain)
     refused("AlreadyExists", scaling.create_launch_configuration, "lc", **plain)
     missing = dict(plain, LaunchConfigurationName="none", ImageId="ami-00000000000000000")
     refused("ValidationError", scaling.create_launch_configuration, "ami-00000000000000000", **missing)

@@ -53,7 +53,7 @@ pub(crate) fn test(tx: &mut Tx, cx: &Cx, group: &GroupName, target: &str) -> Res
     let message = sns::Message { subject: self::subject(subject), body: Json::Object(map).to_string() };
     sns::publish(tx, cx, target, message).map_err(|fault| {
         Error::Invalid(format!(
-            "Unable to publish test message to notification target {target}. Please check your target and role configuration and try to put lifecycle hook again. ({})",
+            "Unable to publish test message to notification target {target}. Please check your target and role configuration and try again. ({})",
             fault.message
         ))
     })

@@ -1,5 +1,7 @@
 //! What users do with single instances of a group.
 
+use std::collections::BTreeSet;
+
 use base::{Fault, InstanceId};
 use kernel::{Cx, Tx};
 use shapes::autoscaling as s;
@@ -73,9 +75,11 @@ pub(super) fn capacity(decrement: bool) -> Capacity {
     if decrement { Capacity::Decrement } else { Capacity::Keep }
 }
 
+/// The instances that a request names. One that is named twice is meant once: it must not count twice in the capacity.
 pub(super) fn ids(names: Vec<String>, max: usize) -> Result<Vec<InstanceId>, Error> {
     if names.is_empty() || names.len() > max {
         return Err(Error::Invalid(format!("1 to {max} instances must be named.")));
     }
-    Ok(names.into_iter().map(Into::into).collect())
+    let mut seen = BTreeSet::new();
+    Ok(names.into_iter().map(InstanceId::from).filter(|id| seen.insert(id.clone())).collect())
 }

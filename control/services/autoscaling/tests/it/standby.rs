@@ -89,3 +89,31 @@ fn processes_and_termination_policies_are_listed() {
     let names = region.call::<ops::DescribeTerminationPolicyTypes>(()).unwrap().termination_policy_types;
     assert!(names.contains(&"OldestLaunchConfiguration".to_string()), "{names:?}");
 }
+
+#[test]
+fn an_instance_that_is_named_twice_leaves_and_returns_once() {
+    let mut region = Region::new();
+    region.group(3, |_| {});
+    let id = region.in_service().first().unwrap().clone();
+    let twice = vec![id.to_string(); 2];
+    let away = s::EnterStandbyQuery { instance_ids: twice.clone(), ..enter(&id, true) };
+    assert_eq!(region.call::<ops::EnterStandby>(away).unwrap().activities.len(), 1);
+    region.play();
+    assert_eq!((region.row().desired_capacity, region.in_service().len()), (2, 2));
+    let back = s::ExitStandbyQuery { instance_ids: twice.clone(), ..exit(&id) };
+    assert_eq!(region.call::<ops::ExitStandby>(back).unwrap().activities.len(), 1);
+    region.play();
+    assert_eq!((region.row().desired_capacity, region.in_service().len()), (3, 3));
+    let detach = s::DetachInstancesQuery {
+        auto_scaling_group_name: "g".into(),
+        instance_ids: twice.clone(),
+        should_decrement_desired_capacity: true,
+    };
+    assert_eq!(region.call::<ops::DetachInstances>(detach).unwrap().activities.len(), 1);
+    region.play();
+    assert_eq!((region.row().desired_capacity, region.in_service().len()), (2, 2));
+    let attach = s::AttachInstancesQuery { auto_scaling_group_name: "g".into(), instance_ids: twice };
+    region.call::<ops::AttachInstances>(attach).unwrap();
+    region.play();
+    assert_eq!((region.row().desired_capacity, region.in_service().len()), (3, 3));
+}
