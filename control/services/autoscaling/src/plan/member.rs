@@ -178,7 +178,7 @@ impl Planner<'_> {
             && !self.rules.deleting
             && self.rules.allows(Process::ReplaceUnhealthy)
             && self.rules.allows(Process::Terminate)
-            && !(self.rules.replaces_ahead && !self.is_lost())
+            && (!self.rules.replaces_ahead || self.is_lost())
         {
             self.act(Step::Retire(Because::Unhealthy(sickness)));
             return;

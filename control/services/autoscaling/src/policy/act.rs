@@ -49,8 +49,8 @@ fn reconcile(tx: &mut Tx, cx: &Cx, key: &str) -> Result<Option<Time>, Fault> {
     let invocations: Vec<Invocation> = tx.rows::<Invocation>().filter(of_group).cloned().collect();
     let active = active(tx, &name).cloned();
     for invocation in &invocations {
-        let outcome = active.as_ref().map_err(String::clone).and_then(|_| enabled(tx, &invocation.action).map(|_| ()));
-        cloudwatch::alarm::done(tx, cx, &invocation.key, outcome.as_ref().map(|()| ()).map_err(String::as_str));
+        let error = active.as_ref().err().cloned().or_else(|| enabled(tx, &invocation.action).err());
+        cloudwatch::alarm::done(tx, cx, &invocation.key, error.as_deref());
     }
     let Ok(group) = active else { return Ok(None) };
     let proposals: Vec<Proposal> = invocations.iter().filter_map(|i| proposal(tx, cx, &group, i, &invocations)).collect();

@@ -59,12 +59,12 @@ pub fn delete(tx: &mut Tx, cx: &Cx, names: &[String]) {
     }
 }
 
-/// Takes an invocation off the list: whoever acts on it calls this in the same transaction, and says what came of it or why it
-/// could not be done. The history has it for the change of state, not again for each minute that the state lasts.
-pub fn done(tx: &mut Tx, cx: &Cx, key: &str, outcome: Result<(), &str>) {
+/// Takes an invocation off the list: whoever acts on it calls this in the same transaction, and says why it could not be
+/// done, if so. The history has it for the change of state, not again for each minute that the state lasts.
+pub fn done(tx: &mut Tx, cx: &Cx, key: &str, error: Option<&str>) {
     let Some(invocation) = tx.remove::<Invocation>(&key.to_string()) else { return };
     let Some(alarm) = tx.get::<Alarm>(&invocation.alarm).cloned() else { return };
     if invocation.at == alarm.state.at {
-        history::acted(tx, cx, &alarm, &invocation.action, None, outcome.err());
+        history::acted(tx, cx, &alarm, &invocation.action, None, error);
     }
 }

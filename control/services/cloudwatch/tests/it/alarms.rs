@@ -108,7 +108,7 @@ impl Region {
     pub fn act(&mut self) -> usize {
         let keys: Vec<String> = self.invocations().into_iter().map(|i| i.key).collect();
         self.run(|tx, cx| {
-            keys.iter().for_each(|key| cloudwatch::alarm::done(tx, cx, key, Ok(())));
+            keys.iter().for_each(|key| cloudwatch::alarm::done(tx, cx, key, None));
             Ok(())
         })
         .unwrap();

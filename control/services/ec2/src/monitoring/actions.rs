@@ -48,8 +48,8 @@ impl Action {
 
 fn reconcile(tx: &mut Tx, cx: &Cx, key: &str) -> Result<Option<Time>, Fault> {
     let Some(invocation) = tx.get::<Invocation>(&key.to_string()).cloned() else { return Ok(None) };
-    let outcome = carry_out(tx, cx, &invocation);
-    alarm::done(tx, cx, key, outcome.as_ref().map(|()| ()).map_err(String::as_str));
+    let error = carry_out(tx, cx, &invocation).err();
+    alarm::done(tx, cx, key, error.as_deref());
     Ok(None)
 }
 
