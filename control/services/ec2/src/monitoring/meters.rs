@@ -1,8 +1,6 @@
 //! What is kept of running instances between two reports: the values of the five minutes under way, and their credits. It is
 //! lost with the process; credits are then read back from the metric that tells them.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::time::Duration;
 
 use base::{InstanceId, Time};
@@ -23,8 +21,8 @@ const VALUES_MAX: usize = 300;
 /// All instances that ran in the five minutes under way.
 #[derive(Default)]
 pub(super) struct Meters {
-    /// Hashed without a random seed: a simulated region repeats itself exactly.
-    pub by_instance: HashMap<InstanceId, Meter, BuildHasherDefault<DefaultHasher>>,
+    /// In order of id, so that they are gone through beside the instances; new ones come last until [`Meters::sort`].
+    pub all: Vec<Meter>,
     /// The beginning of the five minutes, none before the first report.
     pub begin: Option<Time>,
 }
@@ -33,18 +31,43 @@ impl kernel::Store for Meters {
     fn keep(&mut self) {}
 }
 
-#[derive(Default)]
+impl Meters {
+    /// Puts those in their places that came after the first `sorted`.
+    pub fn sort(&mut self, sorted: usize) {
+        if self.all.len() > sorted {
+            self.all.sort_by(|a, b| a.id.cmp(&b.id));
+        }
+    }
+}
+
 pub(super) struct Meter {
+    pub id: InstanceId,
     /// Of each period that is told with the five minutes only: percent, bytes in and out, packets in and out.
     values: Vec<[f64; USAGE.len()]>,
     cpu_us: u64,
     running_ms: u64,
+    /// As its type and mode were when it was last reported.
+    terms: Option<Terms>,
     credits: Option<Credits>,
     pub series: Series,
 }
 
 impl Meter {
-    pub fn add(&mut self, usage: &InstanceUsage) {
+    pub fn new(id: &InstanceId) -> Self {
+        Self {
+            id: id.clone(),
+            values: Vec::new(),
+            cpu_us: 0,
+            running_ms: 0,
+            terms: None,
+            credits: None,
+            series: Series::default(),
+        }
+    }
+
+    pub fn add(&mut self, instance: &Instance, instance_type: &InstanceType, usage: &InstanceUsage) {
+        let mode = instance.cpu_credits.as_deref().unwrap_or_else(|| credits_default(&instance.instance_type));
+        self.terms = Terms::new(instance_type, mode);
         self.cpu_us += usage.cpu_us;
         self.running_ms += usage.running_ms;
     }
@@ -63,24 +86,24 @@ impl Meter {
     /// The kept values of one of the metrics of [`USAGE`]; none when none were kept.
     pub fn value(&self, index: usize) -> Option<Value> {
         let values = self.values.iter().map(|values| (values[index], 1.0));
-        (!self.values.is_empty()).then(|| Value::Several(Sample::values(values)))
+        (!self.values.is_empty()).then(|| Value::Several(Box::new(Sample::values(values))))
     }
 
-    /// Settles credits for the five minutes: usage, and, in the same order, what is told of the balance.
-    pub fn settle(&mut self, state: &State, cx: &Cx, instance: &Instance, begin: Time) -> Vec<(Kind, f64)> {
-        let Some(instance_type) = InstanceType::find(&instance.instance_type) else { return Vec::new() };
-        let mode = instance.cpu_credits.as_deref().unwrap_or_else(|| credits_default(&instance.instance_type));
-        let Some(terms) = Terms::new(instance_type, mode) else { return Vec::new() };
-        let mut credits = self.credits.unwrap_or_else(|| recall(state, instance, terms, begin));
+    /// Settles credits for the five minutes, and tells usage and what is left.
+    pub fn settle(&mut self, state: &State, cx: &Cx, begin: Time, mut tell: impl FnMut(Kind, f64)) {
+        let Some(terms) = self.terms else { return };
+        let recalled = || state.get::<Instance>(&self.id).map(|instance| recall(state, instance, terms, begin));
+        let Some(mut credits) = self.credits.or_else(recalled) else { return };
         let vcpu_us = f64::from(cx.settings.vcpu_millicores) / 1_000.0;
         let spent = self.cpu_us as f64 / vcpu_us / 60e6;
         let charged = credits.settle(terms, self.running_ms as f64 / 60e3, spent);
         self.credits = Some(credits);
-        let mut told = vec![(Kind::CreditUsage, spent), (Kind::CreditBalance, credits.balance)];
+        tell(Kind::CreditUsage, spent);
+        tell(Kind::CreditBalance, credits.balance);
         if terms.unlimited {
-            told.extend([(Kind::SurplusBalance, credits.surplus), (Kind::SurplusCharged, charged)]);
+            tell(Kind::SurplusBalance, credits.surplus);
+            tell(Kind::SurplusCharged, charged);
         }
-        told
     }
 
     /// Begins the next five minutes.

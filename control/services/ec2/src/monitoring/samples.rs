@@ -61,10 +61,10 @@ impl Kind {
     }
 }
 
-/// A sample on its way to the store: what is read of the state comes first, for a store takes no part in transactions. Those
-/// of one instance follow each other.
+/// A sample on its way to the store: what is read of the state comes first, for a store takes no part in transactions.
 pub(super) struct Outgoing {
-    pub id: InstanceId,
+    /// Place of its instance's meter.
+    pub meter: u32,
     pub kind: Kind,
     pub resolution: Resolution,
     pub at: Time,
@@ -73,31 +73,28 @@ pub(super) struct Outgoing {
 
 pub(super) enum Value {
     One(f64),
-    Several(Sample),
+    Several(Box<Sample>),
 }
 
 /// The numbers of an instance's series, as far as they are known: most metrics are put in each time by number.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Series([Option<SeriesId>; KINDS]);
 
-pub(super) fn publish(tx: &mut Tx, cx: &Cx, meters: &mut Meters, outgoing: &[Outgoing]) {
+/// Puts what is there into the store, and leaves nothing.
+pub(super) fn publish(tx: &mut Tx, cx: &Cx, meters: &mut Meters, outgoing: &mut Vec<Outgoing>) {
     let store = tx.store_mut::<Store>();
     store.advance(cx.now);
-    for of_one in outgoing.chunk_by(|a, b| a.id == b.id) {
-        let Some(Outgoing { id, .. }) = of_one.first() else { continue };
-        let mut unknown = Series::default();
-        let series = meters.by_instance.get_mut(id).map_or(&mut unknown, |meter| &mut meter.series);
-        for Outgoing { kind, resolution, at, value, .. } in of_one {
-            let known = &mut series.0[*kind as usize];
-            if known.is_none() {
-                *known = store.id(&kind.metric(id), kind.unit()).ok();
-            }
-            // Of more metrics than there can be, the new ones are lost.
-            let Some(number) = *known else { continue };
-            match value {
-                Value::One(value) => store.put_value(number, *resolution, *at, *value),
-                Value::Several(sample) => store.put_by_id(number, *resolution, *at, sample),
-            }
+    for Outgoing { meter, kind, resolution, at, value } in outgoing.drain(..) {
+        let Some(meter) = meters.all.get_mut(meter as usize) else { continue };
+        let known = &mut meter.series.0[kind as usize];
+        if known.is_none() {
+            *known = store.id(&kind.metric(&meter.id), kind.unit()).ok();
+        }
+        // Of more metrics than there can be, the new ones are lost.
+        let Some(number) = *known else { continue };
+        match value {
+            Value::One(value) => store.put_value(number, resolution, at, value),
+            Value::Several(sample) => store.put_by_id(number, resolution, at, &sample),
         }
     }
 }

@@ -4,8 +4,10 @@
 //! your EC2 instances"), here one a period where the region's period is shorter. Status checks come each minute at either
 //! ("Status checks for Amazon EC2 instances"), credits every five minutes only.
 
+use std::borrow::Cow;
+
 use base::{Fault, Time};
-use kernel::{Cx, State, Tx};
+use kernel::{Cx, Settings, State, Tx};
 use metrics::Resolution;
 use world::{InstanceUsage, Observation};
 
@@ -18,6 +20,10 @@ const MINUTE_MS: i64 = 60_000;
 const FIVE_MINUTES_MS: i64 = 5 * MINUTE_MS;
 /// Up to so many running instances have status checks told each minute, as at AWS; of more they are told every five minutes.
 const CHECKED_EACH_MINUTE_MAX: usize = 1_000;
+/// Samples that are gathered before they are put into the store: as many as stay close to the processor.
+const OUTGOING_MAX: usize = 1_024;
+/// Samples of one instance every five minutes.
+const TOLD_MAX: usize = 9;
 
 /// Takes in a report.
 pub(super) fn observe(tx: &mut Tx, cx: &Cx, observation: &Observation) -> Result<(), Fault> {
@@ -26,19 +32,19 @@ pub(super) fn observe(tx: &mut Tx, cx: &Cx, observation: &Observation) -> Result
         return Ok(());
     }
     let mut meters = std::mem::take(tx.store_mut::<Meters>());
-    let mut outgoing = Vec::new();
     // A report that comes after a gap may begin new five minutes without having ended the old ones.
     let begin = floor(*from, FIVE_MINUTES_MS);
     if meters.begin.is_some_and(|old| old != begin) {
-        end_five_minutes(tx, cx, &mut meters, &mut outgoing);
+        end_five_minutes(tx, cx, &mut meters);
     }
     meters.begin = Some(begin);
-    let period = Period::new(cx, *from, *until);
-    take_in(tx, cx, &period, instances, &mut meters, &mut outgoing);
+    let sorted = meters.all.len();
+    let mut outgoing = take_in(tx, &Period::new(cx, *from, *until), instances, &mut meters);
+    publish(tx, cx, &mut meters, &mut outgoing);
+    meters.sort(sorted);
     if until.unix_ms() % FIVE_MINUTES_MS == 0 {
-        end_five_minutes(tx, cx, &mut meters, &mut outgoing);
+        end_five_minutes(tx, cx, &mut meters);
     }
-    publish(tx, cx, &mut meters, &outgoing);
     *tx.store_mut::<Meters>() = meters;
     Ok(())
 }
@@ -47,7 +53,8 @@ fn floor(at: Time, length_ms: i64) -> Time {
     Time::from_unix_ms(at.unix_ms().div_euclid(length_ms) * length_ms)
 }
 
-struct Period {
+struct Period<'a> {
+    settings: &'a Settings,
     from: Time,
     until: Time,
     resolution: Resolution,
@@ -56,9 +63,10 @@ struct Period {
     ends_five_minutes: bool,
 }
 
-impl Period {
-    fn new(cx: &Cx, from: Time, until: Time) -> Self {
+impl<'a> Period<'a> {
+    fn new(cx: &'a Cx, from: Time, until: Time) -> Self {
         Self {
+            settings: &cx.settings,
             from,
             until,
             resolution: if cx.settings.metric_period_s < 60 { Resolution::High } else { Resolution::Standard },
@@ -72,100 +80,119 @@ impl Period {
     }
 }
 
-/// Goes through the instances and the report side by side: both are in order of id.
-fn take_in(state: &State, cx: &Cx, period: &Period, report: &[InstanceUsage], meters: &mut Meters, outgoing: &mut Vec<Outgoing>) {
-    let mut sorted: Vec<&InstanceUsage> = report.iter().collect();
-    sorted.sort_by(|a, b| a.id.cmp(&b.id));
-    let mut report = sorted.into_iter().peekable();
+/// Goes through instances, report and meters side by side: all are in order of id. New meters come last.
+fn take_in(state: &State, period: &Period, report: &[InstanceUsage], meters: &mut Meters) -> Vec<Outgoing> {
+    let mut outgoing = Vec::with_capacity(report.len());
+    let sorted = in_order(report);
+    let mut report = sorted.iter().peekable();
     let tells_status = period.tells_status(state.count_where::<Instance>("state", InstanceState::Running.as_str()));
+    let (mut at, known) = (0, meters.all.len());
+    let mut last_type = None;
     for instance in state.rows::<Instance>() {
         while report.next_if(|usage| usage.id < instance.id).is_some() {}
         let usage = report.next_if(|usage| usage.id == instance.id);
-        if let Some(usage) = usage {
-            take_in_one(cx, period, instance, usage, meters, outgoing);
+        if usage.is_none() && !tells_status {
+            continue;
+        }
+        while at < known && meters.all[at].id < instance.id {
+            at += 1;
+        }
+        let is_known = at < known && meters.all[at].id == instance.id;
+        let place = if is_known { at } else { meters.all.len() };
+        if !is_known {
+            meters.all.push(Meter::new(&instance.id));
+        }
+        let mut told = Told { period, meter: place as u32, outgoing: &mut outgoing };
+        if let (Some(usage), Some(instance_type)) = (usage, type_of(instance, &mut last_type)) {
+            take_in_one(&mut told, instance, instance_type, usage, &mut meters.all[place]);
         }
         if tells_status {
-            tell_status(period, instance, usage.is_some(), outgoing);
+            tell_status(&mut told, instance, usage.is_some());
         }
+    }
+    outgoing
+}
+
+/// The report in order of id, as hosts send it.
+fn in_order(report: &[InstanceUsage]) -> Cow<'_, [InstanceUsage]> {
+    if report.is_sorted_by(|a, b| a.id <= b.id) {
+        return report.into();
+    }
+    let mut sorted = report.to_vec();
+    sorted.sort_by(|a, b| a.id.cmp(&b.id));
+    sorted.into()
+}
+
+/// The type of an instance, which is most often that of the one before.
+fn type_of(instance: &Instance, last: &mut Option<&'static InstanceType>) -> Option<&'static InstanceType> {
+    if last.is_none_or(|last| last.name != instance.instance_type) {
+        *last = InstanceType::find(&instance.instance_type);
+    }
+    *last
+}
+
+/// What is told of one instance.
+struct Told<'a> {
+    period: &'a Period<'a>,
+    meter: u32,
+    outgoing: &'a mut Vec<Outgoing>,
+}
+
+impl Told<'_> {
+    fn tell(&mut self, kind: Kind, resolution: Resolution, at: Time, value: f64) {
+        self.outgoing.push(Outgoing { meter: self.meter, kind, resolution, at, value: Value::One(value) });
     }
 }
 
-fn take_in_one(
-    cx: &Cx,
-    period: &Period,
-    instance: &Instance,
-    usage: &InstanceUsage,
-    meters: &mut Meters,
-    outgoing: &mut Vec<Outgoing>,
-) {
-    let percent = InstanceType::find(&instance.instance_type).and_then(|t| percent_of(t, &cx.settings, usage));
-    let Some(percent) = percent else { return };
-    if !meters.by_instance.contains_key(&instance.id) {
-        meters.by_instance.insert(instance.id.clone(), Meter::default());
-    }
+fn take_in_one(told: &mut Told, instance: &Instance, instance_type: &InstanceType, usage: &InstanceUsage, meter: &mut Meter) {
+    let Some(percent) = percent_of(instance_type, told.period.settings, usage) else { return };
     let values = values(percent, usage);
-    if let Some(meter) = meters.by_instance.get_mut(&instance.id) {
-        meter.add(usage);
-        // Who changes between basic and detailed monitoring has each period told once.
-        if !instance.monitoring {
-            meter.keep(values);
-        }
+    meter.add(instance, instance_type, usage);
+    // Who changes between basic and detailed monitoring has each period told once.
+    if !instance.monitoring {
+        return meter.keep(values);
     }
-    if instance.monitoring {
-        outgoing.extend(USAGE.into_iter().zip(values).map(|(kind, value)| Outgoing {
-            id: instance.id.clone(),
-            kind,
-            resolution: period.resolution,
-            at: period.from,
-            value: Value::One(value),
-        }));
-    }
+    let &Period { resolution, from, .. } = told.period;
+    USAGE.into_iter().zip(values).for_each(|(kind, value)| told.tell(kind, resolution, from, value));
 }
 
 /// Status checks of an instance that is up. The system has passed its check when there is a report at all; the instance has
 /// passed its own when the host has found it running. Volumes are directories of the host: they share its fate.
-fn tell_status(period: &Period, instance: &Instance, is_reported: bool, outgoing: &mut Vec<Outgoing>) {
-    if !instance.is_up() || instance.observed.at > period.from {
+fn tell_status(told: &mut Told, instance: &Instance, is_reported: bool) {
+    if !instance.is_up() || instance.observed.at > told.period.from {
         return;
     }
     let failed = if is_reported { 0.0 } else { 1.0 };
-    let at = floor(period.until, MINUTE_MS) - std::time::Duration::from_secs(60);
+    let at = floor(told.period.until, MINUTE_MS) - std::time::Duration::from_secs(60);
     let kinds = [
         (Kind::StatusFailed, failed),
         (Kind::StatusFailedInstance, failed),
         (Kind::StatusFailedSystem, 0.0),
         (Kind::StatusFailedEbs, 0.0),
     ];
-    outgoing.extend(kinds.into_iter().map(|(kind, value)| Outgoing {
-        id: instance.id.clone(),
-        kind,
-        resolution: Resolution::Standard,
-        at,
-        value: Value::One(value),
-    }));
+    kinds.into_iter().for_each(|(kind, value)| told.tell(kind, Resolution::Standard, at, value));
 }
 
 /// Tells what comes every five minutes, and forgets instances that have not run in them.
-fn end_five_minutes(state: &State, cx: &Cx, meters: &mut Meters, outgoing: &mut Vec<Outgoing>) {
-    let Some(begin) = meters.begin.take() else { return };
-    meters.by_instance.retain(|_, meter| !meter.is_idle());
-    for (id, meter) in &mut meters.by_instance {
-        let Some(instance) = state.get::<Instance>(id) else {
-            meter.reset();
-            continue;
-        };
+fn end_five_minutes(tx: &mut Tx, cx: &Cx, meters: &mut Meters) {
+    let Some(at) = meters.begin.take() else { return };
+    meters.all.retain(|meter| !meter.is_idle());
+    let mut outgoing = Vec::with_capacity(OUTGOING_MAX);
+    for place in 0..meters.all.len() {
+        let meter = &mut meters.all[place];
         let mut tell = |kind, value| {
-            let resolution = Resolution::Standard;
-            outgoing.push(Outgoing { id: id.clone(), kind, resolution, at: begin, value });
+            outgoing.push(Outgoing { meter: place as u32, kind, resolution: Resolution::Standard, at, value });
         };
         for (index, kind) in USAGE.into_iter().enumerate() {
             if let Some(value) = meter.value(index) {
                 tell(kind, value);
             }
         }
-        for (kind, value) in meter.settle(state, cx, instance, begin) {
-            tell(kind, Value::One(value));
-        }
+        meter.settle(tx, cx, at, |kind, value| tell(kind, Value::One(value)));
         meter.reset();
+        if outgoing.len() + TOLD_MAX > OUTGOING_MAX {
+            publish(tx, cx, meters, &mut outgoing);
+        }
     }
+    publish(tx, cx, meters, &mut outgoing);
 }
