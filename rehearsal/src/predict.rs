@@ -186,6 +186,7 @@ pub fn predict(scenario: &Scenario, progress: &mut dyn FnMut(f64)) -> Result<Pre
         Settings { vcpu_millicores: scenario.vcpu_millicores, metric_period_s: scenario.metric_period_s, ..Settings::default() };
     let place = Place { region: scenario.region.clone(), settings, begin: scenario.from - WARM_UP };
     let mut region = Rehearsal::at(place, scenario.seed, scenario.delays.clone(), Scrutiny::Never);
+    region.tell_watched_instances();
     deploy(&mut region, scenario)?;
     region.send_load(scenario.trace.clone(), scenario.from, scenario.demand);
     let mut notes = Notes::default();

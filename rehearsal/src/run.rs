@@ -193,6 +193,11 @@ impl Rehearsal {
         self.load = Some(Load::new(trace, from, demand, self.now, period));
     }
 
+    /// Lets CloudWatch hear of single instances only while an alarm watches one; forgotten in a crash.
+    pub fn tell_watched_instances(&mut self) {
+        *self.kernel.store_mut::<region::ec2::Told>() = region::ec2::Told::Watched;
+    }
+
     /// The load, if there is one.
     pub fn load(&self) -> Option<&Load> {
         self.load.as_ref()
@@ -310,7 +315,7 @@ impl Rehearsal {
 
     fn flow(&mut self) {
         let Some(load) = &mut self.load else { return };
-        let reports = load.tick(self.now, &mut self.model);
+        let reports = load.tick(&mut self.model);
         self.expect(reports.into_iter().map(|o| Coming { at: self.now, what: Event::Observe(o) }).collect());
     }
 

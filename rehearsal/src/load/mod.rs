@@ -79,16 +79,18 @@ struct Record {
 }
 
 impl Load {
-    /// Load from now on; `period` is how often the executors report, and divides a minute.
+    /// Load from the next whole second on; `period` is how often the executors report, and divides a minute.
     pub fn new(trace: Trace, from: Time, demand: Demand, now: Time, period: Duration) -> Self {
+        let tick_ms = i64::try_from(TICK.as_millis()).unwrap_or(1_000);
+        let begin = Time::from_unix_ms((now.unix_ms() + tick_ms - 1).div_euclid(tick_ms) * tick_ms);
         Self {
             trace,
             from,
             demand,
             spread: Spread::new(demand.variation),
             period,
-            next: now + TICK,
-            reported: now,
+            next: begin + TICK,
+            reported: begin,
             pools: Vec::new(),
             by_name: BTreeMap::new(),
             balancers: BTreeMap::new(),
@@ -115,8 +117,10 @@ impl Load {
         self.records.len()
     }
 
-    /// Moves all queues on by one tick, which ends now; at the end of a period says what was used and done in it.
-    pub(crate) fn tick(&mut self, now: Time, model: &mut Model) -> Vec<Observation> {
+    /// Moves all queues on by one tick, which ends at [`Load::next`]; at the end of a period says what was used and done in
+    /// it. Ticks stay at whole seconds also when the clock has passed one, or no period would ever end.
+    pub(crate) fn tick(&mut self, model: &mut Model) -> Vec<Observation> {
+        let now = self.next;
         self.follow(now, model);
         let rate = self.trace.at(self.from, now - TICK);
         self.flow(rate);

@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod crashes;
-mod follow;
 mod life;
 mod predict;
 mod queue;

@@ -392,6 +392,7 @@ impl Tale {
         let limit = self.life.region.now() + REST_MAX;
         let (mut before, mut since) = (checks::doings(self.life.region.state()), self.life.region.now());
         while self.life.region.now() < since + QUIET {
+            self.region().take_tally();
             self.region().run_for(MINUTE * 10);
             let region = &self.life.region;
             let after = checks::doings(region.state());
@@ -406,6 +407,15 @@ impl Tale {
         let region = &self.life.region;
         if let Err(broken) = checks::at_rest(region.state(), region.model()) {
             region.breach(broken);
+        }
+        self.all_is_answered();
+    }
+
+    /// In the last minutes each request got its answer.
+    fn all_is_answered(&mut self) {
+        let tally = self.region().take_tally();
+        if tally.failures.all() > 0.0 || tally.offered <= 0.0 || (tally.done - tally.offered).abs() > 2.0 {
+            self.region().breach(format!("at rest, and not all is answered: {tally:?}"));
         }
     }
 
