@@ -10,6 +10,7 @@ use region::autoscaling::{Activity, Group, Lifecycle, Member};
 use region::cloudformation::StackStatus;
 use region::cloudwatch::alarm::Watched;
 use region::cloudwatch::{Alarm, AlarmState};
+use region::ec2::{Instance, Told};
 use shapes::{autoscaling as a, ec2};
 
 use crate::bill::{self, Bill, Hours};
@@ -176,6 +177,10 @@ pub struct Prediction {
     pub digest: u64,
 }
 
+/// A run begins between these, 1971 and 2199: its metrics and schedules must have room before and after it.
+const FROM_LEAST: Time = Time::from_unix_ms(31_536_000_000);
+const FROM_MOST: Time = Time::from_unix_ms(7_258_118_400_000);
+
 /// Name of the stack in the simulated region.
 const STACK: &str = "simulated";
 
@@ -186,7 +191,7 @@ pub fn predict(scenario: &Scenario, progress: &mut dyn FnMut(f64)) -> Result<Pre
         Settings { vcpu_millicores: scenario.vcpu_millicores, metric_period_s: scenario.metric_period_s, ..Settings::default() };
     let place = Place { region: scenario.region.clone(), settings, begin: scenario.from - WARM_UP };
     let mut region = Rehearsal::at(place, scenario.seed, scenario.delays.clone(), Scrutiny::Never);
-    region.tell_watched_instances();
+    *region.kernel.store_mut() = Told::Watched;
     deploy(&mut region, scenario)?;
     region.send_load(scenario.trace.clone(), scenario.from, scenario.demand);
     let mut notes = Notes::default();
@@ -221,6 +226,9 @@ fn check(scenario: &Scenario) -> Result<(), PredictionError> {
     if !(0.0..=10.0).contains(&variation) {
         return wrong("the variation of service times must be between 0 and 10");
     }
+    if scenario.from < FROM_LEAST || scenario.from >= FROM_MOST {
+        return wrong("a run must begin between the years 1971 and 2199");
+    }
     if scenario.length < POINT || scenario.length > LENGTH_MAX {
         return wrong("a run must be between one minute and 92 days long");
     }
@@ -239,7 +247,12 @@ fn deploy(region: &mut Rehearsal, scenario: &Scenario) -> Result<(), PredictionE
     web_tier::create(region, STACK, &scenario.template, &parameters).map_err(|e| PredictionError::Template(e.message))?;
     let is_done = web_tier::settle(region, STACK, CREATION_MAX);
     if is_done && web_tier::status(region, STACK) == Some(StackStatus::CreateComplete) {
-        return Ok(());
+        return match region.state().count::<Group>() + region.state().count::<Instance>() {
+            0 => Err(PredictionError::Scenario(
+                "the template has no instance and no Auto Scaling group: nothing could answer".into(),
+            )),
+            _ => Ok(()),
+        };
     }
     let failures = web_tier::failures(region, STACK);
     Err(PredictionError::Stack(match failures.is_empty() {
@@ -358,7 +371,7 @@ impl Writer {
         let is_short = tally.offered > tally.capacity || failed > 0.5;
         let waits_for = is_short.then(|| match () {
             () if (in_service as u64) < u64::from(desired) => Cause::Boot,
-            () if desired >= most => Cause::MaxSize,
+            () if desired >= most && most > 0 => Cause::MaxSize,
             () if self.notes.states.is_empty() => Cause::NoAlarm,
             () if self.notes.any_alarm() => Cause::Cooldown,
             () => Cause::Alarm,

@@ -87,7 +87,7 @@ impl Disk {
 
 /// A region, its simulated world and the clock of both.
 pub struct Rehearsal {
-    kernel: Kernel,
+    pub(crate) kernel: Kernel,
     disk: Disk,
     model: Model,
     load: Option<Load>,
@@ -191,11 +191,6 @@ impl Rehearsal {
         self.model.watch();
         let period = Duration::from_secs(u64::from(self.settings.metric_period_s));
         self.load = Some(Load::new(trace, from, demand, self.now, period));
-    }
-
-    /// Lets CloudWatch hear of single instances only while an alarm watches one; forgotten in a crash.
-    pub fn tell_watched_instances(&mut self) {
-        *self.kernel.store_mut::<region::ec2::Told>() = region::ec2::Told::Watched;
     }
 
     /// The load, if there is one.

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use base::Time;
-use rehearsal::{Delays, Demand, Per, Prediction, PredictionError, Scenario, Trace, predict};
+use rehearsal::{Delays, Demand, POINT, Per, Prediction, PredictionError, Scenario, Trace, predict};
 
 use crate::Failure;
 use crate::arguments::Output;
@@ -86,7 +86,8 @@ fn scenario(arguments: &Simulate) -> Result<Scenario, Failure> {
     let trace = trace(arguments)?;
     let length = match arguments.length_s {
         Some(seconds) => Duration::from_secs_f64(seconds),
-        None => trace.length().unwrap_or(DAY),
+        // A shorter file begins anew within the shortest run there is.
+        None => trace.length().map_or(DAY, |length| length.max(POINT)),
     };
     let cpu_ms = arguments.cpu_ms.unwrap_or(arguments.service_time_ms);
     let demand = Demand {

@@ -8,6 +8,10 @@ use base::Time;
 /// Most lines of a recorded file.
 pub const LINES_MAX: usize = 5_000_000;
 const DAY_S: f64 = 86_400.0;
+/// Longest time that is read, a thousand years.
+const TIME_S_MAX: f64 = 365_250.0 * DAY_S;
+/// Most requests a second that are read.
+const RATE_MAX: f64 = 1e12;
 
 /// Requests a second as a function of time.
 #[derive(Clone, Debug, PartialEq)]
@@ -157,7 +161,7 @@ impl Trace {
                 _ => return Err(at(format!("{time:?} is written in another way than the times before it"))),
             };
             let value: f64 = value.parse().map_err(|_| at(format!("{value:?} is no number")))?;
-            if !value.is_finite() || value < 0.0 {
+            if !(0.0..=RATE_MAX).contains(&value) {
                 return Err(at(format!("{value} is no number of requests")));
             }
             if points.last().is_some_and(|(before, _)| *before >= time_s) {
@@ -234,7 +238,7 @@ fn held(points: &[(f64, f64)], at_s: f64) -> f64 {
 
 fn moment(text: &str) -> Option<(Clock, f64)> {
     if let Ok(seconds) = text.parse::<f64>() {
-        return (seconds.is_finite() && seconds >= 0.0).then_some((Clock::Run, seconds));
+        return (0.0..=TIME_S_MAX).contains(&seconds).then_some((Clock::Run, seconds));
     }
     if let Ok(of_day) = clock_s(text) {
         return Some((Clock::Day, of_day));
@@ -245,8 +249,16 @@ fn moment(text: &str) -> Option<(Clock, f64)> {
 /// Reads an ISO 8601 moment; seconds and the offset may be left out (UTC), and a space may stand for the T.
 pub fn parse_moment(text: &str) -> Option<Time> {
     let text = text.replacen(' ', "T", 1);
-    let candidates =
-        [text.clone(), format!("{text}Z"), format!("{text}:00Z"), text.replace('Z', ":00Z"), format!("{text}T00:00:00Z")];
+    // Seconds may be missing before an offset such as +02:00 too.
+    let offset = text.len().checked_sub(6).and_then(|at| text.split_at_checked(at)).unwrap_or((&text, ""));
+    let candidates = [
+        text.clone(),
+        format!("{text}Z"),
+        format!("{text}:00Z"),
+        text.replace('Z', ":00Z"),
+        format!("{text}T00:00:00Z"),
+        format!("{}:00{}", offset.0, offset.1),
+    ];
     candidates.iter().find_map(|t| Time::parse_iso8601(t))
 }
 
@@ -275,14 +287,17 @@ pub fn seconds(text: &str) -> Result<f64, String> {
         _ => f64::NAN,
     };
     match number.parse::<f64>().map(|n| n * factor) {
-        Ok(seconds) if seconds.is_finite() && seconds >= 0.0 => Ok(seconds),
+        Ok(seconds) if (0.0..=TIME_S_MAX).contains(&seconds) => Ok(seconds),
         _ => Err(format!("{text:?} is no length of time: 90s, 30m, 24h or 7d are")),
     }
 }
 
 fn rate(text: &str) -> Result<f64, TraceError> {
     match text.parse::<f64>() {
-        Ok(rate) if rate.is_finite() && rate >= 0.0 => Ok(rate),
+        Ok(rate) if (0.0..=RATE_MAX).contains(&rate) => Ok(rate),
+        Ok(rate) if rate > RATE_MAX => {
+            Err(wrong(format!("{text:?} is more than the {RATE_MAX:e} requests a second that there may be")))
+        }
         _ => Err(wrong(format!("{text:?} is no number of requests a second"))),
     }
 }
@@ -345,6 +360,8 @@ mod tests {
         for (text, expected) in [
             ("constant:many", "\"many\" is no number of requests a second"),
             ("constant:-1", "is no number of requests"),
+            ("constant:1e13", "\"1e13\" is more than the 1e12 requests a second that there may be"),
+            ("step:1..2,at=1e300", "at: \"1e300\" is no length of time"),
             ("diurnal:5", "\"5\" is no range: LOW..HIGH is"),
             ("diurnal:1..2,peak=25:00", "peak: \"25:00\" is no time of day"),
             ("diurnal:1..2,top=3", "diurnal has no option top"),
@@ -367,6 +384,9 @@ mod tests {
         check(&Trace::csv("0,60", Per::Minute).unwrap(), &[(0, 1.0)]);
         check(&Trace::csv("t,requests/minute\n0,60", Per::Second).unwrap(), &[(0, 60.0)]);
         assert_eq!(read("2026-01-01T00:00Z,3").begins(), Some(Time::from_unix_ms(MIDNIGHT)));
+        for text in ["2026-01-01T02:00+02:00", "2026-01-01 02:00:00+02:00", "2025-12-31T19:00:00-05:00", "2026-01-01"] {
+            assert_eq!(super::parse_moment(text), Some(Time::from_unix_ms(MIDNIGHT)), "{text}");
+        }
         assert_eq!(read("0,1\n30,2").length().unwrap().as_secs(), 60);
     }
 
@@ -379,6 +399,8 @@ mod tests {
             ("0,1\n60,x\n", "2: \"x\" is no number"),
             ("0,1\n60,-3\n", "2: -3 is no number of requests"),
             ("0,1\n60,NaN\n", "2: NaN is no number of requests"),
+            ("0,1\n60,1e300\n", "2: 1000"),
+            ("0,1\n1e300,3\n", "2: \"1e300\" is no time"),
             ("0,1\nnoon,3\n", "2: \"noon\" is no time"),
             ("0,1\n00:01,3\n", "2: \"00:01\" is written in another way"),
             ("60,1\n60,3\n", "2: \"60\" is not later"),

@@ -27,7 +27,7 @@ pub(crate) use operations::check_parents;
 pub(crate) use transition::arn;
 
 use base::Fault;
-use kernel::{Cx, Registry, Tx};
+use kernel::{Cx, Registry, State, Tx};
 
 const NAME: &str = "cloudwatch.alarm";
 
@@ -48,6 +48,15 @@ pub(crate) fn register(registry: &mut Registry) {
 /// one keeps its state. Its ARN, state and times are set here.
 pub fn put(tx: &mut Tx, cx: &Cx, alarm: Alarm) -> Result<(), Fault> {
     transition::put(tx, cx, alarm)
+}
+
+/// Whether any alarm watches a metric of this namespace that has this dimension.
+pub fn watches_any(state: &State, namespace: &str, dimension: &str) -> bool {
+    let is_such = |m: &metrics::Metric| m.namespace == namespace && m.dimensions.iter().any(|(name, _)| name == dimension);
+    state.rows::<Alarm>().any(|alarm| match &alarm.watched {
+        Watched::Metrics { queries, .. } => queries.iter().filter_map(|q| q.metric.as_ref()).any(is_such),
+        Watched::Rule { .. } => false,
+    })
 }
 
 /// Deletes alarms with what they have invoked, and says so in their history; names that do not exist are passed over.

@@ -7,15 +7,39 @@ mod meters;
 mod samples;
 mod usage;
 
-use kernel::{Registry, Settings, State};
-use world::InstanceUsage;
+use base::Fault;
+use kernel::{Cx, Registry, Settings, State, Tx};
+use world::{InstanceUsage, Observation};
 
 use crate::compute::{Instance, InstanceType};
 
+/// Of which instances CloudWatch hears one by one. What groups and load balancers tell does not depend on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Told {
+    /// Of all, as at AWS.
+    #[default]
+    All,
+    /// Of none while no alarm watches any: for a simulation, where nobody else looks at a single instance.
+    Watched,
+}
+
+impl kernel::Store for Told {
+    fn keep(&mut self) {}
+}
+
 pub(crate) fn register(registry: &mut Registry) {
+    registry.store::<Told>();
     registry.store::<meters::Meters>();
-    registry.observer(usage::observe);
+    registry.observer(observe);
     actions::register(registry);
+}
+
+fn observe(tx: &mut Tx, cx: &Cx, observation: &Observation) -> Result<(), Fault> {
+    let is_usage = matches!(observation, Observation::Usage { .. });
+    if is_usage && *tx.store::<Told>() == Told::Watched && !cloudwatch::alarm::watches_any(tx, "AWS/EC2", "InstanceId") {
+        return Ok(());
+    }
+    usage::observe(tx, cx, observation)
 }
 
 /// `CPUUtilization` of an instance in a period: percent of what its type's share gives here, for the time that it ran. None
