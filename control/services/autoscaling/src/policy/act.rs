@@ -147,8 +147,10 @@ fn alarming(state: &State, alarm: &Alarm, invocations: &[Invocation]) -> Option<
     }
     let period_s = queries.iter().map(|q| q.period_s).max().unwrap_or(60);
     let period = Duration::from_secs(u64::from(period_s));
-    if let Some(value) = invocations.iter().find(|i| i.alarm == alarm.name).and_then(|i| i.value) {
-        let of_change = alarm.state.value.filter(|(_, v)| *v == value);
+    let invocation = invocations.iter().find(|i| i.alarm == alarm.name);
+    if let Some((told_at, value)) = invocation.and_then(|i| Some((i.at, i.value?))) {
+        // Only of the change itself: a later value may be the very same, such as 100 percent under a load that stays too high.
+        let of_change = alarm.state.value.filter(|(_, v)| *v == value && told_at == alarm.state.at);
         return Some(of_change.unwrap_or((alarm.evaluated_until - period, value)));
     }
     let newest = || {
