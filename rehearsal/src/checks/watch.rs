@@ -31,11 +31,11 @@ impl Watch {
     /// Looks at what was committed by `now`, when nothing is due any more.
     pub fn after_commit(&mut self, now: Time, state: &State) -> Result<(), Broken> {
         ensure(now >= self.at, || format!("the clock went back from {} to {now}", self.at))?;
-        self.at = now;
         hooks_end_in_time(now, state)?;
         self.refreshes_keep_enough(state)?;
         self.cooldowns_pass(state)?;
         self.drained_stay_so(state)?;
+        self.at = now;
         let serving = state.rows::<Member>().filter(|m| is_serving(m));
         self.serving = serving.map(|m| m.instance.clone()).collect();
         self.desired = state.rows::<Group>().map(|g| (g.name.clone(), g.desired_capacity)).collect();
@@ -48,8 +48,8 @@ impl Watch {
         let acts = |r: &&Refresh| matches!(r.status, RefreshStatus::InProgress | RefreshStatus::RollbackInProgress);
         for refresh in state.rows::<Refresh>().filter(acts) {
             let Some(group) = state.get::<Group>(&refresh.group) else { continue };
-            let taken = members(state, group).filter(|m| self.serving.contains(&m.instance) && is_taken_by_refresh(state, m));
-            let taken = taken.count();
+            let served = |m: &&Member| self.serving.contains(&m.instance) && !self.was_put_on_standby(state, m);
+            let taken = members(state, group).filter(served).filter(|m| is_taken_by_refresh(state, m)).count();
             if taken == 0 {
                 continue;
             }
@@ -66,6 +66,13 @@ impl Watch {
             })?;
         }
         Ok(())
+    }
+
+    /// A user took it out of service since the last commit; a refresh that ends what stands by may do so at once.
+    fn was_put_on_standby(&self, state: &State, member: &Member) -> bool {
+        let moved = format!("Moving EC2 instance to Standby: {}", member.instance);
+        let mut activities = state.rows_where::<Activity>("group", &member.group);
+        activities.any(|a| a.started_at >= self.at && a.description == moved)
     }
 
     /// "Scaling cooldowns": the next change by a simple policy comes when the instances of the last one are there, and its

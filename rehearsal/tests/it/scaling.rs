@@ -2,6 +2,7 @@
 //! schedules, standby, protection, and a topic with an endpoint that takes nothing; under load, with faults.
 //! `REHEARSAL_SEEDS` says how many, as for the stories.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use base::{Fault, InstanceId, Rng};
@@ -33,15 +34,30 @@ struct Tale {
     topic: String,
 }
 
-/// Lives through the tale of a seed; gives the digest of its end and how often the control plane crashed.
-pub fn scale(seed: u64) -> (u64, u64) {
+/// What the seeds together must have met, as causes and descriptions of activities tell it.
+const MET: [&str; 9] = [
+    "triggered policy simple",
+    "triggered policy step",
+    "AlarmHigh",
+    "AlarmLow",
+    "in response to an instance refresh",
+    "scheduled action other-sizes",
+    "moved to standby",
+    "warm pool",
+    "to balance instances in zones",
+];
+
+/// Lives through the tale of a seed; gives the digest of its end, how often the control plane crashed, and what it met.
+pub fn scale(seed: u64) -> (u64, u64, BTreeSet<&'static str>) {
     let mut tale = Tale::new(seed);
     tale.equip();
     tale.strike();
     tale.calm();
     tale.rests();
+    let doings = checks::doings(tale.life.region.state());
+    let met = MET.into_iter().filter(|text| doings.iter().any(|told| told.contains(text))).collect();
     tale.end();
-    (tale.life.region.digest(), tale.life.region.crashes)
+    (tale.life.region.digest(), tale.life.region.crashes, met)
 }
 
 impl Tale {
@@ -433,8 +449,11 @@ impl Tale {
 
 #[test]
 fn every_seed_keeps_its_group_whole() {
-    let crashes = each_seed(|seed| scale(seed).1);
-    assert!(crashes.len() < 50 || crashes.iter().sum::<u64>() > 0, "no seed has crashed the control plane");
+    let all = each_seed(scale);
+    let met: BTreeSet<&str> = all.iter().flat_map(|(_, _, met)| met.iter().copied()).collect();
+    let missed: Vec<&str> = MET.into_iter().filter(|text| !met.contains(text)).collect();
+    assert!(all.len() < 50 || missed.is_empty(), "no seed has met {missed:?}");
+    assert!(all.len() < 50 || all.iter().any(|(_, crashes, _)| *crashes > 0), "no seed has crashed the control plane");
 }
 
 #[test]
