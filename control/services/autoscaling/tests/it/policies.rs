@@ -136,6 +136,17 @@ fn alarm_state(region: &Region, name: &str) -> AlarmState {
 }
 
 #[test]
+fn target_tracking_goes_on_when_the_value_stays_the_very_same() {
+    let mut region = watched_group(1, 0);
+    put(&mut region, tracking("cpu", 50.0));
+    // Each of them is at 100 percent, whatever their number.
+    work(&mut region, 12, 100_000.0);
+    assert_eq!(region.members().len(), 10);
+    work(&mut region, 60, 0.0);
+    assert_eq!(region.members().len(), 1);
+}
+
+#[test]
 fn target_tracking_owns_a_pair_of_alarms_with_the_names_of_aws() {
     let mut region = watched_group(2, 0);
     let answer = put(&mut region, tracking("cpu", 50.0));
