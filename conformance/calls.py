@@ -6,7 +6,9 @@ import os
 import pathlib
 import re
 
+import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from region import ROOT, wait_for
@@ -139,3 +141,9 @@ class Network:
         self.ec2.detach_internet_gateway(InternetGatewayId=self.gateway, VpcId=self.vpc)
         self.ec2.delete_internet_gateway(InternetGatewayId=self.gateway)
         self.ec2.delete_vpc(VpcId=self.vpc)
+
+
+def clients(region, max_attempts=0):
+    """Makes boto3 clients of a region: clients(region)("ec2")."""
+    config = Config(retries={"max_attempts": max_attempts})
+    return lambda service: record(boto3.client(service, config=config, **region.client_arguments()))

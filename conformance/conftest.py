@@ -6,47 +6,49 @@ names, else target/release/allod, else target/debug/allod.
 
 import json
 import os
-import pathlib
-import shutil
 import subprocess
 import sys
-import tempfile
 
-import boto3
 import pytest
-from botocore.config import Config
 
 sys.path.insert(0, os.path.dirname(__file__))
-from calls import record  # noqa: E402
-from region import ROOT, Region, binary  # noqa: E402
+from calls import clients  # noqa: E402
+from region import ROOT, binary, running  # noqa: E402
 
 
 @pytest.fixture(scope="session")
 def region():
-    """One region for all tests of the session, on a port of its own."""
-    assert os.geteuid() == 0, "these tests make instances: run them as root"
-    data = pathlib.Path(tempfile.mkdtemp(prefix="allod-conformance-"))
-    region = Region(data, port=int(os.environ.get("ALLOD_TEST_PORT", "4599")))
-    before = region.leftovers()
-    region.start()
-    try:
+    """One region for all tests of the session."""
+    with running() as region:
         yield region
-    finally:
-        logs = region.logs()
-        region.down()
-        after = region.leftovers()
-        shutil.rmtree(data, ignore_errors=True)
-        assert not after - before, f"left behind after `allod down`: {sorted(after - before)}\n{logs}"
+
+
+@pytest.fixture(scope="session")
+def quick():
+    """One region whose metrics have a period of a second."""
+    with running(31, "--metric-period", "1") as region:
+        yield region
 
 
 @pytest.fixture(scope="session")
 def client(region):
-    """Makes boto3 clients: client("ec2")."""
+    return clients(region)
 
-    def make(service):
-        return record(boto3.client(service, config=Config(retries={"max_attempts": 0}), **region.client_arguments()))
 
-    return make
+@pytest.fixture(scope="session")
+def quick_client(quick):
+    # It is killed and stopped in some tests: one that comes back refuses connections for a moment.
+    return clients(quick, max_attempts=4)
+
+
+@pytest.fixture(scope="module")
+def ec2(client):
+    return client("ec2")
+
+
+@pytest.fixture(scope="module")
+def scaling(client):
+    return client("autoscaling")
 
 
 @pytest.fixture(scope="session")

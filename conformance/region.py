@@ -1,11 +1,14 @@
 """Starts, kills and asks a region, and sends it load. Traffic goes to 127.0.0.0/8 only."""
 
+import contextlib
 import http.client
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -36,9 +39,10 @@ def wait_for(what, condition, seconds=30, every=0.05):
 
 
 class Region:
-    def __init__(self, data, port):
+    def __init__(self, data, port, options=()):
         self.data = data
         self.port = port
+        self.options = options
 
     def run(self, *arguments, check=True):
         """Runs `allod` with these arguments; gives what it printed."""
@@ -49,7 +53,7 @@ class Region:
         return done.stdout if check else done
 
     def start(self):
-        self.run("serve", "--background", "--listen", f"127.0.0.1:{self.port}")
+        self.run("serve", "--background", "--listen", f"127.0.0.1:{self.port}", *self.options)
 
     def down(self):
         self.run("down")
@@ -133,6 +137,24 @@ class Region:
         balancers = self.status()["load_balancers"]
         balancer = next(b for b in balancers if name is None or b["name"] == name)
         return [z["front"] for z in balancer["zones"]], balancer["dns_name"]
+
+
+@contextlib.contextmanager
+def running(offset=0, *options):
+    """A region on a port of its own, started with these options of `allod serve`; at its end nothing of it may be left."""
+    assert os.geteuid() == 0, "these tests make instances: run them as root"
+    data = pathlib.Path(tempfile.mkdtemp(prefix="allod-conformance-"))
+    region = Region(data, port=int(os.environ.get("ALLOD_TEST_PORT", "4599")) + offset, options=options)
+    before = region.leftovers()
+    region.start()
+    try:
+        yield region
+    finally:
+        logs = region.logs()
+        region.down()
+        after = region.leftovers()
+        shutil.rmtree(data, ignore_errors=True)
+        assert not after - before, f"left behind after `allod down`: {sorted(after - before)}\n{logs}"
 
 
 def get(address, path="/", host=None, port=80, timeout=10):

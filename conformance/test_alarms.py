@@ -5,19 +5,14 @@ import contextlib
 import datetime
 import json
 import os
-import pathlib
-import shutil
 import signal
-import tempfile
 import threading
 import time
 
-import boto3
 import pytest
-from botocore.config import Config
 
-from calls import record, refused
-from region import Region, wait_for
+from calls import refused
+from region import wait_for
 from test_notifications import Endpoint, subscribe
 
 # The shortest period that an alarm can have; such alarms are evaluated as often.
@@ -25,31 +20,9 @@ PERIOD_S = 10
 NAMESPACE = "Alarms"
 
 
-class QuickRegion(Region):
-    def start(self):
-        self.run("serve", "--background", "--listen", f"127.0.0.1:{self.port}", "--metric-period", "1")
-
-
 @pytest.fixture(scope="module")
-def quick():
-    data = pathlib.Path(tempfile.mkdtemp(prefix="allod-alarms-"))
-    region = QuickRegion(data, port=int(os.environ.get("ALLOD_TEST_PORT", "4599")) + 31)
-    before = region.leftovers()
-    region.start()
-    try:
-        yield region
-    finally:
-        logs = region.logs()
-        region.down()
-        after = region.leftovers()
-        shutil.rmtree(data, ignore_errors=True)
-        assert not after - before, f"left behind after `allod down`: {sorted(after - before)}\n{logs}"
-
-
-@pytest.fixture(scope="module")
-def client(quick):
-    # A region that restarts refuses connections for a moment.
-    return lambda service: record(boto3.client(service, config=Config(retries={"max_attempts": 4}), **quick.client_arguments()))
+def client(quick_client):
+    return quick_client
 
 
 @pytest.fixture(scope="module")

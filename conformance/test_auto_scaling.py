@@ -17,16 +17,6 @@ PROCESSES = [
 
 
 @pytest.fixture(scope="module")
-def ec2(client):
-    return client("ec2")
-
-
-@pytest.fixture(scope="module")
-def scaling(client):
-    return client("autoscaling")
-
-
-@pytest.fixture(scope="module")
 def network(ec2):
     network = Network(ec2, "10.44")
     yield network

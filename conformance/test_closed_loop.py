@@ -6,19 +6,14 @@ A region of its own with a short metric period: what AWS does each minute, it do
 
 import http.client
 import json
-import os
-import pathlib
-import shutil
 import subprocess
-import tempfile
 import threading
 import time
 
-import boto3
 import pytest
-from botocore.config import Config
 
-from region import ROOT, Region, binary, wait_for
+from calls import clients
+from region import ROOT, binary, running, wait_for
 
 PERIOD_S = 2
 TARGET = 50.0
@@ -74,27 +69,18 @@ class PacedLoad:
 @pytest.fixture(scope="module")
 def loop():
     """A region whose minute has two seconds, with the reference stack."""
-    data = pathlib.Path(tempfile.mkdtemp(prefix="allod-loop-"))
-    region = Region(data, port=int(os.environ.get("ALLOD_TEST_PORT", "4599")) + 30)
-    region.run(
-        "serve", "--background", "--listen", f"127.0.0.1:{region.port}", "--metric-period", str(PERIOD_S), "--vcpu-cores", str(VCPU_CORES)
-    )
-    try:
-        layer = data / "layer"
+    with running(30, "--metric-period", str(PERIOD_S), "--vcpu-cores", str(VCPU_CORES)) as region:
+        layer = region.data / "layer"
         subprocess.run(["sh", str(ROOT / "app/image/build.sh"), str(binary("web-tier")), str(layer)], check=True)
         region.run("image", "import", "web-tier", str(layer), "--base", "host")
         region.run("up", str(ROOT / "stacks/web-tier.yaml"), "--parameter", "MaxSize=8", "--parameter", f"CpuTarget={TARGET:.0f}",
                    "--parameter", "WarmupSeconds=4")  # fmt: skip
         yield region
-    finally:
-        print(region.logs())
-        region.run("down", "--purge", check=False)
-        shutil.rmtree(data, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
 def ask(loop):
-    return lambda service: boto3.client(service, config=Config(retries={"max_attempts": 2}), **loop.client_arguments())
+    return clients(loop, max_attempts=2)
 
 
 def group_of(ask):

@@ -12,11 +12,6 @@ KEY = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZm
 
 
 @pytest.fixture(scope="module")
-def ec2(client):
-    return client("ec2")
-
-
-@pytest.fixture(scope="module")
 def network(ec2):
     network = Network(ec2, "10.41")
     yield network

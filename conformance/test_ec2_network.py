@@ -7,11 +7,6 @@ from calls import dry, refused
 UNKNOWN = "00000000000000000"
 
 
-@pytest.fixture(scope="module")
-def ec2(client):
-    return client("ec2")
-
-
 @pytest.fixture
 def vpc(ec2):
     """An empty VPC that must be empty again at the end."""

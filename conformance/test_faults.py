@@ -2,8 +2,6 @@
 
 import time
 
-import boto3
-from botocore.config import Config
 
 from region import Load, get, wait_for
 

@@ -5,19 +5,13 @@ import contextlib
 import datetime
 import http.client
 import json
-import os
-import pathlib
-import shutil
-import tempfile
 import threading
 import time
 
-import boto3
 import pytest
-from botocore.config import Config
 
-from calls import Network, encoded, record, refused
-from region import Region, wait_for
+from calls import Network, encoded, refused
+from region import wait_for
 from test_auto_scaling import Group
 from test_load_balancing import CHECK
 from test_notifications import Endpoint, subscribe
@@ -44,37 +38,13 @@ setsid python3 /server.py > /dev/null 2>&1 &
 
 
 @pytest.fixture(scope="module")
-def region():
-    data = pathlib.Path(tempfile.mkdtemp(prefix="allod-life-"))
-    region = Region(data, port=int(os.environ.get("ALLOD_TEST_PORT", "4599")) + 40)
-    before = region.leftovers()
-    region.run("serve", "--background", "--listen", f"127.0.0.1:{region.port}", "--metric-period", "1")
-    try:
-        yield region
-    finally:
-        logs = region.logs()
-        region.down()
-        after = region.leftovers()
-        shutil.rmtree(data, ignore_errors=True)
-        assert not after - before, f"left behind after `allod down`: {sorted(after - before)}\n{logs}"
+def region(quick):
+    return quick
 
 
 @pytest.fixture(scope="module")
-def client(region):
-    def make(service):
-        return record(boto3.client(service, config=Config(retries={"max_attempts": 0}), **region.client_arguments()))
-
-    return make
-
-
-@pytest.fixture(scope="module")
-def ec2(client):
-    return client("ec2")
-
-
-@pytest.fixture(scope="module")
-def scaling(client):
-    return client("autoscaling")
+def client(quick_client):
+    return quick_client
 
 
 @pytest.fixture(scope="module")

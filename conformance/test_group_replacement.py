@@ -10,16 +10,6 @@ from test_auto_scaling import Group
 
 
 @pytest.fixture(scope="module")
-def ec2(client):
-    return client("ec2")
-
-
-@pytest.fixture(scope="module")
-def scaling(client):
-    return client("autoscaling")
-
-
-@pytest.fixture(scope="module")
 def network(ec2):
     network = Network(ec2, "10.48")
     yield network

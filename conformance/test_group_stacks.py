@@ -64,11 +64,6 @@ def template():
 
 
 @pytest.fixture(scope="module")
-def scaling(client):
-    return client("autoscaling")
-
-
-@pytest.fixture(scope="module")
 def cloudwatch(client):
     return client("cloudwatch")
 

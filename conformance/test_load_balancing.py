@@ -42,11 +42,6 @@ NO_ARN = "arn:aws:elasticloadbalancing:eu-central-1:000000000000:{}/none/0123456
 
 
 @pytest.fixture(scope="module")
-def ec2(client):
-    return client("ec2")
-
-
-@pytest.fixture(scope="module")
 def elb(client):
     return client("elbv2")
 

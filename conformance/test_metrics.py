@@ -2,19 +2,14 @@
 metrics have a period of one second."""
 
 import datetime
-import pathlib
 import re
-import shutil
-import tempfile
 import urllib.error
 import urllib.request
 
-import boto3
 import pytest
-from botocore.config import Config
 
-from calls import Network, record, script
-from region import Region, get, wait_for
+from calls import Network, script
+from region import get, wait_for
 
 SERVER = """
 import http.server
@@ -33,33 +28,8 @@ BUSY = script("setsid sh -c 'while :; do :; done' > /dev/null 2>&1 &")
 
 
 @pytest.fixture(scope="module")
-def quick():
-    """A region with a period of a second."""
-    data = pathlib.Path(tempfile.mkdtemp(prefix="allod-metrics-"))
-    region = Region(data, port=4613)
-    before = region.leftovers()
-    region.run("serve", "--background", "--listen", f"127.0.0.1:{region.port}", "--metric-period", "1")
-    try:
-        yield region
-    finally:
-        logs = region.logs()
-        region.down()
-        after = region.leftovers()
-        shutil.rmtree(data, ignore_errors=True)
-        assert not after - before, f"left behind after `allod down`: {sorted(after - before)}\n{logs}"
-
-
-@pytest.fixture(scope="module")
-def client(quick):
-    def make(service):
-        return record(boto3.client(service, config=Config(retries={"max_attempts": 0}), **quick.client_arguments()))
-
-    return make
-
-
-@pytest.fixture(scope="module")
-def ec2(client):
-    return client("ec2")
+def client(quick_client):
+    return quick_client
 
 
 @pytest.fixture(scope="module")

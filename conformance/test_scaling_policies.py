@@ -2,19 +2,13 @@
 and what its activities and the alarms' history say of it. In a region whose metrics have a period of one second."""
 
 import datetime
-import os
-import pathlib
 import re
-import shutil
-import tempfile
 import time
 
-import boto3
 import pytest
-from botocore.config import Config
 
-from calls import Network, record
-from region import Region, wait_for
+from calls import Network
+from region import wait_for
 from test_auto_scaling import Group
 
 # The shortest period that an alarm can have; such alarms are evaluated, and repeat what they invoke, as often.
@@ -24,24 +18,8 @@ MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 
 
 @pytest.fixture(scope="module")
-def quick():
-    data = pathlib.Path(tempfile.mkdtemp(prefix="allod-policies-"))
-    region = Region(data, port=int(os.environ.get("ALLOD_TEST_PORT", "4599")) + 32)
-    before = region.leftovers()
-    region.run("serve", "--background", "--listen", f"127.0.0.1:{region.port}", "--metric-period", "1")
-    try:
-        yield region
-    finally:
-        logs = region.logs()
-        region.down()
-        after = region.leftovers()
-        shutil.rmtree(data, ignore_errors=True)
-        assert not after - before, f"left behind after `allod down`: {sorted(after - before)}\n{logs}"
-
-
-@pytest.fixture(scope="module")
-def client(quick):
-    return lambda service: record(boto3.client(service, config=Config(retries={"max_attempts": 0}), **quick.client_arguments()))
+def client(quick_client):
+    return quick_client
 
 
 @pytest.fixture(scope="module")
