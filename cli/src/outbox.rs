@@ -30,12 +30,13 @@ fn list(paths: &RunPaths, output: Output) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Prints a letter: legible for people, as it was sent for programs.
 fn print(paths: &RunPaths, name: &str, output: Output) -> Result<(), Failure> {
     let bytes = courier::read_letter(&paths.outbox(), name).map_err(|e| unreadable(paths, &e))?;
     let bytes = bytes.ok_or_else(|| Failure::new(format!("there is no mail {name}: `allod outbox` lists them")))?;
     match output {
         Output::Json => out!("{:#}", json!({"name": name, "text": String::from_utf8_lossy(&bytes)})),
-        Output::Table => output::write(&bytes),
+        Output::Table => output::write(&courier::readable(&bytes)),
     }
     Ok(())
 }

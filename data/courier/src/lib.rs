@@ -19,7 +19,7 @@ use world::{Delivery, Destination, RunPaths};
 
 use failure::Failure;
 
-pub use outbox::{Letter, OUTBOX_MAX, letters, read_letter};
+pub use outbox::{Letter, OUTBOX_MAX, letters, read_letter, readable};
 pub use smtp::SmtpServer;
 
 /// What the courier needs to know.

@@ -5,6 +5,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 /// Most letters that are kept; older ones are removed.
 pub const OUTBOX_MAX: usize = 1_000;
 const ENDING: &str = ".eml";
@@ -95,6 +98,49 @@ pub fn read_letter(directory: &Path, name: &str) -> io::Result<Option<Vec<u8>>> 
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         bytes => bytes.map(Some),
     }
+}
+
+/// A letter as a person reads it: its body without the encoding for transfer (RFC 2045, section 6), so that long links are
+/// whole. One in an encoding that this mail never has stays as it is.
+pub fn readable(letter: &[u8]) -> Vec<u8> {
+    const END_OF_HEAD: &[u8] = b"\r\n\r\n";
+    const ENCODING: &str = "Content-Transfer-Encoding";
+    let Some(at) = letter.windows(END_OF_HEAD.len()).position(|w| w == END_OF_HEAD) else { return letter.to_vec() };
+    let (head, body) = (String::from_utf8_lossy(&letter[..at]), &letter[at + END_OF_HEAD.len()..]);
+    let decoded = match header(&head, ENCODING).as_str() {
+        "quoted-printable" => Some(unquoted(body)),
+        "base64" => STANDARD.decode(body.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect::<Vec<u8>>()).ok(),
+        _ => None,
+    };
+    let Some(decoded) = decoded else { return letter.to_vec() };
+    let kept: Vec<&str> = head.split("\r\n").filter(|line| line.split(':').next() != Some(ENCODING)).collect();
+    [kept.join("\r\n").as_bytes(), END_OF_HEAD, &decoded].concat()
+}
+
+/// Undoes quoted-printable: `=3D` is a byte, and `=` before a line's end joins it with the next. Anything else stays.
+fn unquoted(mut body: &[u8]) -> Vec<u8> {
+    let digit = |b: u8| char::from(b).to_digit(16);
+    let mut plain = Vec::with_capacity(body.len());
+    while let Some((&first, rest)) = body.split_first() {
+        body = match (first, rest) {
+            (b'=', [b'\r', b'\n', rest @ ..]) => rest,
+            (b'=', [high, low, after @ ..]) => match (digit(*high), digit(*low)) {
+                (Some(high), Some(low)) => {
+                    plain.push((high * 16 + low) as u8);
+                    after
+                }
+                _ => {
+                    plain.push(first);
+                    rest
+                }
+            },
+            _ => {
+                plain.push(first);
+                rest
+            }
+        };
+    }
+    plain
 }
 
 /// A header's value, its continued lines joined.

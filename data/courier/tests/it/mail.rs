@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, Mutex};
 
-use courier::{OUTBOX_MAX, SmtpServer, letters, read_letter};
+use courier::{OUTBOX_MAX, SmtpServer, letters, read_letter, readable};
 use world::{Delivery, Destination, MessageForm, MessageKind};
 
 use crate::rig::{Rig, Server, notification};
@@ -33,6 +33,35 @@ fn mail_lies_in_the_outbox_for_its_owner_alone() {
     assert!(text.contains("Hello") && text.contains("\r\n\r\n") && text.lines().all(|l| l.len() <= 998), "{text}");
     assert_eq!(read_letter(&rig.paths.outbox(), "../region").unwrap(), None);
     assert_eq!(read_letter(&rig.paths.outbox(), "3").unwrap(), None);
+}
+
+/// The link of a question is longer than a line of mail may be: encoded, it cannot be copied.
+#[test]
+fn links_are_whole_in_a_readable_letter() {
+    let mut rig = Rig::new(None);
+    let mut question = mail("0000000000000001", "ops@example.com", MessageForm::Text);
+    question.kind = MessageKind::SubscriptionConfirmation;
+    question.link = format!("http://127.0.0.1:4566/?Action=ConfirmSubscription&Token={}", "0123456789".repeat(13));
+    assert_eq!(rig.carry(&question), None);
+    let letter = read_letter(&rig.paths.outbox(), "0000000000000001").unwrap().unwrap();
+    let text = String::from_utf8(readable(&letter)).unwrap();
+    assert!(text.lines().any(|line| line == question.link), "{text}");
+    assert!(text.starts_with("From: ") && !text.contains("Content-Transfer-Encoding"), "{text}");
+}
+
+#[test]
+fn letters_are_readable_in_each_encoding() {
+    let check = |encoding: &str, body: &str, plain: &str| {
+        let letter = format!("To: a@b.c\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{body}");
+        assert_eq!(String::from_utf8(readable(letter.as_bytes())).unwrap(), format!("To: a@b.c\r\n\r\n{plain}"));
+    };
+    check("quoted-printable", "a=3Db=\r\nc =zz=C3=A4=", "a=bc =zz\u{e4}=");
+    check("base64", "SXQg\r\ncmFpbnM=\r\n", "It rains");
+    for unchanged in
+        ["no head at all", "Content-Transfer-Encoding: 7bit\r\n\r\na=3D", "Content-Transfer-Encoding: base64\r\n\r\n%"]
+    {
+        assert_eq!(readable(unchanged.as_bytes()), unchanged.as_bytes());
+    }
 }
 
 #[test]
