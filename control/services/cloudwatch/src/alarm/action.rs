@@ -63,8 +63,8 @@ pub(super) fn invoke(tx: &mut Tx, cx: &Cx, alarm: &Alarm, old: &StateChange) {
     }
 }
 
-/// Invokes the state's actions of Auto Scaling again ("Using Amazon CloudWatch alarms", Alarm actions: once a minute that the alarm
-/// remains in the new state).
+/// Invokes the state's actions of Auto Scaling again ("Using Amazon CloudWatch alarms", Alarm actions: once a minute that the
+/// alarm remains in the new state).
 pub(super) fn invoke_again(tx: &mut Tx, now: Time, alarm: &Alarm, value: Option<(Time, f64)>) {
     for action in distinct(alarm).filter(|a| is_scaling(a)) {
         request(tx, now, alarm, action, value);

@@ -44,8 +44,8 @@ pub(crate) fn period_s(queries: &[MetricQuery]) -> u32 {
     queries.iter().filter(|q| q.metric.is_some()).map(|q| q.period_s).max().unwrap_or(60).max(1)
 }
 
-/// How often a metric alarm is evaluated, in seconds ("Alarm evaluation": every minute for periods of a minute or longer, each time
-/// over periods that end then; every ten seconds for periods of 10, 20 and 30 seconds; every hour where N periods are longer
+/// How often a metric alarm is evaluated, in seconds ("Alarm evaluation": every minute for periods of a minute or longer, each
+/// time over periods that end then; every ten seconds for periods of 10, 20 and 30 seconds; every hour where N periods are longer
 /// than a day). A region whose metrics have a shorter period than AWS's evaluates alarms on those at each of their ends.
 pub(crate) fn interval_s(queries: &[MetricQuery], evaluation_periods: u32) -> u32 {
     let period_s = period_s(queries);

@@ -1,5 +1,5 @@
-//! When alarms are evaluated: a metric alarm once a minute, or as [`interval_s`] says; a composite one when what it looks at changes.
-//! An evaluation that changes nothing writes no row.
+//! When alarms are evaluated: a metric alarm once a minute, or as [`interval_s`] says; a composite one when what it looks at
+//! changes. An evaluation that changes nothing writes no row.
 
 use std::collections::HashMap;
 use std::time::Duration;

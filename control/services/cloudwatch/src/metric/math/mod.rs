@@ -42,8 +42,8 @@ impl fmt::Display for MathError {
     }
 }
 
-/// Evaluates queries that belong together from `from` (its period included) to `until` (exclusive), in periods of which one ends at
-/// `until`. Gives one series for each query that returns data, in their order; more than one, with the same id, where an
+/// Evaluates queries that belong together from `from` (its period included) to `until` (exclusive), in periods of which one ends
+/// at `until`. Gives one series for each query that returns data, in their order; more than one, with the same id, where an
 /// expression results in several.
 pub(crate) fn evaluate(store: &Store, queries: &[MetricQuery], from: Time, until: Time) -> Result<Vec<Series>, Fault> {
     all(evaluate::Run::ending(store, queries, (from, until)), queries)
