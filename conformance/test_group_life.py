@@ -434,3 +434,34 @@ def test_hooks_that_nobody_answers_end_with_their_time(waiting):
         assert states(group) == ["Pending:Wait"], "the hook holds it for its whole time"
     group.settle(1, left + 20)
     assert time.monotonic() - group.began >= 28
+
+
+def test_what_kinds_there_are(scaling):
+    assert LAUNCHING in scaling.describe_lifecycle_hook_types()["LifecycleHookTypes"]
+    assert "autoscaling:EC2_INSTANCE_LAUNCH" in scaling.describe_auto_scaling_notification_types()["AutoScalingNotificationTypes"]
+    kinds = [a["AdjustmentType"] for a in scaling.describe_adjustment_types()["AdjustmentTypes"]]
+    assert sorted(kinds) == ["ChangeInCapacity", "ExactCapacity", "PercentChangeInCapacity"]
+    assert "Launch" in [p["ProcessName"] for p in scaling.describe_scaling_process_types()["Processes"]]
+    kinds = scaling.describe_metric_collection_types()
+    assert "GroupDesiredCapacity" in [m["Metric"] for m in kinds["Metrics"]] and kinds["Granularities"] == [{"Granularity": "1Minute"}]
+
+
+def test_metrics_of_a_group_are_switched_on_and_off(scaling, make):
+    group = make("counted", DesiredCapacity=0)
+    enabled = lambda: [m["Metric"] for m in group.describe()["EnabledMetrics"]]
+    scaling.enable_metrics_collection(Granularity="1Minute", Metrics=["GroupMinSize", "GroupMaxSize"], **of(group))
+    assert sorted(enabled()) == ["GroupMaxSize", "GroupMinSize"]
+    scaling.disable_metrics_collection(Metrics=["GroupMinSize"], **of(group))
+    assert enabled() == ["GroupMaxSize"]
+
+
+def test_several_schedules_at_once(scaling, make):
+    group = make("planned", DesiredCapacity=0)
+    hours = {"one": 1, "two": 2, "three": 3}
+    actions = [{"ScheduledActionName": name, "Recurrence": f"0 {hour} * * *", "DesiredCapacity": 1} for name, hour in hours.items()]
+    assert scaling.batch_put_scheduled_update_group_action(ScheduledUpdateGroupActions=actions, **of(group))[
+        "FailedScheduledUpdateGroupActions"] == []  # fmt: skip
+    assert scaling.batch_delete_scheduled_action(ScheduledActionNames=["one"], **of(group))["FailedScheduledActions"] == []
+    scaling.delete_scheduled_action(ScheduledActionName="two", **of(group))
+    left = scaling.describe_scheduled_actions(**of(group))["ScheduledUpdateGroupActions"]
+    assert [a["ScheduledActionName"] for a in left] == ["three"]

@@ -78,6 +78,10 @@ def test_processor_use_of_a_busy_instance_rises_and_that_of_an_idle_one_does_not
         names = cloudwatch.list_metrics(Namespace="AWS/EC2", Dimensions=[{"Name": "InstanceId", "Value": busy}])
         told = {m["MetricName"] for m in names["Metrics"]}
         assert {"CPUUtilization", "NetworkIn", "NetworkOut", "NetworkPacketsIn", "NetworkPacketsOut"} <= told
+        states = lambda answer: [i["Monitoring"]["State"] for i in answer["InstanceMonitorings"]]  # noqa: E731
+        assert states(ec2.unmonitor_instances(InstanceIds=[idle])) == ["disabling"]
+        assert states(ec2.unmonitor_instances(InstanceIds=[idle])) == ["disabled"]
+        assert states(ec2.monitor_instances(InstanceIds=[idle])) == ["pending"]
     finally:
         ec2.terminate_instances(InstanceIds=[busy, idle])
 

@@ -8,7 +8,7 @@ from calls import ANSWERED, implemented
 BY_DESIGN = {"ec2": {"CreateKeyPair"}}
 
 
-@pytest.mark.parametrize("service", ["sts", "iam", "ssm", "ec2", "elbv2", "autoscaling", "cloudformation", "sns"])
+@pytest.mark.parametrize("service", ["sts", "iam", "ssm", "ec2", "elbv2", "autoscaling", "cloudformation", "sns", "cloudwatch"])
 def test_every_operation_was_called(service, request):
     alone = {item.path.name for item in request.session.items} == {"test_zz_every_operation.py"}
     assert not alone, "run it with the other tests: pytest conformance"
