@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use base::{Fault, GroupName, Time};
+use base::{Fault, GroupName, InstanceId, Time};
 use kernel::{Cx, Registry, State, Tx};
 use metrics::{Metric, Resolution, Sample};
 use world::{Histogram, InstanceUsage, Observation};
@@ -43,16 +43,11 @@ impl kernel::Store for Basic {
 }
 
 impl Basic {
-    fn of(&mut self, group: &GroupName) -> &mut Values {
-        let place = match self.places.get(group) {
-            Some(place) => *place,
-            None => {
-                self.groups.push((group.clone(), Values::default()));
-                self.places.insert(group.clone(), self.groups.len() - 1);
-                self.groups.len() - 1
-            }
-        };
-        &mut self.groups[place].1
+    fn place(&mut self, group: &GroupName) -> usize {
+        *self.places.entry(group.clone()).or_insert_with(|| {
+            self.groups.push((group.clone(), Values::default()));
+            self.groups.len() - 1
+        })
     }
 }
 
@@ -90,28 +85,77 @@ fn take_in(state: &State, cx: &Cx, from: Time, report: &[InstanceUsage], basic: 
     let mut report = sorted.into_iter().peekable();
     let mut instances = state.rows::<ec2::Instance>().peekable();
     let mut detailed = Basic::default();
-    let mut warmups: HashMap<&str, u32> = HashMap::new();
+    let mut groups = Groups::default();
+    let mut cpu = ec2::CpuPercent::default();
     for member in state.rows::<Member>() {
-        while report.next_if(|usage| usage.id < member.instance).is_some() {}
-        let Some(usage) = report.next_if(|usage| usage.id == member.instance) else { continue };
-        while instances.next_if(|instance| instance.id < member.instance).is_some() {}
-        let Some(instance) = instances.next_if(|instance| instance.id == member.instance) else { continue };
-        let group: &str = &member.group;
-        let warmup_s = match warmups.get(group) {
-            Some(warmup_s) => *warmup_s,
-            None => {
-                let warmup_s = state.get::<Group>(&member.group).map_or(0, |g| metric_warmup_s(state, g));
-                *warmups.entry(group).or_insert(warmup_s)
-            }
-        };
-        if !is_warm(member, warmup_s, from) {
+        let Some(usage) = meet(&mut report, |usage| &usage.id, &member.instance) else { continue };
+        let Some(instance) = meet(&mut instances, |instance| &instance.id, &member.instance) else { continue };
+        let group = groups.of(state, &member.group);
+        if !is_warm(member, group.warmup_s, from) {
             continue;
         }
-        let Some(percent) = instance.cpu_percent(&cx.settings, usage) else { continue };
-        let values = if instance.monitoring { detailed.of(&member.group) } else { basic.of(&member.group) };
-        add(values, percent, usage);
+        let Some(percent) = cpu.of(instance, &cx.settings, usage) else { continue };
+        let (values, place) = match instance.monitoring {
+            true => (&mut detailed, &mut group.detailed),
+            false => (&mut *basic, &mut group.basic),
+        };
+        let place = *place.get_or_insert_with(|| values.place(&member.group));
+        add(&mut values.groups[place].1, percent, usage);
     }
     detailed.groups
+}
+
+/// The item with this id, out of items in order of id; those before it are passed over. Equal ids are most often the same text
+/// in memory, so they are compared for that first.
+fn meet<'a, T>(
+    items: &mut std::iter::Peekable<impl Iterator<Item = &'a T>>,
+    id_of: fn(&T) -> &InstanceId,
+    id: &InstanceId,
+) -> Option<&'a T> {
+    loop {
+        let item = *items.peek()?;
+        if id_of(item) == id {
+            return items.next();
+        }
+        if id_of(item) > id {
+            return None;
+        }
+        items.next();
+    }
+}
+
+/// What is the same for all members of a group: its warm-up, and the places of its values.
+#[derive(Clone, Copy, Default)]
+struct OfGroup {
+    warmup_s: u32,
+    detailed: Option<usize>,
+    basic: Option<usize>,
+}
+
+/// Found by where a group's name lies in memory, which most members share, and by the name itself for the others.
+#[derive(Default)]
+struct Groups<'a> {
+    all: Vec<OfGroup>,
+    by_place: HashMap<*const u8, usize>,
+    by_name: HashMap<&'a str, usize>,
+}
+
+impl<'a> Groups<'a> {
+    fn of(&mut self, state: &State, name: &'a GroupName) -> &mut OfGroup {
+        let index = match self.by_place.get(&name.as_ptr()) {
+            Some(index) => *index,
+            None => {
+                let index = *self.by_name.entry(name).or_insert_with(|| {
+                    let warmup_s = state.get::<Group>(name).map_or(0, |g| metric_warmup_s(state, g));
+                    self.all.push(OfGroup { warmup_s, ..Default::default() });
+                    self.all.len() - 1
+                });
+                self.by_place.insert(name.as_ptr(), index);
+                index
+            }
+        };
+        &mut self.all[index]
+    }
 }
 
 fn add(values: &mut Values, percent: f64, usage: &InstanceUsage) {
@@ -138,11 +182,16 @@ fn publish(tx: &mut Tx, groups: Vec<(GroupName, Values)>, resolution: Resolution
 fn sample(values: &[f64]) -> Sample {
     let mut sample = Sample { count: values.len() as f64, min: f64::INFINITY, max: f64::NEG_INFINITY, ..Default::default() };
     let mut buckets = Vec::with_capacity(values.len());
+    // Alike instances have the same value, one after the other.
+    let (mut last, mut bucket) = (0.0, Histogram::bucket_of(0.0));
     for value in values {
         sample.sum += value;
         sample.min = sample.min.min(*value);
         sample.max = sample.max.max(*value);
-        buckets.push(Histogram::bucket_of(*value));
+        if *value != last {
+            (last, bucket) = (*value, Histogram::bucket_of(*value));
+        }
+        buckets.push(bucket);
     }
     buckets.sort_unstable();
     for run in buckets.chunk_by(|a, b| a == b) {

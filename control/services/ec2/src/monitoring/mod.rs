@@ -45,13 +45,25 @@ fn observe(tx: &mut Tx, cx: &Cx, observation: &Observation) -> Result<(), Fault>
 /// `CPUUtilization` of an instance in a period: percent of what its type's share gives here, for the time that it ran. None
 /// for an instance that is unknown or did not run.
 pub fn cpu_percent(state: &State, settings: &Settings, usage: &InstanceUsage) -> Option<f64> {
-    state.get::<Instance>(&usage.id)?.cpu_percent(settings, usage)
+    CpuPercent::default().of(state.get::<Instance>(&usage.id)?, settings, usage)
 }
 
-impl Instance {
-    /// As [`cpu_percent`], for who has the row at hand.
-    pub fn cpu_percent(&self, settings: &Settings, usage: &InstanceUsage) -> Option<f64> {
-        percent_of(InstanceType::find(&self.instance_type)?, settings, usage)
+/// As [`cpu_percent`], for who goes through many instances and has their rows at hand: neighbours are most often of one type.
+#[derive(Debug, Default)]
+pub struct CpuPercent {
+    last: Option<&'static InstanceType>,
+}
+
+impl CpuPercent {
+    pub fn of(&mut self, instance: &Instance, settings: &Settings, usage: &InstanceUsage) -> Option<f64> {
+        percent_of(self.type_of(instance)?, settings, usage)
+    }
+
+    fn type_of(&mut self, instance: &Instance) -> Option<&'static InstanceType> {
+        if self.last.is_none_or(|last| last.name != instance.instance_type) {
+            self.last = InstanceType::find(&instance.instance_type);
+        }
+        self.last
     }
 }
 

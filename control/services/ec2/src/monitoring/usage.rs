@@ -12,8 +12,8 @@ use metrics::Resolution;
 use world::{InstanceUsage, Observation};
 
 use super::meters::{Meter, Meters, values};
-use super::percent_of;
 use super::samples::{Kind, Outgoing, USAGE, Value, publish};
+use super::{CpuPercent, percent_of};
 use crate::compute::{Instance, InstanceState, InstanceType};
 
 const MINUTE_MS: i64 = 60_000;
@@ -87,7 +87,7 @@ fn take_in(state: &State, period: &Period, report: &[InstanceUsage], meters: &mu
     let mut report = sorted.iter().peekable();
     let tells_status = period.tells_status(state.count_where::<Instance>("state", InstanceState::Running.as_str()));
     let (mut at, known) = (0, meters.all.len());
-    let mut last_type = None;
+    let mut types = CpuPercent::default();
     for instance in state.rows::<Instance>() {
         while report.next_if(|usage| usage.id < instance.id).is_some() {}
         let usage = report.next_if(|usage| usage.id == instance.id);
@@ -103,7 +103,7 @@ fn take_in(state: &State, period: &Period, report: &[InstanceUsage], meters: &mu
             meters.all.push(Meter::new(&instance.id));
         }
         let mut told = Told { period, meter: place as u32, outgoing: &mut outgoing };
-        if let (Some(usage), Some(instance_type)) = (usage, type_of(instance, &mut last_type)) {
+        if let (Some(usage), Some(instance_type)) = (usage, types.type_of(instance)) {
             take_in_one(&mut told, instance, instance_type, usage, &mut meters.all[place]);
         }
         if tells_status {
@@ -121,14 +121,6 @@ fn in_order(report: &[InstanceUsage]) -> Cow<'_, [InstanceUsage]> {
     let mut sorted = report.to_vec();
     sorted.sort_by(|a, b| a.id.cmp(&b.id));
     sorted.into()
-}
-
-/// The type of an instance, which is most often that of the one before.
-fn type_of(instance: &Instance, last: &mut Option<&'static InstanceType>) -> Option<&'static InstanceType> {
-    if last.is_none_or(|last| last.name != instance.instance_type) {
-        *last = InstanceType::find(&instance.instance_type);
-    }
-    *last
 }
 
 /// What is told of one instance.
