@@ -16,7 +16,7 @@ def browse(region, *arguments, dark=False):
     assert chromium, "the console's tests need Chromium (Debian: chromium)"
     with tempfile.TemporaryDirectory(prefix="allod-browser-") as profile:
         command = [
-            chromium, "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run", "--disable-sync",
+            chromium, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars", "--no-first-run", "--disable-sync",
             # Nothing outside this machine is asked, whatever the page or the browser would like.
             "--disable-background-networking", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
             f"--user-data-dir={profile}", "--window-size=1280,1600", "--virtual-time-budget=6000", "--enable-logging=stderr",
