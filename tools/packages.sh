@@ -8,8 +8,9 @@ set -eu
 # What runs the region: the host process loads libnftables to write packet filters. Everything else is the kernel's.
 for_up='libnftables1'
 # What the tests use besides: `ip` and `curl`, inside instances too, which have the machine's /usr; a whole small root
-# file system (busybox, linked statically); a browser for the console; real clients in a virtual environment.
-for_test='libnftables1 nftables iproute2 procps curl jq python3-venv busybox-static chromium'
+# file system (busybox, linked statically); a browser for the console; openssl to check
+# signatures; real clients in a virtual environment.
+for_test='libnftables1 nftables iproute2 procps curl jq python3-venv busybox-static chromium openssl'
 
 # Whether what a package brings is there, on any system.
 is_there() {
