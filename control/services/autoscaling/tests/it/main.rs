@@ -14,7 +14,6 @@ mod predictive;
 mod refresh;
 mod region;
 mod schedules;
-mod speed;
 mod stack;
 mod stack_types;
 mod standby;

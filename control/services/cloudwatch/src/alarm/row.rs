@@ -3,6 +3,7 @@ use kernel::Row;
 use metrics::Metric;
 use serde::{Deserialize, Serialize};
 
+use super::reason::UNCHECKED;
 use super::rule;
 
 /// An alarm: what its owner wants, and how it stands.
@@ -187,6 +188,14 @@ pub struct StateChange {
     pub reason_data: String,
     /// The newest value that was compared, with the beginning of its period.
     pub value: Option<(Time, f64)>,
+}
+
+impl StateChange {
+    /// The state of an alarm that is new: nothing has been seen yet.
+    pub fn unchecked(at: Time) -> Self {
+        let reason = UNCHECKED.into();
+        Self { state: AlarmState::InsufficientData, at, reason, reason_data: String::new(), value: None }
+    }
 }
 
 /// An action that an alarm invokes, until whoever it is for has done it. For actions of Auto Scaling one comes every

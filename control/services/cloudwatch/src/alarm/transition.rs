@@ -3,8 +3,7 @@
 use base::{Fault, Time};
 use kernel::{Cx, Tx};
 
-use super::reason::UNCHECKED;
-use super::row::{Alarm, AlarmState, StateChange, Suppression, Watched};
+use super::row::{Alarm, StateChange, Suppression, Watched};
 use super::{action, composite, history};
 use crate::tags;
 
@@ -37,9 +36,7 @@ pub(super) fn put(tx: &mut Tx, cx: &Cx, mut alarm: Alarm) -> Result<(), Fault> {
             if tx.count::<Alarm>() >= ALARMS_MAX {
                 return Err(Fault::client("LimitExceeded", "The maximum limit of the alarms has been exceeded."));
             }
-            let state = AlarmState::InsufficientData;
-            let (reason, reason_data) = (UNCHECKED.to_string(), String::new());
-            alarm.state = StateChange { state, at: cx.now, reason, reason_data, value: None };
+            alarm.state = StateChange::unchecked(cx.now);
             alarm.evaluated_until = Time::ZERO;
             tx.put(alarm.clone());
             history::created(tx, cx, &alarm);

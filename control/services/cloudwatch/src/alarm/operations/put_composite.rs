@@ -6,7 +6,7 @@ use shapes::cloudwatch as s;
 
 use super::limits::{actions, broken, description, name};
 use crate::alarm::action::Kind;
-use crate::alarm::{Alarm, AlarmState, StateChange, Suppression, Suppressor, Watched, rule, transition};
+use crate::alarm::{Alarm, StateChange, Suppression, Suppressor, Watched, rule, transition};
 use crate::tags;
 
 /// Most composite alarms that look at one alarm ("Create a composite alarm").
@@ -57,13 +57,7 @@ pub(crate) fn composite_of(state: &State, cx: &Cx, input: s::PutCompositeAlarmIn
         ok_actions: input.ok_actions,
         insufficient_data_actions: input.insufficient_data_actions,
         configured_at: cx.now,
-        state: StateChange {
-            state: AlarmState::InsufficientData,
-            at: cx.now,
-            reason: String::new(),
-            reason_data: String::new(),
-            value: None,
-        },
+        state: StateChange::unchecked(cx.now),
         evaluated_until: Time::ZERO,
     };
     check_children(state, &alarm)?;

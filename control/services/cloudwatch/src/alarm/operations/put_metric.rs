@@ -9,7 +9,7 @@ use super::limits::{actions, broken, description, dimensions, name, period, peri
 use crate::alarm::action::Kind;
 use crate::alarm::evaluate::period_s;
 use crate::alarm::view::{is_simple, single};
-use crate::alarm::{Alarm, AlarmState, Comparison, MetricQuery, MissingData, StateChange, Watched, transition};
+use crate::alarm::{Alarm, Comparison, MetricQuery, MissingData, StateChange, Watched, transition};
 use crate::metric::{math, statistic};
 use crate::tags;
 
@@ -71,13 +71,7 @@ pub(crate) fn alarm_of(cx: &Cx, input: s::PutMetricAlarmInput) -> Result<Alarm, 
         ok_actions: input.ok_actions,
         insufficient_data_actions: input.insufficient_data_actions,
         configured_at: cx.now,
-        state: StateChange {
-            state: AlarmState::InsufficientData,
-            at: cx.now,
-            reason: String::new(),
-            reason_data: String::new(),
-            value: None,
-        },
+        state: StateChange::unchecked(cx.now),
         evaluated_until: Time::ZERO,
     })
 }
