@@ -35,7 +35,9 @@ fn run(target: Option<&str>, body: &str) -> Result<Value, Fault> {
 fn check(target: Option<&str>, body: &str) -> Result<Value, Fault> {
     let (before, begun) = (peak(), Instant::now());
     let outcome = run(target, body);
-    assert!(peak() - before < MEMORY_MAX, "{} MiB more", (peak() - before) >> 20);
+    // The kernel sums the counters of several processors without stopping them: a later peak may read a little lower.
+    let more = peak().saturating_sub(before);
+    assert!(more < MEMORY_MAX, "{} MiB more", more >> 20);
     assert!(begun.elapsed() < TIME_MAX, "{:?}", begun.elapsed());
     if let Err(fault) = &outcome {
         assert!(fault.message.len() < 8_192 + 2 * body.len());
