@@ -143,6 +143,15 @@ def test_a_delivery_is_tried_again_after_a_500(sns, topic, endpoint):
     assert {json.loads(body)["MessageId"] for _, body in endpoint.got} == {sent["MessageId"]}
 
 
+def test_a_name_that_leads_to_a_refused_address_is_not_called(sns, topic, endpoint):
+    """`0x0` is another spelling of 0.0.0.0, which leads to this very machine."""
+    hidden = endpoint.url.replace("127.0.0.1", "0x0")
+    sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=hidden)
+    sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=endpoint.url)
+    endpoint.wait(1)
+    assert {headers["host"].split(":")[0] for headers, _ in endpoint.got} == {"127.0.0.1"}
+
+
 def test_mail_lies_in_the_outbox(region, sns, topic):
     sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="ops@example.com")
     mails = lambda: [m for m in json.loads(region.run("outbox", "--output", "json")) if m["to"] == "ops@example.com"]
@@ -198,6 +207,9 @@ def test_what_is_wrong_is_told_in_the_words_of_aws(sns, topic):
     refused("InvalidParameter", sns.publish, "Message too long", TopicArn=topic, Message="x" * (256 * 1024 + 1))
     refused("InvalidParameter", sns.publish, "SMS", PhoneNumber="+490000000", Message="x")
     refused("InvalidParameter", sns.subscribe, "sqs", TopicArn=topic, Protocol="sqs", Endpoint="arn:aws:sqs:x")
+    for host in ("10.0.0.1", "169.254.169.254", "0.0.0.0", "[fd00::1]", "[::ffff:192.168.0.1]"):
+        url = f"http://{host}/latest/meta-data/"
+        refused("InvalidParameter", sns.subscribe, "Endpoint Reason", TopicArn=topic, Protocol="http", Endpoint=url)
     refused("InvalidParameter", sns.confirm_subscription, "Token", TopicArn=topic, Token="0")
     refused("EmptyBatchRequest", sns.publish_batch, TopicArn=topic, PublishBatchRequestEntries=[])
 

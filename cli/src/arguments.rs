@@ -2,7 +2,7 @@ use std::env;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use world::RunPaths;
+use world::{IpNetwork, RunPaths};
 
 use crate::Failure;
 use crate::simulate::arguments::Simulate;
@@ -113,6 +113,14 @@ pub struct Serve {
     /// TLS is used where the password would leave this machine
     #[arg(long, env = "ALLOD_SMTP", hide_env_values = true, value_name = "smtp://USER:PASSWORD@HOST:PORT")]
     pub smtp: Option<String>,
+    /// Whom the region's mail is from, such as "Alerts <alerts@example.com>" [default: the user in --smtp where it is a mail
+    /// address, else no-reply@sns.REGION.localhost, which few mail servers take]
+    #[arg(long, env = "ALLOD_SMTP_FROM", value_name = "ADDRESS")]
+    pub smtp_from: Option<courier::Sender>,
+    /// A network whose addresses may be HTTP endpoints of topics; may be given again. The Internet and this machine's loopback
+    /// always may, private, link-local and reserved addresses only so
+    #[arg(long, env = "ALLOD_ENDPOINT_NETWORK", value_delimiter = ',', value_name = "CIDR")]
+    pub endpoint_network: Vec<IpNetwork>,
     /// Return as soon as the API answers, and go on in the background
     #[arg(long)]
     pub background: bool,

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use courier::{Courier, CourierOptions, SmtpServer};
 use server::{ExecutorProcess, ExecutorThread, Options};
 use tracing_subscriber::EnvFilter;
-use world::{Executor, RunPaths};
+use world::{ENDPOINT_NETWORKS_MAX, EndpointNetworks, Executor, RunPaths};
 
 use crate::arguments::Serve;
 use crate::client::Client;
@@ -30,6 +30,10 @@ pub fn serve(paths: &RunPaths, arguments: &Serve) -> Result<(), Failure> {
     }
     let smtp = arguments.smtp.as_deref().map(SmtpServer::parse).transpose();
     let smtp = smtp.map_err(|e| Failure { message: format!("--smtp: {e}"), code: WRONG_USAGE })?;
+    if arguments.endpoint_network.len() > ENDPOINT_NETWORKS_MAX {
+        let message = format!("--endpoint-network: at most {ENDPOINT_NETWORKS_MAX} networks can be named");
+        return Err(Failure { message, code: WRONG_USAGE });
+    }
     if arguments.background {
         return serve_in_background(paths, arguments);
     }
@@ -41,7 +45,13 @@ pub fn serve(paths: &RunPaths, arguments: &Serve) -> Result<(), Failure> {
     };
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the argument is between 0.001 and 64")]
     let vcpu_millicores = (arguments.vcpu_cores * 1_000.0) as u32;
-    let courier = Courier::new(CourierOptions { paths: paths.clone(), smtp })?;
+    let endpoint_networks = EndpointNetworks::new(arguments.endpoint_network.iter().copied());
+    let courier = Courier::new(CourierOptions {
+        paths: paths.clone(),
+        endpoint_networks: endpoint_networks.clone(),
+        smtp,
+        sender: arguments.smtp_from.clone(),
+    })?;
     let console_paths = paths.clone();
     let options = Options {
         paths: paths.clone(),
@@ -49,6 +59,7 @@ pub fn serve(paths: &RunPaths, arguments: &Serve) -> Result<(), Failure> {
         region: arguments.region.clone(),
         vcpu_millicores,
         metric_period_s: arguments.metric_period,
+        endpoint_networks,
         executors: vec![
             executor(Executor::Host, paths.host_socket(), "host"),
             executor(Executor::Edge, paths.edge_socket(), "edge"),
@@ -126,6 +137,12 @@ fn serve_in_background(paths: &RunPaths, arguments: &Serve) -> Result<(), Failur
     if let Some(smtp) = &arguments.smtp {
         // Others may read a process's arguments, but not its environment.
         command.env("ALLOD_SMTP", smtp);
+    }
+    if let Some(sender) = &arguments.smtp_from {
+        command.arg("--smtp-from").arg(sender.to_string());
+    }
+    for network in &arguments.endpoint_network {
+        command.arg("--endpoint-network").arg(network.to_string());
     }
     if let Some(region) = &arguments.region {
         command.arg("--region").arg(region);

@@ -47,6 +47,8 @@ fn wrong_usage_exits_with_2() {
         &["serve", "--listen", "nowhere"],
         &["serve", "--vcpu-cores", "0"],
         &["serve", "--vcpu-cores", "many"],
+        &["serve", "--endpoint-network", "10.1.2.3/16"],
+        &["serve", "--smtp-from", "nobody"],
         &["down", "--stack-name", "a", "--purge"],
         &["logs", "kernel"],
         &["logs", "-n", "-5"],

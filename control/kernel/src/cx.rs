@@ -3,6 +3,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use base::{Caller, Rng, Scope, Time};
+use world::EndpointNetworks;
 
 /// Choices of the machine's owner that services need to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct Settings {
     pub metric_period_s: u32,
     /// The first of the loopback addresses at which load balancers answer.
     pub first_front: Ipv4Addr,
+    /// Where subscribers' endpoints may be beside the Internet and this machine's loopback.
+    pub endpoint_networks: EndpointNetworks,
 }
 
 impl Default for Settings {
@@ -24,6 +27,7 @@ impl Default for Settings {
             metric_period_s: 60,
             endpoint: "http://127.0.0.1:4566".into(),
             first_front: Ipv4Addr::new(127, 64, 0, 1),
+            endpoint_networks: EndpointNetworks::default(),
         }
     }
 }

@@ -7,9 +7,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
-use world::{Delivery, MessageForm};
+use ureq::unversioned::transport::DefaultConnector;
+use world::{Delivery, EndpointNetworks, MessageForm, RefusedAddress};
 
 use crate::failure::Failure;
+use crate::resolver::GuardedResolver;
 
 /// How long an endpoint may take to accept the connection.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
@@ -21,11 +23,12 @@ const REASON_BYTES_MAX: usize = 512;
 
 pub(crate) struct Client {
     agent: OnceLock<Agent>,
+    networks: EndpointNetworks,
 }
 
 impl Client {
-    pub(crate) fn new() -> Self {
-        Self { agent: OnceLock::new() }
+    pub(crate) fn new(networks: EndpointNetworks) -> Self {
+        Self { agent: OnceLock::new(), networks }
     }
 
     /// One attempt. Redirects are not followed: like other answers that a further attempt would get again, they end it.
@@ -33,7 +36,7 @@ impl Client {
         let (url, credentials) = split_credentials(url);
         let mut request = self
             .agent
-            .get_or_init(agent)
+            .get_or_init(|| agent(self.networks.clone()))
             .post(&url)
             .header("Content-Type", content_type)
             .header("x-amz-sns-message-type", delivery.kind.as_str())
@@ -51,6 +54,7 @@ impl Client {
         match request.send(body) {
             Ok(answer) => judge(answer.status().as_u16()),
             Err(e @ (ureq::Error::BadUri(_) | ureq::Error::Http(_))) => Err(Failure::for_good(e)),
+            Err(ureq::Error::Other(e)) if e.is::<RefusedAddress>() => Err(Failure::for_good(e)),
             Err(e) => Err(Failure::ForNow(e.to_string().chars().take(REASON_BYTES_MAX).collect())),
         }
     }
@@ -79,7 +83,7 @@ fn split_credentials(url: &str) -> (String, Option<&str>) {
 }
 
 /// Certificates are checked against the system's roots. Proxies of the environment are for people, not for the region.
-fn agent() -> Agent {
+fn agent(networks: EndpointNetworks) -> Agent {
     let found = rustls_native_certs::load_native_certs();
     for e in &found.errors {
         tracing::warn!(%e, "some of the system's root certificates cannot be read");
@@ -89,7 +93,7 @@ fn agent() -> Agent {
         .root_certs(RootCerts::new_with_certs(&roots))
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
         .build();
-    Agent::config_builder()
+    let config = Agent::config_builder()
         .timeout_connect(Some(CONNECT_MAX))
         .timeout_global(Some(WHOLE_MAX))
         .max_redirects(0)
@@ -99,8 +103,8 @@ fn agent() -> Agent {
         .user_agent(USER_AGENT)
         .max_idle_connections(0)
         .tls_config(tls)
-        .build()
-        .into()
+        .build();
+    Agent::with_parts(config, DefaultConnector::default(), GuardedResolver::new(networks))
 }
 
 #[cfg(test)]

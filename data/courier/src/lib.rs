@@ -8,6 +8,7 @@ mod failure;
 mod http;
 mod mail;
 mod outbox;
+mod resolver;
 mod signature;
 mod smtp;
 
@@ -15,18 +16,23 @@ use std::io;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
-use world::{Delivery, Destination, RunPaths};
+use world::{Delivery, Destination, EndpointNetworks, RunPaths};
 
 use failure::Failure;
 
 pub use outbox::{Letter, OUTBOX_MAX, letters, read_letter, readable};
-pub use smtp::SmtpServer;
+pub use smtp::{Sender, SmtpServer};
 
 /// What the courier needs to know.
 pub struct CourierOptions {
     pub paths: RunPaths,
+    /// Where HTTP endpoints may be beside the Internet and this machine's loopback.
+    pub endpoint_networks: EndpointNetworks,
     /// Where mail goes beside the outbox; none keeps it there alone.
     pub smtp: Option<SmtpServer>,
+    /// Whom mail is from; none means the user of the mail server where its name is a mail address, else `no-reply@` a name of
+    /// the region's that exists on this machine alone.
+    pub sender: Option<Sender>,
 }
 
 /// The means of carrying; cheap to clone.
@@ -43,11 +49,11 @@ struct Means {
 
 impl Courier {
     pub fn new(options: CourierOptions) -> io::Result<Self> {
-        let CourierOptions { paths, smtp } = options;
+        let CourierOptions { paths, endpoint_networks, smtp, sender } = options;
         let means = Means {
-            http: http::Client::new(),
+            http: http::Client::new(endpoint_networks),
             signer: signature::Signer::new(&paths),
-            post: mail::Post::new(paths.outbox(), smtp)?,
+            post: mail::Post::new(paths.outbox(), smtp, sender)?,
         };
         Ok(Self { means: Arc::new(means) })
     }

@@ -26,7 +26,7 @@ use kernel::{JournalError, Kernel, RedbJournal, Settings};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
-use world::RunPaths;
+use world::{EndpointNetworks, RunPaths};
 
 pub use control::wall_clock;
 pub use endpoint::{Endpoint, read_endpoint};
@@ -45,6 +45,8 @@ pub struct Options {
     pub vcpu_millicores: u32,
     /// Period of the region's own metrics in seconds; it divides a minute.
     pub metric_period_s: u32,
+    /// Where subscribers' endpoints may be beside the Internet and this machine's loopback.
+    pub endpoint_networks: EndpointNetworks,
     pub executors: Vec<ExecutorProcess>,
     pub threads: Vec<ExecutorThread>,
     /// Reads what an instance wrote to its console.
@@ -117,6 +119,7 @@ async fn serve(options: Options) -> Result<(), StartError> {
         endpoint: endpoint.url.clone(),
         metric_period_s: options.metric_period_s,
         first_front: identity::first_front(paths),
+        endpoint_networks: options.endpoint_networks,
     };
     let metric_period_s = settings.metric_period_s;
     let journal = RedbJournal::open(&paths.journal()).map_err(StartError::Journal)?;

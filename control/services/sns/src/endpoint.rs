@@ -1,17 +1,22 @@
 //! Where subscribers may be: URLs and mail addresses ("Subscribe", SNS API Reference).
 
+use std::net::IpAddr;
+
+use world::EndpointNetworks;
+
 use crate::error::Error;
 use crate::subscription::Protocol;
 
 const URL_BYTES_MAX: usize = 2_048;
 const ADDRESS_BYTES_MAX: usize = 320;
 
-/// Checks that an endpoint fits its protocol.
-pub(crate) fn check(protocol: Protocol, endpoint: &str) -> Result<(), Error> {
-    if protocol.is_http() { check_url(protocol, endpoint) } else { check_address(endpoint) }
+/// Checks that an endpoint fits its protocol, and that it may be called if it is an address. What a name stands for is looked
+/// at when it is called.
+pub(crate) fn check(protocol: Protocol, endpoint: &str, networks: &EndpointNetworks) -> Result<(), Error> {
+    if protocol.is_http() { check_url(protocol, endpoint, networks) } else { check_address(endpoint) }
 }
 
-fn check_url(protocol: Protocol, url: &str) -> Result<(), Error> {
+fn check_url(protocol: Protocol, url: &str, networks: &EndpointNetworks) -> Result<(), Error> {
     let Some(rest) = url.strip_prefix(protocol.as_str()).and_then(|rest| rest.strip_prefix("://")) else {
         return Err(Error::parameter("Endpoint must match the specified protocol"));
     };
@@ -23,10 +28,11 @@ fn check_url(protocol: Protocol, url: &str) -> Result<(), Error> {
     };
     let port_fits = port.is_empty() || port.strip_prefix(':').is_some_and(|p| p.parse::<u16>().is_ok_and(|p| p > 0));
     let is_plain = url.len() <= URL_BYTES_MAX && url.bytes().all(|b| b.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&b));
-    match !host.is_empty() && port_fits && is_plain {
-        true => Ok(()),
-        false => Err(Error::parameter("Endpoint Reason: Please use a valid URL")),
+    if host.is_empty() || !port_fits || !is_plain {
+        return Err(Error::parameter("Endpoint Reason: Please use a valid URL"));
     }
+    let refused = host.parse::<IpAddr>().ok().and_then(|address| networks.check(address).err());
+    refused.map_or(Ok(()), |refused| Err(Error::Parameter(format!("Endpoint Reason: {refused}"))))
 }
 
 /// One address, `name@domain`, without comments or quotes.
@@ -50,8 +56,29 @@ fn check_address(address: &str) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::check;
+    use super::check as check_in;
+    use crate::error::Error;
     use crate::subscription::Protocol;
+    use world::EndpointNetworks;
+
+    fn check(protocol: Protocol, endpoint: &str) -> Result<(), Error> {
+        check_in(protocol, endpoint, &EndpointNetworks::default())
+    }
+
+    #[test]
+    fn an_address_that_is_not_called_is_no_endpoint() {
+        let named = EndpointNetworks::new(["10.1.0.0/16".parse().expect("a network")]);
+        for url in ["http://10.1.0.9/hook", "http://me:secret@10.1.0.9:80", "http://[::ffff:10.1.0.9]:8080/"] {
+            let Err(Error::Parameter(told)) = check(Protocol::Http, url) else { panic!("{url} was taken") };
+            assert!(told.starts_with("Endpoint Reason: ") && told.contains("is a private address"), "{told}");
+            assert!(!told.contains("secret"), "{told}");
+            assert_eq!(check_in(Protocol::Http, url, &named), Ok(()), "{url}");
+        }
+        for url in ["http://169.254.169.254/latest/", "http://0.0.0.0/", "http://[fd00::1]/", "http://[::]/", "http://224.0.0.1/"]
+        {
+            assert!(check_in(Protocol::Http, url, &named).is_err(), "{url}");
+        }
+    }
 
     #[test]
     fn endpoints_fit_their_protocol() {

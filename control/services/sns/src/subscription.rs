@@ -165,7 +165,7 @@ pub(crate) fn subscribe(
 ) -> Result<Subscription, Error> {
     let topic_arn = topic::find(tx, topic_arn)?.arn.clone();
     let protocol = Protocol::parse(protocol)?;
-    endpoint::check(protocol, endpoint)?;
+    endpoint::check(protocol, endpoint, &cx.settings.endpoint_networks)?;
     let attributes = checked_attributes(protocol, attributes)?;
     let same = format!("{topic_arn}\n{}\n{endpoint}", protocol.as_str());
     let mut known = tx.rows_where::<Subscription>("endpoint", &same).next().cloned();

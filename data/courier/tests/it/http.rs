@@ -135,6 +135,30 @@ fn refusals_are_told_apart_and_redirects_are_not_followed() {
     assert_eq!(seen.lock().unwrap().len(), 5, "the redirect was followed");
 }
 
+/// The address of no host leads to this very machine, where a listener would notice a connection.
+#[test]
+fn an_endpoint_at_a_refused_address_is_never_connected_to() {
+    let (server, seen) = endpoint(&["200 OK"]);
+    let at = |host: &str| {
+        let url = format!("http://{host}:{}/", server.address.port());
+        Destination::Http { url, content_type: "text/plain".into() }
+    };
+    let mut rig = Rig::new(None);
+    // The last two are other spellings that the system's resolver knows.
+    for host in ["0.0.0.0", "[::ffff:0.0.0.0]", "[::]", "0x0.0", "0"] {
+        let reason = rig.carry(&notification(host, at(host), MessageForm::Raw)).unwrap();
+        let (reason, for_good) = Delivery::read_refusal(&reason);
+        assert!(for_good && reason.contains("--endpoint-network"), "{host}: {reason}");
+    }
+    assert!(seen.lock().unwrap().is_empty(), "a refused address was called");
+    for host in ["127.0.0.1", "127.1", "localhost"] {
+        assert_eq!(rig.carry(&notification(host, at(host), MessageForm::Raw)), None, "{host}");
+    }
+    let mut allowed = Rig::in_networks(&["0.0.0.0/32"]);
+    assert_eq!(allowed.carry(&notification("1", at("0.0.0.0"), MessageForm::Raw)), None);
+    assert_eq!(seen.lock().unwrap().len(), 4);
+}
+
 #[test]
 fn endpoints_that_are_not_there_or_break_off_are_told() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, Mutex};
 
-use courier::{OUTBOX_MAX, SmtpServer, letters, read_letter, readable};
+use courier::{OUTBOX_MAX, Sender, SmtpServer, letters, read_letter, readable};
 use world::{Delivery, Destination, MessageForm, MessageKind};
 
 use crate::rig::{Rig, Server, notification};
@@ -124,6 +124,27 @@ fn mail_goes_to_the_mail_server_too() {
     let said = said.lock().unwrap().join("\n");
     assert!(said.contains("AUTH PLAIN") && said.contains("RCPT TO:<ops@example.com>") && said.contains("Hello"), "{said}");
     assert_eq!(letters(&rig.paths.outbox()).unwrap().len(), 1);
+}
+
+#[test]
+fn mail_is_from_whom_the_owner_says() {
+    for (user, sender, envelope, shown) in [
+        ("me:secret@", None, "no-reply@sns.eu-central-1.localhost", "AWS Notifications"),
+        ("me%40example.com:secret@", None, "me@example.com", "AWS Notifications"),
+        ("me%40example.com:secret@", Some("Alerts <alerts@example.org>"), "alerts@example.org", "Alerts <"),
+        ("", Some("alerts@example.org"), "alerts@example.org", "From: alerts@example.org"),
+    ] {
+        let (server, said) = sink("250 taken");
+        let mut rig = Rig::with(Some(&format!("smtp://{user}{}", server.address)), sender, &[]);
+        assert_eq!(rig.carry(&mail("1", "ops@example.com", MessageForm::Text)), None);
+        let said = said.lock().unwrap();
+        assert!(said.iter().any(|line| line.starts_with(&format!("MAIL FROM:<{envelope}>"))), "{said:?}");
+        let from = said.iter().find(|line| line.starts_with("From: ")).unwrap();
+        assert!(from.contains(shown) && from.contains(envelope), "{from}");
+    }
+    for wrong in ["", "nobody", "a@b\r\nBcc: c@d.e", "a@b.c, d@e.f"] {
+        assert!(wrong.parse::<Sender>().is_err(), "{wrong:?}");
+    }
 }
 
 #[test]

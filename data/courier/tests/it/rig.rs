@@ -12,7 +12,8 @@ use std::time::Duration;
 use base::Time;
 use courier::{Courier, CourierOptions, SmtpServer};
 use world::{
-    Delivery, Destination, Effect, Frame, FrameReader, MessageForm, MessageKind, Observation, RunPaths, Slot, SlotKind, Want,
+    Delivery, Destination, Effect, EndpointNetworks, Frame, FrameReader, MessageForm, MessageKind, Observation, RunPaths, Slot,
+    SlotKind, Want,
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -27,10 +28,24 @@ pub struct Rig {
 
 impl Rig {
     pub fn new(smtp: Option<&str>) -> Self {
+        Self::with(smtp, None, &[])
+    }
+
+    /// One that may call endpoints in these networks too.
+    pub fn in_networks(networks: &[&str]) -> Self {
+        Self::with(None, None, networks)
+    }
+
+    pub fn with(smtp: Option<&str>, sender: Option<&str>, networks: &[&str]) -> Self {
         let data = tempfile::tempdir().unwrap();
         let paths = RunPaths::new(data.path());
-        let smtp = smtp.map(|url| SmtpServer::parse(url).unwrap());
-        let courier = Courier::new(CourierOptions { paths: paths.clone(), smtp }).unwrap();
+        let options = CourierOptions {
+            paths: paths.clone(),
+            endpoint_networks: EndpointNetworks::new(networks.iter().map(|n| n.parse().unwrap())),
+            smtp: smtp.map(|url| SmtpServer::parse(url).unwrap()),
+            sender: sender.map(|s| s.parse().unwrap()),
+        };
+        let courier = Courier::new(options).unwrap();
         let (stream, theirs) = UnixStream::pair().unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         courier.start(theirs).unwrap();

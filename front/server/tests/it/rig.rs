@@ -54,6 +54,7 @@ impl Rig {
             region: Some(REGION.into()),
             vcpu_millicores: 250,
             metric_period_s: 60,
+            endpoint_networks: world::EndpointNetworks::default(),
             executors,
             threads: Vec::new(),
             console_output: Box::new(|_| Ok(b"console".to_vec())),
