@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use base::{Caller, Fault, Time, Value};
 use kernel::{Cx, Kernel, State, Tx};
@@ -17,6 +17,9 @@ const WAITING_MAX: usize = 4_096;
 const BATCH_MAX: usize = 512;
 /// Longest sleep, so that a clock that was set is noticed.
 const SLEEP_MAX: Duration = Duration::from_secs(5);
+/// Longer than this between two looks at the clock that should have followed each other, and the loop stood still: stopped by a
+/// signal, suspended with the machine, or starved. It is half of what alarms wait for reports after a period's end.
+const STOOD_STILL: Duration = Duration::from_millis(150);
 /// How often due work and the journal itself are tried while the journal cannot be written.
 const JOURNAL_RETRY: Duration = Duration::from_millis(250);
 /// Frames that may wait for an executor; one that reads no faster is cut off and told everything anew.
@@ -157,17 +160,46 @@ struct Loop {
     retry_at: Option<Time>,
 }
 
+/// Watches whether time passes while the loop does not.
+struct Watch {
+    /// By the clock that no one sets, which does not go on while the machine is suspended, and by the wall's.
+    seen: (Instant, Time),
+}
+
+impl Watch {
+    fn new() -> Self {
+        Self { seen: (Instant::now(), wall_clock()) }
+    }
+
+    /// The time in which the loop stood still since the last look, if it did; `asked` of the time was to be slept.
+    fn look(&mut self, asked: Duration) -> Option<(Time, Time)> {
+        let (from, before) = (self.seen.1, self.seen.0);
+        *self = Self::new();
+        let (until, after) = (self.seen.1, self.seen.0);
+        let passed = after.duration_since(before).max(Duration::from_millis(until.ms_since(from)));
+        (passed > asked + STOOD_STILL).then_some((from, until))
+    }
+}
+
 impl Loop {
     fn run(mut self) {
+        let mut watch = Watch::new();
         loop {
-            let first = match self.inbox.recv_timeout(self.sleep()) {
+            // Time may also be lost inside a turn.
+            let in_turn = watch.look(Duration::ZERO);
+            let asked = if in_turn.is_some() { Duration::ZERO } else { self.sleep() };
+            let first = match self.inbox.recv_timeout(asked) {
                 Ok(work) => Some(work),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
             };
+            for (from, until) in in_turn.into_iter().chain(watch.look(asked)) {
+                tracing::debug!(%from, %until, "the loop stood still");
+                self.stood_still(until);
+            }
             let mut batch: Vec<Work> = first.into_iter().collect();
             batch.extend(self.inbox.try_iter().take(BATCH_MAX));
-            if !self.turn(batch) {
+            if !self.turn(batch, watch.seen.1) {
                 break;
             }
         }
@@ -176,9 +208,19 @@ impl Loop {
         }
     }
 
+    /// Says that what was measured until this moment may not have arrived yet.
+    fn stood_still(&mut self, until: Time) {
+        let noted = self.kernel.run(until, |tx, _| {
+            region::cloudwatch::alarm::stood_still(tx, until);
+            Ok(())
+        });
+        if let Err(fault) = noted {
+            tracing::error!(%fault, "alarms may not know that the loop stood still");
+        }
+    }
+
     /// Works through a batch and makes it durable; false when the thread shall end.
-    fn turn(&mut self, batch: Vec<Work>) -> bool {
-        let now = wall_clock();
+    fn turn(&mut self, batch: Vec<Work>, now: Time) -> bool {
         let mut connected = Vec::new();
         let mut go_on = true;
         for work in batch {
@@ -274,5 +316,27 @@ impl Loop {
         } else {
             tracing::error!(?executor, "the executor cannot take all that it lacks");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::time::{Duration, Instant};
+
+    use super::{STOOD_STILL, Watch, wall_clock};
+
+    #[test]
+    fn time_that_passes_without_the_loop_is_seen_on_either_clock() {
+        const LOST: Duration = Duration::from_secs(2);
+        let (at, wall) = (Instant::now(), wall_clock());
+        let watch =
+            |earlier: Duration, wall_earlier: Duration| Watch { seen: (at.checked_sub(earlier).unwrap(), wall - wall_earlier) };
+        let (from, until) = watch(LOST, LOST).look(Duration::ZERO).unwrap();
+        assert!(until.ms_since(from) >= 2_000);
+        assert!(watch(Duration::ZERO, LOST).look(Duration::ZERO).is_some(), "the machine was suspended");
+        assert!(watch(LOST, Duration::ZERO).look(Duration::ZERO).is_some(), "the wall's clock was set back meanwhile");
+        assert_eq!(watch(LOST, LOST).look(LOST), None, "it was to sleep so long");
+        assert!(watch(LOST, LOST).look(LOST - STOOD_STILL - Duration::from_millis(1)).is_some());
     }
 }

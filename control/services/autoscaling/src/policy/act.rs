@@ -118,13 +118,14 @@ fn step_for<'a>(
     invocation: &Invocation,
 ) -> Option<&'a Step> {
     let Watched::Metrics { threshold, .. } = &alarm.watched else { return None };
-    let value = aggregated(state, aggregation, alarm).or(invocation.value)?;
+    let (at, value) = invocation.value?;
+    let value = aggregated(state, aggregation, alarm, at).unwrap_or(value);
     decide::step_of(steps, value - threshold)
 }
 
-/// "MetricAggregationType": the newest data point anew by the policy's statistic, where it is another than the alarm's own
+/// "MetricAggregationType": the data point of the period that began at `at` anew by the policy's statistic, where it is another than the alarm's own
 /// and the alarm watches one metric.
-fn aggregated(state: &State, aggregation: Aggregation, alarm: &Alarm) -> Option<f64> {
+fn aggregated(state: &State, aggregation: Aggregation, alarm: &Alarm, at: Time) -> Option<f64> {
     let Watched::Metrics { queries, .. } = &alarm.watched else { return None };
     let [query] = queries.as_slice() else { return None };
     let metric = query.metric.as_ref()?;
@@ -132,9 +133,8 @@ fn aggregated(state: &State, aggregation: Aggregation, alarm: &Alarm) -> Option<
     if query.statistic != "Average" || aggregation == Aggregation::Average {
         return None;
     }
-    let until = alarm.evaluated_until;
-    let period = Duration::from_secs(u64::from(query.period_s));
-    let points = cloudwatch::store(state).points_from(metric, None, until, (until - period, until), query.period_s);
+    let until = at + Duration::from_secs(u64::from(query.period_s));
+    let points = cloudwatch::store(state).points_from(metric, None, until, (at, until), query.period_s);
     Statistic::parse(aggregation.as_str())?.of(&points.first()?.1)
 }
 
@@ -145,17 +145,13 @@ fn alarming(state: &State, alarm: &Alarm, invocations: &[Invocation]) -> Option<
     if alarm.state.state != AlarmState::Alarm {
         return None;
     }
-    let period_s = queries.iter().map(|q| q.period_s).max().unwrap_or(60);
-    let period = Duration::from_secs(u64::from(period_s));
-    let invocation = invocations.iter().find(|i| i.alarm == alarm.name);
-    if let Some((told_at, value)) = invocation.and_then(|i| Some((i.at, i.value?))) {
-        // Only of the change itself: a later value may be the very same, such as 100 percent under a load that stays too high.
-        let of_change = alarm.state.value.filter(|(_, v)| *v == value && told_at == alarm.state.at);
-        return Some(of_change.unwrap_or((alarm.evaluated_until - period, value)));
+    if let Some(told) = invocations.iter().find(|i| i.alarm == alarm.name).and_then(|i| i.value) {
+        return Some(told);
     }
     let newest = || {
         let [query] = queries.as_slice() else { return None };
-        let (metric, until) = (query.metric.as_ref()?, alarm.evaluated_until);
+        let (metric, until, period_s) = (query.metric.as_ref()?, alarm.evaluated_until, query.period_s);
+        let period = Duration::from_secs(u64::from(period_s));
         let span = (until - period * VALUE_PERIODS_MAX, until);
         let (at, sample) = cloudwatch::store(state).points_from(metric, None, until, span, period_s).pop()?;
         Some((at, Statistic::parse(&query.statistic)?.of(&sample)?))

@@ -289,6 +289,7 @@ fn customized_metric(custom: s::CustomizedMetricSpecification) -> Result<Tracked
             unit: custom.unit,
             ..tracking::one(metric(namespace, name, &custom.dimensions), statistic, period_s.unwrap_or(60))
         };
+        check_watchable(std::slice::from_ref(&query))?;
         return Ok(Tracked::Metric { query, period_s });
     }
     if custom.metric_name.is_some() || custom.namespace.is_some() || custom.statistic.is_some() || !custom.dimensions.is_empty() {
@@ -302,7 +303,13 @@ fn customized_metric(custom: s::CustomizedMetricSpecification) -> Result<Tracked
     if queries.iter().filter(|(q, _)| q.returns).count() != 1 {
         return invalid("Exactly one of the Metrics must have ReturnData true.");
     }
+    check_watchable(&queries.iter().map(|(query, _)| query.clone()).collect::<Vec<_>>())?;
     Ok(Tracked::Math(queries))
+}
+
+/// The policy's alarms are on these queries, so that CloudWatch's own checks hold ("CustomizedMetricSpecification", Metrics).
+fn check_watchable(queries: &[MetricQuery]) -> Result<(), Error> {
+    cloudwatch::alarm::check(queries).map_err(|fault| Error::Invalid(fault.message))
 }
 
 fn period(seconds: i64) -> Result<u32, Error> {

@@ -1,6 +1,7 @@
 //! Auto Scaling in a kernel of its own, with EC2 and ELB and a world that the test plays.
 #![allow(clippy::unwrap_used)]
 
+mod customized_metrics;
 mod failures;
 mod group_metrics;
 mod groups;

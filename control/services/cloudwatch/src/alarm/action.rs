@@ -102,7 +102,7 @@ fn request(tx: &mut Tx, now: Time, alarm: &Alarm, action: &str, value: Option<(T
         alarm: alarm.name.clone(),
         state: alarm.state.state,
         at: now,
-        value: value.map(|(_, value)| value),
+        value,
         reason: alarm.state.reason.clone(),
     });
 }

@@ -16,7 +16,7 @@ mod view;
 
 pub use action::PENDING_MAX;
 pub use history::{HISTORY_MAX, HISTORY_OF_ALARM_MAX};
-pub use reconcile::{DELAY, LATE, START_DELAY};
+pub use reconcile::{DELAY, LATE, START_DELAY, stood_still};
 pub use row::{
     Alarm, AlarmState, Comparison, Invocation, MetricQuery, MissingData, StateChange, SuppressedBy, Suppression, Suppressor,
     Watched,
@@ -48,6 +48,11 @@ pub(crate) fn register(registry: &mut Registry) {
 /// one keeps its state. Its ARN, state and times are set here.
 pub fn put(tx: &mut Tx, cx: &Cx, alarm: Alarm) -> Result<(), Fault> {
     transition::put(tx, cx, alarm)
+}
+
+/// Checks what an alarm of another service is to watch, in the words of `PutMetricAlarm`; [`put`] takes it as checked.
+pub fn check(queries: &[MetricQuery]) -> Result<(), Fault> {
+    operations::check(queries)
 }
 
 /// Whether any alarm watches a metric of this namespace that has this dimension.

@@ -14,7 +14,7 @@ use super::{action, composite, transition};
 /// After a period's end, the time for its samples to arrive. A decision comes within a second of the end.
 pub const DELAY: Duration = Duration::from_millis(300);
 /// An evaluation that comes later than this after it was due meets a machine that was paused or is slow: reports may still be
-/// queued, so it waits [`DELAY`] once more for them.
+/// queued, so it waits [`DELAY`] once more for them. So does one that comes within [`DELAY`] after the loop stood still.
 pub const LATE: Duration = Duration::from_secs(2);
 /// After a start, the time for executors to connect and to bring the reports of the meantime.
 pub const START_DELAY: Duration = Duration::from_secs(2);
@@ -22,6 +22,8 @@ pub const START_DELAY: Duration = Duration::from_secs(2);
 #[derive(Default)]
 pub(super) struct Schedule {
     all: HashMap<String, Planned>,
+    /// When the region's loop last went on after it stood still.
+    resumed_at: Option<Time>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +39,11 @@ impl kernel::Store for Schedule {
     fn keep(&mut self) {}
 }
 
+/// Notes that the loop stood still until a moment ago: what was measured meanwhile arrives after it has gone on.
+pub fn stood_still(tx: &mut Tx, until: Time) {
+    tx.store_mut::<Schedule>().resumed_at = Some(until);
+}
+
 /// The newest multiple of the interval that is over for at least [`DELAY`].
 fn newest_end(now: Time, interval_s: u32) -> Time {
     let interval_ms = i64::from(interval_s) * 1_000;
@@ -50,11 +57,15 @@ pub(super) fn run(tx: &mut Tx, cx: &Cx, name: &str) -> Result<Option<Time>, Faul
     };
     let Watched::Metrics { queries, evaluation_periods, .. } = &alarm.watched else { return composite::run(tx, cx, name) };
     let (interval_s, configured_at) = (interval_s(queries, *evaluation_periods), alarm.configured_at);
-    let planned = tx.store::<Schedule>().all.get(name).copied();
+    let schedule = tx.store::<Schedule>();
+    let (planned, resumed_at) = (schedule.all.get(name).copied(), schedule.resumed_at);
+    let has_stood_still = resumed_at.is_some_and(|at| cx.now < at + DELAY);
     let put_off = match planned.filter(|p| p.configured_at == configured_at) {
         Some(planned) if cx.now < planned.due => return Ok(Some(planned.due)),
-        Some(planned) if planned.put_off || cx.now <= planned.due + LATE => None,
-        Some(_) => Some(DELAY),
+        // Once only: on a machine that stands still again and again alarms are evaluated all the same.
+        Some(planned) if planned.put_off => None,
+        Some(planned) if cx.now > planned.due + LATE || has_stood_still => Some(DELAY),
+        Some(_) => None,
         // Seen for the first time since the start, or since it was configured.
         None if planned.is_none() && alarm.evaluated_until > Time::ZERO => Some(START_DELAY),
         None => Some(DELAY),

@@ -209,7 +209,8 @@ pub struct Invocation {
     pub alarm: String,
     pub state: AlarmState,
     pub at: Time,
-    pub value: Option<f64>,
+    /// The newest value that was compared, with the beginning of its period.
+    pub value: Option<(Time, f64)>,
     pub reason: String,
 }
 

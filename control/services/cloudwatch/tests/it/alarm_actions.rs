@@ -1,5 +1,6 @@
 //! What alarms invoke.
 
+use base::Time;
 use cloudwatch::AlarmState;
 use cloudwatch::alarm::PENDING_MAX;
 use shapes::cloudwatch::{self as s, ops};
@@ -18,7 +19,9 @@ fn actions_of_auto_scaling_are_invoked_once_a_period_as_long_as_the_state_lasts(
         assert_eq!(found.len(), 1);
         let one = &found[0];
         assert_eq!((one.action.as_str(), one.alarm.as_str(), one.state), (POLICY, "high", AlarmState::Alarm));
-        assert_eq!(one.value, Some(value));
+        // The minute that ended a moment ago.
+        let begin = Time::from_unix_ms(region.now.unix_ms() / 60_000 * 60_000 - 60_000);
+        assert_eq!(one.value, Some((begin, value)));
         region.act();
     }
     region.minute(Some(10.0));

@@ -161,6 +161,58 @@ fn a_paused_machine_does_not_lead_to_false_actions() {
     assert!(LATE < Duration::from_secs(60));
 }
 
+/// Half a second before the minute's end the loop stands still; it goes on after the evaluation is due, and no longer late.
+#[test]
+fn an_evaluation_right_after_the_loop_stood_still_waits_for_what_was_measured_meanwhile() {
+    for (has_stood_still, expected) in [(false, AlarmState::Alarm), (true, AlarmState::Ok)] {
+        let mut region = Region::new();
+        region.put(s::PutMetricAlarmInput {
+            comparison_operator: Some("LessThanThreshold".into()),
+            statistic: Some("Sum".into()),
+            ..input("low")
+        });
+        region.minute(Some(60.0));
+        assert_eq!(region.is("low"), AlarmState::Ok);
+        let begin = base::Time::from_unix_ms(region.now.unix_ms() / 60_000 * 60_000);
+        region.sample(begin, 30.0);
+        let end = begin + Duration::from_secs(60);
+        region.now = end + LATE - Duration::from_millis(100);
+        if has_stood_still {
+            let until = region.now;
+            region
+                .run(|tx, _| {
+                    cloudwatch::alarm::stood_still(tx, until);
+                    Ok(())
+                })
+                .unwrap();
+        }
+        region.settle();
+        region.sample(begin, 30.0);
+        region.go(DELAY);
+        assert_eq!(region.is("low"), expected, "stood still: {has_stood_still}");
+    }
+}
+
+/// A machine that is starved all the time: its alarms come late, and they come.
+#[test]
+fn alarms_are_evaluated_on_a_machine_that_stands_still_again_and_again() {
+    let mut region = Region::new();
+    region.put(input("high"));
+    let begin = base::Time::from_unix_ms(region.now.unix_ms() / 60_000 * 60_000);
+    region.sample(begin, 90.0);
+    for _ in 0..400 {
+        let until = region.now;
+        region
+            .run(|tx, _| {
+                cloudwatch::alarm::stood_still(tx, until);
+                Ok(())
+            })
+            .unwrap();
+        region.go(Duration::from_millis(200));
+    }
+    assert_eq!(region.is("high"), AlarmState::Alarm);
+}
+
 #[test]
 fn missed_periods_count_as_one_invocation() {
     let mut region = Region::new();

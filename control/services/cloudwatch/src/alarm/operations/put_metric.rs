@@ -204,6 +204,27 @@ fn math(input: &s::PutMetricAlarmInput) -> Result<Vec<MetricQuery>, Fault> {
     }
     let only = input.metrics.len() == 1;
     let queries = input.metrics.iter().map(|q| query(q, only)).collect::<Result<Vec<_>, _>>()?;
+    check_math(&queries)?;
+    Ok(queries)
+}
+
+/// Checks what another service wants to watch, as `PutMetricAlarm` checks what a user sends.
+pub(crate) fn check(queries: &[MetricQuery]) -> Result<(), Fault> {
+    for query in queries {
+        let Some(metric) = &query.metric else { continue };
+        statistic::parse(&query.statistic)?;
+        unit(query.unit.as_deref())?;
+        let sent = metric.dimensions.iter().map(|(name, value)| s::Dimension { name: name.clone(), value: value.clone() });
+        dimensions(&sent.collect::<Vec<_>>())?;
+    }
+    match queries {
+        [MetricQuery { metric: Some(_), .. }] => Ok(()),
+        _ => check_math(queries),
+    }
+}
+
+/// What `PutMetricAlarm` refuses of queries that are read ("Alarms on math expressions").
+fn check_math(queries: &[MetricQuery]) -> Result<(), Fault> {
     if queries.iter().filter(|q| q.returns).count() != 1 {
         return Err(Fault::validation("Invalid metrics list: exactly one element of the metrics list should return data"));
     }
@@ -217,9 +238,8 @@ fn math(input: &s::PutMetricAlarmInput) -> Result<Vec<MetricQuery>, Fault> {
     if queries.iter().filter(|q| q.metric.is_some()).count() > METRICS_MAX {
         return Err(Fault::validation(format!("Invalid metrics list: an alarm can have at most {METRICS_MAX} metrics")));
     }
-    math::validate(&queries)?;
-    single_series(&queries)?;
-    Ok(queries)
+    math::validate(queries)?;
+    single_series(queries)
 }
 
 /// "Alarms on math expressions": the expression that is compared results in a single time series.
