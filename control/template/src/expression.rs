@@ -1,6 +1,7 @@
 use serde_json::Value as Json;
 
 use crate::error::Position;
+use crate::graph::Reference;
 
 /// A value of a template in which functions are recognised and still to be evaluated.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,8 +73,15 @@ pub enum SubPart {
 impl SubPart {
     /// The name that may be a resource's.
     pub(crate) fn resource(&self) -> Option<&str> {
+        self.reference().map(|reference| match reference {
+            Reference::Name(name) | Reference::Attribute { resource: name, .. } => name,
+        })
+    }
+
+    pub(crate) fn reference(&self) -> Option<Reference<'_>> {
         match self {
-            SubPart::Reference(name) | SubPart::Attribute { resource: name, .. } => Some(name),
+            SubPart::Reference(name) => Some(Reference::Name(name)),
+            SubPart::Attribute { resource, attribute } => Some(Reference::Attribute { resource, attribute: Some(attribute) }),
             SubPart::Text(_) | SubPart::Variable(_) => None,
         }
     }

@@ -34,24 +34,48 @@ fn each_need<'a>(resource: &'a Resource, conditions: Option<&BTreeMap<String, bo
 }
 
 fn follow<'a>(expression: &'a Expression, conditions: Option<&BTreeMap<String, bool>>, each: &mut dyn FnMut(&'a str)) {
+    references(expression, conditions, &mut |reference| match reference {
+        Reference::Name(name) | Reference::Attribute { resource: name, .. } => each(name),
+    });
+}
+
+/// What an expression refers to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reference<'a> {
+    /// A parameter, pseudo parameter or resource.
+    Name(&'a str),
+    /// `Fn::GetAtt`; no attribute when a function works it out.
+    Attribute { resource: &'a str, attribute: Option<&'a str> },
+}
+
+/// Calls `each` with everything that an expression refers to. With `conditions` (all of the template's, evaluated) only the
+/// branch of `Fn::If` counts that is taken.
+pub fn references<'a>(
+    expression: &'a Expression,
+    conditions: Option<&BTreeMap<String, bool>>,
+    each: &mut dyn FnMut(Reference<'a>),
+) {
     let function = match &expression.kind {
         ExpressionKind::Literal(_) => return,
-        ExpressionKind::List(items) => return items.iter().for_each(|item| follow(item, conditions, each)),
-        ExpressionKind::Map(members) => return members.iter().for_each(|member| follow(&member.value, conditions, each)),
+        ExpressionKind::List(items) => return items.iter().for_each(|item| references(item, conditions, each)),
+        ExpressionKind::Map(members) => return members.iter().for_each(|member| references(&member.value, conditions, each)),
         ExpressionKind::Function(function) => function.as_ref(),
     };
     match function {
-        Function::Ref(name) => each(name),
-        Function::GetAtt { resource, .. } => each(resource),
-        Function::Sub { parts, .. } => parts.iter().filter_map(SubPart::resource).for_each(&mut *each),
+        Function::Ref(name) => each(Reference::Name(name)),
+        Function::GetAtt { resource, attribute } => {
+            let attribute = if let ExpressionKind::Literal(json) = &attribute.kind { json.as_str() } else { None };
+            each(Reference::Attribute { resource, attribute });
+        }
+        Function::Sub { parts, .. } => parts.iter().filter_map(SubPart::reference).for_each(&mut *each),
         Function::If { condition, then, otherwise } => {
             if let Some(holds) = conditions.and_then(|known| known.get(condition)) {
-                return follow(if *holds { then } else { otherwise }, conditions, each);
+                return references(if *holds { then } else { otherwise }, conditions, each);
             }
         }
         _ => {}
     }
-    function.arguments().into_iter().for_each(|argument| follow(argument, conditions, each));
+    function.arguments().into_iter().for_each(|argument| references(argument, conditions, each));
 }
 
 /// Notes each cycle among resources, with its members in the order in which one needs the next.

@@ -35,7 +35,7 @@ pub use difference::{Difference, changed};
 pub use error::{ERRORS_MAX, Position, TemplateError, TemplateErrors};
 pub use evaluate::{Environment, EvaluateError, RESULT_BYTES_MAX, evaluate};
 pub use expression::{Expression, ExpressionKind, Function, Member, SubPart};
-pub use graph::needs;
+pub use graph::{Reference, needs, references};
 pub use parameter::{PARAMETER_DESCRIPTION_BYTES_MAX, ParameterType};
 pub use parameters::{PARAMETER_VALUE_BYTES_MAX, ParameterLookup, ParameterValue, resolve_parameters};
 pub use read::{DEPTH_MAX, INLINE_BYTES_MAX, NODES_MAX, TEMPLATE_BYTES_MAX};

@@ -9,7 +9,7 @@ use shapes::cloudformation::ops;
 use crate::engine::set_stack;
 use crate::error::Error;
 use crate::operations::{body, on_failure_named, parameters_shape, refuse, tags_shape};
-use crate::program::{self, Planned};
+use crate::program::{self, Cause, Planned};
 use crate::stack::{self, Request, find_alive};
 use crate::state::{OnFailure, Stack, StackStatus, Wish};
 
@@ -203,7 +203,8 @@ fn describe_change_set(tx: &mut Tx, _: &Cx, input: api::DescribeChangeSetInput) 
             logical_resource_id: Some(p.logical_id.clone()),
             physical_resource_id: p.physical_id.clone(),
             resource_type: Some(p.type_name.clone()),
-            replacement: p.replacement.map(|r| if r { "True" } else { "False" }.into()),
+            policy_action: p.policy_action.clone(),
+            replacement: p.replacement_text().map(Into::into),
             scope: p.scope.clone(),
             details: details(p),
             ..Default::default()
@@ -228,24 +229,28 @@ fn describe_change_set(tx: &mut Tx, _: &Cx, input: api::DescribeChangeSetInput) 
     })
 }
 
+/// One for each cause of each property's change, then one for each other attribute ("ResourceChangeDetail").
 fn details(planned: &Planned) -> Vec<api::ResourceChangeDetail> {
-    let detail = |attribute: &str, name: Option<String>, recreation: &str| api::ResourceChangeDetail {
+    let detail = |attribute: &str, name: Option<String>, recreation: &str, cause: Option<&Cause>| api::ResourceChangeDetail {
         target: Some(api::ResourceTargetDefinition {
             attribute: Some(attribute.into()),
             name,
             requires_recreation: Some(recreation.into()),
             ..Default::default()
         }),
-        evaluation: Some("Static".into()),
-        change_source: Some("DirectModification".into()),
-        causing_entity: None,
+        evaluation: Some(if cause.is_some_and(|c| c.is_dynamic) { "Dynamic" } else { "Static" }.into()),
+        change_source: Some(cause.map_or("DirectModification", |c| c.source.as_str()).into()),
+        causing_entity: cause.and_then(|c| c.entity.clone()),
     };
-    let properties = planned
-        .properties
-        .iter()
-        .map(|(name, replaces)| detail("Properties", Some(name.clone()), if *replaces { "Always" } else { "Never" }));
-    let others = planned.scope.iter().filter(|s| *s != "Properties").map(|s| detail(s, None, "Never"));
-    properties.chain(others).collect()
+    let of_property = |(name, replaces): &(String, bool)| {
+        let recreation = if *replaces { "Always" } else { "Never" };
+        let causes = planned.causes.iter().filter(|c| c.property == *name);
+        let all: Vec<_> = causes.map(|c| detail("Properties", Some(name.clone()), recreation, Some(c))).collect();
+        // One that an older version has planned has no causes.
+        if all.is_empty() { vec![detail("Properties", Some(name.clone()), recreation, None)] } else { all }
+    };
+    let others = planned.scope.iter().filter(|s| *s != "Properties").map(|s| detail(s, None, "Never", None));
+    planned.properties.iter().flat_map(of_property).chain(others).collect()
 }
 
 fn execute_change_set(tx: &mut Tx, cx: &Cx, input: api::ExecuteChangeSetInput) -> Result<api::ExecuteChangeSetOutput, Fault> {

@@ -1,6 +1,7 @@
 //! A stack's template as the engine works with it: declarations, their properties resolved against what exists, and the
 //! stack's outputs. The language itself is the `template` crate's.
 
+mod causes;
 mod check;
 mod dynamic;
 mod plan;
@@ -16,6 +17,7 @@ use kernel::{Cx, Tx};
 use serde_json::Value as Json;
 use template::{DeletionPolicy, Resource, Template, TemplateErrors};
 
+pub(crate) use causes::Cause;
 pub(crate) use check::{Summary, check, schema_of, summary};
 pub(crate) use plan::{Planned, differs, planned};
 

@@ -1,11 +1,13 @@
 //! What an update would do to a stack, without doing it.
 
-use kernel::{Cx, Tx};
+use kernel::{Cx, ResourceRequest, Tx};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
 
-use super::surroundings::Surroundings;
+use super::causes::{self, Cause, Source};
+use super::surroundings::{KNOWN_AFTER_APPLY, Surroundings};
 use super::{Change, Declaration, Program, schema_of};
-use crate::engine::members;
+use crate::engine::{members, tags_of};
 use crate::error::Error;
 use crate::state::{Member, Physical, Stack, StackStatus, Wish};
 
@@ -25,6 +27,44 @@ pub(crate) struct Planned {
     /// The properties that change, and whether each by itself replaces the resource.
     #[serde(default)]
     pub(crate) properties: Vec<(String, bool)>,
+    /// Why each of them changes.
+    #[serde(default)]
+    pub(crate) causes: Vec<Cause>,
+    /// What becomes of the old resource: `Delete`, `Retain`, `ReplaceAndDelete` or `ReplaceAndRetain`.
+    #[serde(default)]
+    pub(crate) policy_action: Option<String>,
+}
+
+impl Planned {
+    fn new(action: &str, logical_id: &str, type_name: &str, present: Option<&Physical>) -> Self {
+        Self {
+            action: action.into(),
+            logical_id: logical_id.into(),
+            physical_id: present.map(|p| p.id.clone()),
+            type_name: type_name.into(),
+            replacement: None,
+            scope: Vec::new(),
+            properties: Vec::new(),
+            causes: Vec::new(),
+            policy_action: None,
+        }
+    }
+
+    /// `Replacement` ("ResourceChange"): of a property whose change replaces the resource and whose new value only the update
+    /// tells, it depends on that value.
+    pub(crate) fn replacement_text(&self) -> Option<&'static str> {
+        let is_dynamic = |name: &String| self.causes.iter().any(|c| c.property == *name && is_of_resource(c));
+        let mut replacing = self.properties.iter().filter(|(_, replaces)| *replaces).map(|(name, _)| name).peekable();
+        Some(match self.replacement? {
+            true if replacing.peek().is_some() && replacing.all(is_dynamic) => "Conditional",
+            true => "True",
+            false => "False",
+        })
+    }
+}
+
+fn is_of_resource(cause: &Cause) -> bool {
+    matches!(cause.source, Source::ResourceReference | Source::ResourceAttribute)
 }
 
 /// The changes from what the stack has to what the wish wants, each after those that it needs.
@@ -36,6 +76,7 @@ pub(crate) fn planned(tx: &Tx, cx: &Cx, stack: &Stack, wish: &Wish) -> Result<Ve
     same_types(&program, &known)?;
     let mut plan = Plan {
         tx,
+        stack,
         program: &program,
         before: &before,
         wish,
@@ -44,13 +85,8 @@ pub(crate) fn planned(tx: &Tx, cx: &Cx, stack: &Stack, wish: &Wish) -> Result<Ve
     let mut all: Vec<Planned> = in_order(&program).into_iter().filter_map(|declaration| plan.one(declaration, &known)).collect();
     let gone = known.iter().filter(|m| m.physical.is_some() && program.declaration(&m.logical_id).is_none());
     all.extend(gone.map(|m| Planned {
-        action: "Remove".into(),
-        logical_id: m.logical_id.clone(),
-        physical_id: m.physical.as_ref().map(|p| p.id.clone()),
-        type_name: m.type_name.clone(),
-        replacement: None,
-        scope: Vec::new(),
-        properties: Vec::new(),
+        policy_action: Some(if m.retain_on_delete { "Retain" } else { "Delete" }.into()),
+        ..Planned::new("Remove", &m.logical_id, &m.type_name, m.physical.as_ref())
     }));
     Ok(all)
 }
@@ -72,6 +108,7 @@ fn same_types(program: &Program, known: &[Member]) -> Result<(), Error> {
 
 struct Plan<'a> {
     tx: &'a Tx<'a>,
+    stack: &'a Stack,
     program: &'a Program,
     /// What the stack is now.
     before: &'a Program,
@@ -83,15 +120,7 @@ impl Plan<'_> {
     /// None when nothing of the resource changes.
     fn one(&mut self, declaration: &Declaration, known: &[Member]) -> Option<Planned> {
         let present = known.iter().find(|m| m.logical_id == declaration.logical_id).and_then(|m| m.physical.as_ref());
-        let mut planned = Planned {
-            action: "Add".into(),
-            logical_id: declaration.logical_id.clone(),
-            physical_id: present.map(|p| p.id.clone()),
-            type_name: declaration.type_name.clone(),
-            replacement: None,
-            scope: Vec::new(),
-            properties: Vec::new(),
-        };
+        let mut planned = Planned::new("Add", &declaration.logical_id, &declaration.type_name, present);
         let Some(present) = present else {
             self.surroundings.forget(&declaration.logical_id);
             return Some(planned);
@@ -101,33 +130,59 @@ impl Plan<'_> {
         planned.scope.extend(self.attributes(declaration));
         planned.replacement = Some(change == Change::Replace);
         if change == Change::Replace {
+            let retained = declaration.retain_on_replace;
+            planned.policy_action = Some(if retained { "ReplaceAndRetain" } else { "ReplaceAndDelete" }.into());
             self.surroundings.forget(&declaration.logical_id);
         }
         (!planned.scope.is_empty()).then_some(planned)
     }
 
     fn change(&self, declaration: &Declaration, present: &Physical, planned: &mut Planned) -> Change {
-        let type_name = &declaration.type_name;
+        let (id, type_name) = (&declaration.logical_id, &declaration.type_name);
+        let schema = schema_of(self.tx.registry(), type_name);
         // A value that nobody knows yet may not fit its type: then something changes for sure.
-        let Ok(new) = self.program.properties_in(self.tx, &self.surroundings, &declaration.logical_id) else {
-            planned.scope.push("Properties".into());
-            return Change::InPlace;
+        let new = self.program.properties_in(self.tx, &self.surroundings, id);
+        let names = match &new {
+            Ok(new) => template::changed(&present.properties, new),
+            Err(_) => causes::unknown_properties(self.program, &self.surroundings, id),
         };
-        let names = template::changed(&present.properties, &new);
-        if !names.is_empty() {
+        if !names.is_empty() || new.is_err() {
             planned.scope.push("Properties".into());
         }
+        let unknown = Json::from(KNOWN_AFTER_APPLY);
         let replaces = |name: &String| {
-            let schema = schema_of(self.tx.registry(), type_name);
-            let only = |json: &serde_json::Value| serde_json::json!({name: json.get(name)});
-            schema.is_none_or(|s| s.difference(&only(&present.properties), &only(&new)) == template::Difference::Replace)
+            let value = new.as_ref().map_or(Some(&unknown), |new| new.get(name));
+            let (old, new) = (json!({name: present.properties.get(name)}), json!({name: value}));
+            schema.as_ref().is_none_or(|s| s.difference(&old, &new) == template::Difference::Replace)
         };
         planned.properties = names.iter().map(|name| (name.clone(), replaces(name))).collect();
+        let wishes = (&self.stack.wish, self.wish);
+        let why = |name: &String| causes::causes(self.program, &self.surroundings, wishes, id, name);
+        planned.causes = names.iter().flat_map(why).collect();
+        let Ok(new) = new else {
+            return if planned.properties.iter().any(|(_, replaces)| *replaces) { Change::Replace } else { Change::InPlace };
+        };
         let change = self.program.change(self.tx, type_name, present, &new, &self.wish.tags);
         if change != Change::None && names.is_empty() {
             planned.scope.push("Tags".into());
         }
-        change
+        if change == Change::InPlace && self.replaces_by_policy(declaration, present, &new) { Change::Replace } else { change }
+    }
+
+    /// Whether the update policy makes a new resource of what the schema would change in place.
+    fn replaces_by_policy(&self, declaration: &Declaration, present: &Physical, new: &Json) -> bool {
+        let tags = tags_of(self.stack, &declaration.logical_id);
+        let resource = self.tx.registry().stack_resource(&declaration.type_name);
+        let request = ResourceRequest {
+            stack_id: &self.stack.id,
+            stack_name: &self.stack.name,
+            logical_id: &declaration.logical_id,
+            properties: new,
+            tags: &tags,
+            creation_policy: declaration.creation_policy.as_ref(),
+            update_policy: declaration.update_policy.as_ref(),
+        };
+        resource.is_some_and(|r| r.replaces(self.tx, &present.properties, &request))
     }
 
     /// The attributes beside the properties that change. They change nothing of the resource itself.

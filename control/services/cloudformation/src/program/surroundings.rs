@@ -11,7 +11,7 @@ use crate::export::Export;
 use crate::state::{Member, Stack, Wish};
 
 /// What AWS shows in a change set for a value that only its execution will tell.
-const KNOWN_AFTER_APPLY: &str = "{{changeSet:KNOWN_AFTER_APPLY}}";
+pub(super) const KNOWN_AFTER_APPLY: &str = "{{changeSet:KNOWN_AFTER_APPLY}}";
 
 pub(super) struct Surroundings<'a> {
     tx: &'a Tx<'a>,
@@ -46,7 +46,8 @@ impl<'a> Surroundings<'a> {
         self.imports.into_inner()
     }
 
-    fn is_unknown(&self, logical: &str) -> bool {
+    /// Whether a resource is new or will be replaced, so that its values are known after the update only.
+    pub(super) fn is_unknown(&self, logical: &str) -> bool {
         self.unknown.as_ref().is_some_and(|u| u.contains(logical))
     }
 
