@@ -18,7 +18,7 @@ impl Face {
     pub(crate) fn of(balancer: &LoadBalancer) -> Self {
         let first = balancer.listeners.iter().min_by_key(|l| l.port);
         let forward = match first.map(|l| &l.default_action) {
-            Some(Action::Forward { groups }) => groups.iter().map(|g| (g.group.clone(), g.weight)).collect(),
+            Some(Action::Forward { groups, .. }) => groups.iter().map(|g| (g.group.clone(), g.weight)).collect(),
             _ => Vec::new(),
         };
         Self {

@@ -19,6 +19,7 @@ mod http;
 mod metrics;
 mod proxy;
 mod snapshot;
+mod stream;
 mod target;
 mod worker;
 

@@ -14,9 +14,16 @@ use crate::target::Group;
 #[derive(Debug, Default)]
 pub struct Snapshot {
     /// By the address on which a connection came in.
-    pub doors: HashMap<SocketAddrV4, Vec<Arc<Site>>>,
+    pub doors: HashMap<SocketAddrV4, Door>,
     /// Numbers of the targets that may keep idle connections.
     pub targets: HashSet<u64>,
+}
+
+/// Who is served at an address.
+#[derive(Debug, Default)]
+pub struct Door {
+    /// HTTP listeners.
+    pub sites: Vec<Arc<Site>>,
 }
 
 /// A listener of a load balancer at one of its nodes.

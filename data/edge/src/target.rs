@@ -192,7 +192,7 @@ impl Group {
         [true, false].into_iter().find_map(|avoid_aside| {
             let eligible = Eligible { standing, avoid_aside };
             match self.algorithm {
-                Algorithm::RoundRobin => self.in_turn(turn, now_ms, rng, tried, eligible),
+                Algorithm::RoundRobin | Algorithm::WeightedRandom => self.in_turn(turn, now_ms, rng, tried, eligible),
                 Algorithm::LeastOutstandingRequests => self.least_busy(turn, now_ms, tried, eligible),
             }
         })

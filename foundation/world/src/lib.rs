@@ -26,8 +26,10 @@ pub use endpoint::{ENDPOINT_NETWORKS_MAX, EndpointNetworks, IpNetwork, NotANetwo
 pub use frame::{FRAME_BYTES_MAX, Frame, FrameError, FrameReader};
 pub use instance::{Image, Instance, Metadata, Power};
 pub use load_balancer::{
-    Action, Algorithm, HealthCheck, HealthCheckPort, Listener, LoadBalancer, Node, Protocol, Target, TargetGroup, TargetKey,
-    TargetMode, WeightedGroup,
+    Action, Algorithm, BalancerKind, Certificate, ClientCertificates, Condition, DesyncMode, FlowAttributes, ForwardedFor,
+    HealthCheck, HealthCheckPort, HttpAttributes, Listener, ListenerRule, ListenerTls, LoadBalancer, LogPlace, MinimumHealthy,
+    Node, Pattern, PrivateKey, Protocol, ProtocolVersion, QueryPattern, Stickiness, Target, TargetGroup, TargetKey, TargetMode,
+    Transform, TrustStore, WeightedGroup,
 };
 pub use network::{Interface, Network, Peer, Rule, SecurityGroup, Subnet, Traffic};
 pub use observation::{Exit, InstanceState, Observation, TargetHealth, TargetReason};

@@ -62,7 +62,7 @@ fn forward(action: s::Action) -> Result<Action, Error> {
     if distinct.len() != groups.len() {
         return Err(Error::Validation("A forward action must not name a target group twice".into()));
     }
-    Ok(Action::Forward { groups })
+    Ok(Action::Forward { groups, sticky_ms: None })
 }
 
 fn fixed_response(config: Option<s::FixedResponseActionConfig>) -> Result<Action, Error> {
@@ -87,7 +87,7 @@ fn fixed_response(config: Option<s::FixedResponseActionConfig>) -> Result<Action
 /// The action as AWS shows it.
 pub(crate) fn to_shape(action: &Action) -> s::Action {
     match action {
-        Action::Forward { groups } => {
+        Action::Forward { groups, .. } => {
             let only = (groups.len() == 1).then(|| groups[0].group.to_string());
             let tuple = |g: &WeightedGroup| s::TargetGroupTuple {
                 target_group_arn: Some(g.group.to_string()),
@@ -113,6 +113,7 @@ pub(crate) fn to_shape(action: &Action) -> s::Action {
             }),
             ..Default::default()
         },
+        Action::Redirect { .. } => s::Action { r#type: "redirect".into(), ..Default::default() },
     }
 }
 

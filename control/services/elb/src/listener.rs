@@ -48,8 +48,8 @@ impl Listener {
 
 fn groups_of(action: &Action) -> impl Iterator<Item = &TargetGroupArn> {
     let groups = match action {
-        Action::Forward { groups } => groups.as_slice(),
-        Action::FixedResponse { .. } => &[],
+        Action::Forward { groups, .. } => groups.as_slice(),
+        Action::FixedResponse { .. } | Action::Redirect { .. } => &[],
     };
     groups.iter().map(|g| &g.group)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use base::{LoadBalancerArn, TargetGroupArn};
 use kernel::State;
-use world::{Protocol, Target, TargetMode};
+use world::{BalancerKind, FlowAttributes, HttpAttributes, MinimumHealthy, Protocol, ProtocolVersion, Target, TargetMode};
 
 use crate::attribute;
 use crate::listener::Listener;
@@ -34,6 +34,14 @@ pub(crate) fn plan(state: &State, arn: &LoadBalancerArn) -> Option<world::LoadBa
         target_groups: groups.into_iter().filter_map(|group| target_group(state, balancer, group)).collect(),
         idle_timeout_ms: ms("idle_timeout.timeout_seconds"),
         client_keep_alive_ms: ms("client_keep_alive.seconds"),
+        kind: BalancerKind::Application,
+        certificates: Vec::new(),
+        trust_stores: Vec::new(),
+        http: HttpAttributes::default(),
+        access_log: None,
+        connection_log: None,
+        health_check_log: None,
+        dualstack: false,
         cross_zone: true,
         preserve_host_header: is_on("routing.http.preserve_host_header.enabled"),
         drop_invalid_header_fields: is_on("routing.http.drop_invalid_header_fields.enabled"),
@@ -45,7 +53,13 @@ fn listener(listener: &Listener) -> world::Listener {
         id: listener.arn.clone(),
         port: listener.port,
         protocol: Protocol::Http,
+        tls: None,
+        rules: Vec::new(),
         default_action: listener.default_action.clone(),
+        server_header: true,
+        answer_headers: Vec::new(),
+        request_header_names: Vec::new(),
+        tcp_idle_timeout_ms: None,
     }
 }
 
@@ -61,6 +75,13 @@ fn target_group(state: &State, balancer: &LoadBalancer, arn: &TargetGroupArn) ->
         health_check: group.health_check.to_world(),
         deregistration_delay_ms: group.deregistration_delay_ms(),
         slow_start_ms: 0,
+        version: ProtocolVersion::Http1,
+        anomaly_mitigation: false,
+        stickiness: None,
+        cross_zone: true,
+        dns_failover: MinimumHealthy::default(),
+        fail_open: MinimumHealthy::default(),
+        flow: FlowAttributes::default(),
         targets,
     })
 }

@@ -39,8 +39,11 @@ pub fn check(balancer: &LoadBalancer) -> Result<(), String> {
     }
     balancer.target_groups.iter().try_for_each(check_group)?;
     balancer.listeners.iter().try_for_each(|listener| {
-        if listener.protocol == Protocol::Https {
-            return Err(format!("the listener on port {} is HTTPS, which this edge cannot serve yet", listener.port));
+        if listener.protocol != Protocol::Http {
+            return Err(format!(
+                "the listener on port {} is {:?}, which this edge cannot serve yet",
+                listener.port, listener.protocol
+            ));
         }
         check_action(&listener.default_action, balancer)
     })
@@ -48,8 +51,8 @@ pub fn check(balancer: &LoadBalancer) -> Result<(), String> {
 
 fn check_group(group: &TargetGroup) -> Result<(), String> {
     let check = &group.health_check;
-    if group.protocol == Protocol::Https || (check.enabled && check.protocol == Protocol::Https) {
-        return Err(format!("{} uses HTTPS towards its targets, which this edge cannot do yet", group.id));
+    if group.protocol != Protocol::Http || (check.enabled && check.protocol != Protocol::Http) {
+        return Err(format!("{} uses something else than HTTP towards its targets, which this edge cannot do yet", group.id));
     }
     if check.interval_ms == 0 || check.timeout_ms == 0 || check.healthy_threshold == 0 || check.unhealthy_threshold == 0 {
         return Err(format!("the health check of {} has a zero in it", group.id));
@@ -70,7 +73,9 @@ fn check_action(action: &Action, balancer: &LoadBalancer) -> Result<(), String> 
                 return Err("a fixed response has an invalid content type".into());
             }
         }
-        Action::Forward { groups } => {
+        Action::Redirect { .. } => return Err("a listener redirects, which this edge cannot do yet".into()),
+        Action::Forward { sticky_ms: Some(_), .. } => return Err("target group stickiness is not served yet".into()),
+        Action::Forward { groups, .. } => {
             let unknown = groups.iter().find(|w| !balancer.target_groups.iter().any(|g| g.id == w.group));
             if let Some(unknown) = unknown {
                 return Err(format!("a listener forwards to {}, which is not among its target groups", unknown.group));
@@ -104,7 +109,8 @@ pub fn compile_route(action: &Action, group: impl Fn(&str) -> Option<Arc<Group>>
             content_type: content_type.clone().unwrap_or_else(|| "text/plain; charset=utf-8".into()),
             body: body.clone().into_bytes(),
         },
-        Action::Forward { groups } => {
+        Action::Redirect { .. } => Route::Forward { groups: Vec::new(), weights: 0 },
+        Action::Forward { groups, .. } => {
             let groups: Vec<(Arc<Group>, u32)> = groups.iter().filter_map(|w| Some((group(&w.group)?, w.weight))).collect();
             Route::Forward { weights: groups.iter().map(|(_, weight)| weight).sum(), groups }
         }

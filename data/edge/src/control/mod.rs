@@ -342,7 +342,7 @@ impl Control {
                 for (node, address) in addresses {
                     let Some(at) = self.doors.actual((address, listener.port)) else { continue };
                     let (balancer, route, counters) = (shared.clone(), route.clone(), zones[node].clone());
-                    snapshot.doors.entry(at).or_default().push(Arc::new(Site { balancer, route, node, counters }));
+                    snapshot.doors.entry(at).or_default().sites.push(Arc::new(Site { balancer, route, node, counters }));
                 }
             }
         }

@@ -2,7 +2,7 @@
 //! keeps to itself ("ELB User Guide, HTTP headers and Application Load Balancers").
 
 use std::io::Write;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use httparse::Header;
 
@@ -11,7 +11,7 @@ use super::head::{Answer, Framing, Known, Request, authority, is_named_by_connec
 /// What the headers added to a request depend on.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestRules<'a> {
-    pub client: Ipv4Addr,
+    pub client: IpAddr,
     /// The port that the client called.
     pub port: u16,
     /// Stands for a missing Host of HTTP/1.0.
@@ -109,8 +109,16 @@ fn write_forwarded(out: &mut Vec<u8>, request: &Request<'_, '_>, rules: &Request
         out.extend_from_slice(header.value);
         push(out, &[", "]);
     }
-    let [a, b, c, d] = rules.client.octets();
-    let _ = write!(out, "{a}.{b}.{c}.{d}\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: {}\r\n", rules.port);
+    match rules.client {
+        IpAddr::V4(address) => {
+            let [a, b, c, d] = address.octets();
+            let _ = write!(out, "{a}.{b}.{c}.{d}");
+        }
+        IpAddr::V6(address) => {
+            let _ = write!(out, "{address}");
+        }
+    }
+    let _ = write!(out, "\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: {}\r\n", rules.port);
 }
 
 /// A new root, or our own field before those that came ("ELB User Guide, Request tracing").

@@ -5,7 +5,7 @@
 //! does less: it answers 502 when a target dies with a request. A request that may not be repeated uses a connection
 //! that was idle only for a moment, so that it does not meet one which its target is closing.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,7 @@ use crate::connector::{Stalls, bear};
 use crate::http::answer::write_page;
 use crate::http::body::{Decoder, Encoding};
 use crate::http::head::Framing;
+use crate::stream::Half;
 use crate::target::{InFlight, Target};
 use crate::worker::Worker;
 use crate::worker::buffer::Buffer;
@@ -116,15 +117,15 @@ async fn one_try(
     let outcome = match at_hand {
         Some(length) => whole_request(worker, client, plan, &mut upstream, &mut buffer, length, &sent_on).await,
         None => {
-            bear(&upstream.stream, Stalls::Allowed);
+            bear(upstream.stream.socket(), Stalls::Allowed);
             let outcome = streamed_request(worker, client, plan, &mut upstream, &mut buffer, &sent_on).await;
-            bear(&upstream.stream, Stalls::Never);
+            bear(upstream.stream.socket(), Stalls::Never);
             outcome
         }
     };
     let tried_out = match outcome {
         Ok(answered) if answered.switched => {
-            bear(&upstream.stream, Stalls::Allowed);
+            bear(upstream.stream.socket(), Stalls::Allowed);
             tunnel(worker, client, plan.site.balancer.idle_timeout_ms, upstream, &mut buffer).await;
             Tried::Done(Next::Close)
         }
@@ -246,8 +247,9 @@ async fn streamed_request(
     buffer: &mut Buffer,
     begun: &Cell<bool>,
 ) -> Result<Answered, ExchangeError> {
-    let (mut from_target, mut to_target) = upstream.stream.split();
-    let (mut from_client, mut to_client) = client.stream.split();
+    let (target, caller) = (RefCell::new(&mut upstream.stream), RefCell::new(&mut client.stream));
+    let (mut from_target, mut to_target) = (Half(&target), Half(&target));
+    let (mut from_client, mut to_client) = (Half(&caller), Half(&caller));
     let encoding = if plan.framing == Framing::Chunked { Encoding::Chunked } else { Encoding::Raw };
     let mut request = Relay {
         buffers: &worker.buffers,

@@ -7,7 +7,7 @@ mod plan;
 mod relay;
 mod tunnel;
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{SocketAddr, SocketAddrV4};
 use std::rc::Rc;
 
 use rustix::net::{Shutdown, shutdown};
@@ -19,6 +19,7 @@ use crate::http::answer::write_page;
 use crate::http::scan::{HeadScan, HeadSpan};
 use crate::metrics::Open;
 use crate::snapshot::{Route, counters_at};
+use crate::stream::Stream;
 use crate::worker::Worker;
 use crate::worker::buffer::{Buffer, LARGE_BYTES};
 use crate::worker::io::write_all;
@@ -36,14 +37,20 @@ const DEFAULT_IDLE_MS: u64 = 60_000;
 /// A client's connection. The watch goes before the socket.
 pub struct Client {
     pub watch: Watch,
-    pub stream: TcpStream,
+    pub stream: Stream,
     pub buffer: Buffer,
-    pub address: Ipv4Addr,
-    /// Where it came in.
-    pub at: SocketAddrV4,
+    pub caller: Caller,
     /// Counts it as open, once it is known where.
     pub open: Option<Open>,
-    /// When it is too old for another request; set by the first one.
+}
+
+/// Who calls: all that a decision over a request needs to know of the connection that carries it.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub address: SocketAddr,
+    /// Where it came in.
+    pub at: SocketAddrV4,
+    /// When its connection is too old for another request; set by the first one.
     pub ends_ms: u64,
 }
 
@@ -65,11 +72,14 @@ enum NoRequest {
 }
 
 /// Serves a client's connection to its end.
-pub async fn serve(worker: Rc<Worker>, stream: TcpStream, address: Ipv4Addr, at: SocketAddrV4) {
-    let _ = stream.set_nodelay(true);
+pub async fn serve(worker: Rc<Worker>, socket: TcpStream, address: SocketAddr, at: SocketAddrV4) {
+    let _ = socket.set_nodelay(true);
+    let stream = Stream::Plain(socket);
     let watch = worker.watches.watch(&stream, Role::Client(at));
-    let open = worker.snapshot.borrow().doors.get(&at).and_then(|sites| counters_at(sites)).map(|c| Open::new(c, worker.index));
-    let mut client = Client { watch, stream, buffer: Buffer::default(), address, at, open, ends_ms: u64::MAX };
+    let open =
+        worker.snapshot.borrow().doors.get(&at).and_then(|door| counters_at(&door.sites)).map(|c| Open::new(c, worker.index));
+    let caller = Caller { address, at, ends_ms: u64::MAX };
+    let mut client = Client { watch, stream, buffer: Buffer::default(), caller, open };
     loop {
         let next = match next_head(&worker, &mut client).await {
             // On the heap, so that an idle connection does not hold what an exchange needs.
@@ -77,7 +87,7 @@ pub async fn serve(worker: Rc<Worker>, stream: TcpStream, address: Ipv4Addr, at:
             Err(NoRequest::Gone) => Next::Close,
             Err(NoRequest::Late) => refuse(&worker, &mut client, 408).await,
             Err(NoRequest::Bad(error)) => {
-                tracing::debug!(client = %client.address, "refused: {error}");
+                tracing::debug!(client = %client.caller.address, "refused: {error}");
                 refuse(&worker, &mut client, error.status()).await
             }
         };
@@ -105,7 +115,7 @@ impl Client {
 
 /// Waits for the head of the next request.
 async fn next_head(worker: &Worker, client: &mut Client) -> Result<HeadSpan, NoRequest> {
-    let idle_ms = idle_timeout_ms(worker, client.at);
+    let idle_ms = idle_timeout_ms(worker, client.caller.at);
     if client.buffer.is_empty() {
         await_first_byte(worker, client, idle_ms).await?;
     }
@@ -122,7 +132,7 @@ async fn next_head(worker: &Worker, client: &mut Client) -> Result<HeadSpan, NoR
             }
             worker.buffers.enlarge(&mut client.buffer);
         }
-        match client.stream.try_read(client.buffer.space()) {
+        match client.stream.read_now(client.buffer.space()).await {
             Ok(0) if client.watch.has_expired() => return Err(NoRequest::Late),
             Ok(0) => return Err(NoRequest::Gone),
             Ok(bytes) => {
@@ -145,7 +155,7 @@ async fn await_first_byte(worker: &Worker, client: &mut Client, idle_ms: u64) ->
         if !buffer.is_real() {
             buffer = worker.buffers.small();
         }
-        match client.stream.try_read(buffer.space()) {
+        match client.stream.read_now(buffer.space()).await {
             Ok(0) => {
                 worker.buffers.give_back(buffer);
                 return Err(NoRequest::Gone);
@@ -161,8 +171,8 @@ async fn await_first_byte(worker: &Worker, client: &mut Client, idle_ms: u64) ->
             Err(_) => return Err(NoRequest::Gone),
         }
         worker.buffers.give_back(std::mem::take(&mut buffer));
-        let left_ms = client.ends_ms.saturating_sub(now_ms());
-        if !worker.keeps(client.at) || left_ms == 0 {
+        let left_ms = client.caller.ends_ms.saturating_sub(now_ms());
+        if !worker.keeps(client.caller.at) || left_ms == 0 {
             return Err(NoRequest::Gone);
         }
         client.watch.read_within(idle_ms.min(left_ms));
@@ -175,24 +185,24 @@ async fn await_first_byte(worker: &Worker, client: &mut Client, idle_ms: u64) ->
 
 fn idle_timeout_ms(worker: &Worker, at: SocketAddrV4) -> u64 {
     let snapshot = worker.snapshot.borrow();
-    snapshot.doors.get(&at).and_then(|sites| sites.first()).map_or(DEFAULT_IDLE_MS, |site| site.balancer.idle_timeout_ms)
+    snapshot.doors.get(&at).and_then(|door| door.sites.first()).map_or(DEFAULT_IDLE_MS, |site| site.balancer.idle_timeout_ms)
 }
 
 async fn exchange(worker: &Worker, client: &mut Client, span: HeadSpan) -> Next {
-    let plan = plan::plan(worker, client, &client.buffer.filled()[span.begin..span.end]);
+    let plan = plan::plan(worker, &client.caller, &client.buffer.filled()[span.begin..span.end]);
     client.buffer.consume(span.end);
     let next = match plan {
         Plan::Forward(forward) => {
             client.open.get_or_insert_with(|| Open::new(&forward.site.counters, worker.index));
-            if client.ends_ms == u64::MAX {
-                client.ends_ms = now_ms().saturating_add(forward.site.balancer.client_keep_alive_ms);
+            if client.caller.ends_ms == u64::MAX {
+                client.caller.ends_ms = now_ms().saturating_add(forward.site.balancer.client_keep_alive_ms);
             }
             forward::forward(worker, client, forward).await
         }
         Plan::Answer(own) => {
             count_own(worker, client, &own);
             let whole = plan::skip_body(&mut client.buffer, own.framing);
-            let idle_ms = idle_timeout_ms(worker, client.at);
+            let idle_ms = idle_timeout_ms(worker, client.caller.at);
             let sent = write_all(&mut client.stream, &client.watch, idle_ms, [&own.text, &[], &[], &[]]).await;
             worker.buffers.give_text_back(own.text);
             match sent {
@@ -243,7 +253,7 @@ async fn linger(client: &mut Client) {
     let mut sink = [0; 4096];
     let mut left = LINGER_BYTES_MAX;
     while left > 0 {
-        match client.stream.try_read(&mut sink) {
+        match client.stream.read_now(&mut sink).await {
             Ok(0) => return,
             Ok(bytes) => left = left.saturating_sub(bytes),
             Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {

@@ -4,7 +4,7 @@
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
-use super::Client;
+use super::Caller;
 use crate::clock::{now_ms, unix_seconds};
 use crate::http::HttpError;
 use crate::http::answer::{OwnAnswer, write, write_page};
@@ -47,15 +47,15 @@ pub struct Forward {
     pub keep_alive: bool,
 }
 
-pub fn plan(worker: &Worker, client: &Client, head: &[u8]) -> Plan {
+pub fn plan(worker: &Worker, caller: &Caller, head: &[u8]) -> Plan {
     let mut slots = [const { MaybeUninit::uninit() }; HEADERS_MAX];
     let request = match parse_request(head, &mut slots) {
         Ok(request) => request,
-        Err(error) => return Plan::Answer(refusal(worker, client, error)),
+        Err(error) => return Plan::Answer(refusal(worker, caller, error)),
     };
     let snapshot = worker.snapshot.borrow().clone();
-    let keep_alive = request.keep_alive && worker.keeps(client.at) && now_ms() < client.ends_ms;
-    let Some(sites) = snapshot.doors.get(&client.at) else {
+    let keep_alive = request.keep_alive && worker.keeps(caller.at) && now_ms() < caller.ends_ms;
+    let Some(sites) = snapshot.doors.get(&caller.at).map(|door| &door.sites) else {
         return Plan::Answer(page(worker, &request, 503, None, false));
     };
     let Some(site) = site_for(sites, host_and_path(&request).0) else {
@@ -72,7 +72,7 @@ pub fn plan(worker: &Worker, client: &Client, head: &[u8]) -> Plan {
         Route::Forward { groups, weights } => {
             let drawn = Route::draw(groups, *weights, &mut worker.rng.borrow_mut()).cloned();
             match drawn {
-                Some(group) => Plan::Forward(forward(worker, client, &request, site, group, keep_alive)),
+                Some(group) => Plan::Forward(forward(worker, caller, &request, site, group, keep_alive)),
                 None => Plan::Answer(page(worker, &request, 503, Some(site), keep_alive)),
             }
         }
@@ -81,7 +81,7 @@ pub fn plan(worker: &Worker, client: &Client, head: &[u8]) -> Plan {
 
 fn forward(
     worker: &Worker,
-    client: &Client,
+    caller: &Caller,
     request: &Request<'_, '_>,
     site: &Arc<Site>,
     group: Arc<Group>,
@@ -91,8 +91,8 @@ fn forward(
     let balancer = &site.balancer;
     let trace = trace_id(worker);
     let rules = RequestRules {
-        client: client.address,
-        port: client.at.port(),
+        client: caller.address.ip(),
+        port: caller.at.port(),
         dns_name: &balancer.dns_name,
         preserve_host: balancer.preserve_host,
         drop_invalid: balancer.drop_invalid,
@@ -118,8 +118,8 @@ fn trace_id(worker: &Worker) -> String {
     format!("1-{:08x}-{:016x}{:08x}", unix_seconds() & 0xffff_ffff, rng.u64(..), rng.u32(..))
 }
 
-fn refusal(worker: &Worker, client: &Client, error: HttpError) -> Own {
-    tracing::debug!(client = %client.address, "refused: {error}");
+fn refusal(worker: &Worker, caller: &Caller, error: HttpError) -> Own {
+    tracing::debug!(client = %caller.address, "refused: {error}");
     let mut text = worker.buffers.text();
     worker.date.with(|date| write_page(&mut text, error.status(), date, true, false));
     // Where its body ends is not known.

@@ -1,16 +1,20 @@
 //! What follows a WebSocket handshake: bytes in both directions that nobody here understands.
 
+use std::cell::RefCell;
+
 use super::Client;
 use super::relay::Relay;
 use crate::http::body::{Decoder, Encoding};
+use crate::stream::Half;
 use crate::worker::Worker;
 use crate::worker::buffer::Buffer;
 use crate::worker::pool::Upstream;
 
 /// Runs until both sides have ended, one has failed, or neither has said anything for the idle timeout.
 pub async fn tunnel(worker: &Worker, client: &mut Client, idle_ms: u64, mut upstream: Upstream, buffer: &mut Buffer) {
-    let (mut from_target, mut to_target) = upstream.stream.split();
-    let (mut from_client, mut to_client) = client.stream.split();
+    let (target, caller) = (RefCell::new(&mut upstream.stream), RefCell::new(&mut client.stream));
+    let (mut from_target, mut to_target) = (Half(&target), Half(&target));
+    let (mut from_client, mut to_client) = (Half(&caller), Half(&caller));
     if !client.buffer.is_real() {
         client.buffer = worker.buffers.small();
     }

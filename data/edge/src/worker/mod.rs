@@ -9,7 +9,7 @@ pub(crate) mod watch;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io::Result as IoResult;
-use std::net::{SocketAddr, SocketAddrV4, TcpListener as StdListener};
+use std::net::{SocketAddrV4, TcpListener as StdListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -188,10 +188,9 @@ async fn accept(worker: Rc<Worker>, at: SocketAddrV4, listener: TcpListener) {
             continue;
         }
         match listener.accept().await {
-            Ok((stream, SocketAddr::V4(peer))) => {
-                spawn_local(proxy::serve(worker.clone(), stream, *peer.ip(), at));
+            Ok((stream, peer)) => {
+                spawn_local(proxy::serve(worker.clone(), stream, peer, at));
             }
-            Ok((_, SocketAddr::V6(_))) => {}
             Err(e) => {
                 tracing::warn!(%at, "cannot accept: {e}");
                 tokio::time::sleep(ACCEPT_PAUSE).await;

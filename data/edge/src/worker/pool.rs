@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
-use tokio::net::TcpStream;
 
 use super::Worker;
 use super::watch::{Role, Watch};
 use crate::clock::now_ms;
 use crate::metrics::{Open, ZoneCounters};
+use crate::stream::Stream;
 use crate::target::Target;
 
 /// Idle connections that a worker keeps to one target.
@@ -25,7 +25,7 @@ const IDLE_MS_MAX: u64 = 60_000;
 #[derive(Debug)]
 pub struct Upstream {
     pub watch: Watch,
-    pub stream: TcpStream,
+    pub stream: Stream,
     /// It has carried an exchange before.
     pub reused: bool,
     idle_since: u64,
@@ -95,7 +95,7 @@ impl Upstream {
     /// Neither closed nor saying something unasked.
     fn is_quiet(&self) -> bool {
         let mut byte = [0];
-        matches!(self.stream.try_read(&mut byte), Err(e) if e.kind() == io::ErrorKind::WouldBlock)
+        matches!(self.stream.socket().try_read(&mut byte), Err(e) if e.kind() == io::ErrorKind::WouldBlock)
     }
 
     fn is_quiet_in_kernel(&self) -> bool {
@@ -108,7 +108,8 @@ impl Worker {
     /// Opens a connection to a target, on behalf of a load balancer in one of its zones.
     pub async fn connect(&self, target: &Target, zone: &Arc<ZoneCounters>, within: Duration) -> io::Result<Upstream> {
         let connecting = self.connector.connect(&target.from, target.address);
-        let stream = tokio::time::timeout(within, connecting).await.map_err(|_| io::ErrorKind::TimedOut)??;
+        let socket = tokio::time::timeout(within, connecting).await.map_err(|_| io::ErrorKind::TimedOut)??;
+        let stream = Stream::Plain(socket);
         let watch = self.watches.watch(&stream, Role::Target(target.number));
         Ok(Upstream { watch, stream, reused: false, idle_since: 0, _open: Open::new(zone, self.index) })
     }

@@ -100,7 +100,7 @@ fn what_cannot_be_served_is_refused_in_words_and_the_old_goes_on() {
     https.listeners[0].protocol = Protocol::Https;
     let mut unknown = good.clone();
     unknown.listeners[0].default_action =
-        Action::Forward { groups: vec![world::WeightedGroup { group: "other".into(), weight: 1 }] };
+        Action::Forward { groups: vec![world::WeightedGroup { group: "other".into(), weight: 1 }], sticky_ms: None };
     let mut outside = good.clone();
     outside.nodes[0].front = std::net::Ipv4Addr::new(192, 0, 2, 1);
     let mut injected = good.clone();
@@ -109,7 +109,7 @@ fn what_cannot_be_served_is_refused_in_words_and_the_old_goes_on() {
     let action = Action::FixedResponse { status: 200, content_type: Some("a\r\nX: y".into()), body: String::new() };
     header.listeners[0].default_action = action;
     for (balancer, word) in
-        [(https, "HTTPS"), (unknown, "other"), (outside, "192.0.2.1"), (injected, "path"), (header, "content type")]
+        [(https, "Https"), (unknown, "other"), (outside, "192.0.2.1"), (injected, "path"), (header, "content type")]
     {
         let reason = rig.refused(balancer);
         assert!(reason.contains(word), "{reason}");

@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 use edge::{EdgeError, EdgeOptions, Sockets};
 use tempfile::TempDir;
 use world::{
-    Action, Algorithm, Effect, Frame, FrameReader, HealthCheck, HealthCheckPort, Listener, LoadBalancer, Node, Observation,
-    Protocol, RunPaths, Slot, SlotKind, Target, TargetGroup, TargetHealth, TargetKey, TargetMode, Want, WeightedGroup,
+    Action, Algorithm, BalancerKind, Effect, FlowAttributes, Frame, FrameReader, HealthCheck, HealthCheckPort, HttpAttributes,
+    Listener, LoadBalancer, MinimumHealthy, Node, Observation, Protocol, ProtocolVersion, RunPaths, Slot, SlotKind, Target,
+    TargetGroup, TargetHealth, TargetKey, TargetMode, Want, WeightedGroup,
 };
 
 /// The port of most listeners.
@@ -111,6 +112,13 @@ impl Rig {
             },
             deregistration_delay_ms: 3_000,
             slow_start_ms: 0,
+            version: ProtocolVersion::Http1,
+            anomaly_mitigation: false,
+            stickiness: None,
+            cross_zone: true,
+            dns_failover: MinimumHealthy::default(),
+            fail_open: MinimumHealthy::default(),
+            flow: FlowAttributes::default(),
             targets: targets.iter().map(|n| self.target(*n)).collect(),
         };
         let node = |zone: &str, host| Node {
@@ -118,7 +126,7 @@ impl Rig {
             interface: format!("eni-{zone}").as_str().into(),
             front: self.address(host),
         };
-        let forward = Action::Forward { groups: vec![WeightedGroup { group: GROUP.into(), weight: 1 }] };
+        let forward = Action::Forward { groups: vec![WeightedGroup { group: GROUP.into(), weight: 1 }], sticky_ms: None };
         LoadBalancer {
             id: BALANCER.into(),
             name: "web".into(),
@@ -128,11 +136,25 @@ impl Rig {
                 id: format!("{BALANCER}/listener").as_str().into(),
                 port: PORT,
                 protocol: Protocol::Http,
+                tls: None,
+                rules: Vec::new(),
                 default_action: forward,
+                server_header: true,
+                answer_headers: Vec::new(),
+                request_header_names: Vec::new(),
+                tcp_idle_timeout_ms: None,
             }],
             target_groups: vec![group],
             idle_timeout_ms: 60_000,
             client_keep_alive_ms: 3_600_000,
+            kind: BalancerKind::Application,
+            certificates: Vec::new(),
+            trust_stores: Vec::new(),
+            http: HttpAttributes::default(),
+            access_log: None,
+            connection_log: None,
+            health_check_log: None,
+            dualstack: false,
             cross_zone: true,
             preserve_host_header: false,
             drop_invalid_header_fields: false,
