@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base::{Caller, Fault, FromValue, InstanceId, IntoValue, Operation, Rng, Scope, Time};
-use kernel::{Committed, Kernel, MemoryJournal, Settings, State};
+use kernel::{Committed, Kernel, MemoryJournal, Randomness, Settings, State};
 use region::metrics::{MemoryKeep, Store};
 use world::{Effect, Executor};
 
@@ -75,7 +75,7 @@ impl Disk {
     /// Starts the control plane from what is on the disk, as `serve` does.
     fn open(&self, scope: &Scope, settings: &Settings, seed: u64) -> Kernel {
         let journal = Box::new(self.journal.clone());
-        let mut kernel = Kernel::open(region::services, journal, scope.clone(), settings.clone(), seed)
+        let mut kernel = Kernel::open(region::services, journal, scope.clone(), settings.clone(), Randomness::repeatable(seed))
             .unwrap_or_else(|e| panic!("a journal in memory can be read: {e}"));
         if let Some(keep) = &self.keep {
             *kernel.store_mut() =

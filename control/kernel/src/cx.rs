@@ -2,8 +2,10 @@ use std::cell::{RefCell, RefMut};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use base::{Caller, Rng, Scope, Time};
+use base::{Caller, Fault, Rng, Scope, Time, uuid};
 use world::EndpointNetworks;
+
+use crate::randomness::Secrets;
 
 /// Choices of the machine's owner that services need to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,15 +42,49 @@ pub struct Cx {
     pub scope: Arc<Scope>,
     pub settings: Arc<Settings>,
     rng: RefCell<Rng>,
+    secrets: Option<Arc<dyn Secrets>>,
 }
 
 impl Cx {
-    pub fn new(now: Time, caller: Caller, request_id: String, scope: Arc<Scope>, settings: Arc<Settings>, rng: Rng) -> Self {
-        Self { now, caller, request_id, scope, settings, rng: RefCell::new(rng) }
+    pub(crate) fn new(
+        now: Time,
+        caller: Caller,
+        request_id: String,
+        scope: Arc<Scope>,
+        settings: Arc<Settings>,
+        (rng, secrets): (Rng, Option<Arc<dyn Secrets>>),
+    ) -> Self {
+        Self { now, caller, request_id, scope, settings, rng: RefCell::new(rng), secrets }
     }
 
-    /// The transaction's randomness; do not hold it across calls.
+    /// The transaction's randomness; do not hold it across calls. Never for secrets: whoever sees some of it can foresee the rest.
     pub fn rng(&self) -> RefMut<'_, Rng> {
         self.rng.borrow_mut()
     }
+
+    /// `digits` lower-case hexadecimal digits that nobody can foresee, four bits of chance in each. In a simulation they are of
+    /// its seed. An internal failure when the machine has no randomness.
+    pub fn secret_hex(&self, digits: usize) -> Result<String, Fault> {
+        let Some(secrets) = &self.secrets else { return Ok(self.rng().hex(digits)) };
+        let mut bytes = vec![0; digits.div_ceil(2)];
+        fill(secrets.as_ref(), &mut bytes)?;
+        let mut text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        text.truncate(digits);
+        Ok(text)
+    }
+
+    /// A version 4 UUID that nobody can foresee; otherwise as [`Cx::secret_hex`].
+    pub fn secret_uuid(&self) -> Result<String, Fault> {
+        let Some(secrets) = &self.secrets else { return Ok(self.rng().uuid()) };
+        let mut bytes = [0; 16];
+        fill(secrets.as_ref(), &mut bytes)?;
+        Ok(uuid(u128::from_be_bytes(bytes)))
+    }
+}
+
+fn fill(secrets: &dyn Secrets, bytes: &mut [u8]) -> Result<(), Fault> {
+    secrets.fill(bytes).map_err(|_| {
+        tracing::error!("the machine has no randomness for a secret");
+        Fault::internal()
+    })
 }

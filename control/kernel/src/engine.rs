@@ -10,6 +10,7 @@ use world::{Effect, Executor, Observation, Slot};
 use crate::cx::{Cx, Settings};
 use crate::due::DueQueue;
 use crate::journal::{Journal, JournalError, Write};
+use crate::randomness::{Randomness, Secrets};
 use crate::registry::Registry;
 use crate::state::State;
 use crate::store::Store;
@@ -53,6 +54,7 @@ pub struct Kernel {
     doubtful: BTreeMap<String, ReadRow>,
     due: DueQueue,
     rng: Rng,
+    secrets: Option<Arc<dyn Secrets>>,
     now: Time,
     scope: Arc<Scope>,
     settings: Arc<Settings>,
@@ -67,7 +69,7 @@ impl Kernel {
         mut journal: Box<dyn Journal>,
         scope: Scope,
         settings: Settings,
-        seed: u64,
+        randomness: Randomness,
     ) -> Result<Self, JournalError> {
         let mut all = Registry::default();
         all.table::<Wanted>();
@@ -87,7 +89,8 @@ impl Kernel {
             changes: Changes::default(),
             doubtful: BTreeMap::new(),
             due: DueQueue::default(),
-            rng: Rng::new(seed),
+            rng: Rng::new(randomness.seed),
+            secrets: randomness.secrets,
             now: Time::ZERO,
             scope: Arc::new(scope),
             settings: Arc::new(settings),
@@ -289,7 +292,7 @@ impl Kernel {
     fn cx(&mut self, now: Time, caller: Caller, request_id: String) -> Cx {
         self.now = self.now.max(now);
         let rng = Rng::new(self.rng.u64());
-        Cx::new(self.now, caller, request_id, self.scope.clone(), self.settings.clone(), rng)
+        Cx::new(self.now, caller, request_id, self.scope.clone(), self.settings.clone(), (rng, self.secrets.clone()))
     }
 
     fn transact<T>(&mut self, cx: &Cx, work: impl FnOnce(&mut Tx, &Cx) -> Result<T, Fault>) -> Result<T, Fault> {

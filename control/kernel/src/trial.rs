@@ -4,7 +4,7 @@ use std::time::Duration;
 use base::{Caller, Fault, FromValue, IntoValue, Operation, Scope, Time};
 use world::Observation;
 
-use crate::{Cx, Kernel, MemoryJournal, Registry, Settings, State, Tx};
+use crate::{Cx, Kernel, MemoryJournal, Randomness, Registry, Settings, State, Tx};
 
 const SEED: u64 = 7;
 
@@ -74,6 +74,6 @@ impl Trial {
 
 fn open(services: fn(&mut Registry), journal: &Arc<Mutex<MemoryJournal>>) -> Kernel {
     let scope = Scope::new("eu-central-1", "000000000000");
-    let kernel = Kernel::open(services, Box::new(journal.clone()), scope, Settings::default(), SEED);
+    let kernel = Kernel::open(services, Box::new(journal.clone()), scope, Settings::default(), Randomness::repeatable(SEED));
     kernel.expect("a journal in memory can be read")
 }

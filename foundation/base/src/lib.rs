@@ -10,7 +10,7 @@ mod value;
 
 pub use fault::Fault;
 pub use id::*;
-pub use rng::Rng;
+pub use rng::{Rng, uuid};
 pub use scope::{Caller, Scope};
 pub use time::{Time, parse_iso8601_duration};
 pub use value::{FromValue, IntoValue, Operation, Value};

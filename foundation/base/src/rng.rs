@@ -32,10 +32,15 @@ impl Rng {
 
     /// A version 4 UUID in its usual form.
     pub fn uuid(&mut self) -> String {
-        let (a, b) = (self.u64(), self.u64());
-        let (a, b) = ((a & !0xf000) | 0x4000, (b & !(0b11 << 62)) | (0b10 << 62));
-        format!("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", a >> 32, (a >> 16) & 0xffff, a & 0xffff, b >> 48, b & 0xffff_ffff_ffff)
+        uuid((u128::from(self.u64()) << 64) | u128::from(self.u64()))
     }
+}
+
+/// A version 4 UUID (RFC 9562) of these bits, 122 of which count.
+pub fn uuid(bits: u128) -> String {
+    let (a, b) = ((bits >> 64) as u64, bits as u64);
+    let (a, b) = ((a & !0xf000) | 0x4000, (b & !(0b11 << 62)) | (0b10 << 62));
+    format!("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", a >> 32, (a >> 16) & 0xffff, a & 0xffff, b >> 48, b & 0xffff_ffff_ffff)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use aws_lc_rs::rand;
 use base::Scope;
+use kernel::{NoRandomness, Secrets};
 use serde::{Deserialize, Serialize};
 use world::RunPaths;
 
@@ -75,6 +76,15 @@ pub(crate) fn random_text(alphabet: &[u8], length: usize) -> io::Result<String> 
         text.extend(fair.map(|b| char::from(alphabet[b % alphabet.len()])).take(length - text.len()));
     }
     Ok(text)
+}
+
+/// What the region's services keep secret, from the system's randomness.
+pub(crate) struct SystemSecrets;
+
+impl Secrets for SystemSecrets {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoRandomness> {
+        rand::fill(bytes).map_err(|_| NoRandomness)
+    }
 }
 
 /// A seed for ids that are unique but not secret.

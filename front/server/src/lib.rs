@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::InstanceId;
-use kernel::{JournalError, Kernel, RedbJournal, Settings};
+use kernel::{JournalError, Kernel, Randomness, RedbJournal, Settings};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
@@ -123,9 +123,9 @@ async fn serve(options: Options) -> Result<(), StartError> {
     };
     let metric_period_s = settings.metric_period_s;
     let journal = RedbJournal::open(&paths.journal()).map_err(StartError::Journal)?;
-    let seed = identity::random_seed()?;
+    let randomness = Randomness::with_secrets(identity::random_seed()?, Arc::new(identity::SystemSecrets));
     let mut kernel =
-        Kernel::open(region::services, Box::new(journal), scope.clone(), settings, seed).map_err(StartError::Journal)?;
+        Kernel::open(region::services, Box::new(journal), scope.clone(), settings, randomness).map_err(StartError::Journal)?;
     *kernel.store_mut() = region::metrics::Store::open(Box::new(region::metrics::FileKeep::open(&paths.metrics())?))?;
     let registry = kernel.registry().clone();
     let (control, thread) = control::Control::start(kernel, Duration::from_secs(metric_period_s.into()))?;

@@ -68,7 +68,7 @@ fn region() -> Result<Kernel> {
         cloudwatch::register(registry);
     };
     let scope = Scope::new("eu-central-1", "000000000000");
-    let mut kernel = Kernel::open(services, Box::new(MemoryJournal::default()), scope, Settings::default(), 7)?;
+    let mut kernel = Kernel::open(services, Box::new(MemoryJournal::default()), scope, Settings::default(), kernel::Randomness::repeatable(7))?;
     *kernel.store_mut() = Store::open(Box::new(MemoryKeep::default()))?;
     Ok(kernel)
 }

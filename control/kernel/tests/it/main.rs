@@ -5,7 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base::{Caller, Fault, Operation, Scope, Time, Value};
-use kernel::{Cx, Journal, JournalError, Kernel, MemoryJournal, Registry, Row, Settings, Tx, Wanted, Write};
+use kernel::{
+    Cx, Journal, JournalError, Kernel, MemoryJournal, NoRandomness, Randomness, Registry, Row, Secrets, Settings, Tx, Wanted,
+    Write,
+};
 use serde::{Deserialize, Serialize};
 use world::{Network, Observation, Slot, SlotKind, Want};
 
@@ -72,7 +75,50 @@ fn toy(registry: &mut Registry) {
 type Shared = Arc<Mutex<MemoryJournal>>;
 
 fn open(journal: &Shared) -> Kernel {
-    Kernel::open(toy, Box::new(journal.clone()), Scope::new("eu-central-1", "000000000000"), Settings::default(), 7).unwrap()
+    Kernel::open(
+        toy,
+        Box::new(journal.clone()),
+        Scope::new("eu-central-1", "000000000000"),
+        Settings::default(),
+        Randomness::repeatable(7),
+    )
+    .unwrap()
+}
+
+/// A source whose bytes can be told from all others: 0, 1, 2, ... It has so many.
+struct Counted(Mutex<std::ops::Range<u8>>);
+
+impl Secrets for Counted {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoRandomness> {
+        let mut left = self.0.lock().unwrap();
+        bytes.iter_mut().try_for_each(|byte| left.next().map(|next| *byte = next)).ok_or(NoRandomness)
+    }
+}
+
+#[test]
+fn secrets_come_from_their_port_and_ids_do_not() {
+    let open = |randomness| {
+        let scope = Scope::new("eu-central-1", "000000000000");
+        Kernel::open(toy, Box::new(Shared::default()), scope, Settings::default(), randomness).unwrap()
+    };
+    let draw = |kernel: &mut Kernel| {
+        kernel
+            .run(Time::ZERO, |_, cx| {
+                let id = cx.rng().hex(8);
+                Ok((id, cx.secret_hex(7)?, cx.secret_uuid()?))
+            })
+            .unwrap()
+    };
+    let counted = |to| Arc::new(Counted(Mutex::new(0..to)));
+    let first = draw(&mut open(Randomness::with_secrets(7, counted(20))));
+    assert_eq!((first.1.as_str(), first.2.as_str()), ("0001020", "04050607-0809-4a0b-8c0d-0e0f10111213"));
+    assert_eq!(first, draw(&mut open(Randomness::with_secrets(7, counted(20)))), "the same seed gives the same ids");
+    let none = open(Randomness::with_secrets(7, counted(2))).run(Time::ZERO, |_, cx| cx.secret_hex(6));
+    assert_eq!(none.unwrap_err().http, 500, "what cannot be secret is not made");
+    let simulated = draw(&mut open(Randomness::repeatable(7)));
+    assert_eq!(simulated, draw(&mut open(Randomness::repeatable(7))));
+    assert_ne!(simulated, draw(&mut open(Randomness::repeatable(8))));
+    assert_eq!(simulated.0, first.0);
 }
 
 fn call(kernel: &mut Kernel, goal: i64) -> Result<Value, Fault> {
@@ -141,7 +187,7 @@ fn what_a_failed_commit_wrote_all_the_same_is_written_over() {
     let betrays = Arc::new(Mutex::new(0));
     let journal = Treacherous { inner: inner.clone(), betrays: betrays.clone() };
     let scope = Scope::new("eu-central-1", "000000000000");
-    let mut kernel = Kernel::open(toy, Box::new(journal), scope, Settings::default(), 7).unwrap();
+    let mut kernel = Kernel::open(toy, Box::new(journal), scope, Settings::default(), Randomness::repeatable(7)).unwrap();
     call(&mut kernel, 1).unwrap();
     kernel.commit().unwrap();
     *betrays.lock().unwrap() = 2;

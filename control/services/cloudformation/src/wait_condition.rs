@@ -149,8 +149,7 @@ impl StackResource for Handle {
 
     fn create(&self, _: &mut Tx, cx: &Cx, _: &ResourceRequest) -> Result<String, Fault> {
         // Whoever knows the address may signal: it must not be guessed.
-        let mut rng = cx.rng();
-        Ok(format!("{}/_allod/wait/{}{}", cx.settings.endpoint, rng.hex(32), rng.hex(16)))
+        Ok(format!("{}/_allod/wait/{}", cx.settings.endpoint, cx.secret_hex(48)?))
     }
 
     fn update(&self, _: &mut Tx, _: &Cx, _: &str, _: &Json, _: &ResourceRequest) -> Result<(), Fault> {

@@ -185,12 +185,13 @@ pub(crate) fn subscribe(
     }
     check_room(tx, &topic_arn, attributes.contains_key("FilterPolicy"))?;
     let subscription = Subscription {
-        arn: format!("{topic_arn}:{}", cx.rng().uuid()),
+        // Whoever knows it may end the subscription by an unsigned link.
+        arn: format!("{topic_arn}:{}", cx.secret_uuid().map_err(|_| Error::Internal)?),
         topic_arn,
         protocol,
         endpoint: endpoint.into(),
         attributes,
-        token: cx.rng().hex(TOKEN_DIGITS),
+        token: cx.secret_hex(TOKEN_DIGITS).map_err(|_| Error::Internal)?,
         asked_at: cx.now,
         confirmed: None,
         authenticate_on_unsubscribe: false,

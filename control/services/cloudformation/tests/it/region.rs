@@ -28,7 +28,7 @@ fn services(registry: &mut Registry) {
 
 fn open(journal: &Arc<Mutex<MemoryJournal>>, seed: u64) -> Kernel {
     let scope = Scope::new("eu-central-1", "000000000000");
-    Kernel::open(services, Box::new(journal.clone()), scope, Settings::default(), seed).unwrap()
+    Kernel::open(services, Box::new(journal.clone()), scope, Settings::default(), kernel::Randomness::repeatable(seed)).unwrap()
 }
 
 impl Region {

@@ -23,6 +23,8 @@ pub const LAUNCH_MAX: u32 = 1_000;
 /// AWS's default type where neither request nor template names one.
 pub(crate) const TYPE_DEFAULT: &str = "m1.small";
 const ROOT_DEVICE: &str = "/dev/xvda";
+/// Hexadecimal digits of the secret by which an instance proves that it asks for itself.
+const SECRET_DIGITS: usize = 48;
 const ROOT_GIB: i64 = 8;
 
 /// A launch from a template, as Auto Scaling makes it.
@@ -155,7 +157,7 @@ pub(crate) fn run(tx: &mut Tx, cx: &Cx, request: Request) -> Result<Vec<Instance
         let interface = tx.get::<NetworkInterface>(&interface).cloned().ok_or(Error::Internal)?;
         let place = Place { reservation: &reservation, launch_index: index, interface: &interface, id: id.clone() };
         let zone = tx.get::<Subnet>(&interface.subnet).map(|s| s.zone.clone()).unwrap_or_default();
-        let instance = instance(cx, &request, &machine, place, zone);
+        let instance = instance(cx, &request, &machine, place, zone)?;
         tag(tx, &request, &instance)?;
         tx.put(instance);
         launched.push(id);
@@ -275,14 +277,14 @@ struct Place<'a> {
 }
 
 /// The row of a new instance.
-fn instance(cx: &Cx, request: &Request, machine: &Machine, place: Place, zone: String) -> Instance {
+fn instance(cx: &Cx, request: &Request, machine: &Machine, place: Place, zone: String) -> Result<Instance, Error> {
     let (data, interface) = (&request.data, place.interface);
     let profile = machine.profile.clone().map(|(arn, profile_id)| {
         let association = format!("iip-assoc-{}", cx.rng().hex(17));
         Profile { arn, id: profile_id, association }
     });
-    let identity_secret = cx.rng().hex(48);
-    Instance {
+    let identity_secret = cx.secret_hex(SECRET_DIGITS).map_err(|_| Error::Internal)?;
+    Ok(Instance {
         id: place.id,
         reservation: place.reservation.clone(),
         launch_index: place.launch_index,
@@ -315,7 +317,7 @@ fn instance(cx: &Cx, request: &Request, machine: &Machine, place: Place, zone: S
         cause: None,
         observed: Observed { generation: 1, state: Seen::Nothing, at: cx.now },
         gone_at: None,
-    }
+    })
 }
 
 /// Tags an instance, its disk and its interface as the request and the template say.
