@@ -18,7 +18,7 @@ pub use facts::facts;
 pub use load::{Load, rate};
 pub use process::Process;
 pub use region::Region;
-pub use report::{Limit, Measured, Report, ms, wait_for};
+pub use report::{Limit, Measured, Report, ms, percentile, wait_for};
 pub use web_tier::{front, import_web_tier};
 
 /// Why something could not be measured.

@@ -52,7 +52,7 @@ impl Measured {
     }
 
     /// The median; of an even number the lower of the two in the middle.
-    fn median(&self) -> f64 {
+    pub fn median(&self) -> f64 {
         let sorted = self.sorted();
         sorted.get(sorted.len().saturating_sub(1) / 2).copied().unwrap_or(f64::NAN)
     }
@@ -140,6 +140,15 @@ fn rounded(value: f64) -> String {
     }
 }
 
+/// The value that this share of the samples does not exceed.
+pub fn percentile(samples: &[f64], share: f64) -> f64 {
+    let mut sorted = samples.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts of samples")]
+    let rank = (sorted.len() as f64 * share).ceil() as usize;
+    sorted.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
+}
+
 /// Milliseconds, with their fraction.
 pub fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1_000.0
@@ -161,8 +170,17 @@ pub fn wait_for<T>(what: &str, limit: Duration, every: Duration, mut ask: impl F
 
 #[cfg(test)]
 mod tests {
-    use super::{Limit, Measured, Report};
+    use super::{Limit, Measured, Report, percentile};
     use crate::fail;
+
+    #[test]
+    fn a_percentile_is_one_of_the_samples() {
+        let samples: Vec<f64> = (1..=200).rev().map(f64::from).collect();
+        for (share, expected) in [(0.0, 1.0), (0.5, 100.0), (0.99, 198.0), (1.0, 200.0)] {
+            assert_eq!(percentile(&samples, share), expected, "{share}");
+        }
+        assert!(percentile(&[], 0.5).is_nan());
+    }
 
     #[test]
     fn a_report_tells_medians_and_what_was_missed() {

@@ -83,6 +83,7 @@ fn a_process_tells_what_it_uses() {
     soon("memory shows", &|| process.resident_bytes().is_ok_and(|bytes| bytes > 100_000)).unwrap();
     let before = process.processor_ns().unwrap();
     soon("work shows", &|| process.processor_ns().is_ok_and(|ns| ns > before)).unwrap();
+    soon("all work shows", &|| process.processor_with_ended_ns().is_ok_and(|ns| ns > 0)).unwrap();
     assert_eq!(process.on_one_core(|| Ok(7)).unwrap(), 7);
     assert!(process.on_one_core(|| fail::<()>("why")).is_err_and(|e| e.0 == "why"));
     assert!(Process::new(1).is_err() && Process::new(0).is_err() && Process::new(-1).is_err());

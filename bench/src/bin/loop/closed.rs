@@ -38,9 +38,9 @@ const STACK: [&str; 12] = [
 ];
 
 /// Of one burst, in milliseconds.
-struct Burst {
+pub struct Burst {
     /// From the end of the period that made the alarm's evaluation cross its threshold to the activity's begin.
-    decision_ms: f64,
+    pub decision_ms: f64,
     /// From there to the instance in service, which is the end of the activity.
     service_ms: f64,
     /// From there to its being healthy in the load balancer's eyes, as far as looking every 50 ms tells.
@@ -64,17 +64,44 @@ pub fn measure(settings: &Settings, report: &mut Report) {
 
 /// All bursts, and the milliseconds between two health checks.
 fn bursts(settings: &Settings) -> Result<(Vec<Burst>, f64)> {
-    let mut region = Region::new(&settings.program("allod"), &settings.directory)?.with(&["--metric-period", "1"]);
-    region.start()?;
-    import_web_tier(&region, &settings.root, &settings.program("web-tier"))?;
-    let template = settings.root.join("stacks/web-tier.yaml");
-    region.run(&[&["up", &*template.to_string_lossy()], &STACK[..]].concat())?;
-    let api = region.api()?;
-    let groups = api.call("elbv2", "DescribeTargetGroups", &json!({}))?;
-    let interval_s = groups["TargetGroups"][0]["HealthCheckIntervalSeconds"].as_f64().unwrap_or_default();
-    let Some(front) = front(&api.status()?) else { return fail("the load balancer has no address") };
-    let bursts: Result<Vec<Burst>> = std::iter::repeat_with(|| burst(&api, &front)).take(BURSTS).collect();
-    Ok((bursts?, interval_s * 1_000.0))
+    let stage = Stage::open(settings)?;
+    let bursts: Result<Vec<Burst>> = std::iter::repeat_with(|| stage.burst()).take(BURSTS).collect();
+    Ok((bursts?, stage.interval_ms))
+}
+
+/// A region of its own that runs the reference stack with one instance.
+pub struct Stage {
+    pub region: Region,
+    pub api: Api,
+    /// Address and name of the load balancer.
+    front: (SocketAddr, String),
+    /// Between two health checks.
+    interval_ms: f64,
+}
+
+impl Stage {
+    pub fn open(settings: &Settings) -> Result<Self> {
+        let mut region = Region::new(&settings.program("allod"), &settings.directory)?.with(&["--metric-period", "1"]);
+        region.start()?;
+        import_web_tier(&region, &settings.root, &settings.program("web-tier"))?;
+        let template = settings.root.join("stacks/web-tier.yaml");
+        region.run(&[&["up", &*template.to_string_lossy()], &STACK[..]].concat())?;
+        let api = region.api()?;
+        let groups = api.call("elbv2", "DescribeTargetGroups", &json!({}))?;
+        let interval_s = groups["TargetGroups"][0]["HealthCheckIntervalSeconds"].as_f64().unwrap_or_default();
+        let Some(front) = front(&api.status()?) else { return fail("the load balancer has no address") };
+        Ok(Self { region, api, front, interval_ms: interval_s * 1_000.0 })
+    }
+
+    /// Waits until one instance runs and nothing asks for more.
+    pub fn calm(&self) -> Result<()> {
+        alone(&self.api).map(drop)
+    }
+
+    /// Load until the policy has added an instance and that is healthy; then one instance is wanted again.
+    pub fn burst(&self) -> Result<Burst> {
+        burst(&self.api, &self.front)
+    }
 }
 
 fn burst(api: &Api, front: &(SocketAddr, String)) -> Result<Burst> {

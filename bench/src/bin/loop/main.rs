@@ -5,7 +5,9 @@
 mod alarms;
 mod built;
 mod closed;
+mod flood;
 mod intake;
+mod peer;
 mod simulated;
 mod store;
 
@@ -14,19 +16,21 @@ use std::process::ExitCode;
 
 use bench::{Limit, Measured, Report, Result, facts, fail};
 
-const PARTS: [&str; 5] = ["simulated", "store", "intake", "alarms", "closed"];
+const PARTS: [&str; 6] = ["simulated", "store", "intake", "alarms", "closed", "flood"];
 const USAGE: &str = "\
-usage: loop [--output table|json] [--only PART] [--directory DIR] [--programs DIR]
+usage: loop [--output table|json] [--only PART] [--directory DIR] [--programs DIR] [--peer PROGRAM]
 
-  --only PART      one of simulated, store, intake, alarms, closed
+  --only PART      one of simulated, store, intake, alarms, closed, flood
   --directory DIR  where a region's data is kept meanwhile [default: /var/tmp]
-  --programs DIR   where allod and web-tier are [default: target/release]";
+  --programs DIR   where allod and web-tier are [default: target/release]
+  --peer PROGRAM   moto's server, to be measured beside `intake` [default: target/moto/bin/moto_server, when it is there]";
 
 pub struct Settings {
     json: bool,
     only: Option<String>,
     pub directory: PathBuf,
     programs: PathBuf,
+    pub peer: PathBuf,
     /// The workspace, where stacks and built programs are.
     pub root: PathBuf,
 }
@@ -35,7 +39,8 @@ impl Settings {
     fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
         let programs = root.join("target/release");
-        let mut settings = Self { json: false, only: None, directory: "/var/tmp".into(), programs, root };
+        let peer = root.join("target/moto/bin/moto_server");
+        let mut settings = Self { json: false, only: None, directory: "/var/tmp".into(), programs, peer, root };
         while let Some(name) = arguments.next() {
             let value = arguments.next();
             match (name.as_str(), value.as_deref()) {
@@ -44,6 +49,7 @@ impl Settings {
                 ("--only", Some(part)) if PARTS.contains(&part) => settings.only = Some(part.into()),
                 ("--directory", Some(directory)) => settings.directory = directory.into(),
                 ("--programs", Some(directory)) => settings.programs = PathBuf::from(directory).canonicalize()?,
+                ("--peer", Some(program)) => settings.peer = program.into(),
                 _ => return fail(USAGE),
             }
         }
@@ -56,6 +62,15 @@ impl Settings {
 }
 
 fn main() -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some(flood::CLIENT) {
+        return match flood::client() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(e) => {
+                eprintln!("loop {}: {e}", flood::CLIENT);
+                ExitCode::FAILURE
+            }
+        };
+    }
     match Settings::read(std::env::args().skip(1)).map(|settings| run(&settings)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -75,7 +90,8 @@ fn run(settings: &Settings) -> bool {
             "store" => store::measure(&mut report),
             "intake" => intake::measure(settings, &mut report),
             "alarms" => alarms::measure(settings, &mut report),
-            _ => closed::measure(settings, &mut report),
+            "closed" => closed::measure(settings, &mut report),
+            _ => flood::measure(settings, &mut report),
         }
     }
     if settings.json {
