@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use world::{Delivery as Wish, Destination, MessageForm, MessageKind, Slot, SlotKind, Want};
 
+use crate::counts::{self, Count};
 use crate::error::Error;
 use crate::policy::{CONTENT_TYPE, RetryPolicy};
 use crate::publish::Published;
@@ -217,7 +218,7 @@ pub(crate) fn reconcile(tx: &mut Tx, cx: &Cx, id: &str) -> Result<Option<Time>, 
     };
     let answer = tx.get::<Wanted>(&slot).filter(|w| w.version == version).map(|w| (w.applied, w.refused.clone()));
     match answer {
-        Some((true, _)) => remove(tx, id),
+        Some((true, _)) => delivered(tx, cx, &delivery),
         Some((false, None)) => return Ok(None),
         Some((false, Some(reason))) => failed(tx, cx, delivery, &reason),
         // The wish is nowhere: make it anew.
@@ -231,10 +232,26 @@ pub(crate) fn reconcile(tx: &mut Tx, cx: &Cx, id: &str) -> Result<Option<Time>, 
     Ok(None)
 }
 
+/// After an attempt that the receiver has taken.
+fn delivered(tx: &mut Tx, cx: &Cx, delivery: &Delivery) {
+    remove(tx, &delivery.wish.id);
+    tell(tx, cx, &delivery.wish, Count::Delivered);
+}
+
+/// Only messages of topics are counted, not the region's own questions.
+fn tell(tx: &mut Tx, cx: &Cx, wish: &Wish, count: Count) {
+    if wish.kind == MessageKind::Notification {
+        counts::tell(tx, cx, &wish.topic_arn, count);
+    }
+}
+
 /// After an attempt that failed: another one when the policy has one left.
 fn failed(tx: &mut Tx, cx: &Cx, delivery: Delivery, reason: &str) {
     let (reason, for_good) = Wish::read_refusal(reason);
     let retry = retry_policy(tx, &delivery).delay(delivery.wish.attempt).filter(|_| !for_good);
+    if retry.is_none() || matches!(delivery.wish.destination, Destination::Http { .. }) {
+        tell(tx, cx, &delivery.wish, Count::Failed);
+    }
     if let Some(pause) = retry {
         tx.update::<Delivery>(&delivery.wish.id, |d| {
             d.wish.attempt += 1;

@@ -2,6 +2,7 @@
 //! carries the messages.
 
 mod arn;
+mod counts;
 mod delivery;
 mod endpoint;
 mod error;
@@ -31,6 +32,7 @@ pub fn register(registry: &mut Registry) {
     registry.table::<Delivery>();
     registry.table::<delivery::Backlog>();
     registry.table::<Lost>();
+    registry.store::<metrics::Store>();
     registry.reconciler("sns.subscription", subscription::reconcile);
     registry.watch::<Subscription>("sns.subscription", |_, row, keys| keys.push(row.arn.clone()));
     registry.reconciler("sns.delivery", delivery::reconcile);

@@ -7,6 +7,7 @@ use kernel::{Cx, Tx};
 use serde_json::Value as Json;
 use world::MessageAttribute;
 
+use crate::counts::{self, Count, Filtered};
 use crate::delivery;
 use crate::error::Error;
 use crate::filter::{Body, Scope};
@@ -38,6 +39,8 @@ pub fn publish(tx: &mut Tx, cx: &Cx, topic_arn: &str, message: Message) -> Resul
 pub(crate) struct Published {
     pub(crate) message_id: String,
     pub(crate) subject: Option<String>,
+    /// As it came, with its attributes.
+    size_bytes: usize,
     body: String,
     /// With `MessageStructure=json`: other bodies, by protocol.
     bodies: BTreeMap<String, String>,
@@ -55,7 +58,8 @@ impl Published {
         if message.is_empty() {
             return Err(Error::parameter("Empty message"));
         }
-        if size(&message, &attributes) > MESSAGE_BYTES_MAX {
+        let size_bytes = size(&message, &attributes);
+        if size_bytes > MESSAGE_BYTES_MAX {
             return Err(Error::parameter("Message too long"));
         }
         check_subject(subject.as_deref())?;
@@ -65,7 +69,7 @@ impl Published {
             Some(_) => return Err(Error::parameter("MessageStructure")),
         };
         let body = bodies.remove("default").unwrap_or(message);
-        Ok(Self { message_id: cx.rng().uuid(), subject, body, bodies, attributes })
+        Ok(Self { message_id: cx.rng().uuid(), subject, size_bytes, body, bodies, attributes })
     }
 
     /// What subscribers of a protocol get.
@@ -104,6 +108,7 @@ pub(crate) fn deliver(tx: &mut Tx, cx: &Cx, topic_arn: &str, published: &Publish
     let all: Vec<Subscription> =
         tx.rows_where::<Subscription>("topic", topic_arn).filter(|s| s.confirmed.is_some()).cloned().collect();
     let (mut of_attributes, mut of_body) = (None, None);
+    let mut filtered: BTreeMap<Filtered, usize> = BTreeMap::new();
     for subscription in all {
         if let Some(filter) = subscription.filter() {
             let passes = match subscription.scope() {
@@ -113,10 +118,20 @@ pub(crate) fn deliver(tx: &mut Tx, cx: &Cx, topic_arn: &str, published: &Publish
                 Scope::MessageBody => filter.matches(of_body.get_or_insert_with(|| Body::of_message(&published.body))),
             };
             if !passes {
+                let why = match subscription.scope() {
+                    Scope::MessageBody => Filtered::Body,
+                    Scope::MessageAttributes if published.attributes.is_empty() => Filtered::NoAttributes,
+                    Scope::MessageAttributes => Filtered::Attributes,
+                };
+                *filtered.entry(why).or_default() += 1;
                 continue;
             }
         }
         delivery::send(tx, cx, &topic, &subscription, published)?;
+    }
+    counts::tell(tx, cx, topic_arn, Count::Published { bytes: published.size_bytes });
+    for (why, subscribers) in filtered {
+        counts::tell(tx, cx, topic_arn, Count::FilteredOut(why, subscribers));
     }
     Ok(())
 }

@@ -122,3 +122,66 @@ fn deliveries_that_wait_are_bounded_and_publishing_is_throttled() {
     region.subscribed(&topic, "http", HOOK, &[]);
     region.publish(&topic, &large).unwrap();
 }
+
+/// The sum of a metric of a topic over everything.
+fn told(region: &Region, topic: &str, name: &str) -> f64 {
+    let metric = metrics::Metric::new("AWS/SNS", name, &[("TopicName", topic)]);
+    let (from, until) = (base::Time::ZERO, region.now + 60 * SECOND);
+    region.state().store::<metrics::Store>().points(&metric, from, until, 60).iter().map(|(_, sample)| sample.sum).sum()
+}
+
+#[test]
+fn cloudwatch_hears_of_messages_deliveries_failures_and_filters() {
+    let mut region = Region::new();
+    let topic = region.topic("alerts");
+    let check = |region: &Region, counts: [f64; 4]| {
+        let names = ["MessagesPublished", "NotificationsDelivered", "NotificationsFailed", "NotificationsFilteredOut"];
+        for (name, count) in names.iter().zip(counts) {
+            assert_eq!(told(region, "alerts", &format!("NumberOf{name}")), count, "{name}");
+        }
+    };
+    region.subscribed(
+        &topic,
+        "http",
+        HOOK,
+        &[("DeliveryPolicy", r#"{"healthyRetryPolicy":{"numRetries":2,"minDelayTarget":1,"maxDelayTarget":1}}"#)],
+    );
+    check(&region, [0.0; 4]);
+    region.publish(&topic, "hello").unwrap();
+    for refused in 1..=2 {
+        let [sent] = region.under_way().try_into().unwrap();
+        region.refuse(&sent, "HTTP status 500");
+        check(&region, [1.0, 0.0, f64::from(refused), 0.0]);
+        region.pass(SECOND);
+    }
+    let [sent] = region.under_way().try_into().unwrap();
+    region.deliver(&sent);
+    check(&region, [1.0, 1.0, 2.0, 0.0]);
+
+    let arn = region.subscribed(&topic, "email", "a@b.c", &[("FilterPolicy", r#"{"kind":["fire"]}"#)]);
+    region.publish(&topic, "twenty bytes of text").unwrap();
+    let [sent] = region.under_way().try_into().unwrap();
+    region.deliver(&sent);
+    check(&region, [2.0, 2.0, 2.0, 1.0]);
+    assert_eq!(told(&region, "alerts", "NumberOfNotificationsFilteredOut-NoMessageAttributes"), 1.0);
+    assert_eq!(told(&region, "alerts", "PublishSize"), 25.0);
+    // Mail counts once it is given up.
+    let none = s::SetSubscriptionAttributesInput {
+        subscription_arn: arn,
+        attribute_name: "FilterPolicy".into(),
+        attribute_value: Some("{}".into()),
+    };
+    region.call::<ops::SetSubscriptionAttributes>(none).unwrap();
+    region.publish(&topic, "hello").unwrap();
+    for sent in region.under_way() {
+        match sent.destination {
+            world::Destination::Http { .. } => region.deliver(&sent),
+            world::Destination::Email { .. } => region.refuse(&sent, "the mail server is away"),
+        }
+    }
+    check(&region, [3.0, 3.0, 2.0, 1.0]);
+    region.pass(3_600 * SECOND);
+    let [again] = region.under_way().try_into().unwrap();
+    region.refuse(&again, &Delivery::refused_for_good("no such user"));
+    check(&region, [3.0, 3.0, 3.0, 1.0]);
+}
