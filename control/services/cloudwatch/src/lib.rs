@@ -9,7 +9,7 @@ mod stack;
 mod tags;
 
 pub use alarm::{Alarm, AlarmState, Invocation};
-pub use metric::{publish, store};
+pub use metric::{check, publish, series, store};
 
 use kernel::Registry;
 

@@ -1,6 +1,8 @@
 //! Predictive scaling: forecasts a group's load and raises its capacity ahead of time ("How predictive scaling works"). It owns
 //! forecasts; it never takes capacity away.
 
+mod customized;
+mod history;
 mod model;
 mod read;
 mod row;
@@ -17,7 +19,8 @@ use shapes::autoscaling as s;
 use crate::error::Error;
 use crate::group::{Group, Process, SIZE_MAX};
 use crate::policy::{PolicyKey, Rule, ScalingPolicy};
-use row::{HOUR_MS, Load, scaling};
+use history::Reader;
+use row::{HOUR_MS, scaling};
 
 const RECONCILER: &str = "autoscaling.forecast";
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -74,31 +77,16 @@ fn reconcile(tx: &mut Tx, cx: &Cx, key: &str) -> Result<Option<Time>, Fault> {
 /// A forecast from what the store holds; none with too little data.
 fn make(state: &State, cx: &Cx, policy: &ScalingPolicy, predictive: &Predictive) -> Option<Forecast> {
     let from = hour_of(cx.now);
-    let load = model::forecast(&history(state, cx, policy, predictive, from))?;
+    let reader = Reader::new(state, cx, &policy.group, from);
+    let past = reader.load(predictive);
+    // The time before the first data is no gap: there was no group.
+    let first = past.iter().position(Option::is_some)?;
+    let load = model::forecast(&past[first..])?;
+    let for_each = predictive.target / reader.per_load(predictive, &past);
     // Without the slack a sum such as 500.00000000000006 would cost an instance.
-    let instances = |load: &f64| (load / predictive.target * (1.0 - 1e-9)).ceil().clamp(0.0, f64::from(SIZE_MAX)) as u32;
+    let instances = |load: &f64| (load / for_each * (1.0 - 1e-9)).ceil().clamp(0.0, f64::from(SIZE_MAX)) as u32;
     let capacity = load.iter().map(instances).collect();
     Some(Forecast { policy: kernel::Row::key(policy), made_at: cx.now, from, load, capacity })
-}
-
-/// The group's load by the hour, up to fourteen days of it, as a mean of minutes; none for hours without data.
-fn history(state: &State, cx: &Cx, policy: &ScalingPolicy, predictive: &Predictive, until: Time) -> Vec<Option<f64>> {
-    let (metric, load) = predictive.load(&policy.group);
-    let hours = model::DAYS_MAX * 24;
-    let begin = until - HOUR * u32::try_from(hours).unwrap_or(u32::MAX);
-    let mut sums = vec![(0.0, 0_u32); hours];
-    // An instance whose share is measured several times a minute counts once.
-    let share = f64::from(cx.settings.metric_period_s.min(MINUTE_S)) / f64::from(MINUTE_S);
-    for (at, sample) in cloudwatch::store(state).points(&metric, begin, until, MINUTE_S) {
-        let hour = usize::try_from((at.unix_ms() - begin.unix_ms()) / HOUR_MS).unwrap_or(usize::MAX);
-        if let Some((sum, minutes)) = sums.get_mut(hour) {
-            *sum += if load == Load::Percent { sample.sum * share } else { sample.sum };
-            *minutes += 1;
-        }
-    }
-    let known = sums.into_iter().map(|(sum, minutes)| (minutes > 0).then(|| sum / f64::from(minutes)));
-    // The time before the first data is no gap: there was no group.
-    known.skip_while(Option::is_none).collect()
 }
 
 /// What forecasts demand of a group at the moment: the capacity of this hour, and of the next one once its buffer has begun.

@@ -2,7 +2,8 @@
 
 use shapes::autoscaling as s;
 
-use super::row::{Named, Predictive, Source};
+use super::customized;
+use super::row::{Measure, Named, Predictive, Source};
 use crate::error::Error;
 use crate::policy::check_target;
 
@@ -64,22 +65,44 @@ fn above_max(behavior: Option<&str>, buffer: Option<i64>) -> Result<Option<u32>,
     }
 }
 
+/// "PredictiveScalingMetricSpecification": a pair, or a load and a scaling metric, each predefined or customized.
 fn source(s: s::PredictiveScalingMetricSpecification) -> Result<Source, Error> {
-    if s.customized_scaling_metric_specification.is_some()
-        || s.customized_load_metric_specification.is_some()
-        || s.customized_capacity_metric_specification.is_some()
-    {
-        return Err(Error::Unsupported("A customized metric of a predictive scaling policy".into()));
-    }
-    let pair = s.predefined_metric_pair_specification.map(|p| (p.predefined_metric_type, p.resource_label));
+    const WAYS: &str = "A metric specification needs either PredefinedMetricPairSpecification, or one scaling metric (PredefinedScalingMetricSpecification or CustomizedScalingMetricSpecification) and one load metric (PredefinedLoadMetricSpecification or CustomizedLoadMetricSpecification).";
     let scaling = s.predefined_scaling_metric_specification.map(|p| (p.predefined_metric_type, p.resource_label));
+    let own_scaling = s.customized_scaling_metric_specification.map(|c| c.metric_data_queries);
     let load = s.predefined_load_metric_specification.map(|p| (p.predefined_metric_type, p.resource_label));
-    match (pair, scaling, load) {
-        (Some(pair), None, None) => Ok(Source::Pair(named(pair, &PAIRS)?)),
-        (None, Some(scaling), Some(load)) => Ok(Source::Apart { scaling: named(scaling, &SCALING)?, load: named(load, &LOADS)? }),
-        _ => invalid(
-            "A metric specification needs either PredefinedMetricPairSpecification, or PredefinedScalingMetricSpecification and PredefinedLoadMetricSpecification.",
-        ),
+    let own_load = s.customized_load_metric_specification.map(|c| c.metric_data_queries);
+    let capacity = s.customized_capacity_metric_specification.map(|c| c.metric_data_queries);
+    if let Some(pair) = s.predefined_metric_pair_specification {
+        if scaling.is_some() || own_scaling.is_some() || load.is_some() || own_load.is_some() || capacity.is_some() {
+            return invalid(WAYS);
+        }
+        return Ok(Source::Pair(named((pair.predefined_metric_type, pair.resource_label), &PAIRS)?));
+    }
+    let scaling = measure(scaling, &SCALING, "CustomizedScalingMetricSpecification", own_scaling)?;
+    let load = measure(load, &LOADS, "CustomizedLoadMetricSpecification", own_load)?;
+    let (Some(scaling), Some(load)) = (scaling, load) else { return invalid(WAYS) };
+    let capacity = capacity.map(|queries| customized::read("CustomizedCapacityMetricSpecification", queries)).transpose()?;
+    match (scaling, load, capacity) {
+        (Measure::Predefined(scaling), Measure::Predefined(load), None) => Ok(Source::Apart { scaling, load }),
+        (Measure::Predefined(_), Measure::Predefined(_), Some(_)) => {
+            invalid("CustomizedCapacityMetricSpecification needs a customized scaling or load metric.")
+        }
+        (scaling, load, capacity) => Ok(Source::Customized { scaling, load, capacity }),
+    }
+}
+
+fn measure(
+    predefined: Option<(String, Option<String>)>,
+    kinds: &[&str],
+    what: &str,
+    queries: Option<Vec<s::MetricDataQuery>>,
+) -> Result<Option<Measure>, Error> {
+    match (predefined, queries) {
+        (None, None) => Ok(None),
+        (Some(predefined), None) => Ok(Some(Measure::Predefined(named(predefined, kinds)?))),
+        (None, Some(queries)) => Ok(Some(Measure::Queries(customized::read(what, queries)?))),
+        (Some(_), Some(_)) => invalid(format!("{what} cannot be combined with the predefined metric of its kind.")),
     }
 }
 
@@ -116,15 +139,39 @@ pub(super) fn show_specification(predictive: &Predictive) -> s::PredictiveScalin
             ..plain
         },
         Source::Apart { scaling, load } => s::PredictiveScalingMetricSpecification {
-            predefined_scaling_metric_specification: Some(s::PredictiveScalingPredefinedScalingMetric {
-                predefined_metric_type: scaling.kind,
-                resource_label: scaling.label,
-            }),
-            predefined_load_metric_specification: Some(s::PredictiveScalingPredefinedLoadMetric {
-                predefined_metric_type: load.kind,
-                resource_label: load.label,
-            }),
+            predefined_scaling_metric_specification: Some(show_scaling(scaling)),
+            predefined_load_metric_specification: Some(show_load(load)),
             ..plain
         },
+        Source::Customized { scaling, load, capacity } => {
+            let mut shown = plain;
+            match scaling {
+                Measure::Predefined(named) => shown.predefined_scaling_metric_specification = Some(show_scaling(named)),
+                Measure::Queries(queries) => {
+                    let metric_data_queries = customized::show(&queries);
+                    shown.customized_scaling_metric_specification =
+                        Some(s::PredictiveScalingCustomizedScalingMetric { metric_data_queries });
+                }
+            }
+            match load {
+                Measure::Predefined(named) => shown.predefined_load_metric_specification = Some(show_load(named)),
+                Measure::Queries(queries) => {
+                    let metric_data_queries = customized::show(&queries);
+                    shown.customized_load_metric_specification =
+                        Some(s::PredictiveScalingCustomizedLoadMetric { metric_data_queries });
+                }
+            }
+            shown.customized_capacity_metric_specification = capacity
+                .map(|queries| s::PredictiveScalingCustomizedCapacityMetric { metric_data_queries: customized::show(&queries) });
+            shown
+        }
     }
+}
+
+fn show_scaling(named: Named) -> s::PredictiveScalingPredefinedScalingMetric {
+    s::PredictiveScalingPredefinedScalingMetric { predefined_metric_type: named.kind, resource_label: named.label }
+}
+
+fn show_load(named: Named) -> s::PredictiveScalingPredefinedLoadMetric {
+    s::PredictiveScalingPredefinedLoadMetric { predefined_metric_type: named.kind, resource_label: named.label }
 }

@@ -1,8 +1,9 @@
 //! The part of a policy that predicts, and the forecast made from it.
 
 use base::{GroupName, Time};
+use cloudwatch::alarm::MetricQuery;
 use kernel::{Row, State};
-use metrics::Metric;
+use metrics::{Metric, Statistic};
 use serde::{Deserialize, Serialize};
 
 use crate::policy::{PolicyKey, Rule, ScalingPolicy, target_group_of};
@@ -24,7 +25,24 @@ pub(crate) struct Predictive {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum Source {
     Pair(Named),
-    Apart { scaling: Named, load: Named },
+    Apart {
+        scaling: Named,
+        load: Named,
+    },
+    /// At least one of them is the user's own.
+    Customized {
+        scaling: Measure,
+        load: Measure,
+        capacity: Option<Vec<MetricQuery>>,
+    },
+}
+
+/// Where a series comes from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) enum Measure {
+    Predefined(Named),
+    /// `MetricDataQueries`; one of them returns the series.
+    Queries(Vec<MetricQuery>),
 }
 
 /// A predefined metric and the label of its load balancer.
@@ -48,27 +66,47 @@ impl Predictive {
         let named = match &self.source {
             Source::Pair(pair) => [Some(pair), None],
             Source::Apart { scaling, load } => [Some(scaling), Some(load)],
+            Source::Customized { scaling, load, .. } => [scaling.named(), load.named()],
         };
         named.into_iter().flatten().filter_map(|n| n.label.as_deref())
     }
+}
 
+impl Measure {
+    fn named(&self) -> Option<&Named> {
+        if let Self::Predefined(named) = self { Some(named) } else { None }
+    }
+}
+
+impl Named {
     /// The metric whose sum over the group is its load ("PredictiveScalingPredefinedLoadMetric").
     pub(super) fn load(&self, group: &str) -> (Metric, Load) {
-        let named = match &self.source {
-            Source::Pair(pair) => pair,
-            Source::Apart { load, .. } => load,
-        };
         let of_group = |name| Metric::new("AWS/EC2", name, &[("AutoScalingGroupName", group)]);
-        match named.kind.as_str() {
+        match self.kind.as_str() {
             "ASGCPUUtilization" | "ASGTotalCPUUtilization" => (of_group("CPUUtilization"), Load::Percent),
             "ASGNetworkIn" | "ASGTotalNetworkIn" => (of_group("NetworkIn"), Load::Amount),
             "ASGNetworkOut" | "ASGTotalNetworkOut" => (of_group("NetworkOut"), Load::Amount),
             _ => {
-                let label = named.label.as_deref().unwrap_or_default();
+                let label = self.label.as_deref().unwrap_or_default();
                 let target_group = target_group_of(label);
                 let balancer = label.strip_suffix(target_group).unwrap_or_default().trim_end_matches('/');
                 let dimensions = [("LoadBalancer", balancer), ("TargetGroup", target_group)];
                 (Metric::new("AWS/ApplicationELB", "RequestCount", &dimensions), Load::Amount)
+            }
+        }
+    }
+
+    /// The metric whose value for each instance has the target ("PredictiveScalingPredefinedScalingMetric").
+    pub(super) fn scaling(&self, group: &str) -> (Metric, Statistic) {
+        let of_group = |name| (Metric::new("AWS/EC2", name, &[("AutoScalingGroupName", group)]), Statistic::Average);
+        match self.kind.as_str() {
+            "ASGAverageCPUUtilization" => of_group("CPUUtilization"),
+            "ASGAverageNetworkIn" => of_group("NetworkIn"),
+            "ASGAverageNetworkOut" => of_group("NetworkOut"),
+            _ => {
+                let target_group = target_group_of(self.label.as_deref().unwrap_or_default());
+                let metric = Metric::new("AWS/ApplicationELB", "RequestCountPerTarget", &[("TargetGroup", target_group)]);
+                (metric, Statistic::Sum)
             }
         }
     }

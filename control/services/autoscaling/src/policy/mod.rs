@@ -16,7 +16,7 @@ pub(crate) use fleet::{cooling, is_warm, metric_warmup_s};
 pub(crate) use read::{Wish, check_target};
 pub use row::Cooldown;
 pub(crate) use row::{PolicyKey, Rule, ScalingPolicy};
-pub(crate) use show::{alarms, show};
+pub(crate) use show::{alarms, show, shown_metric};
 pub(crate) use tracking::target_group_of;
 
 use base::{Fault, GroupName};
@@ -69,6 +69,10 @@ pub(crate) fn put(tx: &mut Tx, cx: &Cx, wish: Wish) -> Result<ScalingPolicy, Fau
         let kept = own_alarms(&policy);
         let gone: Vec<String> = own_alarms(old).into_iter().filter(|name| !kept.contains(name)).collect();
         cloudwatch::alarm::delete(tx, cx, &gone);
+        // What was forecast from other metrics or for another target is no forecast of this policy.
+        if old.rule != policy.rule {
+            forecast::forget(tx, &key);
+        }
     }
     tx.put(policy.clone());
     tracking::put_alarms(tx, cx, &policy)?;

@@ -87,7 +87,7 @@ fn tracked(metric: &Tracked) -> s::TargetTrackingConfiguration {
     s::TargetTrackingConfiguration { customized_metric_specification: Some(custom), ..Default::default() }
 }
 
-fn shown_metric(metric: &Metric) -> s::Metric {
+pub(crate) fn shown_metric(metric: &Metric) -> s::Metric {
     let dimension = |(name, value): &(String, String)| s::MetricDimension { name: name.clone(), value: value.clone() };
     s::Metric {
         namespace: metric.namespace.clone(),

@@ -122,7 +122,21 @@ properties! {
         predefined_metric_pair_specification: Option<Pair>,
         predefined_scaling_metric_specification: Option<Scaling>,
         predefined_load_metric_specification: Option<Load>,
+        customized_scaling_metric_specification: Option<OwnScaling>,
+        customized_load_metric_specification: Option<OwnLoad>,
+        customized_capacity_metric_specification: Option<OwnCapacity>,
     }
+    OwnScaling => PredictiveScalingCustomizedScalingMetric { metric_data_queries: Vec<DataQuery>, }
+    OwnLoad => PredictiveScalingCustomizedLoadMetric { metric_data_queries: Vec<DataQuery>, }
+    OwnCapacity => PredictiveScalingCustomizedCapacityMetric { metric_data_queries: Vec<DataQuery>, }
+    DataQuery => MetricDataQuery {
+        id: String,
+        expression: Option<String>,
+        metric_stat: Option<DataStat>,
+        label: Option<String>,
+        return_data: Option<bool>,
+    }
+    DataStat => MetricStat { metric: Metric, stat: String, unit: Option<String>, }
     Pair => PredictiveScalingPredefinedMetricPair { predefined_metric_type: String, resource_label: Option<String>, }
     Scaling => PredictiveScalingPredefinedScalingMetric { predefined_metric_type: String, resource_label: Option<String>, }
     Load => PredictiveScalingPredefinedLoadMetric { predefined_metric_type: String, resource_label: Option<String>, }

@@ -12,7 +12,7 @@ use crate::region::{Region, refusal};
 const HOUR_S: u64 = 3_600;
 
 /// Total CPU of the group by the hour of the day in percent of one instance: 500 at noon, 100 otherwise.
-fn load(hour: i64) -> f64 {
+pub fn load(hour: i64) -> f64 {
     if (12..14).contains(&hour.rem_euclid(24)) { 500.0 } else { 100.0 }
 }
 
@@ -35,7 +35,7 @@ fn region_with_history(days: i64) -> Region {
     region
 }
 
-fn policy(mode: &str) -> s::PutScalingPolicyType {
+pub fn policy(mode: &str) -> s::PutScalingPolicyType {
     s::PutScalingPolicyType {
         auto_scaling_group_name: "g".into(),
         policy_name: "ahead".into(),
@@ -56,7 +56,7 @@ fn policy(mode: &str) -> s::PutScalingPolicyType {
     }
 }
 
-fn forecast(region: &mut Region) -> Result<s::GetPredictiveScalingForecastAnswer, base::Fault> {
+pub fn forecast(region: &mut Region) -> Result<s::GetPredictiveScalingForecastAnswer, base::Fault> {
     let input = s::GetPredictiveScalingForecastType {
         auto_scaling_group_name: "g".into(),
         policy_name: "ahead".into(),

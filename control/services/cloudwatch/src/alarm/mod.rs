@@ -23,7 +23,7 @@ pub use row::{
 };
 pub use transition::ALARMS_MAX;
 
-pub(crate) use operations::check_parents;
+pub(crate) use operations::{check_parents, check_readable};
 pub(crate) use transition::arn;
 
 use base::Fault;

@@ -11,10 +11,12 @@ mod put;
 pub(crate) mod query;
 pub(crate) mod statistic;
 
-use base::Time;
+use base::{Fault, Time};
 use kernel::{Registry, State, Tx};
 use metrics::{Metric, Resolution, Sample, Store};
 use shapes::cloudwatch::ops;
+
+use crate::alarm::MetricQuery;
 
 pub(crate) fn register(registry: &mut Registry) {
     registry.store::<Store>();
@@ -28,6 +30,18 @@ pub(crate) fn register(registry: &mut Registry) {
 /// The store of samples, to read from.
 pub fn store(state: &State) -> &Store {
     state.store()
+}
+
+/// Checks queries of another service that shall give one series, in the words of `GetMetricData`.
+pub fn check(queries: &[MetricQuery]) -> Result<(), Fault> {
+    crate::alarm::check_readable(queries)
+}
+
+/// The series of the query that returns data, in periods that begin at multiples of their length: beginnings of periods with
+/// their values. Queries that cannot be worked out give nothing.
+pub fn series(state: &State, queries: &[MetricQuery], (from, until): (Time, Time)) -> Vec<(Time, f64)> {
+    let all = math::evaluate_at(store(state), queries, (from, until), until).unwrap_or_default();
+    all.into_iter().next().map(|series| series.points).unwrap_or_default()
 }
 
 /// Takes in a sample of the region's own (`AWS/...`). Call it last in a transaction: it is not taken back with it.

@@ -89,13 +89,13 @@ pub(super) fn put_metric_data(tx: &mut Tx, cx: &Cx, input: PutMetricDataInput) -
         return Err(invalid(format!("The collection MetricData must not have a size greater than {DATA_MAX}.")));
     }
     name::check_namespace(&input.namespace)?;
+    // Before the values are looked at: what is refused shall cost little.
+    let values: usize = input.metric_data.iter().map(|datum| datum.values.len().max(1)).sum();
+    tx.store_mut::<Intake>().take(cx.now, values as f64)?;
     let mut puts = Vec::with_capacity(input.metric_data.len());
-    let mut values = 0;
     for (n, datum) in input.metric_data.into_iter().enumerate() {
-        values += datum.values.len().max(1);
         puts.push(checked(cx.now, datum, &Place(n))?);
     }
-    tx.store_mut::<Intake>().take(cx.now, values as f64)?;
     let store = tx.store_mut::<Store>();
     store.advance(cx.now);
     let mut metric = Metric { namespace: input.namespace, name: String::new(), dimensions: Vec::new() };

@@ -8,7 +8,7 @@ mod put_metric;
 mod state;
 
 pub(crate) use put_composite::composite_of;
-pub(crate) use put_metric::{alarm_of, check};
+pub(crate) use put_metric::{alarm_of, check, check_readable};
 pub(crate) use state::check_parents;
 
 use kernel::Registry;

@@ -210,6 +210,20 @@ fn math(input: &s::PutMetricAlarmInput) -> Result<Vec<MetricQuery>, Fault> {
 
 /// Checks what another service wants to watch, as `PutMetricAlarm` checks what a user sends.
 pub(crate) fn check(queries: &[MetricQuery]) -> Result<(), Fault> {
+    match queries {
+        [MetricQuery { metric: Some(_), .. }] => check_metrics(queries),
+        _ => check_metrics(queries).and_then(|()| check_math(queries)),
+    }
+}
+
+/// Checks what another service wants to read: as one series, and not as an alarm.
+pub(crate) fn check_readable(queries: &[MetricQuery]) -> Result<(), Fault> {
+    check_metrics(queries)?;
+    math::validate(queries)?;
+    single_series(queries)
+}
+
+fn check_metrics(queries: &[MetricQuery]) -> Result<(), Fault> {
     for query in queries {
         let Some(metric) = &query.metric else { continue };
         statistic::parse(&query.statistic)?;
@@ -217,10 +231,7 @@ pub(crate) fn check(queries: &[MetricQuery]) -> Result<(), Fault> {
         let sent = metric.dimensions.iter().map(|(name, value)| s::Dimension { name: name.clone(), value: value.clone() });
         dimensions(&sent.collect::<Vec<_>>())?;
     }
-    match queries {
-        [MetricQuery { metric: Some(_), .. }] => Ok(()),
-        _ => check_math(queries),
-    }
+    Ok(())
 }
 
 /// What `PutMetricAlarm` refuses of queries that are read ("Alarms on math expressions").
