@@ -1,10 +1,12 @@
 """CloudWatch as its clients use it by hand: statistics, dashboards, tags, and the ways to look at alarms."""
 
+import contextlib
 import datetime
 import json
 import time
 
 import pytest
+from botocore.exceptions import ClientError
 
 from calls import refused
 from region import wait_for
@@ -71,3 +73,22 @@ def test_an_alarm_has_tags(cloudwatch, alarm):
     cloudwatch.tag_resource(ResourceARN=alarm["AlarmArn"], Tags=[{"Key": "stage", "Value": "b"}])
     cloudwatch.untag_resource(ResourceARN=alarm["AlarmArn"], TagKeys=["team"])
     assert tags() == {"stage": "b"}
+
+
+def test_a_flood_of_values_is_throttled_and_nothing_else_is(cloudwatch, client):
+    data = [{"MetricName": f"m{n}", "Values": list(range(150)), "Counts": [1] * 150} for n in range(400)]
+
+    def flood():
+        # More than may be put at once.
+        for _ in range(200):
+            cloudwatch.put_metric_data(Namespace="Flood", MetricData=data)
+
+    refused("Throttling", flood, "Rate exceeded", status=400)
+    client("ec2").describe_instances()
+    cloudwatch.put_metric_data(Namespace="Flood", MetricData=[{"MetricName": "small", "Value": 1.0}])
+
+    def taken():
+        with contextlib.suppress(ClientError):
+            return cloudwatch.put_metric_data(Namespace="Flood", MetricData=data)
+
+    wait_for("a large request is taken again", taken)

@@ -1,10 +1,10 @@
-//! The HTTP side: connections, limits, authentication, and the way of a request to the control thread and back.
+//! The HTTP side: connections, their limits, and bodies. What requests mean is not known here.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::{Caller, Fault, Rng, Scope};
+use base::{Fault, Scope};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, header};
@@ -16,15 +16,14 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use kernel::Registry;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore};
-use wire::sigv4::{self, SignatureError, Verified};
-use wire::{Protocol, Route};
 use world::RunPaths;
 
 use crate::ConsoleOutput;
-use crate::control::{Call, Control, wall_clock};
+use crate::control::Control;
 use crate::endpoint::Endpoint;
-use crate::identity::{self, Credentials};
-use crate::{links, local};
+use crate::identity::Credentials;
+use crate::large::Large;
+use crate::{api, local};
 
 /// Longest body of a control request: AWS's own limit for most services.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -39,9 +38,6 @@ const BODY_MAX: Duration = Duration::from_secs(60);
 const DRAINED_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// How long a client may leave an answer unread.
 const WRITE_MAX_MS: u32 = 60_000;
-/// Services that have one endpoint for all regions, signed for `us-east-1`.
-const GLOBAL_SERVICES: [&str; 2] = ["iam", "sts"];
-const GLOBAL_REGION: &str = "us-east-1";
 
 pub(crate) type Answer = Response<Full<Bytes>>;
 
@@ -58,6 +54,7 @@ pub(crate) struct Region {
     /// Period of the region's own metrics in seconds.
     pub(crate) metric_period_s: u32,
     pub(crate) stop: Arc<Notify>,
+    pub(crate) large: Large,
 }
 
 /// Serves connections for ever.
@@ -97,7 +94,7 @@ async fn serve(stream: TcpStream, region: Arc<Region>) {
     }
 }
 
-async fn answer(region: &Region, request: Request<Incoming>) -> Answer {
+async fn answer(region: &Arc<Region>, request: Request<Incoming>) -> Answer {
     let (parts, body) = request.into_parts();
     let body = match tokio::time::timeout(BODY_MAX, read_body(&parts, body)).await {
         Ok(Ok(Some(body))) => body,
@@ -110,7 +107,7 @@ async fn answer(region: &Region, request: Request<Incoming>) -> Answer {
     if parts.uri.path() == "/favicon.ico" && is_read(&parts) {
         return plain(StatusCode::NOT_FOUND, "");
     }
-    api(region, &parts, &body).await
+    api::answer(region, parts, body).await
 }
 
 /// The whole body; none when it is over the limit.
@@ -139,101 +136,10 @@ async fn read_body(parts: &Parts, mut body: Incoming) -> Result<Option<Bytes>, h
 fn too_large(parts: &Parts) -> Answer {
     let fault =
         Fault::new(413, "RequestEntityTooLarge", format!("The request's body is over the limit of {BODY_BYTES_MAX} bytes"));
-    let (protocol, namespace) = wire::protocol(parts);
-    with_body(wire::encode_fault(protocol, namespace, &fault, &request_id()))
+    api::refused(parts, &fault, &api::request_id())
 }
 
-/// One of AWS's operations.
-async fn api(region: &Region, parts: &Parts, body: &[u8]) -> Answer {
-    let request_id = request_id();
-    let unpacked = match wire::unpacked(parts, body) {
-        Ok(unpacked) => unpacked,
-        Err(fault) => {
-            let (protocol, namespace) = wire::protocol(parts);
-            let fault = verified(region, protocol, parts, body).err().unwrap_or(fault);
-            return with_body(wire::encode_fault(protocol, namespace, &fault, &request_id));
-        }
-    };
-    let route = match wire::route(parts, &unpacked) {
-        Ok(route) => route,
-        Err(refusal) => {
-            // Who cannot prove who he is learns nothing else.
-            let fault = match verified(region, refusal.protocol, parts, body) {
-                Ok(signed) if !is_known(region, &signed.service) => Fault::client(
-                    "UnknownOperationException",
-                    format!("The service {} is not supported in this region.", signed.service),
-                ),
-                Ok(_) => refusal.fault,
-                Err(fault) => fault,
-            };
-            return with_body(wire::encode_fault(refusal.protocol, refusal.namespace.as_deref(), &fault, &request_id));
-        }
-    };
-    let outcome = operate(region, &route, parts, (body, &unpacked), &request_id).await;
-    if let Err(fault) = &outcome {
-        tracing::debug!(service = route.service.name, operation = route.operation.name, request_id, %fault, "refused");
-    }
-    with_body(wire::encode(&route, outcome.as_ref(), &request_id))
-}
-
-/// Runs a routed request. The signature is over its body as it was sent, its meaning is in the body unpacked.
-async fn operate(
-    region: &Region,
-    route: &Route,
-    parts: &Parts,
-    (body, unpacked): (&[u8], &[u8]),
-    request_id: &str,
-) -> Result<base::Value, Fault> {
-    let caller = match links::needs_no_signature(route, parts) {
-        true => Caller::anonymous(),
-        false => authenticate(region, route.protocol, parts, body)?,
-    };
-    let (service, operation) = (&route.service.name, &route.operation.name);
-    if !region.registry.has_operation(service, operation) && !local::has_operation(service, operation) {
-        return Err(Fault::client("InvalidAction", format!("The action {operation} is not valid for this web service.")));
-    }
-    let input = wire::decode(route, parts, unpacked)?;
-    if local::has_operation(service, operation) {
-        return local::operate(region, caller, request_id, input).await;
-    }
-    let call = Call { caller, request_id: request_id.into(), service: service.clone(), operation: operation.clone(), input };
-    region.control.call(call).await
-}
-
-/// Whether any service signs its requests with this name.
-fn is_known(region: &Region, signing_name: &str) -> bool {
-    let name = match signing_name {
-        "elasticloadbalancing" => "elbv2",
-        "monitoring" => "cloudwatch",
-        other => other,
-    };
-    region.registry.operations().any(|(service, _)| service == name)
-}
-
-/// Checks the signature; there is one user, root.
-pub(crate) fn authenticate(region: &Region, protocol: Protocol, parts: &Parts, body: &[u8]) -> Result<Caller, Fault> {
-    verified(region, protocol, parts, body).map(|verified| Caller::root(&region.scope, &verified.access_key_id))
-}
-
-fn verified(region: &Region, protocol: Protocol, parts: &Parts, body: &[u8]) -> Result<Verified, Fault> {
-    let credentials = &region.credentials;
-    let secret = |key: &str| (key == credentials.access_key_id).then(|| credentials.secret_access_key.clone());
-    let verified = sigv4::verify(parts, body, wall_clock(), secret).map_err(|e| e.fault(protocol))?;
-    let name = &region.scope.region;
-    let is_global = GLOBAL_SERVICES.contains(&verified.service.as_str()) && verified.region == GLOBAL_REGION;
-    if verified.region != *name && !is_global {
-        let text = format!("Credential should be scoped to a valid region, not '{}': this region is {name}.", verified.region);
-        return Err(SignatureError::WrongScope(text).fault(protocol));
-    }
-    Ok(verified)
-}
-
-/// A request's id, a UUID as AWS's are.
-fn request_id() -> String {
-    Rng::new(identity::random_seed().unwrap_or_default()).uuid()
-}
-
-fn with_body(answer: Response<Vec<u8>>) -> Answer {
+pub(crate) fn with_body(answer: Response<Vec<u8>>) -> Answer {
     answer.map(|body| Full::new(body.into()))
 }
 

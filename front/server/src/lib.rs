@@ -1,6 +1,7 @@
 //! The one HTTP endpoint of a region: it authenticates requests, routes them to the region's operations, and keeps
 //! the control thread and the connections to the executors. It knows no rules of any service.
 
+mod api;
 mod charts;
 mod console;
 mod control;
@@ -9,6 +10,7 @@ mod executors;
 mod exposition;
 mod http;
 mod identity;
+mod large;
 mod links;
 mod local;
 mod lock;
@@ -141,6 +143,7 @@ async fn serve(options: Options) -> Result<(), StartError> {
         console_output: options.console_output,
         metric_period_s,
         stop: stop.clone(),
+        large: large::Large::default(),
     });
     for thread in options.threads {
         tokio::spawn(executors::keep_thread(thread, control.clone()));

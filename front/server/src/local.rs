@@ -11,8 +11,9 @@ use shapes::ec2::ops::{DescribeInstances, GetConsoleOutput};
 use shapes::ec2::{DescribeInstancesRequest, GetConsoleOutputRequest, GetConsoleOutputResult};
 use wire::Protocol;
 
+use crate::api::authenticate;
 use crate::control::Call;
-use crate::http::{Answer, Region, authenticate, is_read, plain};
+use crate::http::{Answer, Region, is_read, plain};
 use crate::{charts, console, exposition, links, status, wall_clock};
 
 /// Most bytes of a console that AWS gives: the last 64 KiB.

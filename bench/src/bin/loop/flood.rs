@@ -32,9 +32,17 @@ const DECISION_MS_MAX: f64 = 1_000.0;
 struct Kind {
     name: &'static str,
     data: usize,
+    /// Of each datum.
+    values: usize,
+    /// Whether more is sent than may be taken in.
+    is_too_much: bool,
 }
 
-const KINDS: [Kind; 2] = [Kind { name: "1,000 data a request", data: 1_000 }, Kind { name: "one datum a request", data: 1 }];
+const KINDS: [Kind; 3] = [
+    Kind { name: "1,000 data of 150 values a request", data: 1_000, values: 150, is_too_much: true },
+    Kind { name: "1,000 data a request", data: 1_000, values: 1, is_too_much: false },
+    Kind { name: "one datum a request", data: 1, values: 1, is_too_much: false },
+];
 
 pub fn measure(settings: &Settings, report: &mut Report) {
     let stage = match Stage::open(settings) {
@@ -112,6 +120,9 @@ fn flooded(stage: &Stage, kind: &Kind) -> Result<Seen> {
     for client in clients {
         told.add(&client.end()?);
     }
+    if kind.is_too_much && told.refused == 0.0 {
+        return fail("nothing was refused with Throttling");
+    }
     let seconds = FLOOD.as_secs_f64();
     Ok(Seen {
         taken: told.taken / seconds,
@@ -152,6 +163,7 @@ impl Client {
             "access_key_id": api.access_key_id,
             "secret_access_key": api.secret_access_key,
             "data": kind.data,
+            "values": kind.values,
         });
         let input = child.stdin.take();
         let client = Self(child);
@@ -205,17 +217,18 @@ pub fn client() -> Result<()> {
         access_key_id: text("access_key_id"),
         secret_access_key: text("secret_access_key"),
     };
-    let data = usize::try_from(told["data"].as_u64().unwrap_or(1))?;
+    let number = |name: &str| usize::try_from(told[name].as_u64().unwrap_or(1));
+    let (data, values) = (number("data")?, number("values")?);
     let target = format!("{TARGET}.PutMetricData");
     let headers = [("content-type", "application/x-amz-json-1.0"), ("x-amz-target", &*target)];
-    let request = api.signed("/", "monitoring", &headers, json_put(data))?;
+    let request = api.signed("/", "monitoring", &headers, json_put(data, values))?;
     let until = Instant::now() + FLOOD;
     let sums = thread::scope(|scope| {
         let all: Vec<_> = (0..CONNECTIONS).map(|_| scope.spawn(|| send(&api, &request, until))).collect();
         all.into_iter().map(|c| c.join().unwrap_or_else(|_| fail("a connection's thread panicked"))).collect::<Result<Vec<_>>>()
     })?;
     let (taken, refused) = sums.into_iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-    println!("{}", json!({"taken": taken * data, "refused": refused}));
+    println!("{}", json!({"taken": taken * data * values, "refused": refused}));
     Ok(())
 }
 

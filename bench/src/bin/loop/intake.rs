@@ -63,7 +63,7 @@ fn own(settings: &Settings, protocol: Protocol) -> Result<Vec<f64>> {
 
 fn put(api: &Api, protocol: Protocol) -> Result<Vec<u8>> {
     match protocol {
-        Protocol::Json => json(api, "PutMetricData", json_put(DATA)),
+        Protocol::Json => json(api, "PutMetricData", json_put(DATA, 1)),
         Protocol::Cbor => {
             let path = format!("/service/{TARGET}/operation/PutMetricData");
             let headers = [("content-type", "application/cbor"), ("smithy-protocol", "rpc-v2-cbor")];

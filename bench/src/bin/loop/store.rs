@@ -47,7 +47,7 @@ const QUESTIONS: [Question; 2] = [
 ];
 
 pub fn measure(report: &mut Report) {
-    for (name, parts, body) in [("JSON", json_head("PutMetricData"), json_put(DATA)), ("CBOR", cbor_head(), cbor_put())] {
+    for (name, parts, body) in [("JSON", json_head("PutMetricData"), json_put(DATA, 1)), ("CBOR", cbor_head(), cbor_put())] {
         let rates = parts.and_then(|parts| (0..ROUNDS).map(|_| put(&parts, &body)).collect());
         let name = format!("PutMetricData from a request's bytes to the commit, {name}, {DATA} data each");
         report.add(name, measured("samples/s", Limit::AtLeast(SAMPLES_MIN), rates));
@@ -105,11 +105,16 @@ fn cbor_head() -> Result<Parts> {
     head(&path, &[("smithy-protocol", "rpc-v2-cbor"), ("content-type", "application/cbor")])
 }
 
-/// Data for as many metrics.
-pub fn json_put(data: usize) -> Vec<u8> {
+/// Data for as many metrics, of one value each or of several.
+pub fn json_put(data: usize, values: usize) -> Vec<u8> {
     let datum = |n: usize| {
-        json!({"MetricName": "Latency", "Dimensions": [{"Name": "Host", "Value": format!("host-{n}")}, {"Name": "Zone", "Value": "a"}],
-            "Value": n as f64 * 0.37, "Unit": "Milliseconds"})
+        let dimensions = json!([{"Name": "Host", "Value": format!("host-{n}")}, {"Name": "Zone", "Value": "a"}]);
+        let mut datum = json!({"MetricName": "Latency", "Dimensions": dimensions, "Unit": "Milliseconds"});
+        match values {
+            1 => datum["Value"] = json!(n as f64 * 0.37),
+            _ => datum["Values"] = (1..=values).map(|value| json!(value)).collect(),
+        }
+        datum
     };
     let data: Vec<Json> = (0..data).map(datum).collect();
     json!({"Namespace": "Bench", "MetricData": data}).to_string().into_bytes()

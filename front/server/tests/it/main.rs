@@ -3,6 +3,7 @@
 
 mod disk;
 mod garbage;
+mod large;
 mod refusals;
 mod rig;
 mod secrets;
