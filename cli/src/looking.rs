@@ -13,6 +13,9 @@ use crate::client::Client;
 use crate::image::text;
 use crate::output::{self, out};
 
+/// Most lost messages that `status` lists; `--output json` tells of more.
+const LOST_SHOWN: usize = 5;
+
 pub fn print_table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) {
     let mut table = Table::new();
     table.load_preset(NOTHING).set_header(header).add_rows(rows);
@@ -65,10 +68,31 @@ pub fn status(paths: &RunPaths, output: Output) -> Result<(), Failure> {
     if !terminated.is_empty() {
         out!(" and {} terminated, which `--output json` tells of", terminated.len());
     }
+    lost_notifications(&status["notifications"]);
     out!("\nConsole  {}\nAPI      {}  (region {})", text(&status, "console"), text(&status, "endpoint"), text(&status, "region"));
     let metrics = &status["metrics"];
     out!("Metrics  {}  (for a Prometheus, with the bearer token {})", text(metrics, "url"), text(metrics, "bearer_token"));
     Ok(())
+}
+
+/// What subscribers of topics never got.
+fn lost_notifications(notifications: &Json) {
+    let lost = notifications["lost"].as_array().map_or(&[][..], Vec::as_slice);
+    if lost.is_empty() {
+        return;
+    }
+    out!("");
+    let to = |l: &Json| l["endpoint"].as_str().map_or_else(|| text(l, "subscription"), str::to_string);
+    print_table(
+        &["LOST MESSAGE", "AT", "TO", "ATTEMPTS", "REASON"],
+        lost.iter()
+            .take(LOST_SHOWN)
+            .map(|l| vec![text(l, "message_id"), text(l, "at"), to(l), l["attempts"].to_string(), text(l, "reason")]),
+    );
+    let more = notifications["lost_count"].as_u64().unwrap_or_default().saturating_sub(LOST_SHOWN as u64);
+    if more > 0 {
+        out!(" and {more} before; CloudWatch counts them as NumberOfNotificationsFailed of AWS/SNS");
+    }
 }
 
 fn group_row(group: &Json) -> Vec<String> {

@@ -145,6 +145,63 @@ fn no_secret_is_logged_nor_readable(rig: &Rig) {
     }
 }
 
+/// A password; an endpoint with one, at another spelling of 0.0.0.0, which is never called; and a question with a token.
+const SECRETS: &str = "
+Parameters:
+  Password: {Type: String, NoEcho: true}
+Resources:
+  P:
+    Type: AWS::SSM::Parameter
+    Properties: {Type: String, Value: !Ref Password}
+  Topic:
+    Type: AWS::SNS::Topic
+    Properties:
+      Subscription:
+        - {Protocol: http, Endpoint: !Sub 'http://me:${Password}@0x0:9/hook'}
+        - {Protocol: email, Endpoint: ops@example.com}
+";
+
+/// The message that `status` says is lost, for people and for programs.
+fn a_lost_message(rig: &Rig) -> Json {
+    let lost = eventually("lost message", || {
+        let status = json(&rig.good(&["status", "--output", "json"]));
+        status["notifications"]["lost"].get(0).cloned()
+    });
+    let said = rig.good(&["status"]);
+    assert!(said.contains("LOST MESSAGE") && said.contains(lost["message_id"].as_str().unwrap()), "{said}");
+    lost
+}
+
+fn token_of_the_question(rig: &Rig) -> String {
+    let letter = eventually("letter", || {
+        let letters = json(&rig.good(&["outbox", "--output", "json"]));
+        letters.get(0).map(|l| l["name"].as_str().unwrap().to_string())
+    });
+    let text = rig.good(&["outbox", &letter]);
+    let token: String = text.split_once("Token=").unwrap().1.chars().take_while(char::is_ascii_hexdigit).collect();
+    assert_eq!(token.len(), 128, "{text}");
+    token
+}
+
+#[test]
+fn a_layer_that_is_imported_as_a_whole_image_is_warned_of() {
+    let rig = Rig::started();
+    let layer = rig.data.with_file_name("layer");
+    fs::create_dir_all(layer.join("usr/local/bin")).unwrap();
+    fs::write(layer.join("usr/local/bin/app"), "#!/bin/sh\n").unwrap();
+    let import = |base: &str| rig.run(&["image", "import", "app", layer.to_str().unwrap(), "--base", base]);
+    let said = import("none");
+    assert!(said.code == Some(0) && said.out.starts_with("ami-"), "{said:?}");
+    assert!(said.err.contains("warning: ") && said.err.contains("--base host"), "{said:?}");
+    let said = import("host");
+    assert!(said.code == Some(0) && said.err.is_empty(), "{said:?}");
+    fs::write(layer.join("usr/local/bin/other"), "").unwrap();
+    fs::create_dir_all(layer.join("usr/bin")).unwrap();
+    fs::write(layer.join("usr/bin/sh"), "").unwrap();
+    let said = import("none");
+    assert!(said.code == Some(0) && said.err.is_empty(), "{said:?}");
+}
+
 #[test]
 fn not_even_the_most_talkative_log_holds_a_secret() {
     let rig = Rig::new();
@@ -152,15 +209,17 @@ fn not_even_the_most_talkative_log_holds_a_secret() {
     let status = command.env("ALLOD_LOG", "trace").stdout(Stdio::null()).status().unwrap();
     assert!(status.success(), "run this test as root");
     let template = rig.data.with_file_name("secret.yaml");
-    let text = "Parameters:\n  Password: {Type: String, NoEcho: true}\nResources:\n  P:\n    Type: AWS::SSM::Parameter\n    \
-                Properties: {Type: String, Value: !Ref Password}\n";
-    fs::write(&template, text).unwrap();
+    fs::write(&template, SECRETS).unwrap();
     rig.good(&["up", template.to_str().unwrap(), "--parameter", "Password=correct-horse-battery"]);
     let status = rig.good(&["status", "--output", "json"]);
     assert!(!status.contains("correct-horse-battery"), "{status}");
+    let told = a_lost_message(&rig);
+    assert!(told["reason"].as_str().unwrap().contains("--endpoint-network"), "{told}");
+    assert_eq!(told["endpoint"], "http://me:****@0x0:9/hook");
+    let token = token_of_the_question(&rig);
     for entry in fs::read_dir(rig.data.join("logs")).unwrap().flatten() {
         let log = fs::read_to_string(entry.path()).unwrap();
-        assert!(!log.contains("correct-horse-battery"), "{}", entry.path().display());
+        assert!(!log.contains("correct-horse-battery") && !log.contains(&token), "{}", entry.path().display());
     }
     no_secret_is_logged_nor_readable(&rig);
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use base::{Caller, Fault, Time};
+use region::sns::{Delivery, Lost, Subscription};
 use serde_json::{Value as Json, json};
 use shapes::autoscaling::ops::{DescribeAutoScalingGroups, DescribeScalingActivities};
 use shapes::autoscaling::{Activity, AutoScalingGroup, AutoScalingGroupNamesType, DescribeScalingActivitiesType};
@@ -24,6 +25,7 @@ use crate::local::call;
 /// How much of a history the page shows.
 const EVENTS_SHOWN: usize = 50;
 const ACTIVITIES_SHOWN: i64 = 50;
+const LOST_SHOWN: usize = 20;
 
 pub(crate) async fn status(region: &Region) -> Result<Json, Fault> {
     let ask = Ask { region, caller: Caller::root(&region.scope, &region.credentials.access_key_id) };
@@ -40,7 +42,28 @@ pub(crate) async fn status(region: &Region) -> Result<Json, Fault> {
         "load_balancers": ask.load_balancers().await?,
         "groups": ask.groups().await?,
         "instances": ask.instances().await?,
+        "notifications": notifications(region).await?,
     }))
+}
+
+/// The messages of topics that wait, and those that were given up: how many are remembered, and the newest.
+async fn notifications(region: &Region) -> Result<Json, Fault> {
+    let read = region.control.read(|state| {
+        let lost = state.rows::<Lost>().rev().take(LOST_SHOWN).map(|lost| {
+            let endpoint = state.get::<Subscription>(&lost.subscription).map(Subscription::shown_endpoint);
+            json!({
+                "message_id": lost.message_id,
+                "subscription": lost.subscription,
+                "endpoint": endpoint,
+                "attempts": lost.attempts,
+                "at": lost.at.iso8601_s(),
+                "reason": lost.reason,
+            })
+        });
+        let lost: Vec<Json> = lost.collect();
+        json!({"waiting": state.count::<Delivery>(), "lost_count": state.count::<Lost>(), "lost": lost})
+    });
+    read.await
 }
 
 struct Ask<'a> {

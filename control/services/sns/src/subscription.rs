@@ -133,6 +133,16 @@ impl Subscription {
         own.unwrap_or_default().over(topic.delivery_policy())
     }
 
+    /// The endpoint as listings show it, without the password of a URL.
+    pub fn shown_endpoint(&self) -> String {
+        let (scheme, rest) = self.endpoint.split_once("://").filter(|_| self.protocol.is_http()).unwrap_or(("", ""));
+        let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+        match authority.rsplit_once('@').and_then(|(user, host)| Some((user.split_once(':')?.0, host))) {
+            Some((user, host)) => format!("{scheme}://{user}:****@{host}{}", &rest[authority.len()..]),
+            None => self.endpoint.clone(),
+        }
+    }
+
     /// The ARN as listings show it.
     pub(crate) fn shown_arn(&self) -> &str {
         match self.confirmed {
@@ -373,7 +383,7 @@ pub(crate) fn shown(state: &State, cx: &Cx, subscription: &Subscription) -> BTre
     set("TopicArn", subscription.topic_arn.clone());
     set("Owner", cx.scope.account.clone());
     set("Protocol", subscription.protocol.as_str().into());
-    set("Endpoint", subscription.endpoint.clone());
+    set("Endpoint", subscription.shown_endpoint());
     set("SubscriptionPrincipal", cx.scope.global_arn("iam", "root"));
     set("PendingConfirmation", subscription.confirmed.is_none().to_string());
     set("ConfirmationWasAuthenticated", (subscription.confirmed == Some(Confirmed::Signed)).to_string());

@@ -69,7 +69,7 @@ fn shown(cx: &Cx, subscription: &Subscription) -> s::Subscription {
         subscription_arn: Some(subscription.shown_arn().into()),
         owner: Some(cx.scope.account.clone()),
         protocol: Some(subscription.protocol.as_str().into()),
-        endpoint: Some(subscription.endpoint.clone()),
+        endpoint: Some(subscription.shown_endpoint()),
         topic_arn: Some(subscription.topic_arn.clone()),
     }
 }

@@ -111,6 +111,24 @@ fn protocols_and_endpoints_are_checked() {
 }
 
 #[test]
+fn the_password_of_an_endpoint_is_for_the_courier_alone() {
+    let mut region = Region::new();
+    let topic = region.topic("alerts");
+    for (endpoint, shown) in [
+        ("http://me:se:cr@t@127.0.0.1:9/a@b:c", "http://me:****@127.0.0.1:9/a@b:c"),
+        ("http://me@127.0.0.1:9/", "http://me@127.0.0.1:9/"),
+        ("http://127.0.0.1:9/?a=b:c@d", "http://127.0.0.1:9/?a=b:c@d"),
+    ] {
+        let arn = region.subscribe(&topic, "http", endpoint, &[]).unwrap();
+        assert_eq!(attributes(&mut region, &arn)["Endpoint"], shown);
+        let listed = attributes_of_all(&mut region, &topic);
+        assert!(listed.iter().any(|s| s.endpoint.as_deref() == Some(shown)), "{listed:?}");
+        let url = |d: &world::Delivery| matches!(&d.destination, world::Destination::Http { url, .. } if url == endpoint);
+        assert!(region.under_way().iter().any(url), "the courier needs it whole");
+    }
+}
+
+#[test]
 fn whoever_has_the_link_can_unsubscribe_unless_that_was_forbidden() {
     let mut region = Region::new();
     let topic = region.topic("alerts");
