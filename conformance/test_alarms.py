@@ -248,15 +248,16 @@ class Beat:
 @pytest.mark.parametrize("seconds_before, seconds_stopped", [(1.6, 5), (1.0, 2)])
 def test_a_region_that_was_stopped_for_seconds_acts_on_nothing_false(quick, client, cloudwatch, told, seconds_before, seconds_stopped):
     topic, endpoint = told
-    with Beat(client, "beat"):
+    beat = f"beat{seconds_stopped}"
+    with Beat(client, beat):
         # Half a second is left in the first period for the thread to begin in.
         first = time.time() // PERIOD_S * PERIOD_S + PERIOD_S
         wait_for("a whole period", lambda: time.time() > first + PERIOD_S + 1, 2 * PERIOD_S + 5)
         put(
-            cloudwatch, "beat", Statistic="Sum", Threshold=2 * PERIOD_S - 1, ComparisonOperator="LessThanThreshold",
+            cloudwatch, beat, Statistic="Sum", Threshold=2 * PERIOD_S - 1, ComparisonOperator="LessThanThreshold",
             TreatMissingData="breaching", AlarmActions=[topic],
         )  # fmt: skip
-        reach(cloudwatch, "beat", "OK")
+        reach(cloudwatch, beat, "OK")
         end = time.time() // PERIOD_S * PERIOD_S + PERIOD_S
         wait_for("a moment before the period's end", lambda: time.time() > end - seconds_before, PERIOD_S + 5, every=0.01)
         pids = quick.processes("serve")
@@ -271,6 +272,6 @@ def test_a_region_that_was_stopped_for_seconds_acts_on_nothing_false(quick, clie
         wait_for("the period after", lambda: time.time() > end + PERIOD_S + 1, PERIOD_S + 5)
         put(cloudwatch, "witness", TreatMissingData="breaching")
         reach(cloudwatch, "witness", "ALARM")
-        assert history(cloudwatch, "beat") == ["Alarm updated from INSUFFICIENT_DATA to OK"]
+        assert history(cloudwatch, beat) == ["Alarm updated from INSUFFICIENT_DATA to OK"]
         assert messages(endpoint) == []
-        cloudwatch.delete_alarms(AlarmNames=["beat", "witness"])
+        cloudwatch.delete_alarms(AlarmNames=[beat, "witness"])
