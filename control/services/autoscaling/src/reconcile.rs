@@ -114,6 +114,7 @@ fn reconcile_group(tx: &mut Tx, cx: &Cx, key: &str) -> Result<Option<Time>, Faul
         maintenance: group.maintenance,
         ready: &|| ready(state, group, cx.now),
         pool: state.get::<WarmPool>(&name).map(|p| p.wanted(group)),
+        passed_over: crate::refresh::passed_over(state, &name),
         members: &members,
     };
     let decided = plan::plan_group(&view);

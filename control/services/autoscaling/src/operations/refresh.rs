@@ -175,7 +175,10 @@ fn answer(refresh: &Refresh) -> s::InstanceRefresh {
             percentage_complete: Some(percent.into()),
             instances_to_update: Some(remaining.into()),
         }),
-        warm_pool_progress: None,
+        warm_pool_progress: (refresh.pool_total > 0).then(|| s::InstanceRefreshWarmPoolProgress {
+            percentage_complete: Some(pool_percent(refresh)),
+            instances_to_update: Some(refresh.pool_remaining.into()),
+        }),
     };
     let started = refresh.status != refresh::RefreshStatus::Pending;
     s::InstanceRefresh {
@@ -199,6 +202,11 @@ fn answer(refresh: &Refresh) -> s::InstanceRefresh {
         }),
         strategy: Some("Rolling".into()),
     }
+}
+
+fn pool_percent(refresh: &Refresh) -> i64 {
+    let done = refresh.pool_total.saturating_sub(refresh.pool_remaining);
+    i64::from(done) * 100 / i64::from(refresh.pool_total.max(1))
 }
 
 fn desired_answer(template: &TemplateChoice) -> s::DesiredConfiguration {

@@ -40,6 +40,8 @@ pub(crate) struct GroupView<'a> {
     pub(crate) ready: &'a dyn Fn() -> Ready,
     /// How many the warm pool shall have; none without a pool.
     pub(crate) pool: Option<usize>,
+    /// None of these is called out of the pool: a refresh replaces them.
+    pub(crate) passed_over: Option<&'a BTreeSet<InstanceId>>,
     /// All instances, in order of id: asked for only when some must be chosen.
     pub(crate) members: &'a dyn Fn() -> Vec<&'a Member>,
 }
@@ -197,7 +199,9 @@ impl<'v, 'a> Planner<'v, 'a> {
         if self.view.counts.warm == 0 {
             return Vec::new();
         }
-        let ready = |m: &&Member| matches!(m.lifecycle, Lifecycle::WarmedRunning | Lifecycle::WarmedStopped);
+        let is_passed_over = |m: &Member| self.view.passed_over.is_some_and(|all| all.contains(&m.instance));
+        let ready =
+            |m: &&Member| matches!(m.lifecycle, Lifecycle::WarmedRunning | Lifecycle::WarmedStopped) && !is_passed_over(m);
         (self.view.members)().into_iter().filter(ready).filter(|m| m.health == Health::Healthy).collect()
     }
 

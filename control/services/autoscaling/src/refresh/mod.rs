@@ -5,15 +5,19 @@
 //! default values for an instance refresh", "Add checkpoints to an instance refresh", "Undo changes with a rollback".
 
 mod plan;
+mod pool;
 mod reconcile;
 mod row;
 mod transitions;
 
-use base::{GroupName, Time};
+use std::collections::BTreeSet;
+
+use base::{GroupName, InstanceId, Time};
 use kernel::{Registry, State, Tx};
 
 use crate::group::{Group, TemplateChoice};
 use crate::member::Member;
+use crate::warm_pool::WarmPool;
 
 pub(crate) use reconcile::passes_checks;
 pub use row::{Blocked, Preferences, Refresh, RefreshStatus};
@@ -34,6 +38,7 @@ pub(crate) fn register(registry: &mut Registry) {
     });
     registry.watch::<Group>(NAME, |state, group, due| due_if_active(state, &group.name, due));
     registry.watch::<Member>(NAME, |state, member, due| due_if_active(state, &member.group, due));
+    registry.watch::<WarmPool>(NAME, |state, pool, due| due_if_active(state, &pool.group, due));
     registry.watch::<elb::Registration>(NAME, |state, registration, due| {
         if let Some(member) = state.get::<Member>(&registration.target.id.as_str().into()) {
             due_if_active(state, &member.group, due);
@@ -60,6 +65,11 @@ pub(crate) fn active<'a>(state: &'a State, group: &GroupName) -> Option<&'a Refr
 pub(crate) fn template_of(state: &State, group: &Group) -> TemplateChoice {
     let desired = active(state, &group.name).filter(|r| r.rollback.is_none()).and_then(|r| r.desired.clone());
     desired.unwrap_or_else(|| group.template.clone())
+}
+
+/// The instances of a group that are not called out of the warm pool: a refresh replaces them.
+pub(crate) fn passed_over<'a>(state: &'a State, group: &GroupName) -> Option<&'a BTreeSet<InstanceId>> {
+    active(state, group).filter(|r| r.status != RefreshStatus::Cancelling).map(|r| &r.obsolete)
 }
 
 /// Forgets the refreshes of a group that is gone.

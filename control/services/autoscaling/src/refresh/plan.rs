@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use base::{InstanceId, Time};
 
+use super::pool::PoolView;
 use super::row::Blocked;
 
 /// A refresh that has come no nearer to its end for so long has failed. AWS waits an hour for instances that are protected
@@ -38,6 +39,9 @@ pub(super) struct View {
     pub suspended: bool,
     /// Why it must not go on.
     pub alarm: Option<String>,
+    /// The warm pool, and how many of it were left when it was last seen.
+    pub pool: PoolView,
+    pub pool_remaining_before: usize,
     /// It is being cancelled, and waits for instances on their way in or out.
     pub cancelling: bool,
     pub members: Vec<MemberView>,
@@ -78,6 +82,8 @@ pub(super) struct Plan {
     /// Instances whose replacement is not complete.
     pub remaining: usize,
     pub percent: usize,
+    /// Instances of the warm pool that are still to be replaced.
+    pub pool_remaining: usize,
     pub step: Step,
     pub wake_at: Option<Time>,
 }
@@ -133,6 +139,7 @@ impl<'a> Planner<'a> {
         self.plan.remaining = (self.left().count() + lacking).min(self.view.total);
         let done = self.view.total - self.plan.remaining;
         self.plan.percent = (done * 100).checked_div(self.view.total).unwrap_or(100);
+        self.plan.pool_remaining = self.view.pool.remaining();
     }
 
     fn decide(&mut self) {
@@ -165,12 +172,13 @@ impl<'a> Planner<'a> {
         if self.at_checkpoint() {
             return;
         }
-        if self.plan.remaining == 0 {
+        if self.plan.remaining + self.plan.pool_remaining == 0 {
             self.plan.step = if view.bake.is_zero() { Step::Succeed } else { Step::Bake(view.now + view.bake) };
             return;
         }
         if !view.suspended {
             self.replace();
+            self.plan.replace.extend(view.pool.to_replace(view.min_percent));
         }
         let stuck = if self.left().any(|m| m.protected || m.stage == Stage::Standby) {
             "it was blocked by instances that are protected from scale in or on standby"
@@ -184,6 +192,9 @@ impl<'a> Planner<'a> {
     fn at_checkpoint(&mut self) -> bool {
         let Some(next) = self.view.checkpoints.first().copied() else { return false };
         if self.plan.percent < next || next == 100 {
+            return false;
+        }
+        if self.view.checkpoints.len() == 1 && self.plan.pool_remaining > 0 {
             return false;
         }
         self.plan.step = match self.view.checkpoints.len() {
@@ -252,7 +263,9 @@ impl<'a> Planner<'a> {
 
     fn give_up_when_stalled(&mut self, step: Step) {
         // Coming nearer starts the hour anew.
-        let since = if self.plan.remaining < self.view.remaining_before { self.view.now } else { self.view.progressed_at };
+        let view = self.view;
+        let is_nearer = self.plan.remaining < view.remaining_before || self.plan.pool_remaining < view.pool_remaining_before;
+        let since = if is_nearer { view.now } else { view.progressed_at };
         let deadline = since + STALLED;
         if self.view.now >= deadline {
             self.plan.replace.clear();

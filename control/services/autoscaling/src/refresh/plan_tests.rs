@@ -6,6 +6,7 @@ use base::Time;
 use proptest::prelude::*;
 
 use super::{MemberView, Plan, STALLED, Stage, Step, View, plan};
+use crate::refresh::pool::PoolView;
 use crate::refresh::row::Blocked;
 
 const START: Time = Time::from_unix_ms(1_800_000_000_000);
@@ -42,6 +43,8 @@ fn view(desired: usize, min_percent: usize, max_percent: usize) -> View {
         remaining_before: desired,
         suspended: false,
         alarm: None,
+        pool: PoolView::default(),
+        pool_remaining_before: 0,
         cancelling: false,
         members: (0..desired).map(|n| member(n, true)).collect(),
     }

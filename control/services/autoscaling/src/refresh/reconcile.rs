@@ -8,12 +8,14 @@ use kernel::{Cx, State, Tx};
 
 use super::active;
 use super::plan::{MemberView, Plan, Stage, Step, View, plan};
+use super::pool::{PoolMember, PoolView};
 use super::row::{Refresh, RefreshStatus};
 use super::transitions::{end, is_away, turn_round};
 use crate::activity::text;
 use crate::group::{Group, HealthCheck, Process};
-use crate::member::{Health, Lifecycle, Member};
+use crate::member::{Class, Health, Lifecycle, Member};
 use crate::transitions::replace_member;
+use crate::warm_pool::{self, WarmPool};
 
 /// The reconciler `autoscaling.refresh`; its key is the group's name.
 pub(super) fn reconcile(tx: &mut Tx, cx: &Cx, key: &str) -> Result<Option<Time>, Fault> {
@@ -31,10 +33,11 @@ pub(super) fn reconcile(tx: &mut Tx, cx: &Cx, key: &str) -> Result<Option<Time>,
 
 fn apply(tx: &mut Tx, cx: &Cx, group: &Group, mut refresh: Refresh, planned: Plan) {
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    if count(planned.remaining) < refresh.remaining {
+    if count(planned.remaining) < refresh.remaining || count(planned.pool_remaining) < refresh.pool_remaining {
         refresh.progressed_at = cx.now;
     }
     (refresh.remaining, refresh.percent) = (count(planned.remaining), count(planned.percent));
+    refresh.pool_remaining = count(planned.pool_remaining);
     if refresh.status == RefreshStatus::Pending {
         refresh.status = RefreshStatus::InProgress;
     }
@@ -109,9 +112,23 @@ fn view(state: &State, group: &Group, refresh: &Refresh, now: Time) -> View {
         suspended: stops.iter().any(|p| group.suspended.contains_key(p)),
         // On the way back nothing is left to protect.
         alarm: if back { None } else { alarm(state, refresh) },
+        pool: pool_view(state, group, refresh),
+        pool_remaining_before: refresh.pool_remaining as usize,
         cancelling: refresh.status == RefreshStatus::Cancelling,
         members: state.rows_where::<Member>("group", &group.name).filter_map(|m| member_view(state, group, refresh, m)).collect(),
     }
+}
+
+fn pool_view(state: &State, group: &Group, refresh: &Refresh) -> PoolView {
+    let stays = warm_pool::members(state, &group.name).filter(|m| !m.lifecycle.is_ending());
+    let member = |m: &Member| PoolMember {
+        id: m.instance.clone(),
+        launched_at: m.launched_at,
+        obsolete: refresh.obsolete.contains(&m.instance),
+        is_ready: m.class() == Class::Warm,
+    };
+    let wanted = state.get::<WarmPool>(&group.name).map_or(0, |pool| pool.wanted(group));
+    PoolView { wanted, members: stays.map(member).collect() }
 }
 
 /// "Start an instance refresh with auto rollback": an alarm that goes off fails the refresh.

@@ -29,6 +29,11 @@ pub struct Refresh {
     /// How many are left, as it was last seen.
     pub remaining: u32,
     pub percent: u32,
+    /// Instances of the warm pool that it had to replace at the start, and those that are left.
+    #[serde(default)]
+    pub pool_total: u32,
+    #[serde(default)]
+    pub pool_remaining: u32,
     /// Checkpoints that are behind it, and until when it waits at the last one.
     pub checkpoints: usize,
     pub waits_until: Option<Time>,

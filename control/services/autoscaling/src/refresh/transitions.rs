@@ -10,6 +10,7 @@ use super::{active, prune};
 use crate::error::Error;
 use crate::group::{Group, TemplateChoice};
 use crate::member::{Lifecycle, Member};
+use crate::warm_pool;
 
 /// Begins to replace the instances of a group; returns the refresh's id.
 pub(crate) fn start(
@@ -26,12 +27,14 @@ pub(crate) fn start(
         can_roll_back(group, desired.as_ref(), "StartInstanceRefresh with AutoRollback")?;
     }
     prune(tx, &group.name, cx.now);
-    let members = tx.rows_where::<Member>("group", &group.name).filter(|m| !is_away(m));
     let wanted = |m: &Member| desired.as_ref().map_or_else(|| is_current(tx, group, m), |t| matches(tx, m, t));
     // "Use an instance refresh with skip matching": what already has the configuration is left alone.
     let goes = |m: &&Member| !(preferences.skip_matching && wanted(m));
-    let obsolete: BTreeSet<InstanceId> = members.filter(goes).map(|m| m.instance.clone()).collect();
-    let total = u32::try_from(obsolete.len()).unwrap_or(u32::MAX);
+    let of_group = tx.rows_where::<Member>("group", &group.name).filter(|m| !is_away(m)).filter(goes);
+    let mut obsolete: BTreeSet<InstanceId> = of_group.map(|m| m.instance.clone()).collect();
+    let total = count(obsolete.len());
+    obsolete.extend(of_pool(tx, &group.name).filter(goes).map(|m| m.instance.clone()));
+    let pool_total = count(obsolete.len()) - total;
     let id = cx.rng().uuid();
     let key = format!("{}/{:020}", group.name, tx.next_sequence());
     tx.put(Refresh {
@@ -48,6 +51,8 @@ pub(crate) fn start(
         total,
         remaining: total,
         percent: 0,
+        pool_total,
+        pool_remaining: pool_total,
         checkpoints: 0,
         waits_until: None,
         progressed_at: cx.now,
@@ -56,6 +61,15 @@ pub(crate) fn start(
         rollback: None,
     });
     Ok(id)
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+/// The warm pool's instances, without those on their way out.
+fn of_pool<'a>(state: &'a State, group: &GroupName) -> impl Iterator<Item = &'a Member> {
+    warm_pool::members(state, group).filter(|m| !m.lifecycle.is_ending())
 }
 
 /// Stops a refresh where it is; what is replaced stays replaced ("Cancel an instance refresh").
@@ -101,12 +115,14 @@ fn can_roll_back(group: &Group, desired: Option<&TemplateChoice>, what: &str) ->
 /// Sends a refresh back to where it came from.
 pub(super) fn turn_round(tx: &mut Tx, cx: &Cx, group: &Group, refresh: Refresh, reason: String) {
     let members = tx.rows_where::<Member>("group", &group.name).filter(|m| !is_away(m));
-    let obsolete: BTreeSet<InstanceId> =
+    let mut obsolete: BTreeSet<InstanceId> =
         members.clone().filter(|m| !is_current(tx, group, m)).map(|m| m.instance.clone()).collect();
     // What was ended and not made up for is a part of the way back too.
     let serving = members.filter(|m| m.lifecycle == Lifecycle::InService).count();
     let lacking = (group.desired_capacity as usize).saturating_sub(serving);
-    let total = u32::try_from(obsolete.len() + lacking).unwrap_or(u32::MAX);
+    let (of_group, total) = (obsolete.len(), count(obsolete.len() + lacking));
+    obsolete.extend(of_pool(tx, &group.name).filter(|m| !is_current(tx, group, m)).map(|m| m.instance.clone()));
+    let pool_total = count(obsolete.len() - of_group);
     tx.put(Refresh {
         status: RefreshStatus::RollbackInProgress,
         reason: Some(reason.clone()),
@@ -115,6 +131,8 @@ pub(super) fn turn_round(tx: &mut Tx, cx: &Cx, group: &Group, refresh: Refresh, 
         total,
         remaining: total,
         percent: 0,
+        pool_total,
+        pool_remaining: pool_total,
         waits_until: None,
         baking_until: None,
         progressed_at: cx.now,

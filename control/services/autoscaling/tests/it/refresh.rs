@@ -100,6 +100,40 @@ fn a_refresh_replaces_every_instance_and_brings_the_desired_configuration() {
     assert!(region.told(0).iter().any(|(_, cause, _)| cause.contains("in response to an instance refresh.")));
 }
 
+/// "Use an instance refresh", with a warm pool: its instances are replaced too, and none of the old ones comes into the group.
+#[test]
+fn a_refresh_replaces_the_warm_pool_too() {
+    let mut region = Region::versioned(2);
+    let pool = s::PutWarmPoolType { auto_scaling_group_name: "g".into(), min_size: Some(4), ..Default::default() };
+    region.call::<ops::PutWarmPool>(pool).unwrap();
+    region.play();
+    let warm = |region: &Region| -> BTreeSet<InstanceId> {
+        region.members().into_iter().filter(|m| m.state() == "Warmed:Stopped").map(|m| m.instance).collect()
+    };
+    let before: BTreeSet<InstanceId> = warm(&region).union(&region.in_service()).cloned().collect();
+    let size = warm(&region).len();
+    assert!(size >= 4);
+    region.refresh(s::StartInstanceRefreshType { desired_configuration: version("2"), ..request(preferences(50, 100)) });
+    let begun = region.shown().progress_details.unwrap().warm_pool_progress.unwrap();
+    assert!(begun.instances_to_update.unwrap() > 0 && begun.percentage_complete.unwrap() < 100);
+    for _ in 0..500 {
+        assert!(warm(&region).len() * 2 >= size - 1, "{}", warm(&region).len());
+        let new: Vec<_> = region.in_service().into_iter().filter(|id| !before.contains(id)).collect();
+        let version = |id: &InstanceId| region.state().get::<ec2::Instance>(id).unwrap().template.as_ref().unwrap().version;
+        assert!(new.iter().all(|id| version(id) == 2), "an old one came out of the pool");
+        if region.last_refresh().status == RefreshStatus::Successful {
+            break;
+        }
+        region.pass(1);
+    }
+    assert_eq!(region.last_refresh().status, RefreshStatus::Successful);
+    let progress = region.shown().progress_details.unwrap().warm_pool_progress.unwrap();
+    assert_eq!((progress.percentage_complete, progress.instances_to_update), (Some(100), Some(0)));
+    region.play();
+    let all: BTreeSet<InstanceId> = warm(&region).union(&region.in_service()).cloned().collect();
+    assert!(before.is_disjoint(&all) && warm(&region).len() == size, "{all:?}");
+}
+
 #[test]
 fn launch_before_terminating_keeps_all_in_service() {
     let mut region = Region::versioned(3);

@@ -149,6 +149,7 @@ impl Toy {
             maintenance: self.maintenance,
             ready: &|| Ready { count: self.ready(), next_at: None },
             pool: self.pool.map(|(_, wanted)| wanted),
+            passed_over: None,
             members: &members,
         })
     }
