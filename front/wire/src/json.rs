@@ -1,6 +1,8 @@
 //! The JSON protocols.
 
 mod read;
+#[cfg(test)]
+mod tests;
 
 use base::{Fault, Value};
 use base64::Engine;

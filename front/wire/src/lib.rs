@@ -3,7 +3,7 @@
 //!
 //! There are five: query, EC2 query, JSON, Smithy's RPC v2 over CBOR, and a JSON of our own ([`Protocol::Plain`]) by which
 //! the command line and the console call any operation of any service. Decoding is bounded by the body's size and by
-//! [`DEPTH_MAX`].
+//! [`DEPTH_MAX`]; of JSON by the 128 levels that serde_json reads.
 
 mod cbor;
 mod form;
