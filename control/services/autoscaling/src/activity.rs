@@ -246,6 +246,11 @@ pub(crate) mod text {
         format!("At {at} an instance was taken out of service in response to the maximum instance lifetime of the group.")
     }
 
+    pub(crate) fn unbalanced(now: Time) -> String {
+        let at = now.iso8601_s();
+        format!("At {at} an instance was taken out of service to balance instances in its zone with other zones.")
+    }
+
     pub(crate) fn renewing(now: Time) -> String {
         let at = now.iso8601_s();
         format!("At {at} an instance was launched in response to the maximum instance lifetime of the group.")

@@ -156,6 +156,7 @@ fn retire(tx: &mut Tx, cx: &Cx, name: &GroupName, id: &InstanceId, because: Beca
             text::join(request.into_iter().chain([text::shrunk(now, from, to)]).chain(selected))
         }
         Because::Expired => text::join([text::expired(now), text::selected(now, id)]),
+        Because::Unbalanced => text::join([text::unbalanced(now), text::selected(now, id)]),
         Because::PoolTooLarge => text::join([text::pool_shrunk(now), text::selected(now, id)]),
         Because::GroupDeleted { from } => {
             text::join(request.into_iter().chain([text::shrunk(now, from, 0), text::selected(now, id)]))

@@ -57,6 +57,8 @@ pub(crate) enum Because {
     },
     /// It is older than instances of the group may be.
     Expired,
+    /// Its zone has too many, and nothing may be launched ahead.
+    Unbalanced,
     /// The warm pool has more than it shall have.
     PoolTooLarge,
     /// All of them go; how many there were.

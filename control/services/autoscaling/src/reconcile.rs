@@ -100,6 +100,7 @@ fn reconcile_group(tx: &mut Tx, cx: &Cx, key: &str) -> Result<Option<Time>, Faul
     let view = GroupView {
         now: cx.now,
         desired: group.desired_capacity as usize,
+        asked: group.request.is_some(),
         surplus: group.surplus as usize,
         max_size: group.max_size as usize,
         deleting: group.deleting,

@@ -19,6 +19,8 @@ const SHARE_PERCENT: usize = 10;
 pub(crate) struct GroupView<'a> {
     pub(crate) now: Time,
     pub(crate) desired: usize,
+    /// `desired` was changed on request, and is not reached yet.
+    pub(crate) asked: bool,
     /// Instances that it may have above `desired`, and launches.
     pub(crate) surplus: usize,
     pub(crate) max_size: usize,
@@ -158,7 +160,8 @@ impl<'v, 'a> Planner<'v, 'a> {
             self.replace_ahead(&due, from - wanted);
             self.shrink(from, wanted + due.len(), &due);
         } else if from > wanted && self.allows(Process::Terminate) {
-            self.shrink(from, wanted, &[]);
+            let spare = self.spare(from - wanted);
+            self.shrink(from, from - spare, &[]);
         } else if from == wanted && self.view.surplus == 0 && self.is_settled() {
             let before = self.plan.actions.len();
             self.renew();
@@ -210,13 +213,19 @@ impl<'v, 'a> Planner<'v, 'a> {
         if from <= wanted {
             return;
         }
-        let counts = |m: &&Member| m.lifecycle.serves() && !m.extra && due.iter().all(|(d, _)| d.instance != m.instance);
+        let stays = |m: &Member| due.iter().all(|(d, _)| d.instance != m.instance);
+        for id in self.choose(from - wanted, &stays) {
+            self.retire(id, Because::TooMany { from, to: wanted });
+        }
+    }
+
+    /// So many instances to give up, as the termination policies say.
+    pub(super) fn choose(&self, count: usize, may_go: &dyn Fn(&Member) -> bool) -> Vec<InstanceId> {
+        let counts = |m: &&Member| m.lifecycle.serves() && !m.extra && may_go(m);
         let members: Vec<&Member> = (self.view.members)().into_iter().filter(counts).collect();
         let zones: Vec<&str> = self.view.sites.iter().map(|s| s.place.zone.as_str()).collect();
         let candidates: Vec<Candidate> = members.iter().map(|m| Candidate::of(m, &zones, self.view.template)).collect();
-        for id in victims(candidates, self.view.policies, from - wanted, self.view.now) {
-            self.retire(id, Because::TooMany { from, to: wanted });
-        }
+        victims(candidates, self.view.policies, count, self.view.now)
     }
 
     /// "Replace Auto Scaling instances based on maximum instance lifetime": one after the other, up to a tenth at once
@@ -240,7 +249,7 @@ impl<'v, 'a> Planner<'v, 'a> {
     }
 
     /// How many may end at once: down to the least of a maintenance policy, and one at least.
-    fn renewals(&self) -> usize {
+    pub(super) fn renewals(&self) -> usize {
         let desired = self.view.desired;
         match self.view.maintenance {
             None => share(desired),
@@ -250,7 +259,8 @@ impl<'v, 'a> Planner<'v, 'a> {
 
     /// More in the zones that lack some, when zones differ by more than one or instances stand outside of the group's
     /// zones; once they serve, the group is too large and shrinks where there are most. It may go above its maximum by a
-    /// tenth, or by one ("Rebalancing activities"). With Terminate suspended it stays so large until that is resumed.
+    /// tenth, or by one ("Rebalancing activities"), or as far as a maintenance policy says. With Terminate suspended it stays
+    /// so large until that is resumed.
     fn balance(&mut self) {
         if !self.allows(Process::AzRebalance) || !self.allows(Process::Launch) {
             return;
@@ -263,11 +273,31 @@ impl<'v, 'a> Planner<'v, 'a> {
         if outside == 0 && most <= least.saturating_add(1) {
             return;
         }
+        let (room, moves) = match self.view.maintenance {
+            Some(policy) if !policy.launches_ahead() => return self.rebalance_in_place(outside),
+            Some(policy) => (self.room_ahead(policy), usize::MAX),
+            None => {
+                let most = self.view.max_size + share(self.view.max_size);
+                (most.saturating_sub(self.view.counts.capacity()), share(self.view.desired))
+            }
+        };
+        let places = self.moves(&mut sites, outside, room.min(moves));
+        let added = places.len();
+        for place in places {
+            self.act(Action::Launch { place, why: LaunchReason::Balance });
+        }
+        // A zone that lacks instances while its launches fail is tried again later.
+        if added == 0 {
+            sites.retry_at().into_iter().for_each(|at| self.wake(at));
+        }
+    }
+
+    /// Where instances are to be rather than where they are, `most` of them at most.
+    pub(super) fn moves(&self, sites: &mut Sites, outside: usize, most: usize) -> Vec<Place> {
         let mut movable = self.movable();
         let mut strangers = outside.min(movable.get("").copied().unwrap_or_default());
-        let room = (self.view.max_size + share(self.view.max_size)).saturating_sub(self.view.counts.capacity());
-        let mut added = 0;
-        while added < room.min(share(self.view.desired)) {
+        let mut places = Vec::new();
+        while places.len() < most {
             let Some(place) = sites.emptiest().map(|s| s.place.clone()) else { break };
             if strangers > 0 {
                 strangers -= 1;
@@ -275,13 +305,9 @@ impl<'v, 'a> Planner<'v, 'a> {
                 break;
             }
             sites.fill(&place);
-            self.act(Action::Launch { place, why: LaunchReason::Balance });
-            added += 1;
+            places.push(place);
         }
-        // A zone that lacks instances while its launches fail is tried again later.
-        if added == 0 {
-            sites.retry_at().into_iter().for_each(|at| self.wake(at));
-        }
+        places
     }
 
     /// How many unprotected ones each zone has; those outside of the group's zones under no name.

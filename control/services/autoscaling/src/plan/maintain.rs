@@ -79,10 +79,43 @@ impl<'a> Planner<'_, 'a> {
             left -= costs;
             self.retire(member.instance.clone(), *because);
         }
-        let room = policy.ceiling(desired).saturating_sub(counts.pending + counts.extra + counts.in_service);
+        let room = self.room_ahead(policy);
         let ahead = counts.extra + over;
         if due.len() > ahead && self.allows(Process::Launch) {
             self.launch_ahead(due, ahead, room.min(due.len() - ahead));
+        }
+    }
+
+    /// How many may still be launched before others end.
+    pub(super) fn room_ahead(&self, policy: MaintenancePolicy) -> usize {
+        let counts = self.view.counts;
+        let there = counts.pending + counts.extra + counts.in_service;
+        policy.ceiling(self.view.desired + self.view.surplus).saturating_sub(there)
+    }
+
+    /// How many of those above the wanted capacity go now: all where it was asked for; what was launched to even out the zones
+    /// lets another one go only when enough others are ready.
+    pub(super) fn spare(&mut self, over: usize) -> usize {
+        let ahead = self.view.maintenance.filter(|p| p.launches_ahead() && !self.view.asked);
+        let Some(policy) = ahead else { return over };
+        let ready = (self.view.ready)();
+        let spare = over.min(ready.count.saturating_sub(policy.floor(self.view.desired)));
+        if spare < over {
+            ready.next_at.into_iter().for_each(|at| self.wake(at));
+        }
+        spare
+    }
+
+    /// Under a policy that leaves no room above the wanted capacity: instances of the fullest zones end, down to the least and
+    /// one at least, and others are launched where there are fewest.
+    pub(super) fn rebalance_in_place(&mut self, outside: usize) {
+        if !self.allows(Process::Terminate) {
+            return;
+        }
+        let most = self.renewals();
+        let moves = self.moves(&mut self.sites(), outside, most).len();
+        for id in self.choose(moves, &|m| !m.protected) {
+            self.retire(id, Because::Unbalanced);
         }
     }
 

@@ -262,3 +262,28 @@ fn other_zones_move_the_instances_with_enough_in_service() {
     }
     assert!(region.members().len() == 2 && region.members().iter().all(|m| m.zone == "eu-central-1c"));
 }
+
+/// "Set an instance maintenance policy": what is launched to even out the zones must have warmed up before another one ends.
+#[test]
+fn zones_are_evened_out_when_the_new_instances_have_warmed_up() {
+    let mut region = Region::new();
+    region.group(4, |g| {
+        g.availability_zones = vec!["eu-central-1a".into()];
+        g.default_instance_warmup = Some(100);
+        g.instance_maintenance_policy =
+            Some(s::InstanceMaintenancePolicy { min_healthy_percentage: Some(100), max_healthy_percentage: Some(150) });
+    });
+    region.pass(200);
+    assert_eq!(region.zones(), (4, 0));
+    let update = s::UpdateAutoScalingGroupType {
+        auto_scaling_group_name: "g".into(),
+        availability_zones: vec!["eu-central-1a".into(), "eu-central-1b".into()],
+        ..Default::default()
+    };
+    region.call::<ops::UpdateAutoScalingGroup>(update).unwrap();
+    region.play();
+    region.pass(90);
+    assert_eq!(region.zones(), (4, 2), "as many ahead as the maximum allows");
+    region.pass(20);
+    assert_eq!(region.zones(), (2, 2));
+}

@@ -70,6 +70,30 @@ fn outlived_instances_are_replaced_within_the_bounds() {
     }
 }
 
+/// "Instance maintenance policies" holds for the balance of the zones too.
+#[test]
+fn zones_are_evened_out_within_the_bounds() {
+    // Minimum, maximum; the fewest that serve, the most there are.
+    for (min, max, fewest, most) in [(100, 110, 10, 11), (100, 150, 10, 15), (80, 100, 8, 10), (50, 100, 5, 10), (90, 120, 9, 12)]
+    {
+        let mut toy = Toy::settled(&["a"], 10);
+        toy.maintenance = Some(MaintenancePolicy { min_percent: min, max_percent: max });
+        toy.zones.push("b".into());
+        let found = play(&mut toy);
+        assert!(found.0 >= fewest && found.1 <= most, "{min} {max}: {found:?}");
+        assert_eq!(toy.zone_counts().values().collect::<Vec<_>>(), [&5, &5], "{min} {max}");
+        assert_eq!(toy.launched, 15, "{min} {max}: one for each that had to move");
+    }
+}
+
+#[test]
+fn a_group_that_is_asked_to_shrink_does_so_at_once() {
+    let mut toy = maintained(4, 100, 150);
+    (toy.desired, toy.asked) = (2, true);
+    toy.turn();
+    assert_eq!(toy.actions.len(), 2, "{:?}", toy.actions);
+}
+
 #[test]
 fn a_small_group_replaces_one_at_a_time_where_rounding_leaves_no_room() {
     let mut toy = maintained(3, 100, 110);

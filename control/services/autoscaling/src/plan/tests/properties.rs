@@ -31,7 +31,7 @@ pub(super) fn happen(toy: &mut Toy, (kind, index): (u8, usize)) {
         }
         (3, Some(b)) if b.row.lifecycle == Lifecycle::InService => b.row.health = Health::Unhealthy(Sickness::User),
         (4, Some(b)) => b.row.protected = !b.row.protected,
-        (5, _) => toy.desired = index,
+        (5, _) => (toy.desired, toy.asked) = (index, true),
         (6, _) => toy.boot_all(),
         (7, _) => toy.now = toy.now + Duration::from_secs(index as u64 * 10),
         (8, _) => {

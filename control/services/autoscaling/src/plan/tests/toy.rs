@@ -29,6 +29,8 @@ pub(super) struct Being {
 pub(super) struct Toy {
     pub(super) now: Time,
     pub(super) desired: usize,
+    /// The desired capacity was changed and not reached since.
+    pub(super) asked: bool,
     pub(super) surplus: usize,
     pub(super) max_size: usize,
     pub(super) deleting: bool,
@@ -58,6 +60,7 @@ impl Toy {
         Self {
             now: Time::from_unix_ms(1_000_000_000),
             desired,
+            asked: true,
             surplus: 0,
             max_size: 12,
             deleting: false,
@@ -127,6 +130,7 @@ impl Toy {
         plan_group(&GroupView {
             now: self.now,
             desired: self.desired,
+            asked: self.asked,
             surplus: self.surplus,
             max_size: self.max_size,
             deleting: self.deleting,
@@ -177,6 +181,8 @@ impl Toy {
         self.wake(decided.wake_at);
         self.actions = decided.actions.clone();
         decided.actions.into_iter().for_each(|action| self.act(action));
+        let there = self.beings.iter().filter(|b| b.row.lifecycle.serves()).count();
+        self.asked &= there != self.desired;
         !self.steps.is_empty() || !self.actions.is_empty()
     }
 
