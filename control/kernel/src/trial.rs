@@ -1,10 +1,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use base::{Caller, Fault, FromValue, IntoValue, Operation, Scope, Time};
+use base::{Caller, Fault, FromValue, IntoValue, Operation, Scope, Tags, Time};
+use serde_json::Value as Json;
 use world::Observation;
 
-use crate::{Cx, Kernel, MemoryJournal, Randomness, Registry, Settings, State, Tx};
+use crate::{Cx, Kernel, MemoryJournal, Progress, Randomness, Registry, ResourceRequest, Settings, StackResource, State, Tx};
 
 const SEED: u64 = 7;
 
@@ -16,6 +17,8 @@ const SEED: u64 = 7;
 pub struct Trial {
     pub kernel: Kernel,
     pub now: Time,
+    /// Tags of the stack that resources are made for.
+    pub stack_tags: Tags,
     services: fn(&mut Registry),
     journal: Arc<Mutex<MemoryJournal>>,
 }
@@ -24,7 +27,9 @@ impl Trial {
     /// An empty region `eu-central-1` with these services.
     pub fn new(services: fn(&mut Registry)) -> Self {
         let journal = Arc::default();
-        let mut trial = Self { kernel: open(services, &journal), now: Time::from_unix_ms(1_800_000_000_000), services, journal };
+        let stack_tags = Tags::from([("aws:cloudformation:stack-name".into(), "web".into())]);
+        let now = Time::from_unix_ms(1_800_000_000_000);
+        let mut trial = Self { kernel: open(services, &journal), now, stack_tags, services, journal };
         trial.settle();
         trial
     }
@@ -63,6 +68,54 @@ impl Trial {
         let outcome = self.kernel.run(self.now, work);
         self.settle();
         outcome
+    }
+
+    /// The error that an operation answers with, as `CODE HTTP: message`.
+    pub fn refusal<O: Operation>(&mut self, input: O::Input) -> String {
+        match self.call::<O>(input) {
+            Ok(_) => panic!("{} was not refused", O::NAME),
+            Err(fault) => format!("{} {}: {}", fault.code, fault.http, fault.message),
+        }
+    }
+
+    /// Does something with a stack's resource type, as the stack engine does, for the resource `Thing` of the stack `web`.
+    fn resource<T>(
+        &mut self,
+        kind: &str,
+        properties: &Json,
+        work: impl FnOnce(&dyn StackResource, &mut Tx, &Cx, &ResourceRequest) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let tags = self.stack_tags.clone();
+        let request = ResourceRequest {
+            stack_id: "arn:aws:cloudformation:eu-central-1:000000000000:stack/web/1",
+            stack_name: "web",
+            logical_id: "Thing",
+            properties,
+            tags: &tags,
+            creation_policy: None,
+            update_policy: None,
+        };
+        self.run(|tx, cx| {
+            let resource = tx.registry().stack_resource(kind).unwrap_or_else(|| panic!("no resource type {kind}"));
+            work(resource, tx, cx, &request)
+        })
+    }
+
+    /// Makes a resource and returns its physical id.
+    pub fn make(&mut self, kind: &str, properties: &Json) -> Result<String, Fault> {
+        self.resource(kind, properties, |resource, tx, cx, request| resource.create(tx, cx, request))
+    }
+
+    pub fn change(&mut self, kind: &str, id: &str, old: &Json, new: &Json) -> Result<(), Fault> {
+        self.resource(kind, new, |resource, tx, cx, request| resource.update(tx, cx, id, old, request))
+    }
+
+    pub fn end(&mut self, kind: &str, id: &str) -> Result<Progress, Fault> {
+        self.resource(kind, &Json::Null, |resource, tx, cx, _| resource.delete(tx, cx, id))
+    }
+
+    pub fn attribute(&mut self, kind: &str, id: &str, name: &str) -> Result<Json, Fault> {
+        self.resource(kind, &Json::Null, |resource, tx, cx, _| resource.attribute(tx, cx, id, name))
     }
 
     /// Takes in what the world reports.

@@ -1,19 +1,20 @@
 //! The operations with their answers and refusals.
 
+use kernel::Trial;
 use shapes::iam::{self as s, ops};
 use shapes::sts;
 
-use crate::region::{AWS_POLICY, READ_BUCKET, Region, TRUST, tag};
+use crate::region::{AWS_POLICY, READ_BUCKET, TRUST, region, tag};
 
 fn new_role(name: &str) -> s::CreateRoleRequest {
     s::CreateRoleRequest { role_name: name.into(), assume_role_policy_document: TRUST.into(), ..Default::default() }
 }
 
-fn role_of(region: &mut Region, name: &str) -> s::Role {
+fn role_of(region: &mut Trial, name: &str) -> s::Role {
     region.call::<ops::GetRole>(s::GetRoleRequest { role_name: name.into() }).unwrap().role
 }
 
-fn make_policy(region: &mut Region, name: &str) -> String {
+fn make_policy(region: &mut Trial, name: &str) -> String {
     let input = s::CreatePolicyRequest {
         policy_name: name.into(),
         policy_document: READ_BUCKET.into(),
@@ -25,7 +26,7 @@ fn make_policy(region: &mut Region, name: &str) -> String {
 
 #[test]
 fn the_caller_is_the_accounts_root() {
-    let mut region = Region::new();
+    let mut region = region();
     let answer = region.call::<sts::ops::GetCallerIdentity>(sts::GetCallerIdentityRequest {}).unwrap();
     assert_eq!(answer.arn.as_deref(), Some("arn:aws:iam::000000000000:root"));
     assert_eq!((answer.account.as_deref(), answer.user_id.as_deref()), (Some("000000000000"), Some("000000000000")));
@@ -33,7 +34,7 @@ fn the_caller_is_the_accounts_root() {
 
 #[test]
 fn a_role_lives_and_survives_a_restart() {
-    let mut region = Region::new();
+    let mut region = region();
     let made = region
         .call::<ops::CreateRole>(s::CreateRoleRequest {
             path: Some("/web/".into()),
@@ -70,7 +71,7 @@ fn a_role_lives_and_survives_a_restart() {
 
 #[test]
 fn bad_roles_are_refused_in_awss_words() {
-    let mut region = Region::new();
+    let mut region = region();
     region.call::<ops::CreateRole>(new_role("server")).unwrap();
     let with_trust = |document: &str| s::CreateRoleRequest { assume_role_policy_document: document.into(), ..new_role("other") };
     for (input, expected) in [
@@ -102,7 +103,7 @@ fn bad_roles_are_refused_in_awss_words() {
 
 #[test]
 fn quotas_hold() {
-    let mut region = Region::new();
+    let mut region = region();
     region.call::<ops::CreateRole>(new_role("server")).unwrap();
     let tags = (0..51).map(|n| tag(&format!("k{n}"), "v")).collect();
     let refusal = region.refusal::<ops::TagRole>(s::TagRoleRequest { role_name: "server".into(), tags });
@@ -127,7 +128,7 @@ fn quotas_hold() {
 
 #[test]
 fn a_role_keeps_its_policies_and_profile_until_they_are_taken_away() {
-    let mut region = Region::new();
+    let mut region = region();
     region.call::<ops::CreateRole>(new_role("server")).unwrap();
     let (name, arn) = ("server".to_string(), AWS_POLICY.to_string());
     let put =
@@ -170,7 +171,7 @@ fn a_role_keeps_its_policies_and_profile_until_they_are_taken_away() {
 
 #[test]
 fn an_instance_profile_is_found_by_name_and_arn_with_its_role() {
-    let mut region = Region::new();
+    let mut region = region();
     region.call::<ops::CreateRole>(new_role("server")).unwrap();
     let new = s::CreateInstanceProfileRequest {
         instance_profile_name: "box".into(),
@@ -197,7 +198,7 @@ fn an_instance_profile_is_found_by_name_and_arn_with_its_role() {
 
 #[test]
 fn policies_have_versions_and_are_kept_while_used() {
-    let mut region = Region::new();
+    let mut region = region();
     let arn = make_policy(&mut region, "reader");
     assert_eq!(arn, "arn:aws:iam::000000000000:policy/reader");
     let version = |default| s::CreatePolicyVersionRequest {
@@ -268,7 +269,7 @@ fn policies_have_versions_and_are_kept_while_used() {
 
 #[test]
 fn awss_policies_are_known_by_name_but_their_documents_are_not_kept() {
-    let mut region = Region::new();
+    let mut region = region();
     let policy = region.call::<ops::GetPolicy>(s::GetPolicyRequest { policy_arn: AWS_POLICY.into() }).unwrap().policy.unwrap();
     assert_eq!(policy.policy_name.as_deref(), Some("AmazonSSMManagedInstanceCore"));
     let get = s::GetPolicyVersionRequest { policy_arn: AWS_POLICY.into(), version_id: "v1".into() };

@@ -1,10 +1,11 @@
 //! Listings: prefixes, pages, markers.
 
+use kernel::Trial;
 use shapes::iam::{self as s, ops};
 
-use crate::region::{AWS_POLICY, READ_BUCKET, Region, TRUST, tag};
+use crate::region::{AWS_POLICY, READ_BUCKET, TRUST, region, tag};
 
-fn roles(region: &mut Region, count: usize) {
+fn roles(region: &mut Trial, count: usize) {
     for n in 0..count {
         let input = s::CreateRoleRequest {
             role_name: format!("role{n:02}"),
@@ -18,7 +19,7 @@ fn roles(region: &mut Region, count: usize) {
 
 #[test]
 fn pages_of_roles_join_to_the_whole_though_rows_go_in_between() {
-    let mut region = Region::new();
+    let mut region = region();
     roles(&mut region, 9);
     let (mut names, mut marker) = (Vec::new(), None);
     loop {
@@ -42,7 +43,7 @@ fn pages_of_roles_join_to_the_whole_though_rows_go_in_between() {
 
 #[test]
 fn listings_leave_out_tags_and_boundaries_as_aws_does() {
-    let mut region = Region::new();
+    let mut region = region();
     let input = s::CreateRoleRequest {
         role_name: "server".into(),
         assume_role_policy_document: TRUST.into(),
@@ -61,7 +62,7 @@ fn listings_leave_out_tags_and_boundaries_as_aws_does() {
 
 #[test]
 fn policies_are_listed_by_scope_use_and_path() {
-    let mut region = Region::new();
+    let mut region = region();
     roles(&mut region, 1);
     let input = s::CreatePolicyRequest {
         policy_name: "reader".into(),

@@ -1,10 +1,10 @@
 //! IAM's resources in stacks.
 
-use kernel::Progress;
+use kernel::{Progress, Trial};
 use serde_json::{Value as Json, json};
 use shapes::iam::{self as s, ops};
 
-use crate::region::{AWS_POLICY, READ_BUCKET, Region, TRUST};
+use crate::region::{AWS_POLICY, READ_BUCKET, TRUST, region};
 
 const ROLE: &str = "AWS::IAM::Role";
 const PROFILE: &str = "AWS::IAM::InstanceProfile";
@@ -27,14 +27,14 @@ fn role_properties() -> Json {
 }
 
 /// Inline policies of a role, and what is attached to it.
-fn policies(region: &Region, role: &str) -> (Vec<String>, Vec<String>) {
+fn policies(region: &Trial, role: &str) -> (Vec<String>, Vec<String>) {
     let role = iam::find_role(region.state(), role).unwrap();
     (role.inline.keys().cloned().collect(), role.attached.iter().cloned().collect())
 }
 
 #[test]
 fn a_role_is_made_changed_and_ended_with_its_policies() {
-    let mut region = Region::new();
+    let mut region = region();
     let name = region.make(ROLE, &role_properties()).unwrap();
     assert!(name.starts_with("web-Thing-") && name.len() == 22, "{name}");
     let role = iam::find_role(region.state(), &name).unwrap().clone();
@@ -72,7 +72,7 @@ fn a_role_is_made_changed_and_ended_with_its_policies() {
 
 #[test]
 fn a_role_that_is_refused_leaves_nothing() {
-    let mut region = Region::new();
+    let mut region = region();
     let mut properties = role_properties();
     properties["RoleName"] = json!("server");
     properties["Policies"][0]["PolicyDocument"] = json!({"Statement": []});
@@ -83,7 +83,7 @@ fn a_role_that_is_refused_leaves_nothing() {
 
 #[test]
 fn an_instance_profile_swaps_its_role() {
-    let mut region = Region::new();
+    let mut region = region();
     let first = region.make(ROLE, &role_properties()).unwrap();
     let second = region.make(ROLE, &role_properties()).unwrap();
     let (old, new) = (json!({"Roles": [first]}), json!({"Roles": [second]}));
@@ -101,7 +101,7 @@ fn an_instance_profile_swaps_its_role() {
 
 #[test]
 fn a_policy_follows_its_roles_and_its_name() {
-    let mut region = Region::new();
+    let mut region = region();
     let bare = json!({"AssumeRolePolicyDocument": parse(TRUST)});
     let (a, b) = (region.make(ROLE, &bare).unwrap(), region.make(ROLE, &bare).unwrap());
     let old = json!({"PolicyName": "log", "PolicyDocument": parse(READ_BUCKET), "Roles": [a]});
@@ -125,7 +125,7 @@ fn a_policy_follows_its_roles_and_its_name() {
 
 #[test]
 fn a_managed_policy_gets_versions_and_goes_with_them() {
-    let mut region = Region::new();
+    let mut region = region();
     let role = region.make(ROLE, &json!({"AssumeRolePolicyDocument": parse(TRUST)})).unwrap();
     let properties = |action: &str, roles: Json| {
         json!({
@@ -165,7 +165,7 @@ fn a_managed_policy_gets_versions_and_goes_with_them() {
 
 #[test]
 fn a_role_policy_is_found_again_by_its_id() {
-    let mut region = Region::new();
+    let mut region = region();
     let role = region.make(ROLE, &json!({"AssumeRolePolicyDocument": parse(TRUST)})).unwrap();
     let properties = json!({"PolicyName": "log", "RoleName": role, "PolicyDocument": parse(READ_BUCKET)});
     let id = region.make(ROLE_POLICY, &properties).unwrap();

@@ -1,9 +1,10 @@
 //! The operations, as a client sees them.
 
+use kernel::Trial;
 use shapes::ssm as s;
 use shapes::ssm::ops;
 
-use crate::region::{Region, plain};
+use crate::region::{get, plain, put, region};
 
 fn code<T: std::fmt::Debug>(result: Result<T, base::Fault>) -> String {
     result.unwrap_err().code.into_owned()
@@ -15,9 +16,9 @@ fn tag(key: &str, value: &str) -> s::Tag {
 
 #[test]
 fn a_parameter_is_put_read_overwritten_and_deleted() {
-    let mut region = Region::new();
-    region.put("/web/db", "one");
-    let shown = region.get("/web/db").unwrap();
+    let mut region = region();
+    put(&mut region, "/web/db", "one");
+    let shown = get(&mut region, "/web/db").unwrap();
     assert_eq!(shown.value.as_deref(), Some("one"));
     assert_eq!(shown.arn.as_deref(), Some("arn:aws:ssm:eu-central-1:000000000000:parameter/web/db"));
     assert_eq!(shown.data_type.as_deref(), Some("text"));
@@ -25,15 +26,15 @@ fn a_parameter_is_put_read_overwritten_and_deleted() {
 
     let two = s::PutParameterRequest { overwrite: Some(true), r#type: None, ..plain("/web/db", "two") };
     assert_eq!(region.call::<ops::PutParameter>(two).unwrap().version, Some(2));
-    assert_eq!(region.get("/web/db:2").unwrap().selector.as_deref(), Some(":2"));
-    assert_eq!(code(region.get("/web/db:1")), "ParameterVersionNotFound");
-    assert_eq!(region.get(&shown.arn.unwrap()).unwrap().value.as_deref(), Some("two"));
+    assert_eq!(get(&mut region, "/web/db:2").unwrap().selector.as_deref(), Some(":2"));
+    assert_eq!(code(get(&mut region, "/web/db:1")), "ParameterVersionNotFound");
+    assert_eq!(get(&mut region, &shown.arn.unwrap()).unwrap().value.as_deref(), Some("two"));
     assert_eq!(ssm::resolve(region.state(), "/web/db:2").as_deref(), Some("two"));
 
     region.reopen();
-    assert_eq!(region.get("/web/db").unwrap().version, Some(2));
+    assert_eq!(get(&mut region, "/web/db").unwrap().version, Some(2));
     region.call::<ops::DeleteParameter>(s::DeleteParameterRequest { name: "/web/db".into() }).unwrap();
-    assert_eq!(code(region.get("/web/db")), "ParameterNotFound");
+    assert_eq!(code(get(&mut region, "/web/db")), "ParameterNotFound");
     assert_eq!(
         code(region.call::<ops::DeleteParameter>(s::DeleteParameterRequest { name: "/web/db".into() })),
         "ParameterNotFound"
@@ -43,7 +44,7 @@ fn a_parameter_is_put_read_overwritten_and_deleted() {
 
 #[test]
 fn bad_writes_are_refused() {
-    let mut region = Region::new();
+    let mut region = region();
     let long = "x".repeat(4_097);
     let secret = |key: &str| s::PutParameterRequest {
         r#type: Some("SecureString".into()),
@@ -81,20 +82,20 @@ fn bad_writes_are_refused() {
 
 #[test]
 fn the_pattern_stays_when_a_value_is_written_anew() {
-    let mut region = Region::new();
+    let mut region = region();
     let numbers = s::PutParameterRequest { allowed_pattern: Some(r"^\d+$".into()), ..plain("n", "1") };
     region.call::<ops::PutParameter>(numbers).unwrap();
     let text = s::PutParameterRequest { overwrite: Some(true), ..plain("n", "x") };
     assert_eq!(code(region.call::<ops::PutParameter>(text)), "ParameterPatternMismatchException");
-    assert_eq!(region.get("n").unwrap().value.as_deref(), Some("1"));
+    assert_eq!(get(&mut region, "n").unwrap().value.as_deref(), Some("1"));
 }
 
 #[test]
 fn a_secret_shows_itself_only_when_asked_to() {
-    let mut region = Region::new();
+    let mut region = region();
     let secret = s::PutParameterRequest { r#type: Some("SecureString".into()), ..plain("/db/password", "hunter2") };
     region.call::<ops::PutParameter>(secret).unwrap();
-    let hidden = region.get("/db/password").unwrap().value.unwrap();
+    let hidden = get(&mut region, "/db/password").unwrap().value.unwrap();
     assert!(!hidden.contains("hunter2"), "{hidden}");
     let open = s::GetParameterRequest { name: "/db/password".into(), with_decryption: Some(true) };
     assert_eq!(region.call::<ops::GetParameter>(open).unwrap().parameter.unwrap().value.as_deref(), Some("hunter2"));
@@ -105,8 +106,8 @@ fn a_secret_shows_itself_only_when_asked_to() {
 
 #[test]
 fn several_names_at_once_with_those_that_lead_nowhere() {
-    let mut region = Region::new();
-    region.put("a", "1");
+    let mut region = region();
+    put(&mut region, "a", "1");
     let input = s::GetParametersRequest { names: vec!["a".into(), "b".into(), "a:9".into()], ..Default::default() };
     let answer = region.call::<ops::GetParameters>(input).unwrap();
     assert_eq!(answer.parameters.len(), 1);
@@ -114,7 +115,7 @@ fn several_names_at_once_with_those_that_lead_nowhere() {
     assert_eq!(code(region.call::<ops::GetParameters>(s::GetParametersRequest::default())), "ValidationException");
 }
 
-fn by_path(region: &mut Region, path: &str, recursive: bool) -> Vec<String> {
+fn by_path(region: &mut Trial, path: &str, recursive: bool) -> Vec<String> {
     let (mut names, mut token) = (Vec::new(), None);
     loop {
         let input = s::GetParametersByPathRequest {
@@ -136,9 +137,9 @@ fn by_path(region: &mut Region, path: &str, recursive: bool) -> Vec<String> {
 
 #[test]
 fn paths_are_walked_by_level_or_to_the_ground() {
-    let mut region = Region::new();
+    let mut region = region();
     for name in ["/a/1", "/a/2", "/a/b/3", "/ab/4", "/a-b/5", "plain"] {
-        region.put(name, "v");
+        put(&mut region, name, "v");
     }
     assert_eq!(by_path(&mut region, "/a", false), ["/a/1", "/a/2"]);
     assert_eq!(by_path(&mut region, "/a/", true), ["/a/1", "/a/2", "/a/b/3"]);
@@ -152,7 +153,7 @@ fn paths_are_walked_by_level_or_to_the_ground() {
 /// Key, option and values.
 type Filter<'a> = (&'a str, Option<&'a str>, &'a [&'a str]);
 
-fn described(region: &mut Region, filters: &[Filter]) -> Result<Vec<String>, base::Fault> {
+fn described(region: &mut Trial, filters: &[Filter]) -> Result<Vec<String>, base::Fault> {
     let parameter_filters = filters.iter().map(|(key, option, values)| s::ParameterStringFilter {
         key: key.to_string(),
         option: option.map(Into::into),
@@ -165,9 +166,9 @@ fn described(region: &mut Region, filters: &[Filter]) -> Result<Vec<String>, bas
 
 #[test]
 fn parameters_are_described_by_filters() {
-    let mut region = Region::new();
+    let mut region = region();
     for name in ["/a/1", "/a/b/2", "web"] {
-        region.put(name, "v");
+        put(&mut region, name, "v");
     }
     let list =
         s::PutParameterRequest { r#type: Some("StringList".into()), tags: vec![tag("team", "blue")], ..plain("list", "a,b") };
@@ -203,8 +204,8 @@ fn parameters_are_described_by_filters() {
 
 #[test]
 fn tags_come_and_go() {
-    let mut region = Region::new();
-    region.put("a", "1");
+    let mut region = region();
+    put(&mut region, "a", "1");
     let add = |kind: &str, id: &str, tags: Vec<s::Tag>| s::AddTagsToResourceRequest {
         resource_type: kind.into(),
         resource_id: id.into(),
@@ -228,9 +229,9 @@ fn tags_come_and_go() {
 
 #[test]
 fn the_region_names_images_for_all_to_read() {
-    let mut region = Region::new();
+    let mut region = region();
     let name = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
-    let shown = region.get(name).unwrap();
+    let shown = get(&mut region, name).unwrap();
     assert_eq!(shown.value.as_deref(), Some("ami-host"));
     assert_eq!(shown.arn, Some(format!("arn:aws:ssm:eu-central-1::parameter{name}")));
     assert_eq!(ssm::resolve(region.state(), name).as_deref(), Some("ami-host"));
@@ -247,7 +248,7 @@ fn the_region_names_images_for_all_to_read() {
             Ok(())
         });
         set.unwrap();
-        let shown = region.get(image).unwrap();
+        let shown = get(&mut region, image).unwrap();
         assert_eq!((shown.value.as_deref(), shown.version), (Some(id), Some(version)));
     }
     let removed = region.run(|tx, _| {
