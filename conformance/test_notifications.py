@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import datetime
 import email
 import email.policy
 import http.server
@@ -134,13 +135,31 @@ def test_a_filter_lets_pass_what_it_names(sns, topic, endpoint):
     assert endpoint.wait(2)[1] == "anything" and len(endpoint.got) == 2
 
 
-def test_a_delivery_is_tried_again_after_a_500(sns, topic, endpoint):
+def test_a_delivery_is_tried_again_after_a_500(client, sns, topic, endpoint):
     policy = {"healthyRetryPolicy": {"numRetries": 2, "minDelayTarget": 1, "maxDelayTarget": 1}}
     subscribe(sns, topic, endpoint, DeliveryPolicy=json.dumps(policy))
     endpoint.answers = [500, 503]
     sent = sns.publish(TopicArn=topic, Message="again")
     endpoint.wait(3)
     assert {json.loads(body)["MessageId"] for _, body in endpoint.got} == {sent["MessageId"]}
+    told = lambda name: metric(client("cloudwatch"), f"NumberOf{name}", topic.rsplit(":", 1)[1])
+    wait_for("the metric of deliveries", lambda: told("NotificationsDelivered") >= 1)
+    assert told("MessagesPublished") >= 1 and told("NotificationsFailed") >= 2
+
+
+def metric(cloudwatch, name, topic):
+    """The sum of a topic's metric over the last hour."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    got = cloudwatch.get_metric_statistics(
+        Namespace="AWS/SNS",
+        MetricName=name,
+        Dimensions=[{"Name": "TopicName", "Value": topic}],
+        StartTime=now - datetime.timedelta(hours=1),
+        EndTime=now + datetime.timedelta(minutes=2),
+        Period=60,
+        Statistics=["Sum"],
+    )
+    return sum(point["Sum"] for point in got["Datapoints"])
 
 
 def test_a_name_that_leads_to_a_refused_address_is_not_called(sns, topic, endpoint):
