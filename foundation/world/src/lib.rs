@@ -37,7 +37,7 @@ pub use observation::{Exit, InstanceState, Observation, TargetHealth, TargetReas
 pub use paths::RunPaths;
 pub use periods::{Periods, Unsent};
 pub use report::{BalancerTraffic, GroupTraffic, Histogram, InstanceUsage};
-pub use security_policy::{SECURITY_POLICIES, SecurityPolicy, is_outdated_policy, security_policy};
+pub use security_policy::{SECURITY_POLICIES, SecurityPolicy, is_outdated_policy, refused_policy, security_policy};
 
 /// Which executor looks after a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
