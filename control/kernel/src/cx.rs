@@ -57,7 +57,7 @@ impl Cx {
         Self { now, caller, request_id, scope, settings, rng: RefCell::new(rng), secrets }
     }
 
-    /// The transaction's randomness; do not hold it across calls. Never for secrets: whoever sees some of it can foresee the rest.
+    /// The transaction's randomness; do not hold it across calls. Never for secrets: who sees some of it can foresee the rest.
     pub fn rng(&self) -> RefMut<'_, Rng> {
         self.rng.borrow_mut()
     }

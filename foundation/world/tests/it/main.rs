@@ -1,5 +1,5 @@
-//! The frames between `serve` and its executors, byte for byte. `serve` is upgraded while its executors go on running, so each must
-//! read what the other's older version writes. A frame that comes out otherwise than `frames.golden` says is a change of the
+//! The frames between `serve` and its executors, byte for byte. `serve` is upgraded while its executors go on running, so each
+//! must read what the other's older version writes. A frame that comes out otherwise than `frames.golden` says is a change of the
 //! language: a new member with a default is good, and its line is written anew; anything else needs both ends upgraded at once.
 
 #![allow(clippy::unwrap_used)]
