@@ -44,9 +44,9 @@ pub struct Group {
     pub subnets: Vec<SubnetId>,
     pub health_check: HealthCheck,
     pub grace_s: u32,
-    /// A record: simple scaling policies, which use it, come later.
+    /// For simple scaling policies that say none ("Scaling cooldowns").
     pub default_cooldown_s: u32,
-    /// A record.
+    /// "Set the default instance warmup for an Auto Scaling group".
     pub default_instance_warmup_s: Option<u32>,
     /// How many instances must and may be there while some are replaced.
     #[serde(default)]
@@ -56,7 +56,8 @@ pub struct Group {
     pub detaching: BTreeSet<TargetGroupArn>,
     pub termination_policies: Vec<TerminationPolicy>,
     pub protects_new: bool,
-    /// A record: only spot instances know it.
+    /// A record: only Spot Instances are at risk of being taken away ("Capacity Rebalancing in Auto Scaling to replace at-risk
+    /// Spot Instances"), and there are none here.
     pub capacity_rebalance: bool,
     pub suspended: BTreeMap<Process, Time>,
     pub tags: BTreeMap<String, GroupTag>,

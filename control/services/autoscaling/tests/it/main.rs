@@ -14,6 +14,7 @@ mod policy_stack;
 mod predictive;
 mod refresh;
 mod region;
+mod rules;
 mod schedules;
 mod stack;
 mod stack_types;
