@@ -94,6 +94,40 @@ def test_a_refresh_leaves_protected_instances_that_it_is_to_ignore(scaling, make
         refused("ValidationError", scaling.start_instance_refresh, status=400, Preferences=wrong, **of(group))
 
 
+def test_a_refresh_replaces_the_warm_pool_too(scaling, make):
+    group = make("warm", DesiredCapacity=1, MaxSize=3)
+    old = group.settle(1)
+    scaling.put_warm_pool(MinSize=2, PoolState="Stopped", **of(group))
+    pool = lambda: {i["InstanceId"]: i["LifecycleState"] for i in scaling.describe_warm_pool(**of(group))["Instances"]}  # noqa: E731
+    full = lambda: len(found := pool()) == 2 and set(found.values()) == {"Warmed:Stopped"} and set(found)  # noqa: E731
+    old |= wait_for("a full pool", full)
+    scaling.start_instance_refresh(Preferences={"InstanceWarmup": 0, "MinHealthyPercentage": 0}, **of(group))
+    refresh = ended(scaling, group)
+    assert refresh["Status"] == "Successful", refresh
+    assert refresh["ProgressDetails"]["WarmPoolProgress"] == {"PercentageComplete": 100, "InstancesToUpdate": 0}
+    new = wait_for("a full pool again", full) | group.settle(1)
+    assert len(new) == 3 and not old & new
+    scaling.delete_warm_pool(ForceDelete=True, **of(group))
+
+
+def test_zones_are_evened_out_within_the_maintenance_policy(network, make):
+    group = make(
+        "even", DesiredCapacity=4, MaxSize=4, VPCZoneIdentifier=network.subnets[0], DefaultInstanceWarmup=2,
+        InstanceMaintenancePolicy={"MinHealthyPercentage": 100, "MaxHealthyPercentage": 150},
+    )  # fmt: skip
+    group.settle(4)
+    group.update(VPCZoneIdentifier=",".join(network.subnets[:2]))
+    seen = []
+
+    def even():
+        seen.append(sum(i["LifecycleState"] == "InService" for i in group.describe()["Instances"]))
+        zones = [i["AvailabilityZone"] for i in group.members()]
+        return len(zones) == 4 and len(set(zones)) == 2 and all(zones.count(z) == 2 for z in zones)
+
+    wait_for("two in each zone", even, 60, every=0.02)
+    assert min(seen) >= 4 and max(seen) == 6, seen
+
+
 def serving(group):
     return [i["InstanceId"] for i in group.members()]
 

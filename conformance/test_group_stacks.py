@@ -198,6 +198,16 @@ def test_a_replacing_update_makes_a_new_group_before_the_old_one_ends(stack, sca
     old = s.resources()["Group"]
     describe = lambda name: scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
     body["Resources"]["Configuration"]["Properties"]["InstanceType"] = "t3.micro"
+    s.formation.create_change_set(StackName=s.name, ChangeSetName="look", TemplateBody=json.dumps(body))
+    planned = s.formation.describe_change_set(StackName=s.name, ChangeSetName="look")["Changes"]
+    told = {c["ResourceChange"]["LogicalResourceId"]: c["ResourceChange"] for c in planned}
+    assert {name: (c["Replacement"], c["PolicyAction"]) for name, c in told.items()} == {
+        "Configuration": ("True", "ReplaceAndDelete"), "Group": ("True", "ReplaceAndDelete"),
+    }  # fmt: skip
+    assert told["Group"]["Details"] == [{
+        "Target": {"Attribute": "Properties", "Name": "LaunchConfigurationName", "RequiresRecreation": "Never"},
+        "Evaluation": "Dynamic", "ChangeSource": "ResourceReference", "CausingEntity": "Configuration",
+    }]  # fmt: skip
     s.update(body, wait=None)
 
     def serves(name):

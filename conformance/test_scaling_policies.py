@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from calls import Network
+from calls import Network, refused
 from region import wait_for
 from test_auto_scaling import Group
 
@@ -170,3 +170,32 @@ def test_a_policy_takes_its_alarms_with_it(cloudwatch, group):
     for name in names:
         items = cloudwatch.describe_alarm_history(AlarmName=name, HistoryItemType="ConfigurationUpdate")["AlarmHistoryItems"]
         assert items[0]["HistorySummary"] == f'Alarm "{name}" deleted'
+
+
+def test_a_predictive_policy_of_customized_metrics_is_shown_as_it_was_asked_for(group):
+    def metric(id, name, stat, **more):
+        named = {"Namespace": "Shop", "MetricName": name, "Dimensions": [{"Name": "Branch", "Value": "north"}]}
+        return {"Id": id, "MetricStat": {"Metric": named, "Stat": stat}, **more}
+
+    orders = [metric("a", "OrdersA", "Sum", ReturnData=False), metric("b", "OrdersB", "Sum", ReturnData=False),
+              {"Id": "all", "Expression": "a + b", "Label": "orders", "ReturnData": True}]  # fmt: skip
+    specification = {
+        "TargetValue": 10,
+        "CustomizedLoadMetricSpecification": {"MetricDataQueries": orders},
+        "CustomizedScalingMetricSpecification": {"MetricDataQueries": [metric("busy", "Busy", "Average", ReturnData=True)]},
+        "CustomizedCapacityMetricSpecification": {"MetricDataQueries": [metric("n", "Workers", "Average", ReturnData=True)]},
+    }
+
+    def put(specification):
+        group.scaling.put_scaling_policy(
+            AutoScalingGroupName=group.name, PolicyName="ahead", PolicyType="PredictiveScaling",
+            PredictiveScalingConfiguration={"MetricSpecifications": [specification]},
+        )  # fmt: skip
+
+    put(specification)
+    shown = group.scaling.describe_policies(AutoScalingGroupName=group.name)["ScalingPolicies"][0]["PredictiveScalingConfiguration"]
+    assert shown["MetricSpecifications"] == [specification]
+    orders[2]["Expression"] = "a + nobody"
+    refused("ValidationError", put, "Undefined variable 'nobody'", specification=specification)
+    del specification["CustomizedLoadMetricSpecification"]
+    refused("ValidationError", put, "one load metric", specification=specification)
