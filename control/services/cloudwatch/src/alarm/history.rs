@@ -17,8 +17,8 @@ const KEPT: Duration = Duration::from_secs(30 * 86_400);
 pub const HISTORY_OF_ALARM_MAX: usize = 200;
 /// Most items kept of all alarms.
 pub const HISTORY_MAX: usize = 50_000;
-/// About as long as the data of a change of state.
-const DATA_BYTES: usize = 1_024;
+/// The data of a change of state, beside the two states' texts: no longer than this, unless those have much to escape.
+const FRAME_BYTES: usize = 192;
 /// Most items taken off for one that is added.
 const DROPPED_MAX: usize = 4;
 
@@ -112,7 +112,8 @@ pub(super) fn deleted(tx: &mut Tx, cx: &Cx, alarm: &Alarm) {
 
 /// `alarm` has the new state already.
 pub(super) fn changed(tx: &mut Tx, cx: &Cx, alarm: &Alarm, old: &StateChange) {
-    let mut data = String::with_capacity(DATA_BYTES);
+    let texts: usize = [old, &alarm.state].iter().map(|s| s.reason.len() + s.reason_data.len()).sum();
+    let mut data = String::with_capacity(texts + FRAME_BYTES);
     data.push_str(r#"{"version":"1.0","oldState":"#);
     put_state(&mut data, old);
     data.push_str(r#","newState":"#);

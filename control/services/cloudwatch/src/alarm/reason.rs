@@ -10,6 +10,10 @@ use super::row::{Alarm, AlarmState, Watched};
 /// The reason of an alarm that has not been evaluated yet.
 pub(crate) const UNCHECKED: &str = "Unchecked: Initial alarm creation";
 
+/// About as long as `StateReasonData` is, and longer for each data point.
+const DATA_BYTES: usize = 192;
+const DATAPOINT_BYTES: usize = 80;
+
 /// Why a metric alarm goes to `state`, as text and as JSON; none for a composite alarm.
 pub(super) fn of(alarm: &Alarm, look: &Look, state: AlarmState, now: Time) -> Option<(String, String)> {
     let Watched::Metrics { queries, comparison, threshold, evaluation_periods: n, datapoints_to_alarm: m, missing, .. } =
@@ -72,8 +76,10 @@ fn data(look: &Look, statistic: Option<&str>, period_s: u32, threshold: Option<f
             .map(|(at, value)| Datapoint { timestamp: moment(*at), value: *value })
             .collect(),
     };
-    // Plain data with string keys; serde_json fails on nothing else.
-    serde_json::to_string(&data).unwrap_or_default()
+    let mut json = Vec::with_capacity(DATA_BYTES + DATAPOINT_BYTES * look.points.len());
+    // Plain data with string keys, into memory: serde_json fails on nothing else, and writes UTF-8.
+    let written = serde_json::to_writer(&mut json, &data).ok();
+    written.and_then(|()| String::from_utf8(json).ok()).unwrap_or_default()
 }
 
 /// `StateReasonData` of a metric alarm.
@@ -109,7 +115,10 @@ fn were(count: usize, noun: &str) -> String {
 
 /// `2019-10-02T16:59:00.000+0000`.
 pub(super) fn moment(at: Time) -> String {
-    at.iso8601_ms().replace('Z', "+0000")
+    let mut text = at.iso8601_ms();
+    text.truncate(text.len().saturating_sub(1));
+    text.push_str("+0000");
+    text
 }
 
 /// `21/11/26 10:31:00`.
