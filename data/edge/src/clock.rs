@@ -46,7 +46,8 @@ impl DateText {
     }
 }
 
-fn http_date(second: u64) -> String {
+/// A moment as RFC 9110 writes it.
+pub fn http_date(second: u64) -> String {
     let format = format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
     let moment = i64::try_from(second).ok().and_then(|s| OffsetDateTime::from_unix_timestamp(s).ok());
     moment.and_then(|m| m.format(&format).ok()).unwrap_or_default()

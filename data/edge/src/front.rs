@@ -26,6 +26,10 @@ pub struct FrontListener {
     pub front_door: SocketAddrV4,
     /// The load balancer's own addresses, with the zone of each.
     pub nodes: Vec<(String, SocketAddrV4)>,
+    /// Zones that have too few healthy targets for users to be sent there (`target_group_health.dns_failover.*`). When all
+    /// have, nobody is better off elsewhere.
+    #[serde(default)]
+    pub failed_zones: Vec<String>,
     /// `http://NAME[:PORT]/` by way of the front door.
     pub url: String,
 }

@@ -18,6 +18,7 @@ mod front;
 mod http;
 mod metrics;
 mod proxy;
+mod route;
 mod snapshot;
 mod stream;
 mod target;

@@ -4,11 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::net::SocketAddrV4;
 use std::sync::Arc;
 
-use fastrand::Rng;
-
 use crate::http::forward::split_port;
 use crate::metrics::ZoneCounters;
-use crate::target::Group;
+use crate::route::Route;
 
 /// Everything a worker needs to know.
 #[derive(Debug, Default)]
@@ -33,7 +31,15 @@ pub struct Site {
     pub route: Arc<Route>,
     /// Number of the node among the load balancer's.
     pub node: usize,
+    /// Its listener speaks TLS.
+    pub https: bool,
     pub counters: Arc<ZoneCounters>,
+}
+
+impl Site {
+    pub fn scheme(&self) -> &'static str {
+        if self.https { "https" } else { "http" }
+    }
 }
 
 /// What a load balancer's listeners have in common.
@@ -45,30 +51,6 @@ pub struct Balancer {
     pub client_keep_alive_ms: u64,
     pub preserve_host: bool,
     pub drop_invalid: bool,
-}
-
-/// Where a listener's requests go.
-#[derive(Debug)]
-pub enum Route {
-    Forward { groups: Vec<(Arc<Group>, u32)>, weights: u32 },
-    Fixed { status: u16, content_type: String, body: Vec<u8> },
-}
-
-impl Route {
-    /// Draws a group by weight; none when all weights are zero.
-    pub fn draw<'a>(groups: &'a [(Arc<Group>, u32)], weights: u32, rng: &mut Rng) -> Option<&'a Arc<Group>> {
-        if let [(only, weight)] = groups {
-            return (*weight > 0).then_some(only);
-        }
-        let mut drawn = (weights > 0).then(|| rng.u32(..weights))?;
-        groups.iter().find_map(|(group, weight)| {
-            if drawn < *weight {
-                return Some(group);
-            }
-            drawn -= weight;
-            None
-        })
-    }
 }
 
 /// The listener that serves this host among those which share an address; the only one serves every host.

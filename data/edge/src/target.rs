@@ -11,10 +11,13 @@ use tokio::sync::Notify;
 use world::Algorithm;
 
 use crate::metrics::GroupCounters;
+use crate::route::session::Sticky;
 
 /// How long a target that refused a connection is left alone; then one request tries it, while others go on
 /// avoiding it. A passed health check ends it sooner.
 const ASIDE_MS: u64 = 1_000;
+/// The weight of a target about which nothing is known that would make it lighter.
+pub const WEIGHT_FULL: u32 = 1_000;
 
 /// Health as far as routing goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +37,8 @@ pub enum Standing {
 pub struct Target {
     /// Unique in the life of this process.
     pub number: u64,
+    /// Stands for it in cookies, also after a restart of the edge.
+    pub scope: u64,
     pub address: SocketAddrV4,
     /// The load balancer's interface from which it is reached.
     pub from: NetworkInterfaceId,
@@ -43,6 +48,11 @@ pub struct Target {
     /// Since when it is healthy, for the slow start; zero when it needs none.
     warming_since: AtomicU64,
     outstanding: AtomicU32,
+    /// Share of the requests that it gets where they are drawn by weight, up to [`WEIGHT_FULL`].
+    weight: AtomicU32,
+    /// Requests that it got, and those that it failed: no connection, no answer, or one of status 5xx. They only grow.
+    requests: AtomicU32,
+    failures: AtomicU32,
     /// Cut: what is under way ends without a retry.
     cut: AtomicBool,
     /// Told when the last request of a draining target ends.
@@ -50,15 +60,19 @@ pub struct Target {
 }
 
 impl Target {
-    pub fn new(number: u64, address: SocketAddrV4, from: NetworkInterfaceId, idle: Arc<Notify>) -> Self {
+    pub fn new(number: u64, scope: u64, address: SocketAddrV4, from: NetworkInterfaceId, idle: Arc<Notify>) -> Self {
         Self {
             number,
+            scope,
             address,
             from,
             standing: AtomicU8::new(Standing::Initial as u8),
             aside_until: AtomicU64::new(0),
             warming_since: AtomicU64::new(0),
             outstanding: AtomicU32::new(0),
+            weight: AtomicU32::new(WEIGHT_FULL),
+            requests: AtomicU32::new(0),
+            failures: AtomicU32::new(0),
             cut: AtomicBool::new(false),
             idle,
         }
@@ -85,6 +99,24 @@ impl Target {
     /// Requests under way.
     pub fn outstanding(&self) -> u32 {
         self.outstanding.load(Ordering::Acquire)
+    }
+
+    pub fn weight(&self) -> u32 {
+        self.weight.load(Ordering::Relaxed)
+    }
+
+    pub fn set_weight(&self, weight: u32) {
+        self.weight.store(weight, Ordering::Relaxed);
+    }
+
+    /// It failed a request.
+    pub fn failed(&self) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Requests that it got and requests that it failed so far; both come round.
+    pub fn record(&self) -> (u32, u32) {
+        (self.requests.load(Ordering::Relaxed), self.failures.load(Ordering::Relaxed))
     }
 
     /// It refused a connection, or fell silent: others are tried first for a while.
@@ -145,6 +177,7 @@ impl InFlight {
     fn new(target: &Arc<Target>, now_ms: u64) -> Self {
         target.claim_trial(now_ms);
         target.outstanding.fetch_add(1, Ordering::AcqRel);
+        target.requests.fetch_add(1, Ordering::Relaxed);
         Self(target.clone())
     }
 
@@ -162,59 +195,137 @@ impl Drop for InFlight {
     }
 }
 
+/// Whether unhealthy targets of a group get requests too, seen from each node of the load balancer ("ELB User Guide,
+/// Target group health: unhealthy state routing").
+#[derive(Debug, Default)]
+pub struct FailOpen(Vec<AtomicBool>);
+
+impl FailOpen {
+    pub fn new(nodes: usize) -> Self {
+        Self((0..nodes).map(|_| AtomicBool::new(false)).collect())
+    }
+
+    pub fn set(&self, node: usize, open: bool) {
+        if let Some(flag) = self.0.get(node) {
+            flag.store(open, Ordering::Relaxed);
+        }
+    }
+
+    fn is_set(&self, node: usize) -> bool {
+        self.0.get(node).is_some_and(|flag| flag.load(Ordering::Relaxed))
+    }
+}
+
 /// A target group as the workers route to it.
 #[derive(Debug)]
 pub struct Group {
     pub algorithm: Algorithm,
     pub slow_start_ms: u64,
-    /// Registered targets that are not draining.
-    pub targets: Vec<Arc<Target>>,
+    /// Stands for it in cookies.
+    pub scope: u64,
+    pub sticky: Option<Sticky>,
+    /// Registered targets that are not draining: those of all zones, or a list for each node where nodes keep to their
+    /// zones ("ELB User Guide, Cross-zone load balancing for target groups").
+    pub targets: Reach,
+    pub fail_open: Arc<FailOpen>,
     /// Shared by all versions of the group, so that a change does not begin the round anew.
     pub turn: Arc<AtomicUsize>,
     /// One for each node of the load balancer.
     pub counters: Vec<Arc<GroupCounters>>,
 }
 
-/// Who may be chosen: the healthy; when none is and some were found unhealthy, these ("ELB User Guide, Target group
-/// health: fail open").
+/// Which targets a node sends to.
+#[derive(Debug)]
+pub enum Reach {
+    All(Vec<Arc<Target>>),
+    ByNode(Vec<Vec<Arc<Target>>>),
+}
+
+impl Reach {
+    pub fn of(&self, node: usize) -> &[Arc<Target>] {
+        match self {
+            Reach::All(targets) => targets,
+            Reach::ByNode(nodes) => nodes.get(node).map_or(&[], Vec::as_slice),
+        }
+    }
+}
+
+/// For whom a target is looked for.
 #[derive(Clone, Copy, Debug)]
-struct Eligible {
-    standing: Standing,
+pub struct Seeker<'a> {
+    /// Number of the node that has the request.
+    pub node: usize,
+    pub now_ms: u64,
+    /// Numbers of targets that failed it.
+    pub tried: &'a [u64],
+    /// The target that its client belongs to.
+    pub wanted: Option<u64>,
+}
+
+/// Who may be chosen: the healthy, and the unhealthy too when there are too few.
+#[derive(Clone, Copy, Debug)]
+struct Eligible<'a> {
+    seeker: Seeker<'a>,
+    open: bool,
     avoid_aside: bool,
 }
 
-impl Group {
-    /// Chooses a target, other than those tried already.
-    pub fn choose(&self, now_ms: u64, rng: &mut Rng, tried: &[u64]) -> Option<InFlight> {
-        let standing =
-            if self.targets.iter().any(|t| t.standing() == Standing::Healthy) { Standing::Healthy } else { Standing::Unhealthy };
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        [true, false].into_iter().find_map(|avoid_aside| {
-            let eligible = Eligible { standing, avoid_aside };
-            match self.algorithm {
-                Algorithm::RoundRobin | Algorithm::WeightedRandom => self.in_turn(turn, now_ms, rng, tried, eligible),
-                Algorithm::LeastOutstandingRequests => self.least_busy(turn, now_ms, tried, eligible),
-            }
-        })
+impl Eligible<'_> {
+    fn takes(&self, target: &Target) -> bool {
+        self.takes_standing(target.standing())
+            && !self.seeker.tried.contains(&target.number)
+            && !(self.avoid_aside && target.is_aside(self.seeker.now_ms))
     }
 
-    fn may_take(target: &Target, now_ms: u64, tried: &[u64], eligible: Eligible) -> bool {
-        target.standing() == eligible.standing
-            && !tried.contains(&target.number)
-            && !(eligible.avoid_aside && target.is_aside(now_ms))
+    fn takes_standing(&self, standing: Standing) -> bool {
+        standing == Standing::Healthy || (self.open && standing == Standing::Unhealthy)
+    }
+}
+
+/// Targets that are drawn blindly before the weights of all are added up.
+const DRAWS_MAX: usize = 8;
+
+impl Group {
+    /// Chooses a target, other than those tried already.
+    pub fn choose(&self, seeker: Seeker<'_>, rng: &mut Rng) -> Option<InFlight> {
+        let targets = self.targets.of(seeker.node);
+        let open = self.fail_open.is_set(seeker.node);
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let chosen = [true, false].into_iter().find_map(|avoid_aside| {
+            let eligible = Eligible { seeker, open, avoid_aside };
+            if let Some(wanted) = seeker.wanted {
+                let kept = targets.iter().find(|t| t.scope == wanted && eligible.takes(t));
+                if kept.is_some() {
+                    return kept;
+                }
+            }
+            match self.algorithm {
+                Algorithm::RoundRobin => self.in_turn(targets, turn, eligible, rng),
+                Algorithm::WeightedRandom => by_weight(targets, eligible, rng),
+                Algorithm::LeastOutstandingRequests => least_busy(targets, turn, eligible),
+            }
+        });
+        chosen.map(|target| InFlight::new(target, seeker.now_ms))
     }
 
     /// The next one; where that cannot take it, the turns of those that cannot are spread evenly over the others.
-    fn in_turn(&self, turn: usize, now_ms: u64, rng: &mut Rng, tried: &[u64], eligible: Eligible) -> Option<InFlight> {
-        let next = self.targets.get(turn.checked_rem(self.targets.len())?)?;
-        if Self::may_take(next, now_ms, tried, eligible) && self.is_warm_enough(next, now_ms, rng) {
-            return Some(InFlight::new(next, now_ms));
+    fn in_turn<'a>(
+        &self,
+        targets: &'a [Arc<Target>],
+        turn: usize,
+        eligible: Eligible<'_>,
+        rng: &mut Rng,
+    ) -> Option<&'a Arc<Target>> {
+        let next = targets.get(turn.checked_rem(targets.len())?)?;
+        let now_ms = eligible.seeker.now_ms;
+        if eligible.takes(next) && self.is_warm_enough(next, now_ms, rng) {
+            return Some(next);
         }
-        let others: Vec<&Arc<Target>> = self.targets.iter().filter(|t| Self::may_take(t, now_ms, tried, eligible)).collect();
-        let spread = others.get(turn.checked_rem(others.len())?)?;
-        let warm =
-            others.iter().cycle().skip(turn % others.len()).take(others.len()).find(|t| self.is_warm_enough(t, now_ms, rng));
-        Some(InFlight::new(warm.unwrap_or(spread), now_ms))
+        let others = || targets.iter().filter(|t| eligible.takes(t));
+        let count = others().count();
+        let start = turn.checked_rem(count)?;
+        let in_order = others().skip(start).chain(others()).take(count);
+        in_order.clone().find(|t| self.is_warm_enough(t, now_ms, rng)).or_else(|| in_order.clone().next())
     }
 
     fn is_warm_enough(&self, target: &Target, now_ms: u64, rng: &mut Rng) -> bool {
@@ -222,17 +333,38 @@ impl Group {
         warmth >= 1.0 || rng.f32() < warmth
     }
 
-    /// The one with the fewest requests under way; among equals, in turn.
-    fn least_busy(&self, turn: usize, now_ms: u64, tried: &[u64], eligible: Eligible) -> Option<InFlight> {
-        let start = turn.checked_rem(self.targets.len())?;
-        let (before, after) = self.targets.split_at(start);
-        let candidates = after.iter().chain(before).filter(|t| Self::may_take(t, now_ms, tried, eligible));
-        candidates.min_by_key(|t| t.outstanding()).map(|t| InFlight::new(t, now_ms))
-    }
-
     /// Whether a target other than those tried could take a request that this one fails.
-    pub fn has_alternative(&self, tried: &[u64], now: &Target) -> bool {
-        let standing = now.standing();
-        self.targets.iter().any(|t| t.number != now.number && t.standing() == standing && !tried.contains(&t.number))
+    pub fn has_alternative(&self, node: usize, tried: &[u64], now: &Target) -> bool {
+        let seeker = Seeker { node, now_ms: 0, tried, wanted: None };
+        let eligible = Eligible { seeker, open: self.fail_open.is_set(node), avoid_aside: false };
+        self.targets.of(node).iter().any(|t| t.number != now.number && eligible.takes(t))
     }
+}
+
+/// The one with the fewest requests under way; among equals, in turn.
+fn least_busy<'a>(targets: &'a [Arc<Target>], turn: usize, eligible: Eligible<'_>) -> Option<&'a Arc<Target>> {
+    let start = turn.checked_rem(targets.len())?;
+    let (before, after) = targets.split_at(start);
+    after.iter().chain(before).filter(|t| eligible.takes(t)).min_by_key(|t| t.outstanding())
+}
+
+/// Any one, as often as its weight says. All weigh the same but those that mitigation has made lighter, so that a blind
+/// draw mostly hits.
+fn by_weight<'a>(targets: &'a [Arc<Target>], eligible: Eligible<'_>, rng: &mut Rng) -> Option<&'a Arc<Target>> {
+    for _ in 0..DRAWS_MAX.min(targets.len()) {
+        let drawn = &targets[rng.usize(..targets.len())];
+        if eligible.takes(drawn) && rng.u32(..WEIGHT_FULL) < drawn.weight() {
+            return Some(drawn);
+        }
+    }
+    let others = || targets.iter().filter(|t| eligible.takes(t));
+    let sum: u32 = others().map(|t| t.weight()).sum();
+    let mut left = rng.u32(..sum.max(1));
+    let drawn = others().find(|t| {
+        let hit = left < t.weight();
+        left = left.saturating_sub(t.weight());
+        hit
+    });
+    // Weights change meanwhile.
+    drawn.or_else(|| others().next())
 }

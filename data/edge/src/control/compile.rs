@@ -6,17 +6,18 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
 use base::NetworkInterfaceId;
-use world::{Action, HealthCheckPort, LoadBalancer, Protocol, Target, TargetGroup};
+use world::{Action, HealthCheckPort, Listener, LoadBalancer, Protocol, Stickiness, Target, TargetGroup};
 
 use super::doors::Wanted;
-use crate::snapshot::{Balancer, Route};
-use crate::target::Group;
+use crate::route::Route;
+use crate::route::cookie::Sealer;
+use crate::snapshot::Balancer;
 
 /// Most targets of a load balancer ("ELB User Guide, Quotas": 1,000 by default; more on request).
 const TARGETS_MAX: usize = 10_000;
 
 /// Whether this load balancer can be served here; the reason if not.
-pub fn check(balancer: &LoadBalancer) -> Result<(), String> {
+pub fn check(balancer: &LoadBalancer, sealer: &Arc<Sealer>) -> Result<(), String> {
     if balancer.nodes.is_empty() {
         return Err("it has no node in any zone".into());
     }
@@ -45,7 +46,8 @@ pub fn check(balancer: &LoadBalancer) -> Result<(), String> {
                 listener.port, listener.protocol
             ));
         }
-        check_action(&listener.default_action, balancer)
+        check_actions(listener, balancer)?;
+        Route::compile(listener, sealer, &|_| None).map(|_| ())
     })
 }
 
@@ -60,29 +62,25 @@ fn check_group(group: &TargetGroup) -> Result<(), String> {
     if !check.path.starts_with('/') || check.path.bytes().any(|b| !(0x21..0x7f).contains(&b)) {
         return Err(format!("the health check of {} has no valid path", group.id));
     }
-    Ok(())
+    match &group.stickiness {
+        Some(Stickiness::SourceIp) => {
+            Err(format!("{} is sticky by source address, which takes a network load balancer", group.id))
+        }
+        Some(Stickiness::ApplicationCookie { name, .. }) if name.is_empty() || name.starts_with("AWSALB") => {
+            Err(format!("{} is sticky by the cookie {name:?}, which an application cannot set", group.id))
+        }
+        _ => Ok(()),
+    }
 }
 
-fn check_action(action: &Action, balancer: &LoadBalancer) -> Result<(), String> {
-    match action {
-        Action::FixedResponse { status, content_type, .. } => {
-            if !(200..=599).contains(status) {
-                return Err(format!("a fixed response cannot have status {status}"));
-            }
-            if content_type.as_ref().is_some_and(|t| t.bytes().any(|b| !(0x20..0x7f).contains(&b))) {
-                return Err("a fixed response has an invalid content type".into());
-            }
-        }
-        Action::Redirect { .. } => return Err("a listener redirects, which this edge cannot do yet".into()),
-        Action::Forward { sticky_ms: Some(_), .. } => return Err("target group stickiness is not served yet".into()),
-        Action::Forward { groups, .. } => {
-            let unknown = groups.iter().find(|w| !balancer.target_groups.iter().any(|g| g.id == w.group));
-            if let Some(unknown) = unknown {
-                return Err(format!("a listener forwards to {}, which is not among its target groups", unknown.group));
-            }
-        }
+/// Every group that a listener forwards to is there.
+fn check_actions(listener: &Listener, balancer: &LoadBalancer) -> Result<(), String> {
+    let actions = listener.rules.iter().map(|rule| &rule.action).chain([&listener.default_action]);
+    let groups = actions.filter_map(|a| if let Action::Forward { groups, .. } = a { Some(groups) } else { None }).flatten();
+    match groups.map(|w| &w.group).find(|wanted| !balancer.target_groups.iter().any(|g| g.id == **wanted)) {
+        Some(unknown) => Err(format!("a listener forwards to {unknown}, which is not among its target groups")),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// All addresses on which it is to be reached.
@@ -98,22 +96,6 @@ pub fn compile_balancer(balancer: &LoadBalancer) -> Balancer {
         client_keep_alive_ms: balancer.client_keep_alive_ms,
         preserve_host: balancer.preserve_host_header,
         drop_invalid: balancer.drop_invalid_header_fields,
-    }
-}
-
-/// `group` finds a compiled group by its ARN.
-pub fn compile_route(action: &Action, group: impl Fn(&str) -> Option<Arc<Group>>) -> Route {
-    match action {
-        Action::FixedResponse { status, content_type, body } => Route::Fixed {
-            status: *status,
-            content_type: content_type.clone().unwrap_or_else(|| "text/plain; charset=utf-8".into()),
-            body: body.clone().into_bytes(),
-        },
-        Action::Redirect { .. } => Route::Forward { groups: Vec::new(), weights: 0 },
-        Action::Forward { groups, .. } => {
-            let groups: Vec<(Arc<Group>, u32)> = groups.iter().filter_map(|w| Some((group(&w.group)?, w.weight))).collect();
-            Route::Forward { weights: groups.iter().map(|(_, weight)| weight).sum(), groups }
-        }
     }
 }
 

@@ -24,11 +24,13 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{LocalSet, spawn_local};
-use world::{Effect, Executor, Frame, LoadBalancer, Observation, RunPaths, Slot, SlotKind, Want};
+use world::{Effect, Executor, Frame, LoadBalancer, Observation, Protocol, RunPaths, Slot, SlotKind, Want};
 
 use crate::clock::wall;
 use crate::connector::Connector;
 use crate::front::{FrontListener, FrontReport};
+use crate::route::Route;
+use crate::route::cookie::Sealer;
 use crate::snapshot::{Site, Snapshot};
 use crate::target::Target;
 use crate::worker::{self, Command, WorkerHandle};
@@ -99,6 +101,8 @@ struct Control {
     balancers: BTreeMap<String, Served>,
     link: Option<Link>,
     front: FrontReport,
+    /// Of cookies.
+    sealer: Arc<Sealer>,
     /// The file on disk is behind.
     unsaved: bool,
 }
@@ -109,6 +113,8 @@ impl Control {
             let (sockets, paths) = (options.sockets, paths.clone());
             worker::start(index, move || Connector::new(sockets, paths)).map_err(EdgeError::io("a worker thread"))
         };
+        let cookie_key = cookie_key(&paths);
+        let sealer = Sealer::load(&cookie_key).map_err(EdgeError::io(format!("{}", cookie_key.display())))?;
         let connector = Connector::new(options.sockets, paths.clone()).map_err(EdgeError::io("the network namespace"))?;
         Ok(Self {
             workers: (0..workers).map(start).collect::<Result<_, _>>()?,
@@ -118,6 +124,7 @@ impl Control {
             balancers: BTreeMap::new(),
             link: None,
             front: FrontReport::default(),
+            sealer: Arc::new(sealer),
             unsaved: false,
             options,
             paths,
@@ -252,7 +259,7 @@ impl Control {
         patient: bool,
     ) -> Result<Result<Vec<Observation>, String>, EdgeError> {
         let id = balancer.id.to_string();
-        if let Err(reason) = compile::check(&balancer).and_then(|()| self.check_fronts(&balancer)) {
+        if let Err(reason) = compile::check(&balancer, &self.sealer).and_then(|()| self.check_fronts(&balancer)) {
             return Ok(Err(reason));
         }
         let others = self.balancers.iter().filter(|(other, _)| **other != id).map(|(_, served)| &served.balancer);
@@ -316,7 +323,8 @@ impl Control {
             answers.push(answer);
         }
         for answer in answers {
-            answer.await.map_err(|_| gone())?;
+            // The last one to come back takes the old configuration apart, here.
+            drop(answer.await.map_err(|_| gone())?);
         }
         self.unsaved = true;
         self.write_front();
@@ -331,18 +339,26 @@ impl Control {
                 .target_groups
                 .iter()
                 .filter_map(|g| {
-                    Some((g.id.as_str(), self.targets.compile(&balancer.id, g, self.traffic.group(balancer, &g.id))?))
+                    let counters = self.traffic.group(balancer, &g.id);
+                    Some((g.id.as_str(), self.targets.compile(balancer, g, counters, &self.sealer)?))
                 })
                 .collect();
             let zones = self.traffic.zones(balancer);
             for listener in &balancer.listeners {
-                let route = Arc::new(compile::compile_route(&listener.default_action, |id| groups.get(id).cloned()));
+                let route = match Route::compile(listener, &self.sealer, &|id| groups.get(id).cloned()) {
+                    Ok(route) => Arc::new(route),
+                    Err(reason) => {
+                        tracing::error!(listener = %listener.id, "accepted, and not understood any more: {reason}");
+                        continue;
+                    }
+                };
+                let https = listener.protocol == Protocol::Https;
                 // Who comes by the door that all share counts as a visitor of the first zone.
                 let addresses = balancer.nodes.iter().map(|n| n.front).enumerate().chain([(0, self.options.front_door)]);
                 for (node, address) in addresses {
                     let Some(at) = self.doors.actual((address, listener.port)) else { continue };
                     let (balancer, route, counters) = (shared.clone(), route.clone(), zones[node].clone());
-                    snapshot.doors.entry(at).or_default().sites.push(Arc::new(Site { balancer, route, node, counters }));
+                    snapshot.doors.entry(at).or_default().sites.push(Arc::new(Site { balancer, route, node, https, counters }));
                 }
             }
         }
@@ -384,6 +400,7 @@ impl Control {
             self.cut(number).await;
         }
         if let Some(report) = report {
+            self.write_front();
             self.unsaved = true;
             self.report(report);
         }
@@ -420,6 +437,7 @@ impl Control {
     }
 
     fn front_of(&self, balancer: &LoadBalancer) -> Vec<FrontListener> {
+        let failed_zones = self.targets.failed_zones(balancer);
         let listener = |l: &world::Listener| {
             let front_door = self.doors.actual((self.options.front_door, l.port))?;
             let node = |n: &world::Node| Some((n.zone.clone(), self.doors.actual((n.front, l.port))?));
@@ -431,6 +449,7 @@ impl Control {
                 port: l.port,
                 front_door,
                 nodes: balancer.nodes.iter().filter_map(node).collect(),
+                failed_zones: failed_zones.clone(),
                 url: format!("http://{}{port}/", balancer.dns_name),
             })
         };
@@ -459,6 +478,7 @@ impl Control {
         if purge == Purge::Yes {
             files.push(store::path(&self.paths));
             files.push(self.paths.run().join("edge.lock"));
+            files.push(cookie_key(&self.paths));
         }
         for file in files {
             match fs::remove_file(&file) {
@@ -468,6 +488,11 @@ impl Control {
         }
         Ok(())
     }
+}
+
+/// The key of cookies, kept with the edge's other files.
+fn cookie_key(paths: &RunPaths) -> PathBuf {
+    paths.run().join("edge-cookies.key")
 }
 
 /// Passes when the period under way ends; never while nobody wants reports.

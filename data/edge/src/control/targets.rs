@@ -10,7 +10,7 @@ use std::time::Duration;
 use base::{LoadBalancerArn, NetworkInterfaceId, TargetGroupArn, Time};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{AbortHandle, spawn_local};
-use world::{LoadBalancer, Observation, TargetGroup, TargetHealth, TargetKey, TargetMode};
+use world::{LoadBalancer, MinimumHealthy, Observation, TargetGroup, TargetHealth, TargetKey, TargetMode};
 
 use super::compile::{check_address, interface_towards};
 use super::health::{Judge, Subject, keep_checking};
@@ -18,7 +18,9 @@ use super::store::StoredHealth;
 use crate::clock::{now_ms, wall};
 use crate::connector::Connector;
 use crate::metrics::GroupCounters;
-use crate::target::{Group, Standing, Target};
+use crate::route::cookie::{Sealer, scope_of};
+use crate::route::session::Sticky;
+use crate::target::{FailOpen, Group, Reach, Standing, Target};
 
 /// Names a registration within the whole edge.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +50,7 @@ struct Member {
     target: Arc<Target>,
     generation: u64,
     health: TargetHealth,
+    zone: String,
     check: Option<(Subject, AbortHandle)>,
     draining_until: Option<(Time, AbortHandle)>,
 }
@@ -55,6 +58,8 @@ struct Member {
 #[derive(Debug)]
 struct GroupState {
     turn: Arc<AtomicUsize>,
+    fail_open: Arc<FailOpen>,
+    thresholds: Thresholds,
 }
 
 /// All targets of all load balancers.
@@ -105,7 +110,14 @@ impl Targets {
         let mut gone = Vec::new();
         let mut there = BTreeSet::new();
         for group in &balancer.target_groups {
-            self.groups.entry((balancer.id.clone(), group.id.clone())).or_insert_with(|| GroupState { turn: Arc::default() });
+            let thresholds = Thresholds::of(balancer, group);
+            let fail_open = || Arc::new(FailOpen::new(balancer.nodes.len()));
+            let id = (balancer.id.clone(), group.id.clone());
+            let new = || GroupState { turn: Arc::default(), fail_open: fail_open(), thresholds: thresholds.clone() };
+            let state = self.groups.entry(id).or_insert_with(new);
+            if state.thresholds != thresholds {
+                (state.fail_open, state.thresholds) = (fail_open(), thresholds);
+            }
             for wanted in &group.targets {
                 let key = MemberKey { load_balancer: balancer.id.clone(), group: group.id.clone(), target: wanted.key.clone() };
                 there.insert(key.clone());
@@ -113,7 +125,7 @@ impl Targets {
                 let address = SocketAddrV4::new(wanted.address, wanted.key.port);
                 if !self.members.get(&key).is_some_and(|m| m.is_same(wanted.generation, address, &from)) {
                     let remembered = remembered.iter().find(|r| is_about(r, &key, wanted.generation)).map(|r| r.health.clone());
-                    let old = self.admit(&key, wanted.generation, address, from.clone(), remembered);
+                    let old = self.admit(&key, wanted, address, from.clone(), remembered);
                     gone.extend(old);
                 }
                 let subject = Subject { check: group.health_check.clone(), address: check_address(group, wanted), from };
@@ -126,6 +138,7 @@ impl Targets {
         gone.extend(self.remove_where(|key| key.load_balancer == balancer.id && !there.contains(key)));
         let groups: BTreeSet<&TargetGroupArn> = balancer.target_groups.iter().map(|g| &g.id).collect();
         self.groups.retain(|(of, group), _| *of != balancer.id || groups.contains(group));
+        balancer.target_groups.iter().for_each(|group| self.weigh(&balancer.id, &group.id));
         (reports, gone)
     }
 
@@ -145,19 +158,21 @@ impl Targets {
     fn admit(
         &mut self,
         key: &MemberKey,
-        generation: u64,
+        wanted: &world::Target,
         address: SocketAddrV4,
         from: NetworkInterfaceId,
         remembered: Option<TargetHealth>,
     ) -> Option<Arc<Target>> {
-        let target = Arc::new(Target::new(self.next_number, address, from, self.idle.clone()));
+        let (generation, zone) = (wanted.generation, wanted.zone.clone());
+        let scope = scope_of(&[&key.group, &key.target.id, &key.target.port.to_string()]);
+        let target = Arc::new(Target::new(self.next_number, scope, address, from, self.idle.clone()));
         self.next_number += 1;
         let old = self.members.remove(key);
         // The same registration under another address or interface keeps what is known of it.
         let known = old.as_ref().filter(|m| m.generation == generation).map(|m| m.health.clone());
         let health = known.or(remembered).unwrap_or(TargetHealth::Initial);
         target.set_standing(standing_of(&health));
-        self.members.insert(key.clone(), Member { target, generation, health, check: None, draining_until: None });
+        self.members.insert(key.clone(), Member { target, generation, health, zone, check: None, draining_until: None });
         old.map(|m| m.target.clone()).inspect(|t| t.set_standing(Standing::Draining))
     }
 
@@ -219,7 +234,9 @@ impl Targets {
                 if warms {
                     member.target.warm_from(now_ms());
                 }
-                (Some(set_health(&key, member, health)), None)
+                let report = set_health(&key, member, health);
+                self.weigh(&key.load_balancer, &key.group);
+                (Some(report), None)
             }
             TargetEvent::Deadline { key, number } => {
                 let Some(member) = self.members.get_mut(&key).filter(|m| m.target.number == number) else { return (None, None) };
@@ -230,6 +247,37 @@ impl Targets {
                 (Some(set_health(&key, member, TargetHealth::Drained)), Some(number))
             }
         }
+    }
+
+    /// Takes a group's health to its nodes: whether there are so few healthy targets that all get requests.
+    fn weigh(&self, balancer: &LoadBalancerArn, group: &TargetGroupArn) {
+        let Some(state) = self.groups.get(&(balancer.clone(), group.clone())) else { return };
+        for (node, zone) in state.thresholds.zones.iter().enumerate() {
+            let (healthy, all) = self.count(balancer, group, (!state.thresholds.cross_zone).then_some(zone));
+            state.fail_open.set(node, is_below(state.thresholds.fail_open, healthy, all));
+        }
+    }
+
+    /// Healthy targets, and all that are not draining; of one zone, or of all.
+    fn count(&self, balancer: &LoadBalancerArn, group: &TargetGroupArn, zone: Option<&String>) -> (usize, usize) {
+        let (id, port) = Default::default();
+        let first = MemberKey { load_balancer: balancer.clone(), group: group.clone(), target: TargetKey { id, port } };
+        let of_group = self.members.range(first..).take_while(|(key, _)| key.load_balancer == *balancer && key.group == *group);
+        let there = of_group.map(|(_, m)| m).filter(|m| zone.is_none_or(|z| m.zone == *z));
+        let counting = there.filter(|m| m.target.standing() != Standing::Draining);
+        counting.fold((0, 0), |(healthy, all), m| (healthy + usize::from(m.health == TargetHealth::Healthy), all + 1))
+    }
+
+    /// Zones of a load balancer that have too few healthy targets for users to be sent there ("ELB User Guide, Target group
+    /// health: DNS failover"). Where nodes send to all zones, a group is as healthy in one as in another.
+    pub fn failed_zones(&self, balancer: &LoadBalancer) -> Vec<String> {
+        let is_low = |zone: &String| {
+            balancer.target_groups.iter().any(|group| {
+                let (healthy, all) = self.count(&balancer.id, &group.id, (!group.cross_zone).then_some(zone));
+                all > 0 && is_below(group.dns_failover, healthy, all)
+            })
+        };
+        balancer.nodes.iter().map(|n| &n.zone).filter(|zone| is_low(zone)).cloned().collect()
     }
 
     fn has_healthy_sibling(&self, key: &MemberKey) -> bool {
@@ -263,20 +311,29 @@ impl Targets {
     /// A group as the workers route to it.
     pub fn compile(
         &self,
-        balancer: &LoadBalancerArn,
+        balancer: &LoadBalancer,
         group: &TargetGroup,
         counters: Vec<Arc<GroupCounters>>,
+        sealer: &Arc<Sealer>,
     ) -> Option<Arc<Group>> {
-        let state = self.groups.get(&(balancer.clone(), group.id.clone()))?;
+        let state = self.groups.get(&(balancer.id.clone(), group.id.clone()))?;
         let member = |key: &TargetKey| {
-            let key = MemberKey { load_balancer: balancer.clone(), group: group.id.clone(), target: key.clone() };
+            let key = MemberKey { load_balancer: balancer.id.clone(), group: group.id.clone(), target: key.clone() };
             self.members.get(&key).map(|m| m.target.clone())
         };
-        let active = group.targets.iter().filter(|t| t.mode == TargetMode::Active);
+        let active = || group.targets.iter().filter(|t| t.mode == TargetMode::Active);
+        let within = |zone: &str| active().filter(|t| t.zone == zone).filter_map(|t| member(&t.key)).collect();
+        let targets = match group.cross_zone {
+            true => Reach::All(active().filter_map(|t| member(&t.key)).collect()),
+            false => Reach::ByNode(balancer.nodes.iter().map(|node| within(&node.zone)).collect()),
+        };
         Some(Arc::new(Group {
             algorithm: group.algorithm,
             slow_start_ms: group.slow_start_ms,
-            targets: active.filter_map(|t| member(&t.key)).collect(),
+            scope: scope_of(&[&group.id]),
+            sticky: group.stickiness.clone().map(|by| Sticky { by, sealer: sealer.clone() }),
+            targets,
+            fail_open: state.fail_open.clone(),
             turn: state.turn.clone(),
             counters,
         }))
@@ -286,6 +343,28 @@ impl Targets {
     pub fn connectable(&self) -> impl Iterator<Item = u64> {
         self.members.values().filter(|m| m.target.standing() != Standing::Draining).map(|m| m.target.number)
     }
+}
+
+/// What a group's targets are counted against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Thresholds {
+    /// Of the load balancer's nodes.
+    zones: Vec<String>,
+    cross_zone: bool,
+    fail_open: MinimumHealthy,
+}
+
+impl Thresholds {
+    fn of(balancer: &LoadBalancer, group: &TargetGroup) -> Self {
+        let zones = balancer.nodes.iter().map(|n| n.zone.clone()).collect();
+        Self { zones, cross_zone: group.cross_zone, fail_open: group.fail_open }
+    }
+}
+
+/// Whether fewer targets are healthy than either threshold wants.
+fn is_below(wanted: MinimumHealthy, healthy: usize, all: usize) -> bool {
+    let few = wanted.count.is_some_and(|count| healthy < count as usize);
+    few || wanted.percent.is_some_and(|percent| healthy * 100 < percent as usize * all)
 }
 
 fn is_about(remembered: &StoredHealth, key: &MemberKey, generation: u64) -> bool {

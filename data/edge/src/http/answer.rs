@@ -8,22 +8,33 @@ pub struct OwnAnswer<'a> {
     pub body: &'a [u8],
     /// The connection ends after it.
     pub close: bool,
+    /// Where a redirect leads.
+    pub location: Option<&'a str>,
     /// The request was HEAD: the body is announced and left out.
     pub to_head: bool,
 }
 
 /// Writes one of the load balancer's own answers, with the page that an ALB shows for this status.
 pub fn write_page(out: &mut Vec<u8>, status: u16, date: &str, close: bool, to_head: bool) {
+    write_page_leading(out, status, date, close, to_head, None);
+}
+
+/// The page of a redirect.
+pub fn write_redirect(out: &mut Vec<u8>, status: u16, date: &str, close: bool, to_head: bool, location: &str) {
+    write_page_leading(out, status, date, close, to_head, Some(location));
+}
+
+fn write_page_leading(out: &mut Vec<u8>, status: u16, date: &str, close: bool, to_head: bool, location: Option<&str>) {
     let phrase = phrase(status);
     let body = format!(
         "<html>\r\n<head><title>{status} {phrase}</title></head>\r\n<body>\r\n<center><h1>{status} {phrase}</h1></center>\r\n</body>\r\n</html>\r\n"
     );
-    write(out, date, &OwnAnswer { status, content_type: "text/html", body: body.as_bytes(), close, to_head });
+    write(out, date, &OwnAnswer { status, content_type: "text/html", body: body.as_bytes(), close, location, to_head });
 }
 
 /// Writes an answer with a body of the user's choice.
 pub fn write(out: &mut Vec<u8>, date: &str, answer: &OwnAnswer<'_>) {
-    let OwnAnswer { status, content_type, body, close, to_head } = *answer;
+    let OwnAnswer { status, content_type, body, close, location, to_head } = *answer;
     let connection = if close { "close" } else { "keep-alive" };
     let head = format!("HTTP/1.1 {status} {}\r\nServer: awselb/2.0\r\nDate: {date}\r\n", phrase(status));
     out.extend_from_slice(head.as_bytes());
@@ -32,6 +43,9 @@ pub fn write(out: &mut Vec<u8>, date: &str, answer: &OwnAnswer<'_>) {
     }
     if status != 204 && status != 304 {
         out.extend_from_slice(format!("Content-Length: {}\r\n", body.len()).as_bytes());
+    }
+    if let Some(location) = location {
+        out.extend_from_slice(format!("Location: {location}\r\n").as_bytes());
     }
     out.extend_from_slice(format!("Connection: {connection}\r\n\r\n").as_bytes());
     if !to_head && status != 204 && status != 304 {
@@ -116,7 +130,11 @@ mod tests {
     fn head_and_204_carry_no_body() {
         for (status, to_head) in [(200, true), (204, false)] {
             let mut out = Vec::new();
-            write(&mut out, "", &OwnAnswer { status, content_type: "text/plain", body: b"abc", close: true, to_head });
+            write(
+                &mut out,
+                "",
+                &OwnAnswer { status, content_type: "text/plain", body: b"abc", close: true, location: None, to_head },
+            );
             assert!(String::from_utf8(out).unwrap().ends_with("Connection: close\r\n\r\n"));
         }
     }

@@ -149,6 +149,8 @@ pub struct AnswerRules<'a> {
     pub chunked: bool,
     /// The answer to a WebSocket handshake: the connection changes its protocol.
     pub switching: bool,
+    /// Values of the cookies that the load balancer adds.
+    pub cookies: &'a [String],
 }
 
 /// Writes the head of a target's answer as the client gets it.
@@ -168,6 +170,9 @@ pub fn write_answer(out: &mut Vec<u8>, answer: &Answer<'_, '_>, rules: &AnswerRu
             _ if answer.names_headers && is_named_by_connection(answer.headers, header.name) => {}
             _ => push_header(out, header),
         }
+    }
+    for cookie in rules.cookies {
+        push(out, &["Set-Cookie: ", cookie, "\r\n"]);
     }
     if answer.status >= 200 {
         if !answer.has_date {

@@ -242,7 +242,7 @@ pub fn authority(target: &str) -> Option<(&str, &str)> {
 }
 
 /// A host with an optional port, of the characters that both may have.
-fn is_host(host: &str) -> bool {
+pub fn is_host(host: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']' | b'%' | b'~');
     !host.is_empty() && host.bytes().all(allowed)
 }

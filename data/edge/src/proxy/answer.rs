@@ -133,9 +133,11 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> AnswerPath<'_, R, W> {
         };
         let keep_client = self.plan.keep_alive && !ends_by_close;
         let switching = answer.status == 101;
+        let cookies = self.plan.cookies(self.worker, &answer);
         let mut text = self.worker.buffers.text();
         self.worker.date.with(|date| {
-            let rules = AnswerRules { date, close: !keep_client, chunked: encoding == Encoding::Chunked, switching };
+            let chunked = encoding == Encoding::Chunked;
+            let rules = AnswerRules { date, close: !keep_client, chunked, switching, cookies: &cookies };
             write_answer(&mut text, &answer, &rules);
         });
         Ok(Made { text, status: answer.status, framing: answer.framing, encoding, keep_target: answer.keep_alive, keep_client })

@@ -57,7 +57,7 @@ pub async fn forward(worker: &Worker, client: &mut Client, plan: Forward) -> Nex
     let mut tried: Vec<u64> = Vec::new();
     let mut failure = Failure { status: 503, retry: true, unread: false };
     for attempt in 0..TRIES_MAX {
-        let flight = plan.group.choose(now_ms(), &mut worker.rng.borrow_mut(), &tried);
+        let flight = plan.choose(worker, &tried);
         let Some(flight) = flight else { break };
         if attempt == 0 {
             zone.requested();
@@ -202,7 +202,7 @@ async fn connection(
         return Ok(kept);
     }
     let left = CONNECT_MAX.saturating_sub(begun.elapsed());
-    let within = if plan.group.has_alternative(tried, target) { CONNECT_SHORT.min(left) } else { left };
+    let within = if plan.group.has_alternative(plan.site.node, tried, target) { CONNECT_SHORT.min(left) } else { left };
     worker.connect(target, &plan.site.counters, within).await
 }
 

@@ -18,13 +18,13 @@ use crate::http::HttpError;
 use crate::http::answer::write_page;
 use crate::http::scan::{HeadScan, HeadSpan};
 use crate::metrics::Open;
-use crate::snapshot::{Route, counters_at};
+use crate::snapshot::counters_at;
 use crate::stream::Stream;
 use crate::worker::Worker;
 use crate::worker::buffer::{Buffer, LARGE_BYTES};
 use crate::worker::io::write_all;
 use crate::worker::watch::{Role, Watch};
-use plan::{Own, Plan};
+use plan::{By, Own, Plan};
 
 /// A head must be whole this long after its first byte, however it trickles in; less when the idle timeout is less.
 const HEAD_MS_MAX: u64 = 60_000;
@@ -223,9 +223,13 @@ fn count_own(worker: &Worker, client: &mut Client, own: &Own) {
         let line = site.counters.worker(worker.index);
         line.answered(own.status);
         // "RequestCount: only where the load balancer was able to choose a target", or an action that needs none.
-        if matches!(*site.route, Route::Fixed { .. }) {
-            line.requested();
-            line.fixed();
+        match own.by {
+            By::Fixed => {
+                line.requested();
+                line.fixed();
+            }
+            By::Redirect => line.requested(),
+            By::Itself => {}
         }
     } else if let Some(open) = &client.open {
         open.line().answered(own.status);

@@ -7,11 +7,14 @@ use std::sync::Arc;
 use super::Caller;
 use crate::clock::{now_ms, unix_seconds};
 use crate::http::HttpError;
-use crate::http::answer::{OwnAnswer, write, write_page};
+use crate::http::answer::{OwnAnswer, write, write_page, write_redirect};
 use crate::http::forward::{RequestRules, host_and_path, write_request};
-use crate::http::head::{Framing, HEADERS_MAX, Request, parse_request};
-use crate::snapshot::{Route, Site, site_for};
-use crate::target::Group;
+use crate::http::head::{Answer, Framing, HEADERS_MAX, Request, parse_request};
+use crate::route::action::{Action, Called};
+use crate::route::condition::Subject;
+use crate::route::session::{self, Session};
+use crate::snapshot::{Site, site_for};
+use crate::target::{Group, InFlight, Seeker};
 use crate::worker::Worker;
 use crate::worker::buffer::Buffer;
 
@@ -23,6 +26,9 @@ pub enum Plan {
 /// An answer of our own, ready to send.
 pub struct Own {
     pub status: u16,
+    pub by: By,
+    /// Priority of the rule that was taken; zero is the default action, none when it did not come to that.
+    pub rule: Option<u32>,
     /// Whose answer it is, when it is anybody's.
     pub site: Option<Arc<Site>>,
     pub text: Vec<u8>,
@@ -31,10 +37,24 @@ pub struct Own {
     pub close: bool,
 }
 
+/// Who decided that no target answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// A listener's action.
+    Fixed,
+    Redirect,
+    /// The load balancer itself.
+    Itself,
+}
+
 /// A request on its way to a target.
 pub struct Forward {
     pub site: Arc<Site>,
     pub group: Arc<Group>,
+    /// Priority of the rule that was taken; zero is the default action.
+    pub rule: u32,
+    /// When its action or its group is sticky.
+    pub session: Option<Box<Session>>,
     /// The head as the target gets it.
     pub head: Vec<u8>,
     pub framing: Framing,
@@ -61,20 +81,40 @@ pub fn plan(worker: &Worker, caller: &Caller, head: &[u8]) -> Plan {
     let Some(site) = site_for(sites, host_and_path(&request).0) else {
         return Plan::Answer(unknown_host(worker, &request, sites, keep_alive));
     };
-    match &*site.route {
-        Route::Fixed { status, content_type, body } => {
+    let subject = Subject::of(&request, caller.address.ip());
+    let rule = site.route.decide(&subject);
+    match &rule.action {
+        Action::Fixed { status, content_type, body } => {
             let mut text = worker.buffers.text();
             let to_head = request.method == "HEAD";
-            let answer = OwnAnswer { status: *status, content_type, body, close: !keep_alive, to_head };
+            let answer = OwnAnswer { status: *status, content_type, body, close: !keep_alive, location: None, to_head };
             worker.date.with(|date| write(&mut text, date, &answer));
-            Plan::Answer(Own { status: *status, site: Some(site.clone()), text, framing: request.framing, close: !keep_alive })
+            Plan::Answer(Own { by: By::Fixed, rule: Some(rule.priority), ..own(*status, Some(site), text, &request, keep_alive) })
         }
-        Route::Forward { groups, weights } => {
-            let drawn = Route::draw(groups, *weights, &mut worker.rng.borrow_mut()).cloned();
-            match drawn {
-                Some(group) => Plan::Forward(forward(worker, caller, &request, site, group, keep_alive)),
-                None => Plan::Answer(page(worker, &request, 503, Some(site), keep_alive)),
-            }
+        Action::Redirect(redirect) => {
+            let called = Called { protocol: site.scheme(), dns_name: &site.balancer.dns_name, port: caller.at.port() };
+            let (location, to_head) = (redirect.location(&subject, called), request.method == "HEAD");
+            let mut text = worker.buffers.text();
+            worker.date.with(|date| write_redirect(&mut text, redirect.status, date, !keep_alive, to_head, &location));
+            Plan::Answer(Own {
+                by: By::Redirect,
+                rule: Some(rule.priority),
+                ..own(redirect.status, Some(site), text, &request, keep_alive)
+            })
+        }
+        Action::Forward(forwarding) => {
+            let Some((group, session)) = session::begin(forwarding, request.headers, site.https, &worker.rng) else {
+                return Plan::Answer(page(worker, &request, 503, Some(site), keep_alive));
+            };
+            let Ok(rewritten) = rule.transforms.apply(&request) else {
+                return Plan::Answer(page(worker, &request, 500, Some(site), keep_alive));
+            };
+            let on_its_way = rewritten.of(&request);
+            Plan::Forward(Forward {
+                session,
+                rule: rule.priority,
+                ..forward(worker, caller, &on_its_way, site, group, keep_alive)
+            })
         }
     }
 }
@@ -101,6 +141,8 @@ fn forward(
     write_request(&mut head, request, &rules);
     Forward {
         group,
+        rule: 0,
+        session: None,
         head,
         framing: request.framing,
         idempotent: matches!(request.method, "GET" | "HEAD" | "PUT" | "DELETE" | "OPTIONS") && !request.websocket,
@@ -110,6 +152,33 @@ fn forward(
         keep_alive,
         site: site.clone(),
     }
+}
+
+impl Forward {
+    /// Chooses a target, other than those that failed this request.
+    pub fn choose(&self, worker: &Worker, tried: &[u64]) -> Option<InFlight> {
+        let wanted = self.session.as_ref().and_then(|session| session.wanted);
+        let seeker = Seeker { node: self.site.node, now_ms: now_ms(), tried, wanted };
+        let flight = self.group.choose(seeker, &mut worker.rng.borrow_mut())?;
+        if let Some(session) = &self.session {
+            session.chose(flight.target().scope);
+        }
+        Some(flight)
+    }
+
+    /// Values of the cookies that its answer gets.
+    pub fn cookies(&self, worker: &Worker, answer: &Answer<'_, '_>) -> Vec<String> {
+        match &self.session {
+            Some(session) if answer.status >= 200 || answer.status == 101 => {
+                session.cookies(&self.group, answer.headers, &mut worker.rng.borrow_mut())
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn own(status: u16, site: Option<&Arc<Site>>, text: Vec<u8>, request: &Request<'_, '_>, keep_alive: bool) -> Own {
+    Own { status, by: By::Itself, rule: None, site: site.cloned(), text, framing: request.framing, close: !keep_alive }
 }
 
 /// `1-TIME-ID` with 8 and 24 hexadecimal digits.
@@ -123,13 +192,13 @@ fn refusal(worker: &Worker, caller: &Caller, error: HttpError) -> Own {
     let mut text = worker.buffers.text();
     worker.date.with(|date| write_page(&mut text, error.status(), date, true, false));
     // Where its body ends is not known.
-    Own { status: error.status(), site: None, text, framing: Framing::UntilClose, close: true }
+    Own { status: error.status(), by: By::Itself, rule: None, site: None, text, framing: Framing::UntilClose, close: true }
 }
 
 fn page(worker: &Worker, request: &Request<'_, '_>, status: u16, site: Option<&Arc<Site>>, keep_alive: bool) -> Own {
     let mut text = worker.buffers.text();
     worker.date.with(|date| write_page(&mut text, status, date, !keep_alive, request.method == "HEAD"));
-    Own { status, site: site.cloned(), text, framing: request.framing, close: !keep_alive }
+    own(status, site, text, request, keep_alive)
 }
 
 /// Several load balancers share this address and none has the name that was called.
@@ -139,10 +208,10 @@ fn unknown_host(worker: &Worker, request: &Request<'_, '_>, sites: &[Arc<Site>],
     let body = format!("No load balancer here is called {called}. Those that listen here are: {}\n", names.join(", "));
     let mut text = worker.buffers.text();
     let to_head = request.method == "HEAD";
-    let answer =
-        OwnAnswer { status: 404, content_type: "text/plain; charset=utf-8", body: body.as_bytes(), close: !keep_alive, to_head };
+    let content_type = "text/plain; charset=utf-8";
+    let answer = OwnAnswer { status: 404, content_type, body: body.as_bytes(), close: !keep_alive, location: None, to_head };
     worker.date.with(|date| write(&mut text, date, &answer));
-    Own { status: 404, site: None, text, framing: request.framing, close: !keep_alive }
+    own(404, None, text, request, keep_alive)
 }
 
 /// How much of the body lies in the buffer, when all of it does.

@@ -39,8 +39,9 @@ const TRIM_AFTER_SWEEPS: u32 = 20;
 
 /// What the control thread tells a worker.
 pub enum Command {
-    /// Route by this from now on; take over these listeners, close those that are no longer in it.
-    Apply { snapshot: Arc<Snapshot>, listeners: Vec<(SocketAddrV4, StdListener)>, done: oneshot::Sender<()> },
+    /// Route by this from now on; take over these listeners, close those that are no longer in it. The snapshot before comes
+    /// back, so that the worker does not spend its time on taking it apart.
+    Apply { snapshot: Arc<Snapshot>, listeners: Vec<(SocketAddrV4, StdListener)>, done: oneshot::Sender<Arc<Snapshot>> },
     /// Cut every connection to this target.
     Cut(u64),
     /// Accept no more, finish what is under way, for so long at most.
@@ -104,8 +105,7 @@ async fn obey(worker: Rc<Worker>, mut inbox: mpsc::Receiver<Command>) {
     while let Some(command) = inbox.recv().await {
         match command {
             Command::Apply { snapshot, listeners, done } => {
-                worker.apply(snapshot, listeners);
-                let _ = done.send(());
+                let _ = done.send(worker.apply(snapshot, listeners));
             }
             Command::Cut(target) => {
                 worker.pool.forget(target);
@@ -140,7 +140,7 @@ async fn sweep(worker: Rc<Worker>) {
 }
 
 impl Worker {
-    fn apply(self: &Rc<Self>, snapshot: Arc<Snapshot>, listeners: Vec<(SocketAddrV4, StdListener)>) {
+    fn apply(self: &Rc<Self>, snapshot: Arc<Snapshot>, listeners: Vec<(SocketAddrV4, StdListener)>) -> Arc<Snapshot> {
         let before = self.snapshot.replace(snapshot.clone());
         for (at, listener) in listeners {
             match TcpListener::from_std(listener) {
@@ -162,6 +162,7 @@ impl Worker {
             self.watches.close_idle(|at| !snapshot.doors.contains_key(&at));
         }
         self.pool.retain(|target| snapshot.targets.contains(&target));
+        before
     }
 
     /// Whether a connection accepted here may be kept for another request.

@@ -1,0 +1,196 @@
+//! Rewrites a request before it goes on ("ELB User Guide, Transforms for listener rules"): the first match of an expression
+//! in the path and query, or in the host, gives way to a replacement in which `$1` stands for a group. Nothing happens
+//! where nothing matches; what a replacement makes unusable is answered with 500.
+
+use regex::bytes::Regex;
+
+use super::pattern::{Case, regex};
+use crate::http::forward::{host_and_path, split_port};
+use crate::http::head::{Request, authority, is_host};
+
+/// Longest expression or replacement.
+const TRANSFORM_CHARS_MAX: usize = 1024;
+/// Longest rewritten path and query ("ELB User Guide, Quotas": a request line of 16 K).
+const URL_BYTES_MAX: usize = 16 * 1024;
+const HOST_BYTES_MAX: usize = 255;
+
+#[derive(Debug, Default)]
+pub struct Transforms {
+    url: Option<Rewrite>,
+    host: Option<Rewrite>,
+}
+
+#[derive(Debug)]
+struct Rewrite {
+    regex: Regex,
+    replacement: Vec<Piece>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Piece {
+    Text(Vec<u8>),
+    Group(usize),
+}
+
+/// What was rewritten of a request; none is as it was.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Rewritten {
+    /// In origin form.
+    pub target: Option<String>,
+    pub host: Option<String>,
+}
+
+/// A replacement makes no usable path or host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unusable;
+
+impl Rewritten {
+    /// The request as it goes on.
+    pub fn of<'a>(&'a self, request: &'a Request<'_, '_>) -> Request<'a, 'a> {
+        // An absolute target's host would be lost with it.
+        let host = self.host.as_deref().or_else(|| host_and_path(request).0);
+        match &self.target {
+            Some(target) => Request { target, host, ..*request },
+            None if self.host.is_some() => Request { host, ..*request },
+            None => Request { ..*request },
+        }
+    }
+}
+
+impl Transforms {
+    /// At most one of each kind.
+    pub fn compile(transforms: &[world::Transform]) -> Result<Self, String> {
+        let mut compiled = Self::default();
+        for transform in transforms {
+            let (place, regex, replace, case) = match transform {
+                world::Transform::Url { regex, replace } => (&mut compiled.url, regex, replace, Case::Matters),
+                world::Transform::Host { regex, replace } => (&mut compiled.host, regex, replace, Case::Ignored),
+            };
+            if place.replace(Rewrite::compile(regex, replace, case)?).is_some() {
+                return Err("a rule has two transforms of one kind".into());
+            }
+        }
+        Ok(compiled)
+    }
+
+    pub fn apply(&self, request: &Request<'_, '_>) -> Result<Rewritten, Unusable> {
+        if self.url.is_none() && self.host.is_none() {
+            return Ok(Rewritten::default());
+        }
+        let (host, (slash, rest)) = host_and_path(request);
+        let target = match &self.url {
+            Some(rewrite) => rewrite.apply(format!("{slash}{rest}").as_bytes()),
+            None => None,
+        };
+        let host = match &self.host {
+            Some(rewrite) => rewrite.apply(split_port(host.unwrap_or("")).0.as_bytes()),
+            None => None,
+        };
+        let target = target.map(checked_target).transpose()?;
+        let host = host.map(checked_host).transpose()?;
+        // A host in the target would win over the rewritten one.
+        let is_absolute = host.is_some() && authority(request.target).is_some();
+        Ok(Rewritten { target: target.or_else(|| is_absolute.then(|| format!("{slash}{rest}"))), host })
+    }
+}
+
+fn checked_target(target: Vec<u8>) -> Result<String, Unusable> {
+    let usable = target.len() <= URL_BYTES_MAX && target.first() == Some(&b'/');
+    let clean = target.iter().all(|b| (0x21..0x7f).contains(b) && *b != b'#');
+    String::from_utf8(target).ok().filter(|_| usable && clean).ok_or(Unusable)
+}
+
+fn checked_host(host: Vec<u8>) -> Result<String, Unusable> {
+    String::from_utf8(host).ok().filter(|h| h.len() <= HOST_BYTES_MAX && is_host(h)).ok_or(Unusable)
+}
+
+impl Rewrite {
+    fn compile(expression: &str, replace: &str, case: Case) -> Result<Self, String> {
+        let regex = regex(expression, case, TRANSFORM_CHARS_MAX)?;
+        if replace.chars().count() > TRANSFORM_CHARS_MAX {
+            return Err(format!("a replacement has more than {TRANSFORM_CHARS_MAX} characters"));
+        }
+        let replacement = pieces(replace);
+        let groups = regex.captures_len();
+        let unknown = replacement.iter().find_map(|p| if let Piece::Group(n) = p { (*n >= groups).then_some(*n) } else { None });
+        match unknown {
+            Some(number) => Err(format!("the replacement {replace:?} names group ${number}, which {expression:?} does not have")),
+            None => Ok(Self { regex, replacement }),
+        }
+    }
+
+    /// The text with its first match replaced; none when nothing matches.
+    fn apply(&self, text: &[u8]) -> Option<Vec<u8>> {
+        let captures = self.regex.captures(text)?;
+        let whole = captures.get(0)?;
+        let mut out = text[..whole.start()].to_vec();
+        for piece in &self.replacement {
+            out.extend_from_slice(match piece {
+                Piece::Text(text) => text,
+                Piece::Group(number) => captures.get(*number).map_or(b"", |group| group.as_bytes()),
+            });
+        }
+        out.extend_from_slice(&text[whole.end()..]);
+        Some(out)
+    }
+}
+
+/// A dollar and one digit stand for a group, two dollars for one, and a dollar before anything else for itself.
+fn pieces(replace: &str) -> Vec<Piece> {
+    let mut pieces = vec![Piece::Text(Vec::new())];
+    let mut bytes = replace.bytes().peekable();
+    while let Some(byte) = bytes.next() {
+        match (byte, bytes.peek()) {
+            (b'$', Some(digit @ b'0'..=b'9')) => {
+                pieces.push(Piece::Group(usize::from(digit - b'0')));
+                pieces.push(Piece::Text(Vec::new()));
+                bytes.next();
+                continue;
+            }
+            (b'$', Some(b'$')) => {
+                bytes.next();
+            }
+            _ => {}
+        }
+        if let Some(Piece::Text(text)) = pieces.last_mut() {
+            text.push(byte);
+        }
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::{Case, Rewrite, Unusable, checked_host, checked_target};
+
+    #[test]
+    fn the_first_match_gives_way_to_the_replacement() {
+        let check = |regex: &str, replace: &str, text: &str, wanted: Option<&str>| {
+            let made = Rewrite::compile(regex, replace, Case::Matters).unwrap().apply(text.as_bytes());
+            assert_eq!(made.map(|m| String::from_utf8(m).unwrap()).as_deref(), wanted, "{regex} -> {replace} on {text}");
+        };
+        check(
+            "^mywebsite-(.+).com$",
+            "internal.dev.$1.myweb.com",
+            "mywebsite-example.com",
+            Some("internal.dev.example.myweb.com"),
+        );
+        check("^/dp/([A-Za-z0-9]+)/?$", "/product.php?id=$1", "/dp/B09G3HRMW", Some("/product.php?id=B09G3HRMW"));
+        check("a", "b", "aaa", Some("baa"));
+        check("^/x", "/y", "/a/x", None);
+        check("(a)(b)?", "[$2$1]$$1$x", "ac", Some("[a]$1$xc"));
+        check("(a)", "$10", "a", Some("a0"));
+    }
+
+    #[test]
+    fn what_a_replacement_makes_must_be_usable() {
+        assert!(Rewrite::compile("(a)", "$2", Case::Matters).unwrap_err().contains("$2"));
+        for bad in ["", "no-slash", "/a b", "/a\r\nX: y", "/a#b", "/\u{e9}"] {
+            assert_eq!(checked_target(bad.into()), Err(Unusable), "{bad:?}");
+        }
+        for bad in ["", "a b", "a/b", "a\r\n"] {
+            assert_eq!(checked_host(bad.into()), Err(Unusable), "{bad:?}");
+        }
+    }
+}
