@@ -35,6 +35,10 @@ impl Process {
         Ok(found)
     }
 
+    pub fn id(self) -> i32 {
+        self.0.as_raw_nonzero().get()
+    }
+
     fn directory(self) -> PathBuf {
         PathBuf::from(format!("/proc/{}", self.0.as_raw_nonzero()))
     }

@@ -11,7 +11,7 @@ struct Bench {
     measures: &'static [&'static str],
 }
 
-const BENCHES: [Bench; 2] = [
+const BENCHES: [Bench; 3] = [
     Bench {
         name: "first-light",
         what: "boots, stacks, replacement, idle use, reads and durable writes of a running region; needs root",
@@ -21,6 +21,11 @@ const BENCHES: [Bench; 2] = [
         name: "loop",
         what: "simulated days, metrics taken in and asked for, alarms, and a group that follows real load; needs root",
         measures: &["allod", "web-tier"],
+    },
+    Bench {
+        name: "edge",
+        what: "a request through our edge, nginx and HAProxy: processor time, rate, delay, memory; needs both of them and perf",
+        measures: &[],
     },
 ];
 

@@ -1,0 +1,234 @@
+//! Users: connections that are kept and send the same request again and again, as fast as they are answered or at a
+//! given rate. All of them share one thread.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use bench::{Result, fail};
+use rustix::net::{RecvFlags, recv};
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio::task::{JoinSet, LocalSet};
+use tokio::time::{sleep, timeout};
+
+use crate::upstream::{KIB, head_of};
+
+/// How long connections are used before anything is counted.
+const WARM_UP: Duration = Duration::from_millis(400);
+/// Longest wait for the last answers.
+const END_MAX: Duration = Duration::from_secs(10);
+/// A paced load releases its requests this often.
+const TICK: Duration = Duration::from_millis(1);
+
+/// Users of one proxy.
+#[derive(Clone, Debug)]
+pub struct Users {
+    pub at: SocketAddr,
+    pub connections: usize,
+    pub request: Vec<u8>,
+    pub duration: Duration,
+}
+
+#[derive(Default)]
+struct Shared {
+    done: Cell<u64>,
+    ends: Cell<bool>,
+    /// Moments at which requests of a paced load were due.
+    due: RefCell<VecDeque<Instant>>,
+    released: Notify,
+    /// How long they took from that moment, in microseconds.
+    times_us: RefCell<Vec<f64>>,
+}
+
+impl Users {
+    /// Sends as fast as answers come. `watch` is called when counting begins and when it ends; what it gives is
+    /// handed back with the number of requests between.
+    pub fn rush<T>(&self, mut watch: impl FnMut() -> Result<T>) -> Result<(u64, T, T)> {
+        on_one_thread(async {
+            let running = self.begin(Pace::Rush).await;
+            sleep(WARM_UP).await;
+            let (before, first) = (watch()?, running.shared.done.get());
+            sleep(self.duration).await;
+            let (after, last) = (watch()?, running.shared.done.get());
+            running.end().await?;
+            Ok((last - first, before, after))
+        })
+    }
+
+    /// Sends so many requests a second, whatever the answers; the times in microseconds, sorted.
+    pub fn pace(&self, per_second: f64) -> Result<Vec<f64>> {
+        on_one_thread(async {
+            let running = self.begin(Pace::Given).await;
+            let begin = Instant::now();
+            let mut sent = 0.0;
+            while begin.elapsed() < WARM_UP + self.duration {
+                sleep(TICK).await;
+                let now = Instant::now();
+                while sent < (now - begin).as_secs_f64() * per_second {
+                    running.shared.due.borrow_mut().push_back(now);
+                    running.shared.released.notify_one();
+                    sent += 1.0;
+                }
+                if begin.elapsed() < WARM_UP {
+                    running.shared.times_us.borrow_mut().clear();
+                }
+            }
+            let times_us = running.shared.times_us.take();
+            running.end().await?;
+            Ok(times_us)
+        })
+    }
+
+    async fn begin(&self, pace: Pace) -> Running {
+        let shared = Rc::new(Shared::default());
+        let mut users = JoinSet::new();
+        for _ in 0..self.connections {
+            users.spawn_local(use_proxy(self.clone(), shared.clone(), pace));
+        }
+        Running { shared, users }
+    }
+}
+
+/// Users at work.
+struct Running {
+    shared: Rc<Shared>,
+    users: JoinSet<Result<()>>,
+}
+
+impl Running {
+    async fn end(mut self) -> Result<()> {
+        self.shared.ends.set(true);
+        self.shared.released.notify_waiters();
+        while let Some(user) = timeout(END_MAX, self.users.join_next()).await? {
+            user??;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    Rush,
+    Given,
+}
+
+fn on_one_thread<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    LocalSet::new().block_on(&runtime, work)
+}
+
+async fn use_proxy(users: Users, shared: Rc<Shared>, pace: Pace) -> Result<()> {
+    let mut connection = Connection::open(users.at).await?;
+    while !shared.ends.get() {
+        let due = if pace == Pace::Given {
+            let next = shared.due.borrow_mut().pop_front();
+            let Some(due) = next else {
+                shared.released.notified().await;
+                continue;
+            };
+            due
+        } else {
+            Instant::now()
+        };
+        connection.exchange(&users.request).await?;
+        shared.done.set(shared.done.get() + 1);
+        if pace == Pace::Given {
+            shared.times_us.borrow_mut().push(due.elapsed().as_secs_f64() * 1e6);
+        }
+    }
+    Ok(())
+}
+
+/// One kept connection.
+pub struct Connection {
+    stream: TcpStream,
+    bytes: Vec<u8>,
+    /// Room that is never written to.
+    void: Vec<u8>,
+}
+
+impl Connection {
+    pub async fn open(at: SocketAddr) -> Result<Self> {
+        let stream = TcpStream::connect(at).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, bytes: vec![0; 4 * KIB], void: vec![0; 256 * KIB] })
+    }
+
+    /// Sends a request and reads its answer, which must be a good one with a length.
+    pub async fn exchange(&mut self, request: &[u8]) -> Result<()> {
+        self.write(request).await?;
+        let mut filled = 0;
+        let (end, length) = loop {
+            filled += self.read(filled).await?;
+            if let Some(head) = head_of(&self.bytes[..filled]) {
+                break head;
+            }
+        };
+        if !self.bytes.starts_with(b"HTTP/1.1 200 ") {
+            return fail(format!("the answer is {:?}", String::from_utf8_lossy(&self.bytes[..end.min(40)])));
+        }
+        let mut left = (end + length).saturating_sub(filled);
+        while left > 0 {
+            left -= self.drop_bytes(left).await?;
+        }
+        Ok(())
+    }
+
+    async fn write(&self, mut bytes: &[u8]) -> Result<()> {
+        while !bytes.is_empty() {
+            match self.stream.try_write(bytes) {
+                Ok(count) => bytes = &bytes[count..],
+                Err(e) if e.kind() == ErrorKind::WouldBlock => self.stream.writable().await?,
+                Err(e) => return Err(e.into()),
+            }
+        }
+        Ok(())
+    }
+
+    async fn read(&mut self, from: usize) -> Result<usize> {
+        loop {
+            self.stream.readable().await?;
+            match self.stream.try_read(&mut self.bytes[from..]) {
+                Ok(0) => return fail("the proxy closed the connection"),
+                Ok(count) => return Ok(count),
+                Err(e) if e.kind() == ErrorKind::WouldBlock => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+    }
+
+    /// Takes bytes of a body from the kernel without copying them, so that this side is not the slowest.
+    async fn drop_bytes(&mut self, most: usize) -> Result<usize> {
+        loop {
+            let most = most.min(self.void.len());
+            let (stream, void) = (&self.stream, &mut self.void[..most]);
+            let dropped = stream.try_io(Interest::READABLE, || Ok(recv(stream, void, RecvFlags::TRUNC)?.0));
+            match dropped {
+                Ok(0) => return fail("the proxy closed the connection within a body"),
+                Ok(count) => return Ok(count),
+                Err(e) if e.kind() == ErrorKind::WouldBlock => self.stream.readable().await?,
+                Err(e) => return Err(e.into()),
+            }
+        }
+    }
+}
+
+/// Opens so many connections, has one small answer on each, and calls `look` while they all are idle.
+pub fn hold_idle<T>(at: SocketAddr, connections: usize, look: impl FnOnce() -> Result<T>) -> Result<T> {
+    let request = b"GET /small HTTP/1.1\r\nHost: bench\r\n\r\n";
+    on_one_thread(async {
+        let mut held = Vec::with_capacity(connections);
+        for _ in 0..connections {
+            let mut connection = Connection::open(at).await?;
+            connection.exchange(request).await?;
+            held.push(connection.stream);
+        }
+        sleep(WARM_UP).await;
+        look()
+    })
+}

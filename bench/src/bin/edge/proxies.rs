@@ -1,0 +1,183 @@
+//! The proxies that are measured, each one worker on the first core with a configuration as fast as it is known to be:
+//! connections kept on both sides, no access log, `reuseport` where it exists.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use bench::{Process, Result, fail, wait_for};
+
+use crate::{allod, cores};
+
+const START_MAX: Duration = Duration::from_secs(20);
+const PORT: u16 = 8_080;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Allod,
+    Nginx,
+    Haproxy,
+}
+
+impl Kind {
+    pub const ALL: [Kind; 3] = [Kind::Allod, Kind::Nginx, Kind::Haproxy];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Allod => "allod",
+            Kind::Nginx => "nginx",
+            Kind::Haproxy => "haproxy",
+        }
+    }
+}
+
+/// Loopback addresses of this run alone.
+#[derive(Clone, Copy, Debug)]
+pub struct Addresses([u8; 2]);
+
+impl Addresses {
+    pub fn new() -> Self {
+        Self([127, 64 + u8::try_from(std::process::id() % 128).unwrap_or(0)])
+    }
+
+    pub fn host(self, third: u8, host: u8) -> Ipv4Addr {
+        Ipv4Addr::new(self.0[0], self.0[1], third, host)
+    }
+
+    pub fn upstream(self) -> SocketAddr {
+        SocketAddr::from((self.host(0, 1), 9_000))
+    }
+
+    fn door(self, kind: Kind) -> SocketAddr {
+        let third = Kind::ALL.iter().position(|k| *k == kind).and_then(|n| u8::try_from(n).ok()).unwrap_or(0);
+        SocketAddr::from((self.host(1 + third, 1), PORT))
+    }
+}
+
+/// A running proxy; it ends with this.
+pub struct Proxy {
+    pub kind: Kind,
+    pub at: SocketAddr,
+    pub process: Process,
+    child: Child,
+    /// Keeps our edge told.
+    _serve: Option<allod::Serve>,
+}
+
+impl Proxy {
+    /// Starts one with its files in `directory`.
+    pub fn start(kind: Kind, addresses: Addresses, directory: &Path) -> Result<Self> {
+        let directory = directory.join(kind.name());
+        fs::create_dir_all(&directory)?;
+        let at = addresses.door(kind);
+        let mut command = match kind {
+            Kind::Allod => allod::command(&directory, at)?,
+            Kind::Nginx => nginx(&directory, at, addresses.upstream())?,
+            Kind::Haproxy => haproxy(&directory, at, addresses.upstream())?,
+        };
+        cores::proxy()?;
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
+        cores::load()?;
+        let mut child = child?;
+        let pid = i32::try_from(child.id())?;
+        let serve = match kind {
+            Kind::Allod => Some(allod::Serve::tell(&directory, &allod::balancer(at, addresses.upstream()))),
+            _ => None,
+        };
+        let started = serve.transpose().and_then(|serve| {
+            wait_for(kind.name(), START_MAX, Duration::from_millis(10), || match child.try_wait()? {
+                Some(status) => fail(format!("{} ended with {status}", kind.name())),
+                None => Ok(TcpStream::connect(at).ok()),
+            })?;
+            Ok(serve)
+        });
+        match started.and_then(|serve| Ok((serve, Process::new(pid)?))) {
+            Ok((serve, process)) => Ok(Self { kind, at, process, child, _serve: serve }),
+            Err(e) => {
+                child.kill().ok();
+                child.wait().ok();
+                Err(e)
+            }
+        }
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// Where Debian puts servers, beside the usual places.
+fn program(name: &str) -> Result<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let places = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    let found = places.map(|place| place.join(name)).find(|program| program.is_file());
+    found.map_or_else(|| fail(format!("{name} is not installed: apt-get install {name}")), Ok)
+}
+
+fn nginx(directory: &Path, at: SocketAddr, upstream: SocketAddr) -> Result<Command> {
+    let place = directory.display();
+    let text = format!(
+        "daemon off; master_process off; worker_processes 1; pid {place}/pid; error_log {place}/error.log crit;\n\
+         events {{ worker_connections 32768; use epoll; }}\n\
+         http {{\n\
+           access_log off; tcp_nodelay on; server_tokens off;\n\
+           keepalive_timeout 3600s; keepalive_requests 1000000000;\n\
+           client_body_buffer_size 64k; proxy_buffer_size 16k; proxy_buffers 16 64k; proxy_busy_buffers_size 256k;\n\
+           proxy_max_temp_file_size 0;\n\
+           client_body_temp_path {place}/body; proxy_temp_path {place}/proxy; fastcgi_temp_path {place}/fastcgi;\n\
+           uwsgi_temp_path {place}/uwsgi; scgi_temp_path {place}/scgi;\n\
+           upstream targets {{ server {upstream}; keepalive 512; keepalive_requests 1000000000; keepalive_timeout 600s; }}\n\
+           server {{\n\
+             listen {at} reuseport backlog=4096;\n\
+             location / {{\n\
+               proxy_pass http://targets; proxy_http_version 1.1; proxy_set_header Connection \"\";\n\
+               proxy_set_header Host $http_host;\n\
+               proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n\
+               proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Forwarded-Port $server_port;\n\
+             }}\n\
+           }}\n\
+         }}\n"
+    );
+    let file = directory.join("nginx.conf");
+    fs::write(&file, text)?;
+    let mut command = Command::new(program("nginx")?);
+    command.arg("-c").arg(&file).arg("-p").arg(directory).stderr(Stdio::inherit());
+    Ok(command)
+}
+
+fn haproxy(directory: &Path, at: SocketAddr, upstream: SocketAddr) -> Result<Command> {
+    let text = format!(
+        "global\n\
+         \x20 nbthread 1\n\
+         \x20 maxconn 12000\n\
+         \x20 no strict-limits\n\
+         \x20 tune.maxaccept 64\n\
+         defaults\n\
+         \x20 mode http\n\
+         \x20 timeout connect 5s\n\
+         \x20 timeout client 3600s\n\
+         \x20 timeout server 60s\n\
+         \x20 timeout http-keep-alive 3600s\n\
+         \x20 option http-keep-alive\n\
+         \x20 http-reuse always\n\
+         \x20 option forwardfor\n\
+         \x20 option splice-response\n\
+         frontend users\n\
+         \x20 bind {at} backlog 4096\n\
+         \x20 http-request set-header X-Forwarded-Proto http\n\
+         \x20 http-request set-header X-Forwarded-Port %[dst_port]\n\
+         \x20 default_backend targets\n\
+         backend targets\n\
+         \x20 server one {upstream} pool-max-conn 512 pool-purge-delay 600s\n"
+    );
+    let file = directory.join("haproxy.cfg");
+    fs::write(&file, text)?;
+    let mut command = Command::new(program("haproxy")?);
+    command.arg("-db").arg("-f").arg(&file).stderr(Stdio::inherit());
+    Ok(command)
+}

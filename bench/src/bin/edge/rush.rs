@@ -1,0 +1,128 @@
+//! As many requests as go through: processor time for each of them, requests or bytes a second, and system calls.
+
+use std::time::{Duration, Instant};
+
+use bench::{Limit, Measured, Report, Result};
+
+use crate::Settings;
+use crate::clients::Users;
+use crate::proxies::{Kind, Proxy};
+use crate::system_calls::Counting;
+use crate::upstream::KIB;
+
+/// What a load looks like, and what it is wanted to be.
+struct Load {
+    name: &'static str,
+    connections: usize,
+    request: Vec<u8>,
+    /// Of our processor time for a request to that of the better one of the others.
+    ratio: Limit,
+    /// Of our requests a second to those of the better one of the others.
+    speed: Limit,
+}
+
+pub fn small(settings: &Settings, proxies: &[Proxy], report: &mut Report) {
+    let request = b"GET /1k HTTP/1.1\r\nHost: bench\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n".to_vec();
+    let load = Load { name: "keep-alive, 1 KiB", connections: 64, request, ratio: Limit::AtMost(0.75), speed: Limit::None };
+    measure(settings, proxies, &load, report);
+}
+
+pub fn post(settings: &Settings, proxies: &[Proxy], report: &mut Report) {
+    let head = format!("POST /in HTTP/1.1\r\nHost: bench\r\nUser-Agent: bench\r\nContent-Length: {}\r\n\r\n", 16 * KIB);
+    let request = [head.into_bytes(), vec![b'a'; 16 * KIB]].concat();
+    let load = Load { name: "POST of 16 KiB", connections: 64, request, ratio: Limit::AtMost(0.8), speed: Limit::None };
+    measure(settings, proxies, &load, report);
+}
+
+pub fn large(settings: &Settings, proxies: &[Proxy], report: &mut Report) {
+    let request = b"GET /1m HTTP/1.1\r\nHost: bench\r\nUser-Agent: bench\r\n\r\n".to_vec();
+    let load = Load { name: "answers of 1 MiB", connections: 16, request, ratio: Limit::None, speed: Limit::AtLeast(1.5) };
+    measure(settings, proxies, &load, report);
+}
+
+/// What one proxy did in its turns.
+#[derive(Default)]
+struct Turns {
+    micros: Vec<f64>,
+    per_second: Vec<f64>,
+    calls: Vec<f64>,
+}
+
+fn measure(settings: &Settings, proxies: &[Proxy], load: &Load, report: &mut Report) {
+    let outcome = all_turns(settings, proxies, load);
+    let turns = match outcome {
+        Ok(turns) => turns,
+        Err(e) => return report.add(load.name, Err(e)),
+    };
+    let each = |of: fn(&Turns) -> &Vec<f64>| proxies.iter().zip(&turns).map(move |(p, t)| (p.kind, of(t).clone()));
+    compare(report, &format!("{}: CPU a request", load.name), "us", each(|t| &t.micros), (f64::min, load.ratio));
+    compare(report, &format!("{}: requests", load.name), "/s", each(|t| &t.per_second), (f64::max, load.speed));
+    for (kind, calls) in each(|t| &t.calls) {
+        let measured = Measured::new("a request", Limit::None, calls);
+        report.add(format!("{}: system calls, {}", load.name, kind.name()), Ok(measured));
+    }
+}
+
+/// Adds a row for each proxy, and one of our ratio to the better one of the others, round by round.
+pub fn compare(
+    report: &mut Report,
+    name: &str,
+    unit: &'static str,
+    samples: impl Iterator<Item = (Kind, Vec<f64>)>,
+    (better, wanted): (fn(f64, f64) -> f64, Limit),
+) {
+    let (mut ours, mut others): (Vec<f64>, Vec<Measured>) = (Vec::new(), Vec::new());
+    for (kind, samples) in samples {
+        match kind {
+            Kind::Allod => ours.clone_from(&samples),
+            _ => others.push(Measured::new(unit, Limit::None, samples.clone())),
+        }
+        report.add(format!("{name}, {}", kind.name()), Ok(Measured::new(unit, Limit::None, samples)));
+    }
+    let best = others.iter().map(Measured::median).reduce(better);
+    if let Some(best) = others.iter().find(|m| Some(m.median()) == best) {
+        let ratios = ours.iter().zip(&best.samples).map(|(ours, best)| ours / best).collect();
+        report.add(format!("{name}, ratio"), Ok(Measured::new("of the better", wanted, ratios)));
+    }
+}
+
+fn all_turns(settings: &Settings, proxies: &[Proxy], load: &Load) -> Result<Vec<Turns>> {
+    let mut turns: Vec<Turns> = proxies.iter().map(|_| Turns::default()).collect();
+    for round in 0..settings.rounds {
+        for (proxy, turns) in proxies.iter().zip(&mut turns) {
+            let users =
+                Users { at: proxy.at, connections: load.connections, request: load.request.clone(), duration: settings.turn };
+            one_turn(&users, proxy, turns)?;
+            if round == 0 {
+                turns.calls.push(system_calls(&users, proxy)?);
+            }
+        }
+    }
+    Ok(turns)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of requests and nanoseconds far below 2^52")]
+fn one_turn(users: &Users, proxy: &Proxy, turns: &mut Turns) -> Result<()> {
+    let (requests, before, after) = users.rush(|| Ok((Instant::now(), proxy.process.processor_ns()?)))?;
+    let requests = requests as f64;
+    turns.micros.push((after.1 - before.1) as f64 / 1_000.0 / requests);
+    turns.per_second.push(requests / (after.0 - before.0).as_secs_f64());
+    Ok(())
+}
+
+/// Counted apart from the time, which counting takes more of.
+#[expect(clippy::cast_precision_loss, reason = "a count of requests")]
+fn system_calls(users: &Users, proxy: &Proxy) -> Result<f64> {
+    let duration = Duration::from_secs(1);
+    let mut counting = None;
+    let users = Users { duration: duration + Duration::from_millis(500), ..users.clone() };
+    let (requests, before, after) = users.rush(|| {
+        if counting.is_none() {
+            counting = Some(Counting::begin(proxy.process, duration)?);
+        }
+        Ok(Instant::now())
+    })?;
+    let per_second = requests as f64 / (after - before).as_secs_f64();
+    let count = counting.map(Counting::end).transpose()?.unwrap_or(f64::NAN);
+    Ok(count / (per_second * duration.as_secs_f64()))
+}
