@@ -12,6 +12,15 @@ shape!(Action {
     jwt_validation_config: Option<JwtValidationActionConfig>,
 });
 
+shape!(AddListenerCertificatesInput {
+    listener_arn: String,
+    certificates: Vec<Certificate>,
+});
+
+shape!(AddListenerCertificatesOutput {
+    certificates: Vec<Certificate>,
+});
+
 shape!(AddTagsInput {
     resource_arns: Vec<String>,
     tags: Vec<Tag>,
@@ -64,9 +73,19 @@ shape!(AvailabilityZone {
     source_nat_ipv6_prefixes: Vec<String>,
 });
 
+shape!(CapacityReservationStatus {
+    code: Option<String>,
+    reason: Option<String>,
+});
+
 shape!(Certificate {
     certificate_arn: Option<String>,
     is_default: Option<bool>,
+});
+
+shape!(Cipher {
+    name: Option<String>,
+    priority: Option<i64>,
 });
 
 shape!(CreateListenerInput {
@@ -103,6 +122,19 @@ shape!(CreateLoadBalancerOutput {
     load_balancers: Vec<LoadBalancer>,
 });
 
+shape!(CreateRuleInput {
+    listener_arn: String,
+    conditions: Vec<RuleCondition>,
+    priority: i64,
+    actions: Vec<Action>,
+    tags: Vec<Tag>,
+    transforms: Vec<RuleTransform>,
+});
+
+shape!(CreateRuleOutput {
+    rules: Vec<Rule>,
+});
+
 shape!(CreateTargetGroupInput {
     name: String,
     protocol: Option<String>,
@@ -136,6 +168,10 @@ shape!(DeleteLoadBalancerInput { load_balancer_arn: String });
 
 shape!(DeleteLoadBalancerOutput {});
 
+shape!(DeleteRuleInput { rule_arn: String });
+
+shape!(DeleteRuleOutput {});
+
 shape!(DeleteTargetGroupInput { target_group_arn: String });
 
 shape!(DeleteTargetGroupOutput {});
@@ -157,10 +193,30 @@ shape!(DescribeAccountLimitsOutput {
     next_marker: Option<String>,
 });
 
+shape!(DescribeCapacityReservationInput { load_balancer_arn: String });
+
+shape!(DescribeCapacityReservationOutput {
+    last_modified_time: Option<base::Time>,
+    decrease_requests_remaining: Option<i64>,
+    minimum_load_balancer_capacity: Option<MinimumLoadBalancerCapacity>,
+    capacity_reservation_state: Vec<ZonalCapacityReservationState>,
+});
+
 shape!(DescribeListenerAttributesInput { listener_arn: String });
 
 shape!(DescribeListenerAttributesOutput {
     attributes: Vec<ListenerAttribute>,
+});
+
+shape!(DescribeListenerCertificatesInput {
+    listener_arn: String,
+    marker: Option<String>,
+    page_size: Option<i64>,
+});
+
+shape!(DescribeListenerCertificatesOutput {
+    certificates: Vec<Certificate>,
+    next_marker: Option<String>,
 });
 
 shape!(DescribeListenersInput {
@@ -202,6 +258,18 @@ shape!(DescribeRulesInput {
 
 shape!(DescribeRulesOutput {
     rules: Vec<Rule>,
+    next_marker: Option<String>,
+});
+
+shape!(DescribeSSLPoliciesInput {
+    names: Vec<String>,
+    marker: Option<String>,
+    page_size: Option<i64>,
+    load_balancer_type: Option<String>,
+});
+
+shape!(DescribeSSLPoliciesOutput {
+    ssl_policies: Vec<SslPolicy>,
     next_marker: Option<String>,
 });
 
@@ -351,6 +419,23 @@ shape!(Matcher {
     grpc_code: Option<String>,
 });
 
+shape!(MinimumLoadBalancerCapacity {
+    capacity_units: Option<i64>,
+});
+
+shape!(ModifyCapacityReservationInput {
+    load_balancer_arn: String,
+    minimum_load_balancer_capacity: Option<MinimumLoadBalancerCapacity>,
+    reset_capacity_reservation: Option<bool>,
+});
+
+shape!(ModifyCapacityReservationOutput {
+    last_modified_time: Option<base::Time>,
+    decrease_requests_remaining: Option<i64>,
+    minimum_load_balancer_capacity: Option<MinimumLoadBalancerCapacity>,
+    capacity_reservation_state: Vec<ZonalCapacityReservationState>,
+});
+
 shape!(ModifyListenerAttributesInput {
     listener_arn: String,
     attributes: Vec<ListenerAttribute>,
@@ -382,6 +467,18 @@ shape!(ModifyLoadBalancerAttributesInput {
 
 shape!(ModifyLoadBalancerAttributesOutput {
     attributes: Vec<LoadBalancerAttribute>,
+});
+
+shape!(ModifyRuleInput {
+    rule_arn: String,
+    conditions: Vec<RuleCondition>,
+    actions: Vec<Action>,
+    transforms: Vec<RuleTransform>,
+    reset_transforms: Option<bool>,
+});
+
+shape!(ModifyRuleOutput {
+    rules: Vec<Rule>,
 });
 
 shape!(ModifyTargetGroupAttributesInput {
@@ -448,6 +545,13 @@ shape!(RegisterTargetsInput {
 
 shape!(RegisterTargetsOutput {});
 
+shape!(RemoveListenerCertificatesInput {
+    listener_arn: String,
+    certificates: Vec<Certificate>,
+});
+
+shape!(RemoveListenerCertificatesOutput {});
+
 shape!(RemoveTagsInput {
     resource_arns: Vec<String>,
     tag_keys: Vec<String>,
@@ -478,10 +582,29 @@ shape!(RuleCondition {
     regex_values: Vec<String>,
 });
 
+shape!(RulePriorityPair {
+    rule_arn: Option<String>,
+    priority: Option<i64>,
+});
+
 shape!(RuleTransform {
     r#type: String,
     host_header_rewrite_config: Option<HostHeaderRewriteConfig>,
     url_rewrite_config: Option<UrlRewriteConfig>,
+});
+
+shape!(SetIpAddressTypeInput { load_balancer_arn: String, ip_address_type: String });
+
+shape!(SetIpAddressTypeOutput {
+    ip_address_type: Option<String>,
+});
+
+shape!(SetRulePrioritiesInput {
+    rule_priorities: Vec<RulePriorityPair>,
+});
+
+shape!(SetRulePrioritiesOutput {
+    rules: Vec<Rule>,
 });
 
 shape!(SetSecurityGroupsInput {
@@ -512,6 +635,13 @@ shape!(SetSubnetsOutput {
 shape!(SourceIpConditionConfig {
     values: Vec<String>,
     ip_address_type: Option<String>,
+});
+
+shape!(SslPolicy {
+    ssl_protocols: Vec<String>,
+    ciphers: Vec<Cipher>,
+    name: Option<String>,
+    supported_load_balancer_types: Vec<String>,
 });
 
 shape!(SubnetMapping {
@@ -594,33 +724,50 @@ shape!(UrlRewriteConfig {
     rewrites: Vec<RewriteConfig>,
 });
 
+shape!(ZonalCapacityReservationState {
+    state: Option<CapacityReservationStatus>,
+    availability_zone: Option<String>,
+    effective_capacity_units: Option<f64>,
+});
+
 /// Operations, for registration and for typed calls.
 pub mod ops {
+    operation!("elbv2" AddListenerCertificates super::AddListenerCertificatesInput => super::AddListenerCertificatesOutput);
     operation!("elbv2" AddTags super::AddTagsInput => super::AddTagsOutput);
     operation!("elbv2" CreateListener super::CreateListenerInput => super::CreateListenerOutput);
     operation!("elbv2" CreateLoadBalancer super::CreateLoadBalancerInput => super::CreateLoadBalancerOutput);
+    operation!("elbv2" CreateRule super::CreateRuleInput => super::CreateRuleOutput);
     operation!("elbv2" CreateTargetGroup super::CreateTargetGroupInput => super::CreateTargetGroupOutput);
     operation!("elbv2" DeleteListener super::DeleteListenerInput => super::DeleteListenerOutput);
     operation!("elbv2" DeleteLoadBalancer super::DeleteLoadBalancerInput => super::DeleteLoadBalancerOutput);
+    operation!("elbv2" DeleteRule super::DeleteRuleInput => super::DeleteRuleOutput);
     operation!("elbv2" DeleteTargetGroup super::DeleteTargetGroupInput => super::DeleteTargetGroupOutput);
     operation!("elbv2" DeregisterTargets super::DeregisterTargetsInput => super::DeregisterTargetsOutput);
     operation!("elbv2" DescribeAccountLimits super::DescribeAccountLimitsInput => super::DescribeAccountLimitsOutput);
+    operation!("elbv2" DescribeCapacityReservation super::DescribeCapacityReservationInput => super::DescribeCapacityReservationOutput);
     operation!("elbv2" DescribeListenerAttributes super::DescribeListenerAttributesInput => super::DescribeListenerAttributesOutput);
+    operation!("elbv2" DescribeListenerCertificates super::DescribeListenerCertificatesInput => super::DescribeListenerCertificatesOutput);
     operation!("elbv2" DescribeListeners super::DescribeListenersInput => super::DescribeListenersOutput);
     operation!("elbv2" DescribeLoadBalancerAttributes super::DescribeLoadBalancerAttributesInput => super::DescribeLoadBalancerAttributesOutput);
     operation!("elbv2" DescribeLoadBalancers super::DescribeLoadBalancersInput => super::DescribeLoadBalancersOutput);
     operation!("elbv2" DescribeRules super::DescribeRulesInput => super::DescribeRulesOutput);
+    operation!("elbv2" DescribeSSLPolicies super::DescribeSSLPoliciesInput => super::DescribeSSLPoliciesOutput);
     operation!("elbv2" DescribeTags super::DescribeTagsInput => super::DescribeTagsOutput);
     operation!("elbv2" DescribeTargetGroupAttributes super::DescribeTargetGroupAttributesInput => super::DescribeTargetGroupAttributesOutput);
     operation!("elbv2" DescribeTargetGroups super::DescribeTargetGroupsInput => super::DescribeTargetGroupsOutput);
     operation!("elbv2" DescribeTargetHealth super::DescribeTargetHealthInput => super::DescribeTargetHealthOutput);
+    operation!("elbv2" ModifyCapacityReservation super::ModifyCapacityReservationInput => super::ModifyCapacityReservationOutput);
     operation!("elbv2" ModifyListener super::ModifyListenerInput => super::ModifyListenerOutput);
     operation!("elbv2" ModifyListenerAttributes super::ModifyListenerAttributesInput => super::ModifyListenerAttributesOutput);
     operation!("elbv2" ModifyLoadBalancerAttributes super::ModifyLoadBalancerAttributesInput => super::ModifyLoadBalancerAttributesOutput);
+    operation!("elbv2" ModifyRule super::ModifyRuleInput => super::ModifyRuleOutput);
     operation!("elbv2" ModifyTargetGroup super::ModifyTargetGroupInput => super::ModifyTargetGroupOutput);
     operation!("elbv2" ModifyTargetGroupAttributes super::ModifyTargetGroupAttributesInput => super::ModifyTargetGroupAttributesOutput);
     operation!("elbv2" RegisterTargets super::RegisterTargetsInput => super::RegisterTargetsOutput);
+    operation!("elbv2" RemoveListenerCertificates super::RemoveListenerCertificatesInput => super::RemoveListenerCertificatesOutput);
     operation!("elbv2" RemoveTags super::RemoveTagsInput => super::RemoveTagsOutput);
+    operation!("elbv2" SetIpAddressType super::SetIpAddressTypeInput => super::SetIpAddressTypeOutput);
+    operation!("elbv2" SetRulePriorities super::SetRulePrioritiesInput => super::SetRulePrioritiesOutput);
     operation!("elbv2" SetSecurityGroups super::SetSecurityGroupsInput => super::SetSecurityGroupsOutput);
     operation!("elbv2" SetSubnets super::SetSubnetsInput => super::SetSubnetsOutput);
 }

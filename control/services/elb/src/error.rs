@@ -8,6 +8,9 @@ pub enum Error {
     NoLoadBalancer(String),
     NoTargetGroup(String),
     NoListener(String),
+    NoRule(String),
+    NoCertificate(String),
+    PriorityInUse(u32),
     DuplicateLoadBalancer(String),
     DuplicateTargetGroup(String),
     DuplicateListener(u16),
@@ -22,6 +25,8 @@ pub enum Error {
     Validation(String),
     Unsupported(String),
     TooMany(&'static str, String),
+    /// Whatever else AWS has a code for.
+    Coded(&'static str, String),
     DuplicateTagKeys(String),
     DeletionProtected(String),
     Ec2(ec2::Error),
@@ -33,6 +38,9 @@ impl fmt::Display for Error {
             Error::NoLoadBalancer(name) => write!(f, "Load balancer '{name}' not found"),
             Error::NoTargetGroup(_) => f.write_str("One or more target groups not found"),
             Error::NoListener(_) => f.write_str("One or more listeners not found"),
+            Error::NoRule(_) => f.write_str("One or more rules not found"),
+            Error::NoCertificate(arn) => write!(f, "Certificate '{arn}' not found"),
+            Error::PriorityInUse(priority) => write!(f, "Priority '{priority}' is currently in use"),
             Error::DuplicateLoadBalancer(name) => {
                 write!(f, "A load balancer with the same name '{name}' exists, but with different settings")
             }
@@ -54,7 +62,8 @@ impl fmt::Display for Error {
             | Error::InvalidSubnet(text)
             | Error::Validation(text)
             | Error::Unsupported(text)
-            | Error::TooMany(_, text) => f.write_str(text),
+            | Error::TooMany(_, text)
+            | Error::Coded(_, text) => f.write_str(text),
             Error::Ec2(e) => write!(f, "{}", Fault::from(e.clone()).message),
         }
     }
@@ -74,6 +83,9 @@ impl From<Error> for Fault {
             Error::NoLoadBalancer(_) => "LoadBalancerNotFound",
             Error::NoTargetGroup(_) => "TargetGroupNotFound",
             Error::NoListener(_) => "ListenerNotFound",
+            Error::NoRule(_) => "RuleNotFound",
+            Error::NoCertificate(_) => "CertificateNotFound",
+            Error::PriorityInUse(_) => "PriorityInUse",
             Error::DuplicateLoadBalancer(_) => "DuplicateLoadBalancerName",
             Error::DuplicateTargetGroup(_) => "DuplicateTargetGroupName",
             Error::DuplicateListener(_) => "DuplicateListener",
@@ -85,7 +97,7 @@ impl From<Error> for Fault {
             Error::InvalidSubnet(_) => "InvalidSubnet",
             Error::Validation(_) => "ValidationError",
             Error::Unsupported(_) => "InvalidConfigurationRequest",
-            Error::TooMany(code, _) => code,
+            Error::TooMany(code, _) | Error::Coded(code, _) => code,
             Error::DuplicateTagKeys(_) => "DuplicateTagKeys",
             Error::DeletionProtected(_) => "OperationNotPermitted",
             Error::Ec2(inner) => return inner.clone().into(),

@@ -1,4 +1,5 @@
-//! Elastic Load Balancing v2: application load balancers, listeners, target groups and the registration of targets. It
+//! Elastic Load Balancing v2: application and network load balancers, listeners and their rules, target groups and the
+//! registration of targets. It
 //! owns what a load balancer should be and what was observed of its targets' health; it never sends or checks a request:
 //! the edge does.
 //!
@@ -7,22 +8,31 @@
 
 mod action;
 mod attribute;
+mod certificate;
+mod condition;
 mod error;
 mod health_check;
 mod listener;
 mod load_balancer;
 mod operations;
+mod pattern;
 mod plan;
+mod protocol;
 mod reconcile;
+mod rule;
+mod security_policies;
 mod stack;
 mod tags;
 mod target;
 mod target_group;
+mod tls;
 mod traffic;
+mod transform;
 
 pub use error::Error;
 pub use listener::Listener;
 pub use load_balancer::LoadBalancer;
+pub use rule::Rule;
 pub use target::{Health, Registration, deregister_instance, register_instance, target_health};
 pub use target_group::{TargetGroup, is_target_group};
 
@@ -33,6 +43,7 @@ pub fn register(registry: &mut Registry) {
     registry.table::<LoadBalancer>();
     registry.table::<TargetGroup>();
     registry.table::<Listener>();
+    registry.table::<Rule>();
     registry.table::<Registration>();
     registry.table::<tags::TagSet>();
     reconcile::register(registry);

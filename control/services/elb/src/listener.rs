@@ -1,21 +1,39 @@
+use std::collections::{BTreeMap, BTreeSet};
+
 use base::{ListenerArn, LoadBalancerArn, Tags, TargetGroupArn};
 use kernel::{Cx, Row, State, Tx};
 use serde::{Deserialize, Serialize};
-use world::Action;
+use shapes::elbv2 as s;
+use world::{Action, BalancerKind, Protocol};
 
 use crate::error::Error;
-use crate::{load_balancer, tags, target_group};
+use crate::load_balancer::LoadBalancer;
+use crate::rule::{self, Rule};
+use crate::tls::{CERTIFICATES_MAX, Given as GivenTls, Tls};
+use crate::{action, attribute, certificate, load_balancer, protocol, tags, target_group};
 
-/// "Quotas for your Application Load Balancers".
+/// "Quotas for your Application Load Balancers", and those for Network Load Balancers.
 pub(crate) const LISTENERS_MAX: usize = 50;
+/// Target groups that a load balancer's listeners and rules forward to.
+pub(crate) const GROUPS_MAX: usize = 100;
+/// Target groups of an action of a network load balancer's listener.
+pub(crate) const NETWORK_GROUPS_MAX: usize = 1;
 
-/// A port on which a load balancer takes HTTP requests, and what it does with them.
+/// A port on which a load balancer takes requests or connections, and what it does with them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Listener {
     pub arn: ListenerArn,
     pub load_balancer: LoadBalancerArn,
     pub port: u16,
+    #[serde(default = "protocol::http")]
+    pub protocol: Protocol,
+    /// Of HTTPS and TLS listeners.
+    #[serde(default)]
+    pub tls: Option<Tls>,
     pub default_action: Action,
+    /// Attributes that differ from their defaults.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, String>,
 }
 
 impl Row for Listener {
@@ -29,13 +47,19 @@ impl Row for Listener {
         for group in self.groups() {
             add("group", group);
         }
+        for certificate in self.tls.iter().flat_map(|tls| &tls.certificates) {
+            add("certificate", certificate);
+        }
+        if let Some(trust_store) = self.tls.as_ref().and_then(Tls::trust_store) {
+            add("trust-store", trust_store);
+        }
     }
 }
 
 impl Listener {
-    /// The groups that it forwards to.
+    /// The groups that its default action forwards to.
     pub(crate) fn groups(&self) -> impl Iterator<Item = &TargetGroupArn> {
-        groups_of(&self.default_action)
+        action::groups_of(&self.default_action)
     }
 
     /// The ARN of its default rule.
@@ -46,52 +70,139 @@ impl Listener {
     }
 }
 
-fn groups_of(action: &Action) -> impl Iterator<Item = &TargetGroupArn> {
-    let groups = match action {
-        Action::Forward { groups, .. } => groups.as_slice(),
-        Action::FixedResponse { .. } | Action::Redirect { .. } => &[],
-    };
-    groups.iter().map(|g| &g.group)
-}
-
 pub(crate) fn find<'a>(state: &'a State, arn: &str) -> Result<&'a Listener, Error> {
     state.get::<Listener>(&arn.into()).ok_or_else(|| Error::NoListener(arn.into()))
 }
 
+/// What a request says of a listener, whether it makes one or changes one.
+#[derive(Default)]
+pub(crate) struct Given {
+    pub(crate) port: Option<i64>,
+    pub(crate) protocol: Option<String>,
+    pub(crate) tls: GivenTls,
+    pub(crate) actions: Vec<s::Action>,
+}
+
+impl Given {
+    pub(crate) fn of_create(input: &s::CreateListenerInput) -> Self {
+        Self {
+            port: input.port,
+            protocol: input.protocol.clone(),
+            tls: GivenTls {
+                policy: input.ssl_policy.clone(),
+                certificates: input.certificates.clone(),
+                alpn: input.alpn_policy.clone(),
+                mutual: input.mutual_authentication.clone(),
+            },
+            actions: input.default_actions.clone(),
+        }
+    }
+
+    /// The listener as it is, with what is given here in place of its own ("ModifyListener": a protocol without TLS takes
+    /// policy and certificates away).
+    fn over(mut self, old: &Listener) -> Self {
+        self.port = self.port.or(Some(i64::from(old.port)));
+        let name = self.protocol.get_or_insert_with(|| protocol::name(old.protocol).into());
+        let keeps_tls = matches!(name.as_str(), "HTTPS" | "TLS");
+        if let Some(tls) = old.tls.as_ref().filter(|_| keeps_tls).map(Tls::to_given) {
+            self.tls.policy = self.tls.policy.filter(|p| !p.is_empty()).or(tls.policy);
+            self.tls.mutual = self.tls.mutual.or(tls.mutual);
+            if self.tls.certificates.is_empty() {
+                self.tls.certificates = tls.certificates;
+            }
+            if self.tls.alpn.is_empty() {
+                self.tls.alpn = tls.alpn;
+            }
+        }
+        if self.actions.is_empty() {
+            self.actions = vec![action::to_shape(&old.default_action)];
+        }
+        self
+    }
+}
+
+/// What all that is given comes to, checked, apart from the port's being free.
+fn settings(
+    state: &State,
+    balancer: &LoadBalancer,
+    given: Given,
+    old: Option<&Listener>,
+) -> Result<(u16, Protocol, Option<Tls>, Action), Error> {
+    let protocol = protocol::of_listener(balancer.kind, given.protocol.as_deref())?;
+    let port = port(given.port.ok_or_else(|| Error::Validation("A port must be specified".into()))?)?;
+    let tls = Tls::of(state, balancer.kind, protocol, given.tls, old.and_then(|l| l.tls.as_ref()))?;
+    let action = action::of_shapes(given.actions)?;
+    if balancer.kind == BalancerKind::Network && !matches!(action, Action::Forward { sticky_ms: None, .. }) {
+        let text = "Listeners of network load balancers only have actions of type 'forward', without stickiness";
+        return Err(Error::Coded("InvalidLoadBalancerAction", text.into()));
+    }
+    check_groups(state, balancer, protocol, &action)?;
+    Ok((port, protocol, tls, action))
+}
+
+/// A port of a request, 1 to 65535.
+pub(crate) fn port(value: i64) -> Result<u16, Error> {
+    let port = u16::try_from(value).ok().filter(|p| *p > 0);
+    port.ok_or_else(|| Error::Validation(format!("Port '{value}' must be between 1 and 65535")))
+}
+
 /// Makes a listener.
-pub(crate) fn create(tx: &mut Tx, cx: &Cx, balancer: &str, port: u16, action: Action, tags: Tags) -> Result<ListenerArn, Error> {
+pub(crate) fn create(tx: &mut Tx, cx: &Cx, balancer: &str, given: Given, tags: Tags) -> Result<ListenerArn, Error> {
     let balancer = load_balancer::find(tx, balancer)?.clone();
+    let (port, protocol, tls, default_action) = settings(tx, &balancer, given, None)?;
     check_port(tx, &balancer.arn, None, port)?;
-    check_groups(tx, &balancer, &action)?;
-    if tx.rows_where::<Listener>("load-balancer", &balancer.arn).count() >= LISTENERS_MAX {
-        let text = format!("The maximum number of listeners has been reached for this load balancer: {LISTENERS_MAX}");
+    if tx.count_where::<Listener>("load-balancer", &balancer.arn) >= LISTENERS_MAX {
+        let text = format!("The maximum number of listeners has been reached on load balancer '{}'", balancer.arn);
         return Err(Error::TooMany("TooManyListeners", text));
     }
     let resource = format!("listener/{}/{}", balancer.full_name(), cx.rng().hex(16));
     let arn = ListenerArn::from(cx.scope.arn("elasticloadbalancing", resource));
-    tx.put(Listener { arn: arn.clone(), load_balancer: balancer.arn, port, default_action: action });
+    let load_balancer = balancer.arn;
+    tx.put(Listener { arn: arn.clone(), load_balancer, port, protocol, tls, default_action, attributes: BTreeMap::new() });
     tags::add(tx, &arn, tags)?;
     Ok(arn)
 }
 
 /// Changes a listener; what is not given stays.
-pub(crate) fn modify(tx: &mut Tx, arn: &str, port: Option<u16>, action: Option<Action>) -> Result<(), Error> {
+pub(crate) fn modify(tx: &mut Tx, arn: &str, given: Given) -> Result<(), Error> {
+    let given = given.over(find(tx, arn)?);
+    set(tx, arn, given)
+}
+
+/// Gives a listener exactly these settings, with defaults for what is not given. Its further certificates stay.
+pub(crate) fn set(tx: &mut Tx, arn: &str, given: Given) -> Result<(), Error> {
     let mut listener = find(tx, arn)?.clone();
-    if let Some(port) = port {
-        check_port(tx, &listener.load_balancer, Some(&listener.arn), port)?;
-        listener.port = port;
+    let balancer = load_balancer::find(tx, &listener.load_balancer)?.clone();
+    let (port, protocol, tls, action) = settings(tx, &balancer, given, Some(&listener))?;
+    check_port(tx, &listener.load_balancer, Some(&listener.arn), port)?;
+    for rule in tx.rows_where::<Rule>("listener", &listener.arn) {
+        check_groups(tx, &balancer, protocol, &rule.action)?;
     }
-    if let Some(action) = action {
-        let balancer = load_balancer::find(tx, &listener.load_balancer)?.clone();
-        check_groups(tx, &balancer, &action)?;
-        listener.default_action = action;
+    if protocol != listener.protocol {
+        attribute::keep_of_listener(&mut listener.attributes, protocol);
     }
+    (listener.port, listener.protocol, listener.tls, listener.default_action) = (port, protocol, tls, action);
     tx.put(listener);
     Ok(())
 }
 
-/// Ends a listener; one that is not there has ended already.
+/// Changes attributes; none when one of them is wrong.
+pub(crate) fn set_attributes(tx: &mut Tx, arn: &str, wanted: &[(String, String)]) -> Result<(), Error> {
+    let mut listener = find(tx, arn)?.clone();
+    attribute::set_of_listener(&mut listener, wanted)?;
+    tx.put(listener);
+    Ok(())
+}
+
+/// Ends a listener with its rules; one that is not there has ended already.
 pub(crate) fn delete(tx: &mut Tx, arn: &ListenerArn) -> Result<(), Error> {
+    let rules: Vec<String> = tx.rows_where::<Rule>("listener", arn).map(Row::key).collect();
+    for rule in rules {
+        rule::delete(tx, &rule);
+    }
+    if let Some(default_rule) = tx.get::<Listener>(arn).map(Listener::default_rule_arn) {
+        tags::set(tx, &default_rule, Tags::new());
+    }
     tags::set(tx, arn, Tags::new());
     tx.remove::<Listener>(arn);
     Ok(())
@@ -102,10 +213,23 @@ fn check_port(state: &State, balancer: &LoadBalancerArn, own: Option<&ListenerAr
     if others.any(|l| l.port == port) { Err(Error::DuplicateListener(port)) } else { Ok(()) }
 }
 
-/// Every group exists, lies in the load balancer's VPC and belongs to no other load balancer.
-fn check_groups(state: &State, balancer: &load_balancer::LoadBalancer, action: &Action) -> Result<(), Error> {
-    for arn in groups_of(action) {
+/// All groups that a load balancer's listeners and rules forward to.
+pub(crate) fn groups_of(state: &State, balancer: &LoadBalancerArn) -> BTreeSet<TargetGroupArn> {
+    let listeners = state.rows_where::<Listener>("load-balancer", balancer).flat_map(Listener::groups);
+    let rules = state.rows_where::<Rule>("load-balancer", balancer).flat_map(Rule::groups);
+    listeners.chain(rules).cloned().collect()
+}
+
+/// Every group exists, speaks what the listener can forward, lies in the load balancer's VPC and belongs to no other one.
+pub(crate) fn check_groups(state: &State, balancer: &LoadBalancer, protocol: Protocol, action: &Action) -> Result<(), Error> {
+    let named: Vec<&TargetGroupArn> = action::groups_of(action).collect();
+    if balancer.kind == BalancerKind::Network && named.len() > NETWORK_GROUPS_MAX {
+        let text = format!("An action of a network load balancer has at most {NETWORK_GROUPS_MAX} target group");
+        return Err(Error::TooMany("TooManyTargetGroups", text));
+    }
+    for arn in &named {
         let group = target_group::find(state, arn)?;
+        protocol::check_pair(protocol, group.protocol, group.version)?;
         if group.vpc != balancer.vpc {
             let text = format!("The target group {arn} and the load balancer {} are in different VPCs", balancer.arn);
             return Err(Error::Unsupported(text));
@@ -114,5 +238,64 @@ fn check_groups(state: &State, balancer: &load_balancer::LoadBalancer, action: &
             return Err(Error::GroupOfAnother(arn.to_string()));
         }
     }
+    let mut all = groups_of(state, &balancer.arn);
+    all.extend(named.into_iter().cloned());
+    if all.len() > GROUPS_MAX {
+        let text = format!("A load balancer forwards to at most {GROUPS_MAX} target groups");
+        return Err(Error::TooMany("TooManyUniqueTargetGroupsPerLoadBalancer", text));
+    }
+    Ok(())
+}
+
+fn with_tls(state: &State, arn: &str) -> Result<(Listener, Tls), Error> {
+    let listener = find(state, arn)?.clone();
+    let none =
+        || Error::Validation(format!("Certificates cannot be specified for {} listeners", protocol::name(listener.protocol)));
+    let tls = listener.tls.clone().ok_or_else(none)?;
+    Ok((listener, tls))
+}
+
+fn arns_of(certificates: Vec<s::Certificate>) -> Result<Vec<String>, Error> {
+    if certificates.is_empty() {
+        return Err(Error::Validation("A certificate must be specified".into()));
+    }
+    if certificates.iter().any(|c| c.is_default.is_some()) {
+        return Err(Error::Validation("You cannot set the isDefault parameter for a certificate".into()));
+    }
+    Ok(certificates.into_iter().filter_map(|c| c.certificate_arn).collect())
+}
+
+/// Adds certificates for further names; one that is there already is there already.
+pub(crate) fn add_certificates(tx: &mut Tx, arn: &str, certificates: Vec<s::Certificate>) -> Result<Vec<String>, Error> {
+    let (mut listener, mut tls) = with_tls(tx, arn)?;
+    let arns = arns_of(certificates)?;
+    for certificate in &arns {
+        certificate::check(tx, certificate)?;
+        if !tls.certificates.contains(certificate) {
+            tls.certificates.push(certificate.clone());
+        }
+    }
+    let others = tx.rows_where::<Listener>("load-balancer", &listener.load_balancer).filter(|l| l.arn != listener.arn);
+    let further = |tls: &Tls| tls.certificates.len().saturating_sub(1);
+    if others.filter_map(|l| l.tls.as_ref()).map(further).sum::<usize>() + further(&tls) > CERTIFICATES_MAX {
+        let text = format!("The maximum number of certificates has been reached for this load balancer: {CERTIFICATES_MAX}");
+        return Err(Error::TooMany("TooManyCertificates", text));
+    }
+    listener.tls = Some(tls);
+    tx.put(listener);
+    Ok(arns)
+}
+
+/// Takes certificates away, but not the default one.
+pub(crate) fn remove_certificates(tx: &mut Tx, arn: &str, certificates: Vec<s::Certificate>) -> Result<(), Error> {
+    let (mut listener, mut tls) = with_tls(tx, arn)?;
+    let arns = arns_of(certificates)?;
+    if let Some(default) = tls.certificates.first().filter(|default| arns.contains(default)) {
+        let text = format!("The default certificate '{default}' of a listener cannot be removed");
+        return Err(Error::Coded("OperationNotPermitted", text));
+    }
+    tls.certificates.retain(|c| !arns.contains(c));
+    listener.tls = Some(tls);
+    tx.put(listener);
     Ok(())
 }

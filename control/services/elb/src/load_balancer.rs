@@ -5,13 +5,14 @@ use base::{LoadBalancerArn, NetworkInterfaceId, SecurityGroupId, SubnetId, Tags,
 use ec2::network::{InterfaceOwner, NewInterface, create_interface, delete_interface, set_interface_groups};
 use kernel::{Cx, Row, State, Tx, Wanted};
 use serde::{Deserialize, Serialize};
-use world::{Slot, SlotKind};
+use shapes::elbv2 as s;
+use world::{BalancerKind, Slot, SlotKind};
 
-use crate::error::Error;
+use crate::error::{Error, refuse};
 use crate::listener::{self, Listener};
 use crate::{attribute, tags};
 
-/// "Quotas for your Application Load Balancers": load balancers a region.
+/// "Quotas for your Application Load Balancers", and those for Network Load Balancers: load balancers a region.
 pub(crate) const LOAD_BALANCERS_MAX: usize = 50;
 const SECURITY_GROUPS_MAX: usize = 5;
 const NAME_CHARS_MAX: usize = 32;
@@ -39,9 +40,19 @@ pub struct Node {
     pub subnet: SubnetId,
     pub interface: NetworkInterfaceId,
     pub front: Ipv4Addr,
+    /// The private address that its user wanted there; any is right when none.
+    #[serde(default)]
+    pub address: Option<Ipv4Addr>,
 }
 
-/// An application load balancer. Its state is derived from the wish that the world holds.
+/// Capacity that its user reserved. This machine has what it has: the wish is kept and shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capacity {
+    pub units: i64,
+    pub modified: Time,
+}
+
+/// An application or network load balancer. Its state is derived from the wish that the world holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LoadBalancer {
     pub arn: LoadBalancerArn,
@@ -49,9 +60,20 @@ pub struct LoadBalancer {
     /// The last part of the ARN, sixteen hexadecimal digits.
     pub id: String,
     pub dns_name: String,
+    #[serde(default)]
+    pub kind: BalancerKind,
     pub scheme: Scheme,
     pub vpc: VpcId,
+    /// A network load balancer may have none.
     pub groups: Vec<SecurityGroupId>,
+    /// `IpAddressType` is `dualstack`, not `ipv4`.
+    #[serde(default)]
+    pub dualstack: bool,
+    #[serde(default)]
+    pub capacity: Option<Capacity>,
+    /// `EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic` is `off`: kept and shown, for there is no PrivateLink here.
+    #[serde(default)]
+    pub private_link_unfiltered: bool,
     /// In the order of their zones.
     pub nodes: Vec<Node>,
     /// Attributes that differ from their defaults.
@@ -93,9 +115,14 @@ impl LoadBalancer {
         Slot::new(SlotKind::LoadBalancer, self.arn.as_str())
     }
 
-    /// `app/NAME/ID`.
+    /// `app/NAME/ID`, or `net/NAME/ID` of a network load balancer.
     pub fn full_name(&self) -> String {
-        format!("app/{}/{}", self.name, self.id)
+        format!("{}/{}/{}", prefix(self.kind), self.name, self.id)
+    }
+
+    /// Whether the edge refused it as it is.
+    pub(crate) fn is_refused(&self, state: &State) -> bool {
+        state.get::<Wanted>(&self.slot()).is_some_and(|wanted| wanted.refused.is_some())
     }
 
     /// Active once the edge serves it and its interfaces are there. A later change does not make it provision again.
@@ -118,35 +145,139 @@ pub(crate) fn find<'a>(state: &'a State, arn: &str) -> Result<&'a LoadBalancer, 
     state.get::<LoadBalancer>(&arn.into()).ok_or_else(|| Error::NoLoadBalancer(arn.into()))
 }
 
+fn prefix(kind: BalancerKind) -> &'static str {
+    match kind {
+        BalancerKind::Application => "app",
+        BalancerKind::Network => "net",
+    }
+}
+
+/// A subnet that a load balancer shall be in, perhaps at this address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) subnet: String,
+    pub(crate) address: Option<Ipv4Addr>,
+}
+
 /// What a load balancer is made from.
 pub(crate) struct NewLoadBalancer {
     pub(crate) name: String,
-    pub(crate) scheme: Scheme,
-    pub(crate) subnets: Vec<String>,
-    pub(crate) groups: Vec<String>,
-    pub(crate) tags: Tags,
+    kind: BalancerKind,
+    scheme: Scheme,
+    places: Vec<Place>,
+    groups: Vec<String>,
+    dualstack: bool,
+    tags: Tags,
+}
+
+impl NewLoadBalancer {
+    /// What a request, or a template in its shape, asks for.
+    pub(crate) fn of(input: s::CreateLoadBalancerInput, tags: Tags) -> Result<Self, Error> {
+        refuse(&[
+            ("CustomerOwnedIpv4Pool", input.customer_owned_ipv4_pool.is_some()),
+            ("EnablePrefixForIpv6SourceNat", input.enable_prefix_for_ipv6_source_nat.as_deref() == Some("on")),
+            ("IpamPools", input.ipam_pools.is_some()),
+        ])?;
+        let kind = kind(input.r#type.as_deref())?;
+        let scheme = scheme(input.scheme.as_deref())?;
+        Ok(Self {
+            name: input.name,
+            kind,
+            scheme,
+            places: places(kind, scheme, input.subnets, input.subnet_mappings)?,
+            groups: input.security_groups,
+            dualstack: is_dualstack(input.ip_address_type.as_deref())?,
+            tags,
+        })
+    }
+}
+
+fn kind(name: Option<&str>) -> Result<BalancerKind, Error> {
+    match name {
+        None | Some("application") => Ok(BalancerKind::Application),
+        Some("network") => Ok(BalancerKind::Network),
+        Some("gateway") => Err(Error::Unsupported("Load balancers of type 'gateway' are not supported in this region".into())),
+        Some(other) => {
+            Err(Error::Validation(format!("Load balancer type '{other}' must be one of [application, network, gateway]")))
+        }
+    }
+}
+
+pub(crate) fn is_dualstack(ip_address_type: Option<&str>) -> Result<bool, Error> {
+    match ip_address_type {
+        None | Some("ipv4") => Ok(false),
+        Some("dualstack") => Ok(true),
+        Some("dualstack-without-public-ipv4") => Err(Error::Unsupported(
+            "IP address type 'dualstack-without-public-ipv4' is not supported in this region: use 'ipv4' or 'dualstack'".into(),
+        )),
+        Some(other) => Err(Error::Validation(format!("IP address type '{other}' must be one of [ipv4, dualstack]"))),
+    }
+}
+
+fn scheme(name: Option<&str>) -> Result<Scheme, Error> {
+    match name {
+        None | Some("internet-facing") => Ok(Scheme::InternetFacing),
+        Some("internal") => Ok(Scheme::Internal),
+        Some(other) => Err(Error::Validation(format!("Scheme '{other}' must be one of [internet-facing, internal]"))),
+    }
+}
+
+/// Where a request wants a load balancer to be. Private addresses are for internal network load balancers.
+pub(crate) fn places(
+    kind: BalancerKind,
+    scheme: Scheme,
+    plain: Vec<String>,
+    mappings: Vec<s::SubnetMapping>,
+) -> Result<Vec<Place>, Error> {
+    if !plain.is_empty() && !mappings.is_empty() {
+        return Err(Error::Validation("You must specify either subnets or subnet mappings, not both".into()));
+    }
+    let mut all: Vec<Place> = plain.into_iter().map(|subnet| Place { subnet, address: None }).collect();
+    for mapping in mappings {
+        refuse(&[
+            ("SubnetMappings.AllocationId", mapping.allocation_id.is_some()),
+            ("SubnetMappings.IPv6Address", mapping.i_pv6_address.is_some()),
+            ("SubnetMappings.SourceNatIpv6Prefix", mapping.source_nat_ipv6_prefix.is_some()),
+        ])?;
+        let address = match mapping.private_i_pv4_address {
+            None => None,
+            Some(_) if kind != BalancerKind::Network || scheme != Scheme::Internal => {
+                let text = "A private IPv4 address can only be specified for internal network load balancers";
+                return Err(Error::Unsupported(text.into()));
+            }
+            Some(text) => {
+                let wrong = |_| Error::Validation(format!("The private IPv4 address '{text}' is not valid"));
+                Some(text.parse().map_err(wrong)?)
+            }
+        };
+        let subnet = mapping.subnet_id.ok_or_else(|| Error::Validation("A subnet mapping needs a SubnetId".into()))?;
+        all.push(Place { subnet, address });
+    }
+    Ok(all)
 }
 
 /// Makes a load balancer with an interface in each zone. The same name with the same settings gives the one that is there.
 pub(crate) fn create(tx: &mut Tx, cx: &Cx, new: NewLoadBalancer) -> Result<LoadBalancerArn, Error> {
     check_name(&new.name)?;
-    let (vpc, subnets) = check_subnets(tx, &new.subnets)?;
-    let groups = check_groups(tx, &vpc, &new.groups)?;
+    let (vpc, subnets) = check_subnets(tx, new.kind, &new.places)?;
+    let groups = check_groups(tx, new.kind, &vpc, &new.groups)?;
     if let Some(old) = tx.rows_where::<LoadBalancer>("name", &new.name).next() {
-        let wanted: BTreeSet<&SubnetId> = subnets.iter().map(|(id, _)| id).collect();
-        let same = old.scheme == new.scheme && old.nodes.iter().map(|n| &n.subnet).collect::<BTreeSet<_>>() == wanted;
+        let wanted: BTreeSet<&SubnetId> = subnets.iter().map(|s| &s.id).collect();
+        let same = (old.kind, old.scheme) == (new.kind, new.scheme)
+            && old.nodes.iter().map(|n| &n.subnet).collect::<BTreeSet<_>>() == wanted;
         return if same { Ok(old.arn.clone()) } else { Err(Error::DuplicateLoadBalancer(new.name.clone())) };
     }
     let has_gateway = tx.rows::<ec2::network::InternetGateway>().any(|g| g.vpc.as_ref() == Some(&vpc));
     if new.scheme == Scheme::InternetFacing && !has_gateway {
         return Err(Error::InvalidSubnet(format!("VPC {vpc} has no internet gateway")));
     }
-    if tx.count::<LoadBalancer>() >= LOAD_BALANCERS_MAX {
+    if tx.rows::<LoadBalancer>().filter(|b| b.kind == new.kind).count() >= LOAD_BALANCERS_MAX {
         let text = format!("The maximum number of load balancers has been reached: {LOAD_BALANCERS_MAX}");
         return Err(Error::TooMany("TooManyLoadBalancers", text));
     }
     let id = cx.rng().hex(16);
-    let arn = LoadBalancerArn::from(cx.scope.arn("elasticloadbalancing", format!("loadbalancer/app/{}/{id}", new.name)));
+    let resource = format!("loadbalancer/{}/{}/{id}", prefix(new.kind), new.name);
+    let arn = LoadBalancerArn::from(cx.scope.arn("elasticloadbalancing", resource));
     // AWS puts a number behind the name; ours is as unique.
     let number = u64::from_str_radix(&id[..8], 16).unwrap_or_default();
     let internal = if new.scheme == Scheme::Internal { "internal-" } else { "" };
@@ -155,16 +286,20 @@ pub(crate) fn create(tx: &mut Tx, cx: &Cx, new: NewLoadBalancer) -> Result<LoadB
         arn: arn.clone(),
         dns_name: dns_name.to_ascii_lowercase(),
         id,
+        kind: new.kind,
         scheme: new.scheme,
         vpc,
         groups,
+        dualstack: new.dualstack,
+        capacity: None,
+        private_link_unfiltered: false,
         nodes: Vec::new(),
         attributes: BTreeMap::new(),
         created: cx.now,
         name: new.name,
     };
-    for (subnet, zone) in subnets {
-        let node = add_node(tx, cx, &balancer, subnet, zone)?;
+    for subnet in subnets {
+        let node = add_node(tx, cx, &balancer, subnet)?;
         balancer.nodes.push(node);
         tx.put(balancer.clone());
     }
@@ -188,33 +323,44 @@ fn check_name(name: &str) -> Result<(), Error> {
     Err(Error::Validation(format!("The load balancer name '{name}' is not valid: it {rule}")))
 }
 
-/// At least two subnets, each in another zone, all of one VPC; in the order of their zones.
-fn check_subnets(state: &State, ids: &[String]) -> Result<(VpcId, Vec<(SubnetId, String)>), Error> {
-    let mut by_zone = BTreeMap::new();
+/// A subnet that a load balancer is to be in.
+struct Enabled {
+    id: SubnetId,
+    zone: String,
+    address: Option<Ipv4Addr>,
+}
+
+/// Subnets, each in another zone, all of one VPC; in the order of their zones. An application load balancer needs two.
+fn check_subnets(state: &State, kind: BalancerKind, places: &[Place]) -> Result<(VpcId, Vec<Enabled>), Error> {
+    let mut by_zone: BTreeMap<String, Enabled> = BTreeMap::new();
     let mut vpcs = BTreeSet::new();
-    for id in ids {
+    for Place { subnet: id, address } in places {
         let subnet = state.get::<ec2::network::Subnet>(&id.as_str().into()).ok_or_else(|| Error::NoSubnet(id.clone()))?;
         vpcs.insert(subnet.vpc.clone());
-        if let Some(other) = by_zone.insert(subnet.zone.clone(), subnet.id.clone())
-            && other != subnet.id
-        {
+        let (zone, id, address) = (subnet.zone.clone(), subnet.id.clone(), *address);
+        let enabled = Enabled { zone: zone.clone(), id: id.clone(), address };
+        if by_zone.insert(zone, enabled).is_some_and(|other| other.id != id) {
             let text = "A load balancer cannot be attached to multiple subnets in the same Availability Zone";
             return Err(Error::Unsupported(text.into()));
         }
     }
-    if by_zone.len() < 2 {
+    if kind == BalancerKind::Application && by_zone.len() < 2 {
         return Err(Error::Validation("At least two subnets in two different Availability Zones must be specified".into()));
     }
     let mut vpcs = vpcs.into_iter();
     match (vpcs.next(), vpcs.next()) {
-        (Some(vpc), None) => Ok((vpc, by_zone.into_iter().map(|(zone, id)| (id, zone)).collect())),
+        (Some(vpc), None) => Ok((vpc, by_zone.into_values().collect())),
+        (None, _) => Err(Error::Validation("At least one subnet must be specified".into())),
         _ => Err(Error::InvalidSubnet("All subnets must belong to the same VPC".into())),
     }
 }
 
-/// The given groups, or the VPC's default one.
-fn check_groups(state: &State, vpc: &VpcId, ids: &[String]) -> Result<Vec<SecurityGroupId>, Error> {
+/// The given groups, or the VPC's default one; a network load balancer has none unless they are given.
+fn check_groups(state: &State, kind: BalancerKind, vpc: &VpcId, ids: &[String]) -> Result<Vec<SecurityGroupId>, Error> {
     if ids.is_empty() {
+        if kind == BalancerKind::Network {
+            return Ok(Vec::new());
+        }
         let default = ec2::network::find_security_group_by_name(state, vpc, "default")?;
         return Ok(vec![default.id.clone()]);
     }
@@ -229,16 +375,17 @@ fn check_groups(state: &State, vpc: &VpcId, ids: &[String]) -> Result<Vec<Securi
     ids.iter().map(check).collect()
 }
 
-fn add_node(tx: &mut Tx, cx: &Cx, balancer: &LoadBalancer, subnet: SubnetId, zone: String) -> Result<Node, Error> {
+fn add_node(tx: &mut Tx, cx: &Cx, balancer: &LoadBalancer, subnet: Enabled) -> Result<Node, Error> {
     let new = NewInterface {
-        subnet: subnet.clone(),
+        subnet: subnet.id.clone(),
         groups: balancer.groups.clone(),
-        address: None,
+        address: subnet.address,
         description: format!("ELB {}", balancer.full_name()),
         owner: InterfaceOwner::Service { requester: "amazon-elb".into() },
     };
     let interface = create_interface(tx, cx, new)?;
-    Ok(Node { zone, subnet, interface, front: free_front(tx, cx, balancer) })
+    let front = free_front(tx, cx, balancer);
+    Ok(Node { zone: subnet.zone, subnet: subnet.id, interface, front, address: subnet.address })
 }
 
 /// The lowest loopback address from the region's first one on that no node has.
@@ -250,18 +397,24 @@ fn free_front(state: &State, cx: &Cx, balancer: &LoadBalancer) -> Ipv4Addr {
 }
 
 /// Enables exactly the zones of these subnets.
-pub(crate) fn set_subnets(tx: &mut Tx, cx: &Cx, arn: &str, ids: &[String]) -> Result<(), Error> {
+pub(crate) fn set_subnets(tx: &mut Tx, cx: &Cx, arn: &str, places: &[Place]) -> Result<(), Error> {
     let mut balancer = find(tx, arn)?.clone();
-    let (vpc, subnets) = check_subnets(tx, ids)?;
+    let (vpc, subnets) = check_subnets(tx, balancer.kind, places)?;
     if vpc != balancer.vpc {
         return Err(Error::InvalidSubnet("All subnets must belong to the load balancer's VPC".into()));
     }
-    let (kept, gone): (Vec<Node>, Vec<Node>) =
-        balancer.nodes.clone().into_iter().partition(|n| subnets.iter().any(|(id, _)| *id == n.subnet));
+    let stays = |n: &Node| subnets.iter().any(|s| s.id == n.subnet && (s.address.is_none() || s.address == n.address));
+    let (kept, gone): (Vec<Node>, Vec<Node>) = balancer.nodes.clone().into_iter().partition(stays);
+    if let Some(node) = gone.iter().find(|n| subnets.iter().any(|s| s.id == n.subnet)) {
+        return Err(Error::Unsupported(format!(
+            "The address of the load balancer in subnet '{}' cannot be changed",
+            node.subnet
+        )));
+    }
     balancer.nodes = kept;
-    for (subnet, zone) in subnets {
-        if !balancer.nodes.iter().any(|n| n.subnet == subnet) {
-            let node = add_node(tx, cx, &balancer, subnet, zone)?;
+    for subnet in subnets {
+        if !balancer.nodes.iter().any(|n| n.subnet == subnet.id) {
+            let node = add_node(tx, cx, &balancer, subnet)?;
             balancer.nodes.push(node);
             tx.put(balancer.clone());
         }
@@ -274,13 +427,44 @@ pub(crate) fn set_subnets(tx: &mut Tx, cx: &Cx, arn: &str, ids: &[String]) -> Re
     Ok(())
 }
 
-/// Gives the load balancer's interfaces exactly these groups.
+/// Gives the load balancer's interfaces exactly these groups. A network load balancer that was made without any never has
+/// some ("Update the security groups for your Network Load Balancer").
 pub(crate) fn set_security_groups(tx: &mut Tx, cx: &Cx, arn: &str, ids: &[String]) -> Result<(), Error> {
     let mut balancer = find(tx, arn)?.clone();
-    balancer.groups = check_groups(tx, &balancer.vpc, ids)?;
+    let groups = check_groups(tx, balancer.kind, &balancer.vpc, ids)?;
+    if balancer.kind == BalancerKind::Network && groups.is_empty() != balancer.groups.is_empty() {
+        let text = match groups.is_empty() {
+            true => "A network load balancer with security groups must keep at least one",
+            false => "A network load balancer that was created without security groups cannot be given any",
+        };
+        return Err(Error::Unsupported(text.into()));
+    }
+    if balancer.groups == groups {
+        return Ok(());
+    }
+    balancer.groups = groups;
     for node in &balancer.nodes {
         set_interface_groups(tx, cx, &node.interface, balancer.groups.clone())?;
     }
+    tx.put(balancer);
+    Ok(())
+}
+
+/// `EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic` of a network load balancer with security groups.
+pub(crate) fn set_private_link(tx: &mut Tx, arn: &str, wanted: &str) -> Result<(), Error> {
+    let balancer = find(tx, arn)?;
+    if balancer.kind != BalancerKind::Network || balancer.groups.is_empty() {
+        let text = "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic is for network load balancers with security groups";
+        return Err(Error::Unsupported(text.into()));
+    }
+    let unfiltered = wanted == "off";
+    update(tx, arn, |b| b.private_link_unfiltered = unfiltered)
+}
+
+/// Changes what is kept in the row alone.
+pub(crate) fn update(tx: &mut Tx, arn: &str, change: impl FnOnce(&mut LoadBalancer)) -> Result<(), Error> {
+    let mut balancer = find(tx, arn)?.clone();
+    change(&mut balancer);
     tx.put(balancer);
     Ok(())
 }

@@ -4,62 +4,103 @@ use std::collections::BTreeSet;
 
 use base::{LoadBalancerArn, TargetGroupArn};
 use kernel::State;
-use world::{BalancerKind, FlowAttributes, HttpAttributes, MinimumHealthy, Protocol, ProtocolVersion, Target, TargetMode};
+use world::{BalancerKind, DesyncMode, FlowAttributes, ForwardedFor, HttpAttributes, Protocol, Target, TargetMode};
 
-use crate::attribute;
-use crate::listener::Listener;
+use crate::listener::{self, Listener};
 use crate::load_balancer::LoadBalancer;
+use crate::rule::Rule;
 use crate::target::Registration;
 use crate::target_group::TargetGroup;
+use crate::tls::Tls;
+use crate::{attribute, certificate};
 
 /// The load balancer as the world shall have it, everything in a fixed order; none when there is no such.
 pub(crate) fn plan(state: &State, arn: &LoadBalancerArn) -> Option<world::LoadBalancer> {
     let balancer = state.get::<LoadBalancer>(arn)?;
     let rows: Vec<&Listener> = state.rows_where::<Listener>("load-balancer", arn).collect();
-    let groups: BTreeSet<&TargetGroupArn> = rows.iter().flat_map(|l| l.groups()).collect();
-    let is_on = |name| attribute::load_balancer(balancer, name) == "true";
-    let ms = |name| attribute::seconds_as_ms(attribute::load_balancer(balancer, name));
-    let mut listeners: Vec<world::Listener> = rows.iter().map(|l| listener(l)).collect();
+    let mut listeners: Vec<world::Listener> = rows.iter().map(|l| listener(state, l)).collect();
     listeners.sort_by_key(|l| l.port);
+    let tls = || rows.iter().filter_map(|l| l.tls.as_ref());
+    let certificates: BTreeSet<&String> = tls().flat_map(|tls| &tls.certificates).collect();
+    let trust_stores: BTreeSet<&String> = tls().filter_map(Tls::trust_store).collect();
+    let groups = listener::groups_of(state, arn);
+    let of = |name| attribute::load_balancer(balancer, name);
+    // A network load balancer has neither: what the edge gets then has no meaning.
+    let ms = |name, default| Some(attribute::seconds_as_ms(of(name))).filter(|ms| *ms > 0).unwrap_or(default);
     Some(world::LoadBalancer {
         id: balancer.arn.clone(),
         name: balancer.name.clone(),
         dns_name: balancer.dns_name.clone(),
+        kind: balancer.kind,
         nodes: balancer
             .nodes
             .iter()
             .map(|n| world::Node { zone: n.zone.clone(), interface: n.interface.clone(), front: n.front })
             .collect(),
         listeners,
-        target_groups: groups.into_iter().filter_map(|group| target_group(state, balancer, group)).collect(),
-        idle_timeout_ms: ms("idle_timeout.timeout_seconds"),
-        client_keep_alive_ms: ms("client_keep_alive.seconds"),
-        kind: BalancerKind::Application,
-        certificates: Vec::new(),
-        trust_stores: Vec::new(),
-        http: HttpAttributes::default(),
-        access_log: None,
-        connection_log: None,
-        health_check_log: None,
-        dualstack: false,
-        cross_zone: true,
-        preserve_host_header: is_on("routing.http.preserve_host_header.enabled"),
-        drop_invalid_header_fields: is_on("routing.http.drop_invalid_header_fields.enabled"),
+        target_groups: groups.iter().filter_map(|group| target_group(state, balancer, group)).collect(),
+        certificates: certificates.into_iter().filter_map(|arn| certificate::certificate_of(state, arn)).collect(),
+        trust_stores: trust_stores.into_iter().filter_map(|arn| certificate::trust_store_of(state, arn)).collect(),
+        idle_timeout_ms: ms("idle_timeout.timeout_seconds", 60_000),
+        client_keep_alive_ms: ms("client_keep_alive.seconds", 3_600_000),
+        cross_zone: of("load_balancing.cross_zone.enabled") == "true",
+        preserve_host_header: of("routing.http.preserve_host_header.enabled") == "true",
+        drop_invalid_header_fields: of("routing.http.drop_invalid_header_fields.enabled") == "true",
+        http: http(balancer),
+        access_log: attribute::log_place(balancer, "access_logs"),
+        connection_log: attribute::log_place(balancer, "connection_logs"),
+        health_check_log: attribute::log_place(balancer, "health_check_logs"),
+        dualstack: balancer.dualstack,
     })
 }
 
-fn listener(listener: &Listener) -> world::Listener {
+fn http(balancer: &LoadBalancer) -> HttpAttributes {
+    if balancer.kind == BalancerKind::Network {
+        return HttpAttributes::default();
+    }
+    let of = |name| attribute::load_balancer(balancer, name);
+    HttpAttributes {
+        http2: of("routing.http2.enabled") == "true",
+        desync: match of("routing.http.desync_mitigation_mode") {
+            "monitor" => DesyncMode::Monitor,
+            "strictest" => DesyncMode::Strictest,
+            _ => DesyncMode::Defensive,
+        },
+        forwarded_for: match of("routing.http.xff_header_processing.mode") {
+            "preserve" => ForwardedFor::Preserve,
+            "remove" => ForwardedFor::Remove,
+            _ => ForwardedFor::Append,
+        },
+        forwarded_client_port: of("routing.http.xff_client_port.enabled") == "true",
+        tls_headers: of("routing.http.x_amzn_tls_version_and_cipher_suite.enabled") == "true",
+    }
+}
+
+fn listener(state: &State, listener: &Listener) -> world::Listener {
+    let mut rules: Vec<&Rule> = state.rows_where::<Rule>("listener", &listener.arn).collect();
+    rules.sort_by_key(|rule| rule.priority);
+    let is_tcp = listener.protocol == Protocol::Tcp;
     world::Listener {
         id: listener.arn.clone(),
         port: listener.port,
-        protocol: Protocol::Http,
-        tls: None,
-        rules: Vec::new(),
+        protocol: listener.protocol,
+        tls: listener.tls.as_ref().map(Tls::to_world),
+        rules: rules.into_iter().map(rule).collect(),
         default_action: listener.default_action.clone(),
-        server_header: true,
-        answer_headers: Vec::new(),
-        request_header_names: Vec::new(),
-        tcp_idle_timeout_ms: None,
+        server_header: attribute::listener(listener, "routing.http.response.server.enabled") != "false",
+        answer_headers: attribute::answer_headers(listener),
+        request_header_names: attribute::request_header_names(listener),
+        tcp_idle_timeout_ms: is_tcp.then(|| attribute::seconds_as_ms(attribute::listener(listener, "tcp.idle_timeout.seconds"))),
+    }
+}
+
+fn rule(rule: &Rule) -> world::ListenerRule {
+    world::ListenerRule {
+        id: rule.arn.clone(),
+        priority: rule.priority,
+        conditions: rule.conditions.clone(),
+        transforms: rule.transforms.clone(),
+        action: rule.action.clone(),
     }
 }
 
@@ -68,20 +109,31 @@ fn target_group(state: &State, balancer: &LoadBalancer, arn: &TargetGroupArn) ->
     let mut targets: Vec<Target> =
         state.rows_where::<Registration>("group", arn).filter_map(|r| target(state, balancer, group, r)).collect();
     targets.sort_by(|a, b| a.key.cmp(&b.key));
+    let of = |name| attribute::target_group(group, name);
+    let balancers_own = attribute::load_balancer(balancer, "load_balancing.cross_zone.enabled") == "true";
     Some(world::TargetGroup {
         id: group.arn.clone(),
-        protocol: Protocol::Http,
+        protocol: group.protocol,
+        version: group.version,
         algorithm: group.algorithm(),
-        health_check: group.health_check.to_world(),
+        anomaly_mitigation: of("load_balancing.algorithm.anomaly_mitigation") == "on",
+        health_check: group.health_check.to_world(group.probed()),
         deregistration_delay_ms: group.deregistration_delay_ms(),
-        slow_start_ms: 0,
-        version: ProtocolVersion::Http1,
-        anomaly_mitigation: false,
-        stickiness: None,
-        cross_zone: true,
-        dns_failover: MinimumHealthy::default(),
-        fail_open: MinimumHealthy::default(),
-        flow: FlowAttributes::default(),
+        slow_start_ms: attribute::seconds_as_ms(of("slow_start.duration_seconds")),
+        stickiness: group.stickiness(),
+        cross_zone: match of("load_balancing.cross_zone.enabled") {
+            "true" => true,
+            "false" => false,
+            _ => balancers_own,
+        },
+        dns_failover: attribute::minimum_healthy(group, "dns_failover"),
+        fail_open: attribute::minimum_healthy(group, "unhealthy_state_routing"),
+        flow: FlowAttributes {
+            preserve_client: of("preserve_client_ip.enabled") == "true",
+            proxy_protocol: of("proxy_protocol_v2.enabled") == "true",
+            cut_at_deregistration: of("deregistration_delay.connection_termination.enabled") == "true",
+            cut_when_unhealthy: of("target_health_state.unhealthy.connection_termination.enabled") == "true",
+        },
         targets,
     })
 }

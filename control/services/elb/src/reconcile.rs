@@ -8,6 +8,7 @@ use world::{Observation, Slot, SlotKind, TargetHealth, Want};
 use crate::listener::Listener;
 use crate::load_balancer::LoadBalancer;
 use crate::plan::plan;
+use crate::rule::Rule;
 use crate::target::{Observed, Registration, key_of};
 use crate::target_group::{TargetGroup, load_balancer_of};
 
@@ -18,6 +19,7 @@ pub(crate) fn register(registry: &mut Registry) {
     registry.reconciler(LOAD_BALANCER, reconcile_load_balancer);
     registry.watch::<LoadBalancer>(LOAD_BALANCER, |_, balancer, due| due.push(balancer.arn.to_string()));
     registry.watch::<Listener>(LOAD_BALANCER, |_, listener, due| due.push(listener.load_balancer.to_string()));
+    registry.watch::<Rule>(LOAD_BALANCER, |_, rule, due| due.push(rule.load_balancer.to_string()));
     registry.watch::<TargetGroup>(LOAD_BALANCER, |state, group, due| {
         due.extend(load_balancer_of(state, &group.arn).map(String::from));
     });
@@ -45,6 +47,10 @@ pub(crate) fn register(registry: &mut Registry) {
     registry.watch::<Listener>(REGISTRATION, |state, listener, due| {
         let registrations = |group| state.rows_where::<Registration>("group", group);
         due.extend(listener.groups().flat_map(|group| registrations(group)).map(Row::key));
+    });
+    registry.watch::<Rule>(REGISTRATION, |state, rule, due| {
+        let registrations = |group| state.rows_where::<Registration>("group", group);
+        due.extend(rule.groups().flat_map(|group| registrations(group)).map(Row::key));
     });
 
     registry.observer(observe);

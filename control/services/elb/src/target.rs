@@ -15,7 +15,7 @@ use crate::load_balancer::LoadBalancer;
 use crate::target_group::{self, TargetGroup, TargetType, load_balancer_of};
 
 /// "Quotas for your Application Load Balancers": targets a group.
-const TARGETS_MAX: usize = 1_000;
+pub(crate) const TARGETS_MAX: usize = 1_000;
 
 /// A target in a group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -83,6 +83,8 @@ enum Standing<'a> {
     Down(InstanceState),
     /// Its zone is not one of the load balancer's.
     ZoneOff,
+    /// The world cannot have the load balancer as it is: nobody looks.
+    Unserved,
     /// What the load balancer saw, if anything yet.
     Seen(Option<&'a TargetHealth>),
 }
@@ -133,6 +135,7 @@ impl Registration {
                 let description = "Target is in an Availability Zone that is not enabled for the load balancer";
                 text("unused", "Target.NotInUse", description)
             }
+            Standing::Unserved => text("unhealthy", "Elb.InternalError", "Health checks failed due to an internal error"),
             Standing::Seen(None) => text("initial", "Elb.RegistrationInProgress", "Target registration is in progress"),
             Standing::Seen(Some(TargetHealth::Initial)) => {
                 text("initial", "Elb.InitialHealthChecking", "Initial health checks in progress")
@@ -146,7 +149,7 @@ impl Registration {
         match self.standing(state) {
             Standing::Leaving | Standing::Seen(Some(TargetHealth::Draining | TargetHealth::Drained)) => Health::Draining,
             Standing::NotInUse | Standing::Down(_) | Standing::ZoneOff => Health::Unused,
-            Standing::Seen(None | Some(TargetHealth::Initial)) => Health::Initial,
+            Standing::Unserved | Standing::Seen(None | Some(TargetHealth::Initial)) => Health::Initial,
             Standing::Seen(Some(TargetHealth::Healthy)) => Health::Healthy,
             Standing::Seen(Some(TargetHealth::Unhealthy { reason })) => {
                 Health::Unhealthy { description: unhealthy(reason).description.unwrap_or_default() }
@@ -181,7 +184,11 @@ impl Registration {
         if zone.is_some_and(|zone| !balancer.nodes.iter().any(|n| n.zone == *zone)) {
             return Standing::ZoneOff;
         }
-        Standing::Seen(self.observed.as_ref().filter(|o| o.load_balancer == balancer.arn).map(|o| &o.health))
+        let seen = self.observed.as_ref().filter(|o| o.load_balancer == balancer.arn).map(|o| &o.health);
+        if seen.is_none() && balancer.is_refused(state) {
+            return Standing::Unserved;
+        }
+        Standing::Seen(seen)
     }
 
     /// The state of a target that is an instance.
@@ -206,7 +213,7 @@ fn unhealthy(reason: &TargetReason) -> HealthText {
     HealthText { state: "unhealthy", reason: Some(reason), description: Some(description) }
 }
 
-fn subnet_of<'a>(state: &'a State, group: &TargetGroup, address: Ipv4Addr) -> Option<&'a Subnet> {
+pub(crate) fn subnet_of<'a>(state: &'a State, group: &TargetGroup, address: Ipv4Addr) -> Option<&'a Subnet> {
     state.rows_where::<Subnet>("vpc", &group.vpc).find(|s| s.cidr.contains(address))
 }
 

@@ -3,14 +3,15 @@ use std::collections::BTreeMap;
 use base::{LoadBalancerArn, Tags, TargetGroupArn, VpcId};
 use kernel::{Cx, Row, State, Tx};
 use serde::{Deserialize, Serialize};
-use world::Algorithm;
+use shapes::elbv2 as s;
+use world::{Algorithm, Protocol, ProtocolVersion, Stickiness};
 
-use crate::attribute;
-use crate::error::Error;
-use crate::health_check::{Change, HealthCheck};
-use crate::listener::Listener;
-use crate::tags;
+use crate::error::{Error, refuse};
+use crate::health_check::{Change, HealthCheck, Probed};
+use crate::listener::{self, Listener};
+use crate::rule::Rule;
 use crate::target::Registration;
+use crate::{attribute, protocol, tags};
 
 /// "Quotas for your Application Load Balancers": target groups a region.
 pub(crate) const TARGET_GROUPS_MAX: usize = 3_000;
@@ -32,13 +33,18 @@ impl TargetType {
     }
 }
 
-/// A group of targets that speak HTTP/1.1.
+/// A group of targets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TargetGroup {
     pub arn: TargetGroupArn,
     pub name: String,
     /// The last part of the ARN, sixteen hexadecimal digits.
     pub id: String,
+    #[serde(default = "protocol::http")]
+    pub protocol: Protocol,
+    /// Of a group of HTTP or HTTPS.
+    #[serde(default)]
+    pub version: ProtocolVersion,
     /// Where targets listen that are registered without a port.
     pub port: u16,
     pub vpc: VpcId,
@@ -73,8 +79,30 @@ impl TargetGroup {
     pub(crate) fn algorithm(&self) -> Algorithm {
         match attribute::target_group(self, "load_balancing.algorithm.type") {
             "least_outstanding_requests" => Algorithm::LeastOutstandingRequests,
+            "weighted_random" => Algorithm::WeightedRandom,
             _ => Algorithm::RoundRobin,
         }
+    }
+
+    /// How clients come back to their target.
+    pub(crate) fn stickiness(&self) -> Option<Stickiness> {
+        let of = |name: &str| attribute::target_group(self, name);
+        if of("stickiness.enabled") != "true" {
+            return None;
+        }
+        let ms = |name: &str| attribute::seconds_as_ms(of(name));
+        Some(match of("stickiness.type") {
+            "source_ip" => Stickiness::SourceIp,
+            "app_cookie" => Stickiness::ApplicationCookie {
+                name: of("stickiness.app_cookie.cookie_name").into(),
+                duration_ms: ms("stickiness.app_cookie.duration_seconds"),
+            },
+            _ => Stickiness::BalancerCookie { duration_ms: ms("stickiness.lb_cookie.duration_seconds") },
+        })
+    }
+
+    pub(crate) fn probed(&self) -> Probed {
+        Probed { protocol: self.protocol, version: self.version }
     }
 }
 
@@ -87,9 +115,12 @@ pub fn is_target_group(state: &State, arn: &TargetGroupArn) -> bool {
     state.get::<TargetGroup>(arn).is_some()
 }
 
-/// The load balancer whose listeners forward to the group. A group has at most one.
+/// The load balancer whose listeners or rules forward to the group. A group has at most one ("Quotas: load balancers per
+/// target group").
 pub(crate) fn load_balancer_of(state: &State, group: &TargetGroupArn) -> Option<LoadBalancerArn> {
-    state.rows_where::<Listener>("group", group).next().map(|l| l.load_balancer.clone())
+    let listeners = state.rows_where::<Listener>("group", group).map(|l| &l.load_balancer);
+    let mut all = listeners.chain(state.rows_where::<Rule>("group", group).map(|r| &r.load_balancer));
+    all.next().cloned()
 }
 
 /// What a target group is made from.
@@ -98,8 +129,70 @@ pub(crate) struct NewTargetGroup {
     pub(crate) port: u16,
     pub(crate) vpc: VpcId,
     pub(crate) target_type: TargetType,
-    pub(crate) health_check: Change,
-    pub(crate) tags: Tags,
+    protocol: Protocol,
+    version: ProtocolVersion,
+    health_check: HealthCheck,
+    tags: Tags,
+}
+
+impl NewTargetGroup {
+    /// What a request, or a template in its shape, asks for.
+    pub(crate) fn of(input: s::CreateTargetGroupInput, tags: Tags) -> Result<Self, Error> {
+        let target_type = target_type(input.target_type.as_deref())?;
+        refuse(&[
+            ("IpAddressType ipv6", input.ip_address_type.as_deref().is_some_and(|t| t != "ipv4")),
+            ("TargetControlPort", input.target_control_port.is_some()),
+        ])?;
+        let protocol = protocol::of_target_group(input.protocol.as_deref())?;
+        let version = protocol::version(protocol, input.protocol_version.as_deref())?;
+        let missing = |what: &str| Error::Validation(format!("A {what} must be specified"));
+        Ok(Self {
+            name: input.name.clone(),
+            port: listener::port(input.port.ok_or_else(|| missing("port"))?)?,
+            vpc: input.vpc_id.clone().ok_or_else(|| missing("VPC ID"))?.into(),
+            target_type,
+            protocol,
+            version,
+            health_check: HealthCheck::new(Probed { protocol, version }, health_check_of(input))?,
+            tags,
+        })
+    }
+
+    fn is(&self, old: &TargetGroup) -> bool {
+        old.port == self.port
+            && old.vpc == self.vpc
+            && old.target_type == self.target_type
+            && (old.protocol, old.version) == (self.protocol, self.version)
+            && old.health_check == self.health_check
+    }
+}
+
+/// What a new group asks of its health check.
+pub(crate) fn health_check_of(input: s::CreateTargetGroupInput) -> Change {
+    let matcher = input.matcher.unwrap_or_default();
+    Change {
+        enabled: input.health_check_enabled,
+        protocol: input.health_check_protocol,
+        port: input.health_check_port,
+        path: input.health_check_path,
+        interval_s: input.health_check_interval_seconds,
+        timeout_s: input.health_check_timeout_seconds,
+        healthy_threshold: input.healthy_threshold_count,
+        unhealthy_threshold: input.unhealthy_threshold_count,
+        http_codes: matcher.http_code,
+        grpc_codes: matcher.grpc_code,
+    }
+}
+
+fn target_type(name: Option<&str>) -> Result<TargetType, Error> {
+    match name {
+        None | Some("instance") => Ok(TargetType::Instance),
+        Some("ip") => Ok(TargetType::Ip),
+        Some(other @ ("lambda" | "alb")) => {
+            Err(Error::Unsupported(format!("Target type '{other}' is not supported in this region yet: use 'instance' or 'ip'")))
+        }
+        Some(other) => Err(Error::Validation(format!("Target type '{other}' must be one of [instance, ip, lambda, alb]"))),
+    }
 }
 
 /// Makes a group. The same name with the same settings gives the one that is there.
@@ -108,11 +201,8 @@ pub(crate) fn create(tx: &mut Tx, cx: &Cx, new: NewTargetGroup) -> Result<Target
     if tx.get::<ec2::network::Vpc>(&new.vpc).is_none() {
         return Err(Error::Validation(format!("The VPC ID '{}' is not found", new.vpc)));
     }
-    let health_check = HealthCheck::default().with(new.health_check)?;
     if let Some(old) = tx.rows_where::<TargetGroup>("name", &new.name).next() {
-        let same =
-            old.port == new.port && old.vpc == new.vpc && old.target_type == new.target_type && old.health_check == health_check;
-        return if same { Ok(old.arn.clone()) } else { Err(Error::DuplicateTargetGroup(new.name.clone())) };
+        return if new.is(old) { Ok(old.arn.clone()) } else { Err(Error::DuplicateTargetGroup(new.name.clone())) };
     }
     if tx.count::<TargetGroup>() >= TARGET_GROUPS_MAX {
         let text = format!("The maximum number of target groups has been reached: {TARGET_GROUPS_MAX}");
@@ -127,7 +217,9 @@ pub(crate) fn create(tx: &mut Tx, cx: &Cx, new: NewTargetGroup) -> Result<Target
         port: new.port,
         vpc: new.vpc,
         target_type: new.target_type,
-        health_check,
+        protocol: new.protocol,
+        version: new.version,
+        health_check: new.health_check,
         attributes: BTreeMap::new(),
     });
     tags::add(tx, &arn, new.tags)?;
@@ -146,7 +238,7 @@ fn check_name(name: &str) -> Result<(), Error> {
 /// Changes the group's health check.
 pub(crate) fn modify(tx: &mut Tx, arn: &str, change: Change) -> Result<(), Error> {
     let mut group = find(tx, arn)?.clone();
-    group.health_check = group.health_check.with(change)?;
+    group.health_check = group.health_check.with(group.probed(), change)?;
     tx.put(group);
     Ok(())
 }
@@ -154,7 +246,7 @@ pub(crate) fn modify(tx: &mut Tx, arn: &str, change: Change) -> Result<(), Error
 /// Gives the group exactly this health check, with defaults for what is not named.
 pub(crate) fn reset_health_check(tx: &mut Tx, arn: &str, change: Change) -> Result<(), Error> {
     let mut group = find(tx, arn)?.clone();
-    group.health_check = HealthCheck::default().with(change)?;
+    group.health_check = HealthCheck::new(group.probed(), change)?;
     tx.put(group);
     Ok(())
 }
@@ -175,7 +267,7 @@ pub(crate) fn set_attributes(tx: &mut Tx, arn: &str, wanted: &[(String, String)]
     Ok(())
 }
 
-/// Ends a group that no listener uses, with its registrations; one that is not there has ended already.
+/// Ends a group that no listener or rule uses, with its registrations; one that is not there has ended already.
 pub(crate) fn delete(tx: &mut Tx, arn: &str) -> Result<(), Error> {
     let arn = TargetGroupArn::from(arn);
     if load_balancer_of(tx, &arn).is_some() {

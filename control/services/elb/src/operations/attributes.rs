@@ -61,8 +61,8 @@ pub(super) fn of_listener(
     _: &Cx,
     input: s::DescribeListenerAttributesInput,
 ) -> Result<s::DescribeListenerAttributesOutput, Fault> {
-    listener::find(tx, &input.listener_arn)?;
-    Ok(s::DescribeListenerAttributesOutput { attributes: pairs!(ListenerAttribute of attribute::all_of_listener()) })
+    let all = attribute::all_of_listener(listener::find(tx, &input.listener_arn)?);
+    Ok(s::DescribeListenerAttributesOutput { attributes: pairs!(ListenerAttribute of all) })
 }
 
 pub(super) fn modify_listener(
@@ -70,7 +70,7 @@ pub(super) fn modify_listener(
     _: &Cx,
     input: s::ModifyListenerAttributesInput,
 ) -> Result<s::ModifyListenerAttributesOutput, Fault> {
-    listener::find(tx, &input.listener_arn)?;
-    attribute::check_of_listener(&pairs!(of input.attributes))?;
-    Ok(s::ModifyListenerAttributesOutput { attributes: pairs!(ListenerAttribute of attribute::all_of_listener()) })
+    listener::set_attributes(tx, &input.listener_arn, &pairs!(of input.attributes))?;
+    let all = attribute::all_of_listener(listener::find(tx, &input.listener_arn)?);
+    Ok(s::ModifyListenerAttributesOutput { attributes: pairs!(ListenerAttribute of all) })
 }

@@ -2,37 +2,17 @@ use base::Fault;
 use kernel::{Cx, Tx};
 use shapes::elbv2 as s;
 
-use super::{cut, only_http, port};
-use crate::action;
-use crate::error::{Error, refuse};
-use crate::listener::{self, Listener};
-use crate::load_balancer;
-use crate::tags;
+use super::cut;
+use crate::error::Error;
+use crate::listener::{self, Given, Listener};
+use crate::tls::{Given as GivenTls, Tls};
+use crate::{action, load_balancer, protocol, tags};
 
 pub(super) fn create(tx: &mut Tx, cx: &Cx, input: s::CreateListenerInput) -> Result<s::CreateListenerOutput, Fault> {
-    only_http(input.protocol.as_deref())?;
-    refuse_tls(input.ssl_policy.as_ref(), &input.certificates, &input.alpn_policy, input.mutual_authentication.as_ref())?;
-    let port = port(input.port.ok_or_else(|| Error::Validation("A port must be specified".into()))?)?;
-    let action = action::of_shapes(input.default_actions)?;
     let tags = tags::from_user(&input.tags)?;
-    let arn = listener::create(tx, cx, &input.load_balancer_arn, port, action, tags)?;
+    let arn = listener::create(tx, cx, &input.load_balancer_arn, Given::of_create(&input), tags)?;
     let shape = shape(listener::find(tx, &arn)?);
     Ok(s::CreateListenerOutput { listeners: vec![shape] })
-}
-
-fn refuse_tls(
-    policy: Option<&String>,
-    certificates: &[s::Certificate],
-    alpn: &[String],
-    mutual: Option<&s::MutualAuthenticationAttributes>,
-) -> Result<(), Error> {
-    let is_mutual = mutual.is_some_and(|m| m.mode.as_deref().is_some_and(|mode| mode != "off"));
-    refuse(&[
-        ("SslPolicy", policy.is_some()),
-        ("Certificates", !certificates.is_empty()),
-        ("AlpnPolicy", !alpn.is_empty()),
-        ("MutualAuthentication", is_mutual),
-    ])
 }
 
 pub(super) fn describe(tx: &mut Tx, _: &Cx, input: s::DescribeListenersInput) -> Result<s::DescribeListenersOutput, Fault> {
@@ -62,24 +42,34 @@ pub(super) fn describe(tx: &mut Tx, _: &Cx, input: s::DescribeListenersInput) ->
 }
 
 fn shape(listener: &Listener) -> s::Listener {
+    let tls = listener.tls.as_ref();
+    let is_https = listener.protocol == world::Protocol::Https;
     s::Listener {
         listener_arn: Some(listener.arn.to_string()),
         load_balancer_arn: Some(listener.load_balancer.to_string()),
         port: Some(i64::from(listener.port)),
-        protocol: Some("HTTP".into()),
+        protocol: Some(protocol::name(listener.protocol).into()),
+        certificates: tls.map(Tls::certificate_shapes).unwrap_or_default(),
+        ssl_policy: tls.map(|tls| tls.policy.clone()),
         default_actions: vec![action::to_shape(&listener.default_action)],
-        ..Default::default()
+        alpn_policy: tls.and_then(|tls| tls.alpn.clone()).into_iter().collect(),
+        mutual_authentication: tls.filter(|_| is_https).and_then(Tls::mutual_shape),
     }
 }
 
 pub(super) fn modify(tx: &mut Tx, _: &Cx, input: s::ModifyListenerInput) -> Result<s::ModifyListenerOutput, Fault> {
-    if input.protocol.is_some() {
-        only_http(input.protocol.as_deref())?;
-    }
-    refuse_tls(input.ssl_policy.as_ref(), &input.certificates, &input.alpn_policy, input.mutual_authentication.as_ref())?;
-    let port = input.port.map(port).transpose()?;
-    let action = if input.default_actions.is_empty() { None } else { Some(action::of_shapes(input.default_actions)?) };
-    listener::modify(tx, &input.listener_arn, port, action)?;
+    let given = Given {
+        port: input.port,
+        protocol: input.protocol,
+        tls: GivenTls {
+            policy: input.ssl_policy,
+            certificates: input.certificates,
+            alpn: input.alpn_policy,
+            mutual: input.mutual_authentication,
+        },
+        actions: input.default_actions,
+    };
+    listener::modify(tx, &input.listener_arn, given)?;
     let shape = shape(listener::find(tx, &input.listener_arn)?);
     Ok(s::ModifyListenerOutput { listeners: vec![shape] })
 }
@@ -88,29 +78,4 @@ pub(super) fn delete(tx: &mut Tx, _: &Cx, input: s::DeleteListenerInput) -> Resu
     let arn = listener::find(tx, &input.listener_arn)?.arn.clone();
     listener::delete(tx, &arn)?;
     Ok(s::DeleteListenerOutput {})
-}
-
-/// Listeners have their default rule only.
-pub(super) fn describe_rules(tx: &mut Tx, _: &Cx, input: s::DescribeRulesInput) -> Result<s::DescribeRulesOutput, Fault> {
-    let mut rows: Vec<&Listener> = Vec::new();
-    match (&input.listener_arn, input.rule_arns.is_empty()) {
-        (Some(arn), true) => rows.push(listener::find(tx, arn)?),
-        (None, false) => {
-            for arn in &input.rule_arns {
-                let row = tx.rows::<Listener>().find(|l| l.default_rule_arn() == *arn);
-                let none = || Fault::client("RuleNotFound", "One or more rules not found");
-                rows.push(row.ok_or_else(none)?);
-            }
-        }
-        _ => return Err(Error::Validation("You must specify either listener rule ARNs or a listener ARN".into()).into()),
-    }
-    let page = cut(rows, |l| l.arn.to_string(), input.marker.as_deref(), input.page_size)?;
-    let rule = |l: &Listener| s::Rule {
-        rule_arn: Some(l.default_rule_arn()),
-        priority: Some("default".into()),
-        actions: vec![action::to_shape(&l.default_action)],
-        is_default: Some(true),
-        ..Default::default()
-    };
-    Ok(s::DescribeRulesOutput { rules: page.items.into_iter().map(rule).collect(), next_marker: page.next_token })
 }

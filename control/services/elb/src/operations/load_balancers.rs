@@ -1,77 +1,22 @@
 use base::Fault;
 use kernel::{Cx, State, Tx};
 use shapes::elbv2 as s;
+use world::BalancerKind;
 
 use super::cut;
 use crate::error::{Error, refuse};
-use crate::listener::LISTENERS_MAX;
-use crate::load_balancer::{self, LOAD_BALANCERS_MAX, LoadBalancer, LoadBalancerState, NewLoadBalancer, Scheme};
-use crate::tags;
+use crate::listener::{GROUPS_MAX, LISTENERS_MAX, NETWORK_GROUPS_MAX};
+use crate::load_balancer::{self, LOAD_BALANCERS_MAX, LoadBalancer, LoadBalancerState, NewLoadBalancer};
+use crate::rule::RULES_MAX;
+use crate::target::TARGETS_MAX;
 use crate::target_group::TARGET_GROUPS_MAX;
+use crate::{action, condition, tags};
 
 pub(super) fn create(tx: &mut Tx, cx: &Cx, input: s::CreateLoadBalancerInput) -> Result<s::CreateLoadBalancerOutput, Fault> {
-    check_type(input.r#type.as_deref())?;
-    refuse_unsupported(input.ip_address_type.as_deref())?;
-    refuse(&[
-        ("CustomerOwnedIpv4Pool", input.customer_owned_ipv4_pool.is_some()),
-        ("EnablePrefixForIpv6SourceNat", input.enable_prefix_for_ipv6_source_nat.is_some()),
-        ("IpamPools", input.ipam_pools.is_some()),
-    ])?;
-    let new = NewLoadBalancer {
-        name: input.name,
-        scheme: scheme(input.scheme.as_deref())?,
-        subnets: subnets(input.subnets, input.subnet_mappings)?,
-        groups: input.security_groups,
-        tags: tags::from_user(&input.tags)?,
-    };
-    let arn = load_balancer::create(tx, cx, new)?;
+    let tags = tags::from_user(&input.tags)?;
+    let arn = load_balancer::create(tx, cx, NewLoadBalancer::of(input, tags)?)?;
     let shape = shape(tx, load_balancer::find(tx, &arn)?);
     Ok(s::CreateLoadBalancerOutput { load_balancers: vec![shape] })
-}
-
-pub(crate) fn check_type(name: Option<&str>) -> Result<(), Error> {
-    match name {
-        None | Some("application") => Ok(()),
-        Some(other @ ("network" | "gateway")) => {
-            Err(Error::Unsupported(format!("Load balancers of type '{other}' are not supported in this region yet")))
-        }
-        Some(other) => {
-            Err(Error::Validation(format!("Load balancer type '{other}' must be one of [application, network, gateway]")))
-        }
-    }
-}
-
-pub(crate) fn refuse_unsupported(ip_address_type: Option<&str>) -> Result<(), Error> {
-    match ip_address_type {
-        None | Some("ipv4") => Ok(()),
-        Some(other) => {
-            Err(Error::Unsupported(format!("IP address type '{other}' is not supported in this region yet: use 'ipv4'")))
-        }
-    }
-}
-
-pub(crate) fn scheme(name: Option<&str>) -> Result<Scheme, Error> {
-    match name {
-        None | Some("internet-facing") => Ok(Scheme::InternetFacing),
-        Some("internal") => Ok(Scheme::Internal),
-        Some(other) => Err(Error::Validation(format!("Scheme '{other}' must be one of [internet-facing, internal]"))),
-    }
-}
-
-pub(crate) fn subnets(plain: Vec<String>, mappings: Vec<s::SubnetMapping>) -> Result<Vec<String>, Error> {
-    if !plain.is_empty() && !mappings.is_empty() {
-        return Err(Error::Validation("You must specify either subnets or subnet mappings, not both".into()));
-    }
-    let mut all = plain;
-    for mapping in mappings {
-        refuse(&[
-            ("SubnetMappings.AllocationId", mapping.allocation_id.is_some()),
-            ("SubnetMappings.PrivateIPv4Address", mapping.private_i_pv4_address.is_some()),
-            ("SubnetMappings.IPv6Address", mapping.i_pv6_address.is_some()),
-        ])?;
-        all.extend(mapping.subnet_id);
-    }
-    Ok(all)
 }
 
 pub(super) fn describe(
@@ -102,10 +47,18 @@ pub(super) fn describe(
     Ok(s::DescribeLoadBalancersOutput { load_balancers, next_marker: page.next_token })
 }
 
+fn ip_address_type(balancer: &LoadBalancer) -> String {
+    if balancer.dualstack { "dualstack" } else { "ipv4" }.into()
+}
+
+/// Only addresses that its user chose are shown, as at AWS.
 fn zones(balancer: &LoadBalancer) -> Vec<s::AvailabilityZone> {
+    let address =
+        |a: std::net::Ipv4Addr| s::LoadBalancerAddress { private_i_pv4_address: Some(a.to_string()), ..Default::default() };
     let zone = |n: &load_balancer::Node| s::AvailabilityZone {
         zone_name: Some(n.zone.clone()),
         subnet_id: Some(n.subnet.to_string()),
+        load_balancer_addresses: n.address.into_iter().map(address).collect(),
         ..Default::default()
     };
     balancer.nodes.iter().map(zone).collect()
@@ -113,6 +66,7 @@ fn zones(balancer: &LoadBalancer) -> Vec<s::AvailabilityZone> {
 
 fn shape(state: &State, balancer: &LoadBalancer) -> s::LoadBalancer {
     let now = balancer.state(state);
+    let is_network = balancer.kind == BalancerKind::Network;
     let reason = match &now {
         LoadBalancerState::Failed(reason) => Some(reason.clone()),
         _ => None,
@@ -126,12 +80,19 @@ fn shape(state: &State, balancer: &LoadBalancer) -> s::LoadBalancer {
         scheme: Some(balancer.scheme.as_str().into()),
         vpc_id: Some(balancer.vpc.to_string()),
         state: Some(s::LoadBalancerState { code: Some(now.as_str().into()), reason }),
-        r#type: Some("application".into()),
+        r#type: Some(if is_network { "network" } else { "application" }.into()),
         availability_zones: zones(balancer),
         security_groups: balancer.groups.iter().map(ToString::to_string).collect(),
-        ip_address_type: Some("ipv4".into()),
+        ip_address_type: Some(ip_address_type(balancer)),
+        enforce_security_group_inbound_rules_on_private_link_traffic: private_link(balancer),
         ..Default::default()
     }
+}
+
+/// Of a network load balancer that has security groups.
+fn private_link(balancer: &LoadBalancer) -> Option<String> {
+    let has = balancer.kind == BalancerKind::Network && !balancer.groups.is_empty();
+    has.then(|| if balancer.private_link_unfiltered { "off" } else { "on" }.into())
 }
 
 /// The hosted zone of this region's load balancers, for alias records.
@@ -143,11 +104,28 @@ pub(super) fn delete(tx: &mut Tx, cx: &Cx, input: s::DeleteLoadBalancerInput) ->
 }
 
 pub(super) fn set_subnets(tx: &mut Tx, cx: &Cx, input: s::SetSubnetsInput) -> Result<s::SetSubnetsOutput, Fault> {
-    refuse_unsupported(input.ip_address_type.as_deref())?;
-    let subnets = subnets(input.subnets, input.subnet_mappings)?;
-    load_balancer::set_subnets(tx, cx, &input.load_balancer_arn, &subnets)?;
-    let availability_zones = zones(load_balancer::find(tx, &input.load_balancer_arn)?);
-    Ok(s::SetSubnetsOutput { availability_zones, ip_address_type: Some("ipv4".into()), ..Default::default() })
+    refuse(&[("EnablePrefixForIpv6SourceNat", input.enable_prefix_for_ipv6_source_nat.as_deref() == Some("on"))])?;
+    let arn = input.load_balancer_arn;
+    let (kind, scheme) = load_balancer::find(tx, &arn).map(|b| (b.kind, b.scheme))?;
+    let places = load_balancer::places(kind, scheme, input.subnets, input.subnet_mappings)?;
+    load_balancer::set_subnets(tx, cx, &arn, &places)?;
+    if let Some(name) = input.ip_address_type {
+        let dualstack = load_balancer::is_dualstack(Some(&name))?;
+        load_balancer::update(tx, &arn, |b| b.dualstack = dualstack)?;
+    }
+    let balancer = load_balancer::find(tx, &arn)?;
+    let ip_address_type = Some(ip_address_type(balancer));
+    Ok(s::SetSubnetsOutput { availability_zones: zones(balancer), ip_address_type, ..Default::default() })
+}
+
+pub(super) fn set_ip_address_type(
+    tx: &mut Tx,
+    _: &Cx,
+    input: s::SetIpAddressTypeInput,
+) -> Result<s::SetIpAddressTypeOutput, Fault> {
+    let dualstack = load_balancer::is_dualstack(Some(&input.ip_address_type))?;
+    load_balancer::update(tx, &input.load_balancer_arn, |b| b.dualstack = dualstack)?;
+    Ok(s::SetIpAddressTypeOutput { ip_address_type: Some(input.ip_address_type) })
 }
 
 pub(super) fn set_security_groups(
@@ -155,18 +133,34 @@ pub(super) fn set_security_groups(
     cx: &Cx,
     input: s::SetSecurityGroupsInput,
 ) -> Result<s::SetSecurityGroupsOutput, Fault> {
-    load_balancer::set_security_groups(tx, cx, &input.load_balancer_arn, &input.security_groups)?;
-    let groups = &load_balancer::find(tx, &input.load_balancer_arn)?.groups;
-    let security_group_ids = groups.iter().map(ToString::to_string).collect();
-    Ok(s::SetSecurityGroupsOutput { security_group_ids, ..Default::default() })
+    let arn = input.load_balancer_arn;
+    load_balancer::set_security_groups(tx, cx, &arn, &input.security_groups)?;
+    if let Some(wanted) = input.enforce_security_group_inbound_rules_on_private_link_traffic {
+        load_balancer::set_private_link(tx, &arn, &wanted)?;
+    }
+    let balancer = load_balancer::find(tx, &arn)?;
+    Ok(s::SetSecurityGroupsOutput {
+        security_group_ids: balancer.groups.iter().map(ToString::to_string).collect(),
+        enforce_security_group_inbound_rules_on_private_link_traffic: private_link(balancer),
+    })
 }
 
 pub(super) fn limits(_: &mut Tx, _: &Cx, _: s::DescribeAccountLimitsInput) -> Result<s::DescribeAccountLimitsOutput, Fault> {
     let limit = |name: &str, max: usize| s::Limit { name: Some(name.into()), max: Some(max.to_string()) };
     let limits = vec![
         limit("application-load-balancers", LOAD_BALANCERS_MAX),
+        limit("condition-values-per-alb-rule", condition::VALUES_MAX),
+        limit("condition-wildcards-per-alb-rule", condition::WILDCARDS_MAX),
         limit("listeners-per-application-load-balancer", LISTENERS_MAX),
+        limit("listeners-per-network-load-balancer", LISTENERS_MAX),
+        limit("network-load-balancers", LOAD_BALANCERS_MAX),
+        limit("rules-per-application-load-balancer", RULES_MAX),
         limit("target-groups", TARGET_GROUPS_MAX),
+        limit("target-groups-per-action-on-application-load-balancer", action::GROUPS_MAX),
+        limit("target-groups-per-action-on-network-load-balancer", NETWORK_GROUPS_MAX),
+        limit("target-groups-per-application-load-balancer", GROUPS_MAX),
+        limit("targets-per-application-load-balancer", TARGETS_MAX),
+        limit("targets-per-network-load-balancer", TARGETS_MAX),
     ];
     Ok(s::DescribeAccountLimitsOutput { limits, next_marker: None })
 }

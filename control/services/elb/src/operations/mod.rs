@@ -1,11 +1,14 @@
 //! The API: validates typed requests, calls transitions, builds typed answers.
 
 mod attributes;
+mod capacity;
+mod certificates;
 mod listeners;
 pub(crate) mod load_balancers;
+mod rules;
 mod tagging;
-pub(crate) mod target_groups;
-mod targets;
+mod target_groups;
+pub(crate) mod targets;
 
 use base::Fault;
 use kernel::{Page, Registry, page};
@@ -22,6 +25,9 @@ pub(crate) fn register(registry: &mut Registry) {
     registry.operation::<ops::DeleteLoadBalancer>(load_balancers::delete);
     registry.operation::<ops::SetSubnets>(load_balancers::set_subnets);
     registry.operation::<ops::SetSecurityGroups>(load_balancers::set_security_groups);
+    registry.operation::<ops::SetIpAddressType>(load_balancers::set_ip_address_type);
+    registry.operation::<ops::ModifyCapacityReservation>(capacity::modify);
+    registry.operation::<ops::DescribeCapacityReservation>(capacity::describe);
     registry.operation::<ops::DescribeAccountLimits>(load_balancers::limits);
     registry.operation::<ops::CreateTargetGroup>(target_groups::create);
     registry.operation::<ops::DescribeTargetGroups>(target_groups::describe);
@@ -31,7 +37,15 @@ pub(crate) fn register(registry: &mut Registry) {
     registry.operation::<ops::DescribeListeners>(listeners::describe);
     registry.operation::<ops::ModifyListener>(listeners::modify);
     registry.operation::<ops::DeleteListener>(listeners::delete);
-    registry.operation::<ops::DescribeRules>(listeners::describe_rules);
+    registry.operation::<ops::AddListenerCertificates>(certificates::add);
+    registry.operation::<ops::RemoveListenerCertificates>(certificates::remove);
+    registry.operation::<ops::DescribeListenerCertificates>(certificates::describe);
+    registry.operation::<ops::DescribeSSLPolicies>(certificates::policies);
+    registry.operation::<ops::CreateRule>(rules::create);
+    registry.operation::<ops::DescribeRules>(rules::describe);
+    registry.operation::<ops::ModifyRule>(rules::modify);
+    registry.operation::<ops::SetRulePriorities>(rules::set_priorities);
+    registry.operation::<ops::DeleteRule>(rules::delete);
     registry.operation::<ops::RegisterTargets>(targets::register);
     registry.operation::<ops::DeregisterTargets>(targets::deregister);
     registry.operation::<ops::DescribeTargetHealth>(targets::describe_health);
@@ -62,23 +76,4 @@ fn cut<'a, T>(
     };
     let unknown = || Error::Validation("The marker is not one that an earlier call gave".into()).into();
     page(items.into_iter(), |item| arn(item), marker.filter(|m| !m.is_empty()), max, unknown)
-}
-
-/// A port of a request, 1 to 65535.
-fn port(value: i64) -> Result<u16, Error> {
-    let port = u16::try_from(value).ok().filter(|p| *p > 0);
-    port.ok_or_else(|| Error::Validation(format!("Port '{value}' must be between 1 and 65535")))
-}
-
-/// Only HTTP/1.1 in the clear for now.
-pub(crate) fn only_http(protocol: Option<&str>) -> Result<(), Error> {
-    match protocol {
-        Some("HTTP") => Ok(()),
-        None => Err(Error::Validation("A protocol must be specified".into())),
-        Some("HTTPS") => Err(Error::Unsupported("Protocol 'HTTPS' is not supported in this region yet: use 'HTTP'".into())),
-        Some(other @ ("TCP" | "TLS" | "UDP" | "TCP_UDP" | "GENEVE" | "QUIC" | "TCP_QUIC")) => {
-            Err(Error::Unsupported(format!("Protocol '{other}' is not one of an application load balancer: use 'HTTP'")))
-        }
-        Some(other) => Err(Error::Validation(format!("Protocol '{other}' must be one of [HTTP, HTTPS]"))),
-    }
 }

@@ -2,71 +2,17 @@ use base::Fault;
 use kernel::{Cx, State, Tx};
 use shapes::elbv2 as s;
 
-use super::{cut, only_http, port};
-use crate::error::{Error, refuse};
+use super::cut;
+use crate::error::Error;
 use crate::health_check::Change;
-use crate::load_balancer;
-use crate::tags;
-use crate::target_group::{self, NewTargetGroup, TargetGroup, TargetType, load_balancer_of};
+use crate::target_group::{self, NewTargetGroup, TargetGroup, load_balancer_of};
+use crate::{load_balancer, protocol, tags};
 
 pub(super) fn create(tx: &mut Tx, cx: &Cx, input: s::CreateTargetGroupInput) -> Result<s::CreateTargetGroupOutput, Fault> {
-    let target_type = target_type(input.target_type.as_deref())?;
-    only_http(input.protocol.as_deref())?;
-    only_http1(input.protocol_version.as_deref())?;
-    refuse(&[
-        ("IpAddressType ipv6", input.ip_address_type.as_deref().is_some_and(|t| t != "ipv4")),
-        ("TargetControlPort", input.target_control_port.is_some()),
-    ])?;
-    let missing = |what: &str| Error::Validation(format!("A {what} must be specified"));
-    let new = NewTargetGroup {
-        name: input.name,
-        port: port(input.port.ok_or_else(|| missing("port"))?)?,
-        vpc: input.vpc_id.ok_or_else(|| missing("VPC ID"))?.into(),
-        target_type,
-        health_check: Change {
-            enabled: input.health_check_enabled,
-            protocol: input.health_check_protocol,
-            port: input.health_check_port,
-            path: input.health_check_path,
-            interval_s: input.health_check_interval_seconds,
-            timeout_s: input.health_check_timeout_seconds,
-            healthy_threshold: input.healthy_threshold_count,
-            unhealthy_threshold: input.unhealthy_threshold_count,
-            matcher: matcher(input.matcher)?,
-        },
-        tags: tags::from_user(&input.tags)?,
-    };
-    let arn = target_group::create(tx, cx, new)?;
+    let tags = tags::from_user(&input.tags)?;
+    let arn = target_group::create(tx, cx, NewTargetGroup::of(input, tags)?)?;
     let shape = shape(tx, target_group::find(tx, &arn)?);
     Ok(s::CreateTargetGroupOutput { target_groups: vec![shape] })
-}
-
-pub(crate) fn target_type(name: Option<&str>) -> Result<TargetType, Error> {
-    match name {
-        None | Some("instance") => Ok(TargetType::Instance),
-        Some("ip") => Ok(TargetType::Ip),
-        Some(other @ ("lambda" | "alb")) => {
-            Err(Error::Unsupported(format!("Target type '{other}' is not supported in this region yet: use 'instance' or 'ip'")))
-        }
-        Some(other) => Err(Error::Validation(format!("Target type '{other}' must be one of [instance, ip, lambda, alb]"))),
-    }
-}
-
-pub(crate) fn only_http1(version: Option<&str>) -> Result<(), Error> {
-    match version {
-        // Terraform sends it empty.
-        None | Some("" | "HTTP1") => Ok(()),
-        Some(other @ ("HTTP2" | "GRPC")) => {
-            Err(Error::Unsupported(format!("Protocol version '{other}' is not supported in this region yet: use 'HTTP1'")))
-        }
-        Some(other) => Err(Error::Validation(format!("Protocol version '{other}' must be one of [HTTP1, HTTP2, GRPC]"))),
-    }
-}
-
-pub(crate) fn matcher(matcher: Option<s::Matcher>) -> Result<Option<String>, Error> {
-    let Some(matcher) = matcher else { return Ok(None) };
-    refuse(&[("Matcher.GrpcCode", matcher.grpc_code.is_some())])?;
-    Ok(matcher.http_code)
 }
 
 pub(super) fn describe(tx: &mut Tx, _: &Cx, input: s::DescribeTargetGroupsInput) -> Result<s::DescribeTargetGroupsOutput, Fault> {
@@ -98,30 +44,37 @@ pub(super) fn describe(tx: &mut Tx, _: &Cx, input: s::DescribeTargetGroupsInput)
 
 fn shape(state: &State, group: &TargetGroup) -> s::TargetGroup {
     let check = &group.health_check;
+    let by_request = protocol::is_http(check.protocol);
+    let is_grpc = group.version == world::ProtocolVersion::Grpc;
     s::TargetGroup {
         target_group_arn: Some(group.arn.to_string()),
         target_group_name: Some(group.name.clone()),
-        protocol: Some("HTTP".into()),
+        protocol: Some(protocol::name(group.protocol).into()),
         port: Some(i64::from(group.port)),
         vpc_id: Some(group.vpc.to_string()),
-        health_check_protocol: Some("HTTP".into()),
+        health_check_protocol: Some(protocol::name(check.protocol).into()),
         health_check_port: Some(check.port_text()),
         health_check_enabled: Some(true),
         health_check_interval_seconds: Some(check.interval_s),
         health_check_timeout_seconds: Some(check.timeout_s),
         healthy_threshold_count: Some(check.healthy_threshold),
         unhealthy_threshold_count: Some(check.unhealthy_threshold),
-        health_check_path: Some(check.path.clone()),
-        matcher: Some(s::Matcher { http_code: Some(check.matcher.clone()), grpc_code: None }),
+        health_check_path: by_request.then(|| check.path.clone()),
+        matcher: by_request.then_some(if is_grpc {
+            s::Matcher { http_code: None, grpc_code: Some(check.matcher.clone()) }
+        } else {
+            s::Matcher { http_code: Some(check.matcher.clone()), grpc_code: None }
+        }),
         load_balancer_arns: load_balancer_of(state, &group.arn).map(|a| a.to_string()).into_iter().collect(),
         target_type: Some(group.target_type.as_str().into()),
-        protocol_version: Some("HTTP1".into()),
+        protocol_version: protocol::is_http(group.protocol).then(|| protocol::version_name(group.version).into()),
         ip_address_type: Some("ipv4".into()),
         target_control_port: None,
     }
 }
 
 pub(super) fn modify(tx: &mut Tx, _: &Cx, input: s::ModifyTargetGroupInput) -> Result<s::ModifyTargetGroupOutput, Fault> {
+    let matcher = input.matcher.unwrap_or_default();
     let change = Change {
         enabled: input.health_check_enabled,
         protocol: input.health_check_protocol,
@@ -131,7 +84,8 @@ pub(super) fn modify(tx: &mut Tx, _: &Cx, input: s::ModifyTargetGroupInput) -> R
         timeout_s: input.health_check_timeout_seconds,
         healthy_threshold: input.healthy_threshold_count,
         unhealthy_threshold: input.unhealthy_threshold_count,
-        matcher: matcher(input.matcher)?,
+        http_codes: matcher.http_code,
+        grpc_codes: matcher.grpc_code,
     };
     target_group::modify(tx, &input.target_group_arn, change)?;
     let shape = shape(tx, target_group::find(tx, &input.target_group_arn)?);

@@ -2,30 +2,58 @@ use base::Fault;
 use kernel::{Cx, State, Tx};
 use shapes::elbv2 as s;
 
-use super::port;
 use crate::error::{Error, refuse};
-use crate::target::{self, HealthText, Registration, key_of};
-use crate::target_group::{self, TargetGroup};
+use crate::listener::port;
+use crate::target::{self, HealthText, Registration, key_of, subnet_of};
+use crate::target_group::{self, TargetGroup, TargetType};
 
 /// Ids and ports of a request.
-fn asked(targets: Vec<s::TargetDescription>) -> Result<Vec<(String, Option<u16>)>, Error> {
+pub(crate) fn asked(
+    state: &State,
+    group: &TargetGroup,
+    targets: Vec<s::TargetDescription>,
+) -> Result<Vec<(String, Option<u16>)>, Error> {
     if targets.is_empty() {
         return Err(Error::Validation("At least one target must be specified".into()));
     }
     let one = |t: s::TargetDescription| {
-        refuse(&[("AvailabilityZone", t.availability_zone.is_some()), ("QuicServerId", t.quic_server_id.is_some())])?;
+        refuse(&[("QuicServerId", t.quic_server_id.is_some())])?;
+        if let Some(zone) = &t.availability_zone {
+            check_zone(state, group, &t.id, zone)?;
+        }
         Ok((t.id, t.port.map(port).transpose()?))
     };
     targets.into_iter().map(one).collect()
 }
 
+/// A zone can be named for an address. It is the subnet's: targets outside of the VPC (`all`) cannot be reached.
+fn check_zone(state: &State, group: &TargetGroup, id: &str, zone: &str) -> Result<(), Error> {
+    if group.target_type != TargetType::Ip {
+        let text = "You cannot specify an Availability Zone for a target that is an instance";
+        return Err(Error::Validation(text.into()));
+    }
+    if zone == "all" {
+        return Err(Error::Unsupported(format!(
+            "The target '{id}' must be within the VPC: Availability Zone 'all' is not supported"
+        )));
+    }
+    match id.parse().ok().and_then(|address| subnet_of(state, group, address)) {
+        Some(subnet) if subnet.zone != zone => {
+            Err(Error::Validation(format!("The target '{id}' is not in the Availability Zone '{zone}'")))
+        }
+        _ => Ok(()),
+    }
+}
+
 pub(super) fn register(tx: &mut Tx, _: &Cx, input: s::RegisterTargetsInput) -> Result<s::RegisterTargetsOutput, Fault> {
-    target::register(tx, &input.target_group_arn, &asked(input.targets)?)?;
+    let targets = asked(tx, target_group::find(tx, &input.target_group_arn)?, input.targets)?;
+    target::register(tx, &input.target_group_arn, &targets)?;
     Ok(s::RegisterTargetsOutput {})
 }
 
 pub(super) fn deregister(tx: &mut Tx, cx: &Cx, input: s::DeregisterTargetsInput) -> Result<s::DeregisterTargetsOutput, Fault> {
-    target::deregister(tx, cx, &input.target_group_arn, &asked(input.targets)?)?;
+    let targets = asked(tx, target_group::find(tx, &input.target_group_arn)?, input.targets)?;
+    target::deregister(tx, cx, &input.target_group_arn, &targets)?;
     Ok(s::DeregisterTargetsOutput {})
 }
 
@@ -43,7 +71,7 @@ pub(super) fn describe_health(
         descriptions = rows.into_iter().map(|r| registered(tx, group, r)).collect();
     } else {
         descriptions = Vec::new();
-        for (id, port) in asked(input.targets)? {
+        for (id, port) in asked(tx, group, input.targets)? {
             let key = key_of(&group.arn, &world::TargetKey { id: id.clone(), port: port.unwrap_or(group.port) });
             descriptions.push(match tx.get::<Registration>(&key) {
                 Some(row) => registered(tx, group, row),
@@ -75,6 +103,12 @@ fn describe(group: &TargetGroup, id: String, port: u16, health: HealthText) -> s
             state: Some(health.state.into()),
             reason: health.reason.map(Into::into),
             description: health.description,
+        }),
+        // Zonal shifts, which would override it, do not exist here.
+        administrative_override: Some(s::AdministrativeOverride {
+            state: Some("no_override".into()),
+            reason: Some("AdministrativeOverride.NoOverride".into()),
+            description: Some("No override is currently active on target".into()),
         }),
         ..Default::default()
     }

@@ -1,43 +1,26 @@
 use base::Fault;
 use kernel::{Cx, Progress, ResourceRequest, StackResource, State, Tx};
-use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use shapes::elbv2 as s;
 
-use super::{Attribute, Tag, attribute_changes, properties, tags_of};
-use crate::attribute;
-use crate::load_balancer::{self, LoadBalancerState, NewLoadBalancer};
+use super::{attribute_changes, attributes, shape::FromJson, tags_of};
+use crate::load_balancer::{self, Capacity, LoadBalancerState, NewLoadBalancer};
 use crate::operations::load_balancers as api;
-use crate::tags;
+use crate::{attribute, tags};
 
 /// `AWS::ElasticLoadBalancingV2::LoadBalancer`.
 pub(super) struct Type;
 
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct Properties {
-    name: Option<String>,
-    scheme: Option<String>,
-    r#type: Option<String>,
-    ip_address_type: Option<String>,
-    subnets: Vec<String>,
-    subnet_mappings: Vec<SubnetMapping>,
-    security_groups: Vec<String>,
-    load_balancer_attributes: Vec<Attribute>,
-    tags: Vec<Tag>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct SubnetMapping {
-    subnet_id: String,
-}
-
-impl Properties {
-    fn subnets(&self) -> Result<Vec<String>, Fault> {
-        let mapping = |m: &SubnetMapping| s::SubnetMapping { subnet_id: Some(m.subnet_id.clone()), ..Default::default() };
-        Ok(api::subnets(self.subnets.clone(), self.subnet_mappings.iter().map(mapping).collect())?)
+/// What is kept beside the settings that a load balancer is made with.
+fn set_rest(tx: &mut Tx, cx: &Cx, arn: &str, properties: &Json) -> Result<(), Fault> {
+    if let Some(wanted) = properties["EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic"].as_str() {
+        load_balancer::set_private_link(tx, arn, wanted)?;
     }
+    let units = properties["MinimumLoadBalancerCapacity"]["CapacityUnits"].as_i64();
+    if load_balancer::find(tx, arn)?.capacity.map(|c| c.units) != units {
+        load_balancer::update(tx, arn, |b| b.capacity = units.map(|units| Capacity { units, modified: cx.now }))?;
+    }
+    Ok(())
 }
 
 impl StackResource for Type {
@@ -50,20 +33,15 @@ impl StackResource for Type {
     }
 
     fn create(&self, tx: &mut Tx, cx: &Cx, request: &ResourceRequest) -> Result<String, Fault> {
-        let wanted: Properties = properties(request.properties)?;
-        api::check_type(wanted.r#type.as_deref())?;
-        api::refuse_unsupported(wanted.ip_address_type.as_deref())?;
-        let new = NewLoadBalancer {
-            name: wanted.name.clone().unwrap_or_else(|| request.physical_name(cx, 32)),
-            scheme: api::scheme(wanted.scheme.as_deref())?,
-            subnets: wanted.subnets()?,
-            groups: wanted.security_groups.clone(),
-            tags: tags_of(request, &wanted.tags)?,
-        };
-        load_balancer::refuse_existing(tx, &new.name)?;
-        let arn = load_balancer::create(tx, cx, new)?;
-        let attributes = attribute_changes(&[], &wanted.load_balancer_attributes, |_| None);
-        load_balancer::set_attributes(tx, &arn, &attributes)?;
+        let mut input = s::CreateLoadBalancerInput::from_json(request.properties);
+        if input.name.is_empty() {
+            input.name = request.physical_name(cx, 32);
+        }
+        load_balancer::refuse_existing(tx, &input.name)?;
+        let arn = load_balancer::create(tx, cx, NewLoadBalancer::of(input, tags_of(request)?)?)?;
+        let wanted = attribute_changes(&[], &attributes(request.properties, "LoadBalancerAttributes"), |_| None);
+        load_balancer::set_attributes(tx, &arn, &wanted)?;
+        set_rest(tx, cx, &arn, request.properties)?;
         Ok(arn.to_string())
     }
 
@@ -77,14 +55,19 @@ impl StackResource for Type {
     }
 
     fn update(&self, tx: &mut Tx, cx: &Cx, physical_id: &str, old: &Json, request: &ResourceRequest) -> Result<(), Fault> {
-        let (old, new): (Properties, Properties) = (properties(old)?, properties(request.properties)?);
-        api::refuse_unsupported(new.ip_address_type.as_deref())?;
-        load_balancer::set_subnets(tx, cx, physical_id, &new.subnets()?)?;
+        let new = s::CreateLoadBalancerInput::from_json(request.properties);
+        let dualstack = load_balancer::is_dualstack(new.ip_address_type.as_deref())?;
+        let (kind, scheme) = load_balancer::find(tx, physical_id).map(|b| (b.kind, b.scheme))?;
+        let places = load_balancer::places(kind, scheme, new.subnets, new.subnet_mappings)?;
+        load_balancer::set_subnets(tx, cx, physical_id, &places)?;
         load_balancer::set_security_groups(tx, cx, physical_id, &new.security_groups)?;
-        let default = |name: &str| attribute::default_of_load_balancer(name).map(str::to_string);
-        let attributes = attribute_changes(&old.load_balancer_attributes, &new.load_balancer_attributes, default);
-        load_balancer::set_attributes(tx, physical_id, &attributes)?;
-        tags::set(tx, physical_id, tags_of(request, &new.tags)?);
+        load_balancer::update(tx, physical_id, |b| b.dualstack = dualstack)?;
+        let default = |name: &str| attribute::default_of_load_balancer(kind, name).map(str::to_string);
+        let names = "LoadBalancerAttributes";
+        let changes = attribute_changes(&attributes(old, names), &attributes(request.properties, names), default);
+        load_balancer::set_attributes(tx, physical_id, &changes)?;
+        set_rest(tx, cx, physical_id, request.properties)?;
+        tags::set(tx, physical_id, tags_of(request)?);
         Ok(())
     }
 

@@ -1,49 +1,40 @@
 //! CloudFormation's resource types of this service. Properties come as JSON that was checked against the schema; each
 //! type has a typed view of them.
 
+mod certificate;
 mod listener;
 mod load_balancer;
+mod rule;
+mod shape;
 mod target_group;
 
 use std::collections::BTreeMap;
 
 use base::Tags;
 use kernel::{Registry, ResourceRequest};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use crate::error::Error;
 use crate::tags;
 
 pub(crate) fn register(registry: &mut Registry) {
+    registry.resource(certificate::Type);
     registry.resource(listener::Type);
+    registry.resource(rule::Type);
     registry.resource(load_balancer::Type);
     registry.resource(target_group::Type);
 }
 
-#[derive(Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Tag {
-    key: String,
-    value: String,
-}
-
-/// `LoadBalancerAttributes` and their like.
-#[derive(Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Attribute {
-    key: String,
-    value: String,
-}
-
-fn properties<T: DeserializeOwned>(json: &Json) -> Result<T, Error> {
-    serde_json::from_value(json.clone()).map_err(|e| Error::Validation(format!("Properties validation failed: {e}")))
+/// Keys and values of `LoadBalancerAttributes` and their like.
+fn attributes(properties: &Json, name: &str) -> Vec<(String, String)> {
+    let text = |json: &Json| json.as_str().unwrap_or_default().to_string();
+    properties[name].as_array().into_iter().flatten().map(|one| (text(&one["Key"]), text(&one["Value"]))).collect()
 }
 
 /// The resource's own tags over the stack's.
-fn tags_of(request: &ResourceRequest, own: &[Tag]) -> Result<Tags, Error> {
-    let own: Vec<_> = own.iter().map(|t| shapes::elbv2::Tag { key: t.key.clone(), value: Some(t.value.clone()) }).collect();
+fn tags_of(request: &ResourceRequest) -> Result<Tags, Error> {
+    let own = attributes(request.properties, "Tags").into_iter();
+    let own: Vec<_> = own.map(|(key, value)| shapes::elbv2::Tag { key, value: Some(value) }).collect();
     let mut all = request.tags.clone();
     all.extend(tags::from_user(&own)?);
     tags::check_count(&all)?;
@@ -51,10 +42,14 @@ fn tags_of(request: &ResourceRequest, own: &[Tag]) -> Result<Tags, Error> {
 }
 
 /// What to set so that attributes become `new` where they were `old`: those that are gone get their default.
-fn attribute_changes(old: &[Attribute], new: &[Attribute], default: impl Fn(&str) -> Option<String>) -> Vec<(String, String)> {
+fn attribute_changes(
+    old: &[(String, String)],
+    new: &[(String, String)],
+    default: impl Fn(&str) -> Option<String>,
+) -> Vec<(String, String)> {
     let mut all: BTreeMap<String, String> = BTreeMap::new();
-    all.extend(old.iter().filter_map(|a| Some((a.key.clone(), default(&a.key)?))));
-    all.extend(new.iter().map(|a| (a.key.clone(), a.value.clone())));
+    all.extend(old.iter().filter_map(|(key, _)| Some((key.clone(), default(key)?))));
+    all.extend(new.iter().cloned());
     all.into_iter().collect()
 }
 
@@ -62,23 +57,24 @@ fn attribute_changes(old: &[Attribute], new: &[Attribute], default: impl Fn(&str
 mod tests {
     use base::Tags;
     use kernel::ResourceRequest;
-    use serde_json::Value as Json;
+    use serde_json::json;
 
-    use super::{Tag, tags_of};
+    use super::tags_of;
 
     fn check(own: &[(&str, &str)]) -> Option<Vec<(String, String)>> {
         let of_stack = Tags::from([("aws:cloudformation:stack-name".into(), "web".into()), ("team".into(), "a".into())]);
+        let own: Vec<_> = own.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect();
+        let properties = json!({"Tags": own});
         let request = ResourceRequest {
             stack_id: "arn",
             stack_name: "web",
             logical_id: "Balancer",
-            properties: &Json::Null,
+            properties: &properties,
             tags: &of_stack,
             creation_policy: None,
             update_policy: None,
         };
-        let own: Vec<Tag> = own.iter().map(|(key, value)| Tag { key: (*key).into(), value: (*value).into() }).collect();
-        tags_of(&request, &own).ok().map(|tags| tags.into_iter().collect())
+        tags_of(&request).ok().map(|tags| tags.into_iter().collect())
     }
 
     #[test]

@@ -1,74 +1,25 @@
 use base::Fault;
 use kernel::{Cx, Progress, ResourceRequest, StackResource, State, Tx};
-use serde::Deserialize;
 use serde_json::{Value as Json, json};
+use shapes::elbv2 as s;
 
-use super::{Attribute, Tag, attribute_changes, properties, tags_of};
-use crate::attribute;
-use crate::error::Error;
-use crate::health_check::Change;
-use crate::operations::target_groups as api;
-use crate::tags;
-use crate::target;
+use super::{attribute_changes, attributes, shape::FromJson, tags_of};
+use crate::operations::targets::asked;
 use crate::target_group::{self, NewTargetGroup, load_balancer_of};
+use crate::{attribute, tags, target};
 
 /// `AWS::ElasticLoadBalancingV2::TargetGroup`.
 pub(super) struct Type;
 
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct Properties {
-    health_check_enabled: Option<bool>,
-    health_check_interval_seconds: Option<i64>,
-    health_check_path: Option<String>,
-    health_check_port: Option<String>,
-    health_check_protocol: Option<String>,
-    health_check_timeout_seconds: Option<i64>,
-    healthy_threshold_count: Option<i64>,
-    matcher: Option<Matcher>,
-    name: Option<String>,
-    port: Option<u16>,
-    protocol: Option<String>,
-    protocol_version: Option<String>,
-    tags: Vec<Tag>,
-    target_group_attributes: Vec<Attribute>,
-    target_type: Option<String>,
-    targets: Vec<Target>,
-    unhealthy_threshold_count: Option<i64>,
-    vpc_id: Option<String>,
-}
+/// A target's id and port.
+type Named = (String, Option<u16>);
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Matcher {
-    http_code: Option<String>,
-}
-
-#[derive(Clone, PartialEq, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Target {
-    id: String,
-    port: Option<u16>,
-}
-
-impl Properties {
-    fn health_check(&self) -> Change {
-        Change {
-            enabled: self.health_check_enabled,
-            protocol: self.health_check_protocol.clone(),
-            port: self.health_check_port.clone(),
-            path: self.health_check_path.clone(),
-            interval_s: self.health_check_interval_seconds,
-            timeout_s: self.health_check_timeout_seconds,
-            healthy_threshold: self.healthy_threshold_count,
-            unhealthy_threshold: self.unhealthy_threshold_count,
-            matcher: self.matcher.as_ref().and_then(|m| m.http_code.clone()),
-        }
+fn targets(tx: &Tx, arn: &str, json: &Json) -> Result<Vec<Named>, Fault> {
+    let shapes: Vec<s::TargetDescription> = FromJson::from_json(&json["Targets"]);
+    if shapes.is_empty() {
+        return Ok(Vec::new());
     }
-
-    fn targets(&self) -> Vec<(String, Option<u16>)> {
-        self.targets.iter().map(|t| (t.id.clone(), t.port)).collect()
-    }
+    Ok(asked(tx, target_group::find(tx, arn)?, shapes)?)
 }
 
 impl StackResource for Type {
@@ -81,37 +32,33 @@ impl StackResource for Type {
     }
 
     fn create(&self, tx: &mut Tx, cx: &Cx, request: &ResourceRequest) -> Result<String, Fault> {
-        let wanted: Properties = properties(request.properties)?;
-        let target_type = api::target_type(wanted.target_type.as_deref())?;
-        crate::operations::only_http(wanted.protocol.as_deref())?;
-        api::only_http1(wanted.protocol_version.as_deref())?;
-        let missing = |what: &str| Error::Validation(format!("A {what} must be specified"));
-        let new = NewTargetGroup {
-            name: wanted.name.clone().unwrap_or_else(|| request.physical_name(cx, 32)),
-            port: wanted.port.ok_or_else(|| missing("port"))?,
-            vpc: wanted.vpc_id.clone().ok_or_else(|| missing("VPC ID"))?.into(),
-            target_type,
-            health_check: wanted.health_check(),
-            tags: tags_of(request, &wanted.tags)?,
-        };
-        target_group::refuse_existing(tx, &new.name)?;
-        let arn = target_group::create(tx, cx, new)?;
-        target_group::set_attributes(tx, &arn, &attribute_changes(&[], &wanted.target_group_attributes, |_| None))?;
-        target::register(tx, &arn, &wanted.targets())?;
+        let mut input = s::CreateTargetGroupInput::from_json(request.properties);
+        if input.name.is_empty() {
+            input.name = request.physical_name(cx, 32);
+        }
+        target_group::refuse_existing(tx, &input.name)?;
+        let arn = target_group::create(tx, cx, NewTargetGroup::of(input, tags_of(request)?)?)?;
+        let wanted = attribute_changes(&[], &attributes(request.properties, "TargetGroupAttributes"), |_| None);
+        target_group::set_attributes(tx, &arn, &wanted)?;
+        let targets = targets(tx, &arn, request.properties)?;
+        target::register(tx, &arn, &targets)?;
         Ok(arn.to_string())
     }
 
     fn update(&self, tx: &mut Tx, cx: &Cx, physical_id: &str, old: &Json, request: &ResourceRequest) -> Result<(), Fault> {
-        let (old, new): (Properties, Properties) = (properties(old)?, properties(request.properties)?);
         // What the template no longer names goes back to its default.
-        target_group::reset_health_check(tx, physical_id, new.health_check())?;
-        let default = |name: &str| attribute::default_of_target_group(name).map(str::to_string);
-        let attributes = attribute_changes(&old.target_group_attributes, &new.target_group_attributes, default);
-        target_group::set_attributes(tx, physical_id, &attributes)?;
-        let gone: Vec<_> = old.targets().into_iter().filter(|t| !new.targets().contains(t)).collect();
+        let input = s::CreateTargetGroupInput::from_json(request.properties);
+        target_group::reset_health_check(tx, physical_id, target_group::health_check_of(input))?;
+        let names = "TargetGroupAttributes";
+        let row = target_group::find(tx, physical_id)?;
+        let default = |name: &str| attribute::default_of_target_group(row, name).map(str::to_string);
+        let changes = attribute_changes(&attributes(old, names), &attributes(request.properties, names), default);
+        target_group::set_attributes(tx, physical_id, &changes)?;
+        let (old, new) = (targets(tx, physical_id, old)?, targets(tx, physical_id, request.properties)?);
+        let gone: Vec<Named> = old.into_iter().filter(|t| !new.contains(t)).collect();
         target::deregister(tx, cx, physical_id, &gone)?;
-        target::register(tx, physical_id, &new.targets())?;
-        tags::set(tx, physical_id, tags_of(request, &new.tags)?);
+        target::register(tx, physical_id, &new)?;
+        tags::set(tx, physical_id, tags_of(request)?);
         Ok(())
     }
 

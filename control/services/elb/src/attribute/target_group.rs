@@ -1,0 +1,146 @@
+use std::borrow::Cow;
+
+use world::{MinimumHealthy, Protocol};
+
+use super::{Known, Takes, set};
+use crate::error::Error;
+use crate::protocol::is_http;
+use crate::target_group::{TargetGroup, TargetType};
+
+const CROSS_ZONE: &[&str] = &["true", "false", "use_load_balancer_configuration"];
+const COUNT_MAX: u64 = 1_000;
+
+const DNS_COUNT: Known =
+    ("target_group_health.dns_failover.minimum_healthy_targets.count", "1", Takes::NumberOrOff(1, COUNT_MAX));
+const DNS_PERCENT: Known =
+    ("target_group_health.dns_failover.minimum_healthy_targets.percentage", "off", Takes::NumberOrOff(1, 100));
+const ROUTING_COUNT: Known =
+    ("target_group_health.unhealthy_state_routing.minimum_healthy_targets.count", "1", Takes::Number(1, COUNT_MAX));
+const ROUTING_PERCENT: Known =
+    ("target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage", "off", Takes::NumberOrOff(1, 100));
+
+/// "Target groups for your Application Load Balancers, Target group attributes".
+const HTTP: [Known; 14] = [
+    ("deregistration_delay.timeout_seconds", "300", Takes::Number(0, 3_600)),
+    ("load_balancing.algorithm.anomaly_mitigation", "off", Takes::OneOf(&["on", "off"])),
+    (
+        "load_balancing.algorithm.type",
+        "round_robin",
+        Takes::OneOf(&["round_robin", "least_outstanding_requests", "weighted_random"]),
+    ),
+    ("load_balancing.cross_zone.enabled", "use_load_balancer_configuration", Takes::OneOf(CROSS_ZONE)),
+    ("slow_start.duration_seconds", "0", Takes::NumberOrZero(30, 900)),
+    ("stickiness.enabled", "false", Takes::Bool),
+    ("stickiness.app_cookie.cookie_name", "", Takes::Text(512)),
+    ("stickiness.app_cookie.duration_seconds", "86400", Takes::Number(1, 604_800)),
+    ("stickiness.lb_cookie.duration_seconds", "86400", Takes::Number(1, 604_800)),
+    ("stickiness.type", "lb_cookie", Takes::OneOf(&["lb_cookie", "app_cookie"])),
+    DNS_COUNT,
+    DNS_PERCENT,
+    ROUTING_COUNT,
+    ROUTING_PERCENT,
+];
+
+/// "Target groups for your Network Load Balancers, Target group attributes".
+const NETWORK: [Known; 13] = [
+    ("deregistration_delay.connection_termination.enabled", "false", Takes::Bool),
+    ("deregistration_delay.timeout_seconds", "300", Takes::Number(0, 3_600)),
+    ("load_balancing.cross_zone.enabled", "use_load_balancer_configuration", Takes::OneOf(CROSS_ZONE)),
+    // Its default depends on the group.
+    ("preserve_client_ip.enabled", "", Takes::Bool),
+    ("proxy_protocol_v2.enabled", "false", Takes::Bool),
+    ("stickiness.enabled", "false", Takes::Bool),
+    ("stickiness.type", "source_ip", Takes::OneOf(&["source_ip"])),
+    DNS_COUNT,
+    DNS_PERCENT,
+    ROUTING_COUNT,
+    ROUTING_PERCENT,
+    ("target_health_state.unhealthy.connection_termination.enabled", "true", Takes::Bool),
+    ("target_health_state.unhealthy.draining_interval_seconds", "0", Takes::DefaultOnly),
+];
+
+fn known(group: &TargetGroup) -> &'static [Known] {
+    if is_http(group.protocol) { &HTTP } else { &NETWORK }
+}
+
+/// The default of an attribute; empty when such groups have none of the name. Addresses of clients are kept unless targets are
+/// addresses and speak TCP or TLS ("Client IP preservation").
+pub(crate) fn default_of_target_group(group: &TargetGroup, name: &str) -> Option<&'static str> {
+    if name == "preserve_client_ip.enabled" && !is_http(group.protocol) {
+        let is_plain = matches!(group.protocol, Protocol::Tcp | Protocol::Tls);
+        return Some(if group.target_type == TargetType::Ip && is_plain { "false" } else { "true" });
+    }
+    super::default_of(known(group), name)
+}
+
+/// An attribute's value, own or default.
+pub(crate) fn target_group<'a>(group: &'a TargetGroup, name: &str) -> &'a str {
+    match group.attributes.get(name) {
+        Some(own) => own,
+        None => default_of_target_group(group, name).unwrap_or_default(),
+    }
+}
+
+pub(crate) fn all_of_target_group(group: &TargetGroup) -> Vec<(String, String)> {
+    known(group).iter().map(|(name, _, _)| ((*name).to_string(), target_group(group, name).to_string())).collect()
+}
+
+/// `target_group_health.WHICH.*`.
+pub(crate) fn minimum_healthy(group: &TargetGroup, which: &str) -> MinimumHealthy {
+    let of = |part: &str| {
+        let name = format!("target_group_health.{which}.minimum_healthy_targets.{part}");
+        target_group(group, &name).parse().ok()
+    };
+    MinimumHealthy { count: of("count"), percent: of("percentage") }
+}
+
+pub(crate) fn set_of_target_group(group: &mut TargetGroup, wanted: &[(String, String)]) -> Result<(), Error> {
+    let whose = format!("target groups with protocol '{}'", crate::protocol::name(group.protocol));
+    let mut own = std::mem::take(&mut group.attributes);
+    let outcome = set(known(group), &mut own, wanted, &whose);
+    group.attributes = own;
+    outcome?;
+    let name = "preserve_client_ip.enabled";
+    if group.attributes.get(name).is_some_and(|value| Some(value.as_str()) == default_of_target_group(group, name)) {
+        group.attributes.remove(name);
+    }
+    match wrong(group) {
+        Some(text) => Err(Error::Unsupported(text.into())),
+        None => Ok(()),
+    }
+}
+
+/// What does not go together.
+fn wrong(group: &TargetGroup) -> Option<Cow<'static, str>> {
+    let of = |name: &str| target_group(group, name);
+    let is_sticky = of("stickiness.enabled") == "true";
+    if !is_http(group.protocol) {
+        if of("preserve_client_ip.enabled") == "false" && matches!(group.protocol, Protocol::Udp | Protocol::TcpUdp) {
+            return Some("Client IP preservation cannot be disabled for target groups with protocol 'UDP' or 'TCP_UDP'".into());
+        }
+        if is_sticky && group.protocol == Protocol::Tls {
+            return Some("Stickiness is not supported for target groups with protocol 'TLS'".into());
+        }
+        return None;
+    }
+    let algorithm = of("load_balancing.algorithm.type");
+    if of("load_balancing.algorithm.anomaly_mitigation") == "on" && algorithm != "weighted_random" {
+        return Some("Anomaly mitigation can only be on with the algorithm 'weighted_random'".into());
+    }
+    if of("slow_start.duration_seconds") != "0" && algorithm != "round_robin" {
+        return Some(format!("Slow start cannot be enabled with the algorithm '{algorithm}'").into());
+    }
+    if is_sticky && of("load_balancing.cross_zone.enabled") == "false" {
+        return Some("Stickiness cannot be enabled when cross-zone load balancing is off for the target group".into());
+    }
+    let cookie = of("stickiness.app_cookie.cookie_name");
+    if is_sticky && of("stickiness.type") == "app_cookie" && cookie.is_empty() {
+        return Some("'stickiness.app_cookie.cookie_name' must be specified for stickiness of type 'app_cookie'".into());
+    }
+    let is_token = cookie.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
+    let is_reserved = ["AWSALB", "AWSALBAPP", "AWSALBTG"].iter().any(|reserved| cookie.starts_with(reserved));
+    if !is_token || is_reserved {
+        return Some(format!("'{cookie}' is not a name that an application's cookie may have").into());
+    }
+    None
+}

@@ -1,0 +1,40 @@
+//! Security policies as the API names them; what they are is said in the world's words.
+
+use shapes::elbv2 as s;
+use world::{BalancerKind, SECURITY_POLICIES, SecurityPolicy};
+
+use crate::error::Error;
+
+fn unknown(name: &str) -> Error {
+    if world::is_outdated_policy(name) {
+        return Error::Unsupported(format!(
+            "SSL policy '{name}' allows TLS 1.0 or 1.1, which this region does not speak: use '{}'",
+            crate::tls::POLICY_DEFAULT
+        ));
+    }
+    Error::Coded("SSLPolicyNotFound", format!("SSL policy '{name}' not found"))
+}
+
+/// Whether listeners of such load balancers may have the policy; both kinds have all of them.
+pub(crate) fn check(_: BalancerKind, name: &str) -> Result<(), Error> {
+    world::security_policy(name).map(|_| ()).ok_or_else(|| unknown(name))
+}
+
+/// Those of these names, or all.
+pub(crate) fn named(names: &[String]) -> Result<Vec<&'static SecurityPolicy>, Error> {
+    if names.is_empty() {
+        return Ok(SECURITY_POLICIES.iter().collect());
+    }
+    names.iter().map(|name| world::security_policy(name).ok_or_else(|| unknown(name))).collect()
+}
+
+pub(crate) fn to_shape(policy: &SecurityPolicy) -> s::SslPolicy {
+    let texts = |list: &[&str]| list.iter().map(|text| (*text).to_string()).collect();
+    let cipher = |(name, priority): (&&str, i64)| s::Cipher { name: Some((*name).to_string()), priority: Some(priority) };
+    s::SslPolicy {
+        ssl_protocols: texts(&policy.protocols()),
+        ciphers: policy.ciphers.iter().zip(1..).map(cipher).collect(),
+        name: Some(policy.name.into()),
+        supported_load_balancer_types: texts(&["application", "network"]),
+    }
+}

@@ -1,0 +1,192 @@
+//! How HTTPS and TLS listeners speak TLS: policy, certificates, ALPN and clients' certificates.
+
+use kernel::State;
+use serde::{Deserialize, Serialize};
+use shapes::elbv2 as s;
+use world::{BalancerKind, ClientCertificates, ListenerTls, Protocol};
+
+use crate::error::Error;
+use crate::{certificate, protocol, security_policies};
+
+/// What a listener gets that names no policy: the one that AWS's console proposes. The API's own default there,
+/// `ELBSecurityPolicy-2016-08`, allows TLS 1.0, which this region never speaks.
+pub(crate) const POLICY_DEFAULT: &str = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06";
+/// "Certificates per load balancer", not counting the default ones.
+pub(crate) const CERTIFICATES_MAX: usize = 25;
+
+/// ALPN policies of TLS listeners ("Listeners for your Network Load Balancers, ALPN policies").
+const ALPN: [(&str, &[&str]); 5] = [
+    ("HTTP1Only", &["http/1.1", "http/1.0"]),
+    ("HTTP2Only", &["h2"]),
+    ("HTTP2Optional", &["http/1.1", "http/1.0", "h2"]),
+    ("HTTP2Preferred", &["h2", "http/1.1", "http/1.0"]),
+    ("None", &[]),
+];
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tls {
+    pub policy: String,
+    /// ARNs, the default one first.
+    pub certificates: Vec<String>,
+    pub alpn: Option<String>,
+    pub clients: ClientCertificates,
+}
+
+/// What a request says of TLS.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Given {
+    pub(crate) policy: Option<String>,
+    pub(crate) certificates: Vec<s::Certificate>,
+    pub(crate) alpn: Vec<String>,
+    pub(crate) mutual: Option<s::MutualAuthenticationAttributes>,
+}
+
+impl Tls {
+    /// Of a listener of this protocol; none for one without TLS. `old` is what the listener had: certificates beside the
+    /// default one stay.
+    pub(crate) fn of(
+        state: &State,
+        kind: BalancerKind,
+        of: Protocol,
+        given: Given,
+        old: Option<&Tls>,
+    ) -> Result<Option<Self>, Error> {
+        if !protocol::has_tls(of) {
+            check_absent(of, &given)?;
+            return Ok(None);
+        }
+        let policy = given.policy.filter(|p| !p.is_empty()).unwrap_or_else(|| POLICY_DEFAULT.into());
+        security_policies::check(kind, &policy)?;
+        let certificate = default_certificate(state, of, given.certificates)?;
+        let others = old.map_or(&[][..], |tls| tls.certificates.get(1..).unwrap_or_default());
+        let certificates = std::iter::once(&certificate).chain(others.iter().filter(|c| **c != certificate)).cloned().collect();
+        Ok(Some(Self { policy, certificates, alpn: alpn(of, given.alpn)?, clients: clients(state, of, given.mutual)? }))
+    }
+
+    /// The default certificate, as a request would give it.
+    pub(crate) fn to_given(&self) -> Given {
+        Given {
+            policy: Some(self.policy.clone()),
+            certificates: self.certificate_shapes(),
+            alpn: self.alpn.iter().cloned().collect(),
+            mutual: self.mutual_shape(),
+        }
+    }
+
+    pub(crate) fn certificate_shapes(&self) -> Vec<s::Certificate> {
+        let shape = |arn: &String| s::Certificate { certificate_arn: Some(arn.clone()), is_default: None };
+        self.certificates.first().map(shape).into_iter().collect()
+    }
+
+    pub(crate) fn mutual_shape(&self) -> Option<s::MutualAuthenticationAttributes> {
+        let mode = |mode: &str| s::MutualAuthenticationAttributes { mode: Some(mode.into()), ..Default::default() };
+        Some(match &self.clients {
+            ClientCertificates::Off => mode("off"),
+            ClientCertificates::Passthrough => mode("passthrough"),
+            ClientCertificates::Verify { trust_store, ignore_expiry, advertise_names } => s::MutualAuthenticationAttributes {
+                trust_store_arn: Some(trust_store.clone()),
+                ignore_client_certificate_expiry: Some(*ignore_expiry),
+                trust_store_association_status: Some("active".into()),
+                advertise_trust_store_ca_names: Some(if *advertise_names { "on" } else { "off" }.into()),
+                ..mode("verify")
+            },
+        })
+    }
+
+    pub(crate) fn trust_store(&self) -> Option<&String> {
+        match &self.clients {
+            ClientCertificates::Verify { trust_store, .. } => Some(trust_store),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn to_world(&self) -> ListenerTls {
+        let protocols = ALPN.iter().find(|(name, _)| self.alpn.as_deref() == Some(*name)).map_or(&[][..], |(_, list)| list);
+        ListenerTls {
+            policy: self.policy.clone(),
+            certificates: self.certificates.clone(),
+            alpn: protocols.iter().map(|p| (*p).to_string()).collect(),
+            clients: self.clients.clone(),
+        }
+    }
+}
+
+fn check_absent(of: Protocol, given: &Given) -> Result<(), Error> {
+    let is_mutual = given.mutual.as_ref().is_some_and(|m| m.mode.as_deref().is_some_and(|mode| mode != "off"));
+    let parts = [
+        ("A certificate", !given.certificates.is_empty()),
+        ("A security policy", given.policy.as_ref().is_some_and(|p| !p.is_empty())),
+        ("An ALPN policy", !given.alpn.is_empty()),
+        ("Mutual authentication", is_mutual),
+    ];
+    match parts.iter().find(|(_, given)| *given) {
+        Some((what, _)) => Err(Error::Validation(format!("{what} cannot be specified for {} listeners", protocol::name(of)))),
+        None => Ok(()),
+    }
+}
+
+fn default_certificate(state: &State, of: Protocol, certificates: Vec<s::Certificate>) -> Result<String, Error> {
+    let name = protocol::name(of);
+    let mut certificates = certificates.into_iter();
+    let certificate = match (certificates.next(), certificates.next()) {
+        (None, _) => return Err(Error::Validation(format!("A certificate must be specified for {name} listeners"))),
+        (Some(certificate), None) => certificate,
+        (Some(_), Some(_)) => {
+            let text = "Up to '1' certificate ARNs can be specified, but '2' or more were: use AddListenerCertificates for more";
+            return Err(Error::TooMany("TooManyCertificates", text.into()));
+        }
+    };
+    if certificate.is_default.is_some() {
+        return Err(Error::Validation("You cannot set the isDefault parameter for a certificate".into()));
+    }
+    let arn = certificate.certificate_arn.unwrap_or_default();
+    certificate::check(state, &arn)?;
+    Ok(arn)
+}
+
+fn alpn(of: Protocol, given: Vec<String>) -> Result<Option<String>, Error> {
+    if given.is_empty() {
+        return Ok(None);
+    }
+    if of != Protocol::Tls {
+        return Err(Error::Validation("An ALPN policy cannot be specified for HTTPS listeners".into()));
+    }
+    let mut given = given.into_iter();
+    match (given.next(), given.next()) {
+        (Some(name), None) if ALPN.iter().any(|(known, _)| *known == name) => Ok(Some(name)),
+        (Some(name), None) => {
+            let text = format!("ALPN policy '{name}' must be one of HTTP1Only, HTTP2Only, HTTP2Optional, HTTP2Preferred, None");
+            Err(Error::Coded("ALPNPolicyNotFound", text))
+        }
+        _ => Err(Error::Validation("Only one ALPN policy can be specified".into())),
+    }
+}
+
+fn clients(state: &State, of: Protocol, given: Option<s::MutualAuthenticationAttributes>) -> Result<ClientCertificates, Error> {
+    let given = given.unwrap_or_default();
+    let mode = given.mode.as_deref().unwrap_or("off");
+    let invalid = |text: String| Err(Error::Validation(text));
+    if mode != "off" && of != Protocol::Https {
+        return invalid(format!("Mutual authentication cannot be specified for {} listeners", protocol::name(of)));
+    }
+    let has_more = given.trust_store_arn.is_some()
+        || given.ignore_client_certificate_expiry == Some(true)
+        || given.advertise_trust_store_ca_names.as_deref() == Some("on");
+    match mode {
+        "off" | "passthrough" if has_more => invalid(format!("Mutual authentication in mode '{mode}' takes no trust store")),
+        "off" => Ok(ClientCertificates::Off),
+        "passthrough" => Ok(ClientCertificates::Passthrough),
+        "verify" => {
+            let Some(trust_store) = given.trust_store_arn else {
+                return invalid("A trust store ARN must be specified for mutual authentication in mode 'verify'".into());
+            };
+            certificate::check_trust_store(state, &trust_store)?;
+            Ok(ClientCertificates::Verify {
+                trust_store,
+                ignore_expiry: given.ignore_client_certificate_expiry == Some(true),
+                advertise_names: given.advertise_trust_store_ca_names.as_deref() == Some("on"),
+            })
+        }
+        other => invalid(format!("Mutual authentication mode '{other}' must be one of 'off, passthrough, verify'")),
+    }
+}
