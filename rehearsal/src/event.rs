@@ -42,7 +42,8 @@ pub(crate) fn source(observation: &Observation) -> Executor {
     match observation {
         Observation::Applied { slot, .. } | Observation::Refused { slot, .. } => slot.kind.executor(),
         Observation::Instance { .. } | Observation::Usage { .. } => Executor::Host,
-        Observation::Target { .. } | Observation::Traffic { .. } => Executor::Edge,
+        Observation::Target { .. } | Observation::TargetAnomaly { .. } | Observation::Traffic { .. } => Executor::Edge,
+        Observation::Issued { .. } => Executor::Authority,
     }
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use base::{InstanceId, LoadBalancerArn, Rng, TargetGroupArn, Time};
 use world::{
-    Destination, Effect, Executor, Exit, HealthCheck, Instance, InstanceState, LoadBalancer, Observation, Power, Slot, SlotKind,
-    Target, TargetHealth, TargetKey, TargetMode, TargetReason, Want,
+    Destination, Effect, Executor, Exit, HealthCheck, Instance, InstanceState, IssuedCertificate, LoadBalancer, Observation,
+    Power, PrivateKey, Slot, SlotKind, Target, TargetHealth, TargetKey, TargetMode, TargetReason, Want,
 };
 
 use crate::event::{Coming, Event, Registered};
@@ -173,7 +173,7 @@ impl Model {
     pub(crate) fn present(&self, executor: Executor, now: Time) -> Vec<Observation> {
         match executor {
             Executor::Host => self.machines.values().filter_map(|m| report(m, now)).collect(),
-            Executor::Courier => Vec::new(),
+            Executor::Courier | Executor::Authority => Vec::new(),
             Executor::Edge => self.health.iter().map(|(at, h)| target(at, h.generation, h.health.clone())).collect(),
         }
     }
@@ -191,6 +191,7 @@ impl Model {
             match slot.kind {
                 SlotKind::Network | SlotKind::Interface => {}
                 SlotKind::Delivery => return vec![self.carry(now, effect)],
+                SlotKind::Certificate => coming.extend(self.issue(now, effect)),
                 SlotKind::Instance => self.apply_instance(now, effect, &mut coming),
                 SlotKind::LoadBalancer => self.apply_balancer(now, effect, &mut coming),
             }
@@ -212,6 +213,25 @@ impl Model {
             false => Observation::Applied { slot, version },
         };
         self.after(now, self.delays.apply_ms, Event::Observe(told))
+    }
+
+    /// Issues a certificate of fixed text; nothing in a simulation reads it.
+    fn issue(&mut self, now: Time, effect: &Effect) -> Option<Coming> {
+        let Some(Want::Certificate(order)) = &effect.want else {
+            self.applied.remove(&effect.slot);
+            return None;
+        };
+        let pem = |what: &str| format!("-----BEGIN {what}-----\nc2ltdWxhdGVk\n-----END {what}-----\n");
+        let issued = Box::new(IssuedCertificate {
+            certificate: pem("CERTIFICATE"),
+            chain: pem("CERTIFICATE"),
+            key: PrivateKey(pem("PRIVATE KEY")),
+            serial: format!("{:02x}:{:02x}", effect.version >> 8 & 0xff, effect.version & 0xff),
+            issuer: "Simulated authority".into(),
+            signature_algorithm: "SHA256WITHECDSA".into(),
+        });
+        let told = Observation::Issued { certificate: order.id.clone(), generation: order.generation, issued };
+        Some(self.after(now, self.delays.apply_ms, Event::Observe(told)))
     }
 
     fn apply_instance(&mut self, now: Time, effect: &Effect, coming: &mut Vec<Coming>) {

@@ -281,7 +281,7 @@ impl Rehearsal {
         self.note(|| "crash".into());
         self.crashes += 1;
         self.kernel = self.disk.open(&self.scope, &self.settings, self.rng.u64());
-        for executor in [Executor::Host, Executor::Edge, Executor::Courier] {
+        for executor in [Executor::Host, Executor::Edge, Executor::Courier, Executor::Authority] {
             self.disconnect(executor);
         }
     }
@@ -391,7 +391,7 @@ impl Rehearsal {
         }
         if std::mem::take(&mut self.journal_failed) {
             // What was reported meanwhile was taken back: `serve` makes the executors report everything anew.
-            for executor in [Executor::Host, Executor::Edge, Executor::Courier] {
+            for executor in [Executor::Host, Executor::Edge, Executor::Courier, Executor::Authority] {
                 self.disconnect(executor);
             }
         }

@@ -23,6 +23,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use delivery::{Delivery, Destination, MessageAttribute, MessageForm, MessageKind};
+pub use certificate::{CertificateOrder, IssuedCertificate, KeyAlgorithm};
 pub use endpoint::{ENDPOINT_NETWORKS_MAX, EndpointNetworks, IpNetwork, NotANetwork, RefusedAddress};
 pub use frame::{FRAME_BYTES_MAX, Frame, FrameError, FrameReader};
 pub use instance::{Image, Instance, Metadata, Power};
@@ -48,6 +49,8 @@ pub enum Executor {
     /// Carries messages to subscribers; it keeps nothing.
     Courier,
 }
+    /// Issues certificates; it keeps nothing but its own.
+    Authority,
 
 /// The kind of thing that a slot holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -64,6 +67,8 @@ pub enum SlotKind {
     /// A message on its way to one subscriber. Id: the delivery's.
     Delivery,
 }
+    /// A certificate to be issued. Id: its ARN.
+    Certificate,
 
 impl SlotKind {
     pub fn executor(self) -> Executor {
@@ -72,6 +77,7 @@ impl SlotKind {
             SlotKind::LoadBalancer => Executor::Edge,
             SlotKind::Delivery => Executor::Courier,
         }
+            SlotKind::Certificate => Executor::Authority,
     }
 }
 
@@ -97,6 +103,7 @@ impl fmt::Display for Slot {
             SlotKind::LoadBalancer => "load-balancer",
             SlotKind::Delivery => "delivery",
         };
+            SlotKind::Certificate => "certificate",
         write!(f, "{kind}/{}", self.id)
     }
 }
@@ -111,6 +118,7 @@ pub enum Want {
     LoadBalancer(Box<LoadBalancer>),
     Delivery(Box<Delivery>),
 }
+    Certificate(CertificateOrder),
 
 impl Want {
     pub fn slot(&self) -> Slot {
@@ -121,6 +129,7 @@ impl Want {
             Want::LoadBalancer(l) => Slot::new(SlotKind::LoadBalancer, l.id.as_str()),
             Want::Delivery(d) => Slot::new(SlotKind::Delivery, d.id.as_str()),
         }
+            Want::Certificate(c) => Slot::new(SlotKind::Certificate, c.id.as_str()),
     }
 }
 

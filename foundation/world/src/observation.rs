@@ -1,7 +1,7 @@
 use base::{InstanceId, LoadBalancerArn, TargetGroupArn, Time};
 use serde::{Deserialize, Serialize};
 
-use crate::{BalancerTraffic, InstanceUsage, Slot, TargetKey};
+use crate::{BalancerTraffic, InstanceUsage, IssuedCertificate, Slot, TargetKey};
 
 /// What an executor reports. Reports are of states, not of steps: after a lost connection the executor reports
 /// the present state of everything it has, and repeated reports are harmless.
@@ -17,6 +17,18 @@ pub enum Observation {
     Instance { id: InstanceId, generation: u64, state: InstanceState, at: Time },
     /// The health of a target's registration number `generation`, sent when it changes.
     Target { load_balancer: LoadBalancerArn, group: TargetGroupArn, target: TargetKey, generation: u64, health: TargetHealth },
+    /// A target fails far more of its requests than others of its group do, or does so no longer ("ELB User Guide, Automatic
+    /// Target Weights"). `mitigated`: it gets fewer requests for that.
+    TargetAnomaly {
+        load_balancer: LoadBalancerArn,
+        group: TargetGroupArn,
+        target: TargetKey,
+        generation: u64,
+        anomalous: bool,
+        mitigated: bool,
+    },
+    /// The authority has issued what order number `generation` of this certificate asked for.
+    Issued { certificate: String, generation: u64, issued: Box<IssuedCertificate> },
     /// What instances used from `from` to `until`: all that ran in it, in one report. Periods are as long as
     /// [`Frame::Report`](crate::Frame::Report) asks and end at multiples of their length.
     Usage { from: Time, until: Time, instances: Vec<InstanceUsage> },
