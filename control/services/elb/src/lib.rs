@@ -28,6 +28,7 @@ mod target_group;
 mod tls;
 mod traffic;
 mod transform;
+mod wanted_load_balancer;
 
 pub use error::Error;
 pub use listener::Listener;

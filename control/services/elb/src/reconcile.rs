@@ -9,7 +9,7 @@ use crate::listener::Listener;
 use crate::load_balancer::LoadBalancer;
 use crate::plan::plan;
 use crate::rule::Rule;
-use crate::target::{Observed, Registration, key_of};
+use crate::target::{Anomaly, Observed, Registration, key_of};
 use crate::target_group::{TargetGroup, load_balancer_of};
 
 const LOAD_BALANCER: &str = "elb.load-balancer";
@@ -54,6 +54,7 @@ pub(crate) fn register(registry: &mut Registry) {
     });
 
     registry.observer(observe);
+    registry.observer(observe_anomaly);
 }
 
 fn reconcile_load_balancer(tx: &mut Tx, _: &Cx, key: &str) -> Result<Option<Time>, Fault> {
@@ -92,6 +93,17 @@ fn observe(tx: &mut Tx, _: &Cx, observation: &Observation) -> Result<(), Fault> 
     let observed = Some(Observed { load_balancer: load_balancer.clone(), health: health.clone() });
     if registration.observed != observed {
         tx.update::<Registration>(&key, |r| r.observed = observed);
+    }
+    Ok(())
+}
+
+fn observe_anomaly(tx: &mut Tx, _: &Cx, observation: &Observation) -> Result<(), Fault> {
+    let Observation::TargetAnomaly { group, target, generation, anomalous, mitigated, .. } = observation else { return Ok(()) };
+    let key = key_of(group, target);
+    let anomaly = anomalous.then_some(Anomaly { mitigated: *mitigated });
+    let known = tx.get::<Registration>(&key).filter(|r| r.generation == *generation);
+    if known.is_some_and(|r| r.anomaly != anomaly) {
+        tx.update::<Registration>(&key, |r| r.anomaly = anomaly);
     }
     Ok(())
 }

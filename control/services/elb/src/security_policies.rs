@@ -6,11 +6,9 @@ use world::{BalancerKind, SECURITY_POLICIES, SecurityPolicy};
 use crate::error::Error;
 
 fn unknown(name: &str) -> Error {
-    if world::is_outdated_policy(name) {
-        return Error::Unsupported(format!(
-            "SSL policy '{name}' allows TLS 1.0 or 1.1, which this region does not speak: use '{}'",
-            crate::tls::POLICY_DEFAULT
-        ));
+    if let Some(why) = world::refused_policy(name) {
+        let instead = crate::tls::POLICY_DEFAULT;
+        return Error::Unsupported(format!("SSL policy '{name}' is not supported in this region, for {why}: use '{instead}'"));
     }
     Error::Coded("SSLPolicyNotFound", format!("SSL policy '{name}' not found"))
 }

@@ -28,6 +28,16 @@ pub struct Registration {
     pub draining_until: Option<Time>,
     /// What the edge last saw of this generation. Written by observations only.
     pub observed: Option<Observed>,
+    /// Likewise, of how it fails beside the others of its group.
+    #[serde(default)]
+    pub anomaly: Option<Anomaly>,
+}
+
+/// "Automatic Target Weights (ATW)": a target that fails far more of its requests than others do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Anomaly {
+    /// It gets fewer requests for that.
+    pub mitigated: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -232,7 +242,14 @@ pub(crate) fn register(tx: &mut Tx, group: &str, targets: &[(String, Option<u16>
             return Err(Error::TooMany("TooManyTargets", text));
         }
         let generation = tx.next_sequence();
-        tx.put(Registration { group: group.arn.clone(), target, generation, draining_until: None, observed: None });
+        tx.put(Registration {
+            group: group.arn.clone(),
+            target,
+            generation,
+            draining_until: None,
+            observed: None,
+            anomaly: None,
+        });
     }
     Ok(())
 }

@@ -6,10 +6,11 @@ use world::BalancerKind;
 use super::cut;
 use crate::error::{Error, refuse};
 use crate::listener::{GROUPS_MAX, LISTENERS_MAX, NETWORK_GROUPS_MAX};
-use crate::load_balancer::{self, LOAD_BALANCERS_MAX, LoadBalancer, LoadBalancerState, NewLoadBalancer};
+use crate::load_balancer::{self, LOAD_BALANCERS_MAX, LoadBalancer, LoadBalancerState};
 use crate::rule::RULES_MAX;
 use crate::target::TARGETS_MAX;
 use crate::target_group::TARGET_GROUPS_MAX;
+use crate::wanted_load_balancer::{NewLoadBalancer, is_dualstack, places};
 use crate::{action, condition, tags};
 
 pub(super) fn create(tx: &mut Tx, cx: &Cx, input: s::CreateLoadBalancerInput) -> Result<s::CreateLoadBalancerOutput, Fault> {
@@ -107,10 +108,10 @@ pub(super) fn set_subnets(tx: &mut Tx, cx: &Cx, input: s::SetSubnetsInput) -> Re
     refuse(&[("EnablePrefixForIpv6SourceNat", input.enable_prefix_for_ipv6_source_nat.as_deref() == Some("on"))])?;
     let arn = input.load_balancer_arn;
     let (kind, scheme) = load_balancer::find(tx, &arn).map(|b| (b.kind, b.scheme))?;
-    let places = load_balancer::places(kind, scheme, input.subnets, input.subnet_mappings)?;
-    load_balancer::set_subnets(tx, cx, &arn, &places)?;
+    let wanted = places(kind, scheme, input.subnets, input.subnet_mappings)?;
+    load_balancer::set_subnets(tx, cx, &arn, &wanted)?;
     if let Some(name) = input.ip_address_type {
-        let dualstack = load_balancer::is_dualstack(Some(&name))?;
+        let dualstack = is_dualstack(Some(&name))?;
         load_balancer::update(tx, &arn, |b| b.dualstack = dualstack)?;
     }
     let balancer = load_balancer::find(tx, &arn)?;
@@ -123,7 +124,7 @@ pub(super) fn set_ip_address_type(
     _: &Cx,
     input: s::SetIpAddressTypeInput,
 ) -> Result<s::SetIpAddressTypeOutput, Fault> {
-    let dualstack = load_balancer::is_dualstack(Some(&input.ip_address_type))?;
+    let dualstack = is_dualstack(Some(&input.ip_address_type))?;
     load_balancer::update(tx, &input.load_balancer_arn, |b| b.dualstack = dualstack)?;
     Ok(s::SetIpAddressTypeOutput { ip_address_type: Some(input.ip_address_type) })
 }

@@ -4,6 +4,7 @@ use shapes::elbv2 as s;
 
 use crate::error::{Error, refuse};
 use crate::listener::port;
+use crate::protocol::is_http;
 use crate::target::{self, HealthText, Registration, key_of, subnet_of};
 use crate::target_group::{self, TargetGroup, TargetType};
 
@@ -62,8 +63,10 @@ pub(super) fn describe_health(
     _: &Cx,
     input: s::DescribeTargetHealthInput,
 ) -> Result<s::DescribeTargetHealthOutput, Fault> {
-    refuse(&[("Include AnomalyDetection", input.include.iter().any(|i| i == "AnomalyDetection"))])?;
     let group = target_group::find(tx, &input.target_group_arn)?;
+    // Nobody looks for anomalies among targets of other protocols ("DescribeTargetHealth").
+    let with_anomalies =
+        is_http(group.protocol) && input.include.iter().any(|i| matches!(i.as_str(), "AnomalyDetection" | "All"));
     let mut descriptions: Vec<s::TargetHealthDescription>;
     if input.targets.is_empty() {
         let mut rows: Vec<&Registration> = tx.rows_where::<Registration>("group", &group.arn).collect();
@@ -79,11 +82,20 @@ pub(super) fn describe_health(
             });
         }
     }
+    if !with_anomalies {
+        descriptions.iter_mut().for_each(|d| d.anomaly_detection = None);
+    }
     Ok(s::DescribeTargetHealthOutput { target_health_descriptions: descriptions })
 }
 
 fn registered(state: &State, group: &TargetGroup, row: &Registration) -> s::TargetHealthDescription {
-    describe(group, row.target.id.clone(), row.target.port, row.health_text(state))
+    let mitigation = if row.anomaly.is_some_and(|a| a.mitigated) { "yes" } else { "no" };
+    let anomaly = s::AnomalyDetection {
+        result: Some(if row.anomaly.is_some() { "anomalous" } else { "normal" }.into()),
+        mitigation_in_effect: Some(mitigation.into()),
+    };
+    let described = describe(group, row.target.id.clone(), row.target.port, row.health_text(state));
+    s::TargetHealthDescription { anomaly_detection: Some(anomaly), ..described }
 }
 
 fn unregistered(group: &TargetGroup, id: String, port: Option<u16>) -> s::TargetHealthDescription {

@@ -4,8 +4,9 @@ use serde_json::{Value as Json, json};
 use shapes::elbv2 as s;
 
 use super::{attribute_changes, attributes, shape::FromJson, tags_of};
-use crate::load_balancer::{self, Capacity, LoadBalancerState, NewLoadBalancer};
+use crate::load_balancer::{self, Capacity, LoadBalancerState};
 use crate::operations::load_balancers as api;
+use crate::wanted_load_balancer::{NewLoadBalancer, is_dualstack, places};
 use crate::{attribute, tags};
 
 /// `AWS::ElasticLoadBalancingV2::LoadBalancer`.
@@ -56,10 +57,10 @@ impl StackResource for Type {
 
     fn update(&self, tx: &mut Tx, cx: &Cx, physical_id: &str, old: &Json, request: &ResourceRequest) -> Result<(), Fault> {
         let new = s::CreateLoadBalancerInput::from_json(request.properties);
-        let dualstack = load_balancer::is_dualstack(new.ip_address_type.as_deref())?;
+        let dualstack = is_dualstack(new.ip_address_type.as_deref())?;
         let (kind, scheme) = load_balancer::find(tx, physical_id).map(|b| (b.kind, b.scheme))?;
-        let places = load_balancer::places(kind, scheme, new.subnets, new.subnet_mappings)?;
-        load_balancer::set_subnets(tx, cx, physical_id, &places)?;
+        let wanted = places(kind, scheme, new.subnets, new.subnet_mappings)?;
+        load_balancer::set_subnets(tx, cx, physical_id, &wanted)?;
         load_balancer::set_security_groups(tx, cx, physical_id, &new.security_groups)?;
         load_balancer::update(tx, physical_id, |b| b.dualstack = dualstack)?;
         let default = |name: &str| attribute::default_of_load_balancer(kind, name).map(str::to_string);

@@ -1,4 +1,10 @@
 //! Load balancers in a kernel of their own, with an edge that the test plays.
 #![allow(clippy::unwrap_used)]
 
+mod listeners;
+mod load_balancers;
+mod region;
+mod rules;
+mod stack;
+mod target_groups;
 mod traffic;

@@ -1,0 +1,125 @@
+//! A region with two zones in which tests make load balancers.
+
+use kernel::{Registry, Trial, Wanted};
+use shapes::elbv2 as s;
+use shapes::elbv2::ops;
+use world::{Slot, SlotKind, Want};
+
+pub fn services(registry: &mut Registry) {
+    cloudwatch::register(registry);
+    ec2::register(registry);
+    elb::register(registry);
+}
+
+pub const ZONES: [&str; 2] = ["eu-central-1a", "eu-central-1b"];
+
+pub struct Region {
+    trial: Trial,
+    pub vpc: String,
+    pub subnets: Vec<String>,
+}
+
+impl std::ops::Deref for Region {
+    type Target = Trial;
+    fn deref(&self) -> &Trial {
+        &self.trial
+    }
+}
+
+impl std::ops::DerefMut for Region {
+    fn deref_mut(&mut self) -> &mut Trial {
+        &mut self.trial
+    }
+}
+
+pub fn pairs(pairs: &[(&str, &str)]) -> Vec<(Option<String>, Option<String>)> {
+    pairs.iter().map(|(key, value)| (Some((*key).to_string()), Some((*value).to_string()))).collect()
+}
+
+pub fn forward(group: &str) -> s::Action {
+    s::Action { r#type: "forward".into(), target_group_arn: Some(group.into()), ..Default::default() }
+}
+
+pub fn path(values: &[&str]) -> s::RuleCondition {
+    let values = values.iter().map(|v| (*v).to_string()).collect();
+    s::RuleCondition { field: Some("path-pattern".into()), values, ..Default::default() }
+}
+
+impl Region {
+    pub fn new() -> Self {
+        let mut trial = Trial::new(services);
+        trial.run(|tx, cx| Ok(ec2::ensure_default_network(tx, cx)?)).unwrap();
+        let subnets: Vec<_> = ZONES.iter().map(|zone| ec2::default_subnet(trial.state(), Some(zone)).unwrap().clone()).collect();
+        let vpc = subnets[0].vpc.to_string();
+        Self { trial, vpc, subnets: subnets.iter().map(|s| s.id.to_string()).collect() }
+    }
+
+    pub fn balancer(&mut self, name: &str, kind: &str) -> s::LoadBalancer {
+        let input = s::CreateLoadBalancerInput {
+            name: name.into(),
+            r#type: Some(kind.into()),
+            subnets: self.subnets.clone(),
+            ..Default::default()
+        };
+        self.call::<ops::CreateLoadBalancer>(input).unwrap().load_balancers.remove(0)
+    }
+
+    pub fn balancer_arn(&mut self, name: &str, kind: &str) -> String {
+        self.balancer(name, kind).load_balancer_arn.unwrap()
+    }
+
+    pub fn group_input(&self, name: &str, protocol: &str) -> s::CreateTargetGroupInput {
+        s::CreateTargetGroupInput {
+            name: name.into(),
+            protocol: Some(protocol.into()),
+            port: Some(80),
+            vpc_id: Some(self.vpc.clone()),
+            target_type: Some("ip".into()),
+            ..Default::default()
+        }
+    }
+
+    pub fn group(&mut self, name: &str, protocol: &str) -> String {
+        let input = self.group_input(name, protocol);
+        self.call::<ops::CreateTargetGroup>(input).unwrap().target_groups.remove(0).target_group_arn.unwrap()
+    }
+
+    pub fn listener_input(balancer: &str, protocol: &str, port: i64, action: s::Action) -> s::CreateListenerInput {
+        s::CreateListenerInput {
+            load_balancer_arn: balancer.into(),
+            protocol: Some(protocol.into()),
+            port: Some(port),
+            default_actions: vec![action],
+            ..Default::default()
+        }
+    }
+
+    pub fn listener(&mut self, balancer: &str, protocol: &str, port: i64, action: s::Action) -> String {
+        let input = Self::listener_input(balancer, protocol, port, action);
+        self.call::<ops::CreateListener>(input).unwrap().listeners.remove(0).listener_arn.unwrap()
+    }
+
+    pub fn rule_input(listener: &str, priority: i64, condition: s::RuleCondition, action: s::Action) -> s::CreateRuleInput {
+        s::CreateRuleInput {
+            listener_arn: listener.into(),
+            priority,
+            conditions: vec![condition],
+            actions: vec![action],
+            ..Default::default()
+        }
+    }
+
+    pub fn rule(&mut self, listener: &str, priority: i64, pattern: &str, group: &str) -> String {
+        let input = Self::rule_input(listener, priority, path(&[pattern]), forward(group));
+        self.call::<ops::CreateRule>(input).unwrap().rules.remove(0).rule_arn.unwrap()
+    }
+
+    /// What the edge is asked to serve.
+    pub fn plan(&self, balancer: &str) -> world::LoadBalancer {
+        let wanted = self.state().get::<Wanted>(&Slot::new(SlotKind::LoadBalancer, balancer)).unwrap();
+        match &wanted.want {
+            Some(Want::LoadBalancer(balancer)) => (**balancer).clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+}

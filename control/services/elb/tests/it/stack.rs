@@ -1,0 +1,111 @@
+//! `AWS::ElasticLoadBalancingV2::*` as the stack engine calls them.
+
+use kernel::Progress;
+use serde_json::{Value as Json, json};
+use shapes::elbv2 as s;
+use shapes::elbv2::ops;
+use world::BalancerKind;
+
+use crate::region::Region;
+
+fn kind(name: &str) -> String {
+    format!("AWS::ElasticLoadBalancingV2::{name}")
+}
+
+fn delete(region: &mut Region, name: &str, id: &str) {
+    for _ in 0..2 {
+        assert_eq!(region.end(&kind(name), id).unwrap(), Progress::Ready, "{name}");
+    }
+}
+
+fn group(region: &mut Region, protocol: &str) -> String {
+    let properties = json!({"Protocol": protocol, "Port": 80, "VpcId": region.vpc, "TargetType": "ip"});
+    region.make(&kind("TargetGroup"), &properties).unwrap()
+}
+
+#[test]
+fn a_network_load_balancer_of_a_template() {
+    let mut region = Region::new();
+    let on = json!([{"Key": "load_balancing.cross_zone.enabled", "Value": "true"}]);
+    let first = json!({"Type": "network", "Subnets": region.subnets, "LoadBalancerAttributes": on,
+        "MinimumLoadBalancerCapacity": {"CapacityUnits": 5000}});
+    let arn = region.make(&kind("LoadBalancer"), &first).unwrap();
+    let plan = region.plan(&arn);
+    assert!(plan.kind == BalancerKind::Network && plan.cross_zone && !plan.dualstack);
+    let second = json!({"Type": "network", "Subnets": region.subnets[..1], "IpAddressType": "dualstack"});
+    region.change(&kind("LoadBalancer"), &arn, &first, &second).unwrap();
+    let plan = region.plan(&arn);
+    assert!(!plan.cross_zone && plan.dualstack && plan.nodes.len() == 1, "what is no longer named has its default");
+    let full_name = region.attribute(&kind("LoadBalancer"), &arn, "LoadBalancerFullName").unwrap();
+    assert!(full_name.as_str().unwrap().starts_with("net/web-Thing-"), "{full_name}");
+    delete(&mut region, "LoadBalancer", &arn);
+}
+
+#[test]
+fn a_group_and_a_listener_take_all_properties() {
+    let mut region = Region::new();
+    let balancer = region.balancer_arn("flow", "network");
+    let first = json!({"Protocol": "TCP", "Port": 80, "VpcId": region.vpc, "TargetType": "ip", "HealthCheckProtocol": "HTTP",
+        "HealthCheckPath": "/up", "Matcher": {"HttpCode": "200-204"},
+        "TargetGroupAttributes": [{"Key": "proxy_protocol_v2.enabled", "Value": "true"}]});
+    let group = region.make(&kind("TargetGroup"), &first).unwrap();
+    let forward = json!([{"Type": "forward", "TargetGroupArn": group}]);
+    let old = json!({"LoadBalancerArn": balancer, "Port": 80, "Protocol": "TCP", "DefaultActions": forward,
+        "ListenerAttributes": [{"Key": "tcp.idle_timeout.seconds", "Value": "60"}]});
+    let listener = region.make(&kind("Listener"), &old).unwrap();
+    let plan = region.plan(&balancer);
+    assert_eq!(plan.listeners[0].tcp_idle_timeout_ms, Some(60_000));
+    assert!(plan.target_groups[0].flow.proxy_protocol);
+    assert_eq!(plan.target_groups[0].health_check.matcher, [(200, 204)]);
+    let new = json!({"LoadBalancerArn": balancer, "Port": 81, "Protocol": "TCP", "DefaultActions": forward});
+    region.change(&kind("Listener"), &listener, &old, &new).unwrap();
+    let second = json!({"Protocol": "TCP", "Port": 80, "VpcId": region.vpc, "TargetType": "ip"});
+    region.change(&kind("TargetGroup"), &group, &first, &second).unwrap();
+    let plan = region.plan(&balancer);
+    assert_eq!((plan.listeners[0].port, plan.listeners[0].tcp_idle_timeout_ms), (81, Some(350_000)));
+    let planned = &plan.target_groups[0];
+    assert!(!planned.flow.proxy_protocol && planned.health_check.protocol == world::Protocol::Tcp);
+    delete(&mut region, "Listener", &listener);
+    delete(&mut region, "TargetGroup", &group);
+}
+
+fn rule(listener: &str, priority: i64, conditions: &Json, action: &Json) -> Json {
+    json!({"ListenerArn": listener, "Priority": priority, "Conditions": conditions, "Actions": [action]})
+}
+
+/// A template and the API make the same rule of the same words.
+#[test]
+fn a_rule_of_a_template_is_the_rule_of_a_request() {
+    let mut region = Region::new();
+    let balancer = region.balancer_arn("web", "application");
+    let group = group(&mut region, "HTTP");
+    let listener = region.listener(&balancer, "HTTP", 80, crate::region::forward(&group));
+    let conditions = json!([
+        {"Field": "host-header", "HostHeaderConfig": {"Values": ["*.example.com"]}},
+        {"Field": "query-string", "QueryStringConfig": {"Values": [{"Key": "v", "Value": "1"}]}},
+    ]);
+    let redirect = json!({"Type": "redirect", "RedirectConfig": {"Protocol": "HTTPS", "Port": "443", "StatusCode": "HTTP_301"}});
+    let first = rule(&listener, 7, &conditions, &redirect);
+    let arn = region.make(&kind("ListenerRule"), &first).unwrap();
+    let input = s::DescribeRulesInput { rule_arns: vec![arn.clone()], ..Default::default() };
+    let shown = region.call::<ops::DescribeRules>(input).unwrap().rules.remove(0);
+    let again = s::CreateRuleInput {
+        listener_arn: listener.clone(),
+        priority: 8,
+        conditions: shown.conditions,
+        actions: shown.actions,
+        ..Default::default()
+    };
+    region.call::<ops::CreateRule>(again).unwrap();
+    let rules = region.plan(&balancer).listeners.remove(0).rules;
+    assert_eq!((&rules[0].conditions, &rules[0].action), (&rules[1].conditions, &rules[1].action));
+    let forward = json!({"Type": "forward", "ForwardConfig": {"TargetGroups": [{"TargetGroupArn": group, "Weight": 3}],
+        "TargetGroupStickinessConfig": {"Enabled": true, "DurationSeconds": 60}}});
+    let second = rule(&listener, 9, &json!([{"Field": "path-pattern", "Values": ["/a/*"]}]), &forward);
+    region.change(&kind("ListenerRule"), &arn, &first, &second).unwrap();
+    let rules = region.plan(&balancer).listeners.remove(0).rules;
+    assert_eq!(rules.iter().map(|r| r.priority).collect::<Vec<_>>(), [8, 9]);
+    assert!(matches!(rules[1].action, world::Action::Forward { sticky_ms: Some(60_000), .. }));
+    assert_eq!(region.attribute(&kind("ListenerRule"), &arn, "IsDefault").unwrap(), json!(false));
+    delete(&mut region, "ListenerRule", &arn);
+}
