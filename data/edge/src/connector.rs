@@ -19,6 +19,9 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use tokio::net::{TcpSocket, TcpStream};
 use world::RunPaths;
 
+use crate::stream::Stream;
+use crate::tls::outgoing::{Outgoing, Speaks};
+
 /// A target whose machine is gone without a word is noticed by keep-alive probes: after this long without data, then
 /// every so often, so many times.
 const PROBE_AFTER: Duration = Duration::from_secs(5);
@@ -45,6 +48,7 @@ pub struct Connector {
     paths: RunPaths,
     home: OwnedFd,
     open: RefCell<HashMap<NetworkInterfaceId, Pin>>,
+    outgoing: Outgoing,
 }
 
 #[derive(Debug)]
@@ -57,7 +61,17 @@ struct Pin {
 impl Connector {
     pub fn new(sockets: Sockets, paths: RunPaths) -> io::Result<Self> {
         let home = File::open("/proc/thread-self/ns/net")?.into();
-        Ok(Self { sockets, paths, home, open: RefCell::default() })
+        let outgoing = Outgoing::new().map_err(io::Error::other)?;
+        Ok(Self { sockets, paths, home, open: RefCell::default(), outgoing })
+    }
+
+    /// Likewise, and speaks TLS over it where that is wanted.
+    pub async fn open(&self, from: &NetworkInterfaceId, to: SocketAddrV4, tls: Option<Speaks>) -> io::Result<Stream> {
+        let socket = self.connect(from, to).await?;
+        match tls {
+            None => Ok(Stream::Plain(socket)),
+            Some(speaks) => Ok(Stream::Tls(Box::new(self.outgoing.connect(socket, (*to.ip()).into(), speaks).await?))),
+        }
     }
 
     /// Connects to a target from an interface. The time it may take is up to the caller.

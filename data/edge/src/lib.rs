@@ -22,6 +22,7 @@ mod route;
 mod snapshot;
 mod stream;
 mod target;
+mod tls;
 mod worker;
 
 use std::fmt;

@@ -29,6 +29,7 @@ pub struct ZoneLine {
     closed: AtomicU64,
     processed_bytes: AtomicU64,
     fixed_responses: AtomicU64,
+    tls_failures: AtomicU64,
     own_answers: [AtomicU32; (STATUSES.end - STATUSES.start) as usize],
 }
 
@@ -55,6 +56,7 @@ pub struct ZoneTotals {
     pub closed: u64,
     pub processed_bytes: u64,
     pub fixed_responses: u64,
+    pub tls_failures: u64,
     own_answers: Vec<u32>,
 }
 
@@ -103,6 +105,7 @@ impl ZoneCounters {
             closed: AtomicU64::new(0),
             processed_bytes: AtomicU64::new(0),
             fixed_responses: AtomicU64::new(0),
+            tls_failures: AtomicU64::new(0),
             own_answers: from_fn(|_| AtomicU32::new(0)),
         };
         Self((0..workers).map(line).collect())
@@ -125,6 +128,7 @@ impl ZoneCounters {
             opened: sum(|line| &line.opened),
             processed_bytes: sum(|line| &line.processed_bytes),
             fixed_responses: sum(|line| &line.fixed_responses),
+            tls_failures: sum(|line| &line.tls_failures),
             own_answers,
         }
     }
@@ -145,6 +149,11 @@ impl ZoneLine {
         if let Some(counter) = status.checked_sub(STATUSES.start).and_then(|at| self.own_answers.get(usize::from(at))) {
             add_small(counter);
         }
+    }
+
+    /// A client's TLS handshake failed.
+    pub fn tls_failed(&self) {
+        add(&self.tls_failures, 1);
     }
 
     /// It did so because a listener's action says so.

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use crate::http::forward::split_port;
 use crate::metrics::ZoneCounters;
 use crate::route::Route;
+use crate::tls::Agreed;
+use crate::tls::listener::Front;
 
 /// Everything a worker needs to know.
 #[derive(Debug, Default)]
@@ -22,6 +24,31 @@ pub struct Snapshot {
 pub struct Door {
     /// HTTP listeners.
     pub sites: Vec<Arc<Site>>,
+    /// HTTPS listeners, in the order of those in `front`.
+    pub secure: Vec<Arc<Site>>,
+    /// How they speak TLS; none where there are none.
+    pub front: Option<Arc<Front>>,
+}
+
+impl Door {
+    /// The listeners that a connection of this kind may reach.
+    pub fn sites(&self, tls: Option<&Agreed>) -> &[Arc<Site>] {
+        if tls.is_some() { &self.secure } else { &self.sites }
+    }
+
+    /// The listener that serves this host. A connection whose client named a listener in its greeting reaches that one and no
+    /// other, so that what was agreed there, clients' certificates too, holds for all its requests.
+    pub fn site(&self, tls: Option<&Agreed>, host: Option<&str>) -> Option<&Arc<Site>> {
+        let (Some(agreed), Some(front)) = (tls, &self.front) else { return site_for(&self.sites, host) };
+        match &agreed.listener {
+            Some(id) => front.find(id).and_then(|index| self.secure.get(index)),
+            None => {
+                let site = site_for(&self.secure, host)?;
+                let index = self.secure.iter().position(|other| Arc::ptr_eq(other, site))?;
+                front.is_open(index).then_some(site)
+            }
+        }
+    }
 }
 
 /// A listener of a load balancer at one of its nodes.
@@ -51,6 +78,7 @@ pub struct Balancer {
     pub client_keep_alive_ms: u64,
     pub preserve_host: bool,
     pub drop_invalid: bool,
+    pub tls_headers: bool,
 }
 
 /// The listener that serves this host among those which share an address; the only one serves every host.

@@ -10,10 +10,13 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use crate::tls::session::Session;
+
 /// One connection.
 #[derive(Debug)]
 pub enum Stream {
     Plain(TcpStream),
+    Tls(Box<Session>),
 }
 
 impl Stream {
@@ -21,6 +24,7 @@ impl Stream {
     pub fn socket(&self) -> &TcpStream {
         match self {
             Stream::Plain(socket) => socket,
+            Stream::Tls(session) => session.socket(),
         }
     }
 
@@ -28,12 +32,32 @@ impl Stream {
     pub async fn read_now(&mut self, space: &mut [u8]) -> io::Result<usize> {
         match self {
             Stream::Plain(socket) => socket.try_read(space),
+            Stream::Tls(session) => session.read_now(space),
         }
     }
 
-    /// Waits until [`Stream::read_now`] may have something. It holds no buffer, and may be wrong.
+    /// Waits until [`Stream::read_now`], which has just had nothing, may have something. It holds no buffer, and may be
+    /// wrong.
     pub async fn readable(&self) -> io::Result<()> {
         self.socket().readable().await
+    }
+
+    /// Whether it is open, with nothing unasked in it, as far as the runtime has been told.
+    pub fn is_quiet(&mut self) -> bool {
+        let mut byte = [0];
+        let read = match self {
+            Stream::Plain(socket) => socket.try_read(&mut byte),
+            // A target may say something of TLS's own at any time, such as how to take up the session again.
+            Stream::Tls(session) => session.read_now(&mut byte),
+        };
+        matches!(read, Err(e) if e.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// Says that nothing more is written, where that is not clear from the end of the connection alone.
+    pub fn say_farewell(&mut self) {
+        if let Stream::Tls(session) = self {
+            session.say_farewell();
+        }
     }
 }
 
@@ -47,6 +71,7 @@ impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, room: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Stream::Plain(socket) => Pin::new(socket).poll_read(cx, room),
+            Stream::Tls(session) => session.poll_read(cx, room),
         }
     }
 }
@@ -55,30 +80,35 @@ impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Stream::Plain(socket) => Pin::new(socket).poll_write(cx, bytes),
+            Stream::Tls(session) => session.poll_write(cx, &[IoSlice::new(bytes)]),
         }
     }
 
     fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Stream::Plain(socket) => Pin::new(socket).poll_write_vectored(cx, slices),
+            Stream::Tls(session) => session.poll_write(cx, slices),
         }
     }
 
     fn is_write_vectored(&self) -> bool {
         match self {
             Stream::Plain(socket) => socket.is_write_vectored(),
+            Stream::Tls(_) => true,
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Stream::Plain(socket) => Pin::new(socket).poll_flush(cx),
+            Stream::Tls(session) => session.poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Stream::Plain(socket) => Pin::new(socket).poll_shutdown(cx),
+            Stream::Tls(session) => session.poll_shutdown(cx),
         }
     }
 }

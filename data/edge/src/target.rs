@@ -40,6 +40,8 @@ pub struct Target {
     /// Stands for it in cookies, also after a restart of the edge.
     pub scope: u64,
     pub address: SocketAddrV4,
+    /// It speaks TLS.
+    pub secure: bool,
     /// The load balancer's interface from which it is reached.
     pub from: NetworkInterfaceId,
     standing: AtomicU8,
@@ -65,6 +67,7 @@ impl Target {
             number,
             scope,
             address,
+            secure: false,
             from,
             standing: AtomicU8::new(Standing::Initial as u8),
             aside_until: AtomicU64::new(0),

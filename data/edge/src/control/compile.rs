@@ -9,15 +9,15 @@ use base::NetworkInterfaceId;
 use world::{Action, HealthCheckPort, Listener, LoadBalancer, Protocol, Stickiness, Target, TargetGroup};
 
 use super::doors::Wanted;
-use crate::route::Route;
 use crate::route::cookie::Sealer;
+use crate::route::{Route, RulesCache};
 use crate::snapshot::Balancer;
 
 /// Most targets of a load balancer ("ELB User Guide, Quotas": 1,000 by default; more on request).
 const TARGETS_MAX: usize = 10_000;
 
 /// Whether this load balancer can be served here; the reason if not.
-pub fn check(balancer: &LoadBalancer, sealer: &Arc<Sealer>) -> Result<(), String> {
+pub fn check(balancer: &LoadBalancer, sealer: &Arc<Sealer>, rules: &mut RulesCache) -> Result<(), String> {
     if balancer.nodes.is_empty() {
         return Err("it has no node in any zone".into());
     }
@@ -40,21 +40,21 @@ pub fn check(balancer: &LoadBalancer, sealer: &Arc<Sealer>) -> Result<(), String
     }
     balancer.target_groups.iter().try_for_each(check_group)?;
     balancer.listeners.iter().try_for_each(|listener| {
-        if listener.protocol != Protocol::Http {
+        if !matches!(listener.protocol, Protocol::Http | Protocol::Https) {
             return Err(format!(
                 "the listener on port {} is {:?}, which this edge cannot serve yet",
                 listener.port, listener.protocol
             ));
         }
         check_actions(listener, balancer)?;
-        Route::compile(listener, sealer, &|_| None).map(|_| ())
+        Route::compile(listener, rules.rules(listener)?, sealer, &|_| None).map(|_| ())
     })
 }
 
 fn check_group(group: &TargetGroup) -> Result<(), String> {
     let check = &group.health_check;
-    if group.protocol != Protocol::Http || (check.enabled && check.protocol != Protocol::Http) {
-        return Err(format!("{} uses something else than HTTP towards its targets, which this edge cannot do yet", group.id));
+    if !is_http(group.protocol) || (check.enabled && !is_http(check.protocol)) {
+        return Err(format!("{} uses neither HTTP nor HTTPS towards its targets, which this edge cannot do yet", group.id));
     }
     if check.interval_ms == 0 || check.timeout_ms == 0 || check.healthy_threshold == 0 || check.unhealthy_threshold == 0 {
         return Err(format!("the health check of {} has a zero in it", group.id));
@@ -71,6 +71,10 @@ fn check_group(group: &TargetGroup) -> Result<(), String> {
         }
         _ => Ok(()),
     }
+}
+
+fn is_http(protocol: Protocol) -> bool {
+    matches!(protocol, Protocol::Http | Protocol::Https)
 }
 
 /// Every group that a listener forwards to is there.
@@ -96,6 +100,7 @@ pub fn compile_balancer(balancer: &LoadBalancer) -> Balancer {
         client_keep_alive_ms: balancer.client_keep_alive_ms,
         preserve_host: balancer.preserve_host_header,
         drop_invalid: balancer.drop_invalid_header_fields,
+        tls_headers: balancer.http.tls_headers,
     }
 }
 

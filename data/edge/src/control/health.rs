@@ -13,14 +13,15 @@ use std::time::Duration;
 
 use base::NetworkInterfaceId;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
-use world::{HealthCheck, TargetHealth, TargetReason};
+use world::{HealthCheck, Protocol, TargetHealth, TargetReason};
 
 use crate::connector::Connector;
 use crate::http::HttpError;
 use crate::http::head::{HEADERS_MAX, parse_answer};
 use crate::http::scan::HeadScan;
+use crate::stream::Stream;
+use crate::tls::outgoing::Speaks;
 
 /// Pauses between the looks at a new target; the last one is repeated for a while, then doubled up to the interval.
 const EARLY_PAUSES_MS: [u64; 4] = [50, 100, 200, 250];
@@ -133,8 +134,15 @@ impl EarlyLooks {
 }
 
 /// One check. The connection comes along when the application may still be writing to it.
-async fn probe(subject: &Subject, connector: &Connector) -> (Outcome, Option<TcpStream>) {
+async fn probe(subject: &Subject, connector: &Connector) -> (Outcome, Option<Stream>) {
     let within = Duration::from_millis(subject.check.timeout_ms);
+    if subject.check.protocol == Protocol::Tcp {
+        // "A TCP health check attempts to open a TCP connection on the specified port" and needs no more.
+        return match timeout(within, connector.connect(&subject.from, subject.address)).await {
+            Err(_) => (Err(TargetReason::Timeout), None),
+            Ok(connected) => (connected.map(|_| ()).map_err(|_| TargetReason::FailedHealthChecks), None),
+        };
+    }
     match timeout(within, ask(subject, connector)).await {
         Err(_) => (Err(TargetReason::Timeout), None),
         Ok(Err(_)) => (Err(TargetReason::FailedHealthChecks), None),
@@ -145,8 +153,9 @@ async fn probe(subject: &Subject, connector: &Connector) -> (Outcome, Option<Tcp
     }
 }
 
-async fn ask(subject: &Subject, connector: &Connector) -> io::Result<(u16, TcpStream)> {
-    let mut connection = connector.connect(&subject.from, subject.address).await?;
+async fn ask(subject: &Subject, connector: &Connector) -> io::Result<(u16, Stream)> {
+    let tls = (subject.check.protocol == Protocol::Https).then_some(Speaks::Http1);
+    let mut connection = connector.open(&subject.from, subject.address, tls).await?;
     let request = format!(
         "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nUser-Agent: ELB-HealthChecker/2.0\r\nAccept-Encoding: gzip, compressed\r\n\r\n",
         subject.check.path, subject.address
@@ -176,7 +185,7 @@ fn invalid(error: HttpError) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error.to_string())
 }
 
-async fn read_rest(mut connection: TcpStream) {
+async fn read_rest(mut connection: Stream) {
     let mut sink = vec![0; 4096];
     let mut left = REST_BYTES_MAX;
     let _ = timeout(REST_MAX, async {

@@ -2,6 +2,7 @@
 //! the workers, keeps targets checked, reports, and keeps what it needs to come back on disk. No user's byte passes
 //! through it.
 
+mod anomaly;
 mod compile;
 mod doors;
 mod health;
@@ -10,6 +11,7 @@ mod store;
 mod targets;
 mod traffic;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -19,20 +21,25 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base::ListenerArn;
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{LocalSet, spawn_local};
-use world::{Effect, Executor, Frame, LoadBalancer, Observation, Protocol, RunPaths, Slot, SlotKind, Want};
+use tokio::time::MissedTickBehavior;
+use world::{Effect, Executor, Frame, Listener, LoadBalancer, Observation, Protocol, RunPaths, Slot, SlotKind, Want};
 
 use crate::clock::wall;
 use crate::connector::Connector;
 use crate::front::{FrontListener, FrontReport};
-use crate::route::Route;
+use crate::route::{Route, RulesCache};
+use crate::target::Group;
 use crate::route::cookie::Sealer;
 use crate::snapshot::{Site, Snapshot};
 use crate::target::Target;
+use crate::tls::listener::{Front, Listener as SecureListener};
+use crate::tls::tickets::TicketKeys;
 use crate::worker::{self, Command, WorkerHandle};
 use crate::{EdgeError, EdgeOptions};
 use doors::{Doors, Opened, Wanted};
@@ -89,6 +96,7 @@ fn raise_descriptor_limit() {
 struct Served {
     version: u64,
     balancer: LoadBalancer,
+    secure: BTreeMap<ListenerArn, Arc<SecureListener>>,
 }
 
 struct Control {
@@ -103,6 +111,9 @@ struct Control {
     front: FrontReport,
     /// Of cookies.
     sealer: Arc<Sealer>,
+    rules: RefCell<RulesCache>,
+    /// Of sessions that clients take up again; they outlive every configuration.
+    ticket_keys: Arc<TicketKeys>,
     /// The file on disk is behind.
     unsaved: bool,
 }
@@ -125,6 +136,8 @@ impl Control {
             link: None,
             front: FrontReport::default(),
             sealer: Arc::new(sealer),
+            rules: RefCell::default(),
+            ticket_keys: TicketKeys::new(),
             unsaved: false,
             options,
             paths,
@@ -152,6 +165,8 @@ impl Control {
         let mut terminate = signal(SignalKind::terminate()).map_err(EdgeError::io("signals"))?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(EdgeError::io("signals"))?;
         let idle = self.targets.idle.clone();
+        let mut looks = tokio::time::interval(Duration::from_millis(anomaly::LOOK_EVERY_MS));
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 Some(event) = from_serve.recv() => match event {
@@ -166,6 +181,11 @@ impl Control {
                 Some(event) = target_events.recv() => self.target_event(event).await?,
                 () = idle.notified() => self.report_drained(),
                 () = period_end(self.traffic.periods.wait_ms(wall())) => self.report_traffic(),
+                _ = looks.tick(), if self.targets.can_stand_out() => {
+                    for observation in self.targets.look_for_anomalies() {
+                        self.report(observation);
+                    }
+                }
                 _ = terminate.recv() => return self.end(Purge::No).await,
                 _ = interrupt.recv() => return self.end(Purge::No).await,
             }
@@ -259,9 +279,13 @@ impl Control {
         patient: bool,
     ) -> Result<Result<Vec<Observation>, String>, EdgeError> {
         let id = balancer.id.to_string();
-        if let Err(reason) = compile::check(&balancer, &self.sealer).and_then(|()| self.check_fronts(&balancer)) {
+        if let Err(reason) = compile::check(&balancer, &self.sealer, &mut self.rules.borrow_mut()).and_then(|()| self.check_fronts(&balancer)) {
             return Ok(Err(reason));
         }
+        let secure = match self.secure_listeners(&balancer) {
+            Ok(secure) => secure,
+            Err(reason) => return Ok(Err(reason)),
+        };
         let others = self.balancers.iter().filter(|(other, _)| **other != id).map(|(_, served)| &served.balancer);
         let wanted = self.wanted_doors(others.chain([&balancer]));
         let opened = match self.doors.open(&wanted, patient) {
@@ -269,11 +293,22 @@ impl Control {
             Err(reason) => return Ok(Err(reason)),
         };
         let (reports, gone) = self.targets.update(&balancer, remembered);
-        self.balancers.insert(id, Served { version, balancer });
+        self.balancers.insert(id, Served { version, balancer, secure });
         self.doors.keep(&wanted);
         self.publish(opened).await?;
         self.let_go(gone).await;
         Ok(Ok(reports))
+    }
+
+    /// What its HTTPS listeners need to speak TLS; those that stay as they are keep theirs.
+    fn secure_listeners(&self, balancer: &LoadBalancer) -> Result<BTreeMap<ListenerArn, Arc<SecureListener>>, String> {
+        let old = self.balancers.get(balancer.id.as_str()).map(|served| &served.secure);
+        let listeners = balancer.listeners.iter().filter(|listener| listener.protocol == Protocol::Https);
+        let made = listeners.map(|listener| {
+            let old = old.and_then(|old| old.get(&listener.id));
+            Ok((listener.id.clone(), SecureListener::new(balancer, listener, &self.ticket_keys, old)?))
+        });
+        made.collect()
     }
 
     /// Two load balancers cannot have one address of their own.
@@ -309,6 +344,7 @@ impl Control {
     /// Gives the workers the present configuration, and returns when all of them route by it.
     async fn publish(&mut self, opened: Vec<Opened>) -> Result<(), EdgeError> {
         self.traffic.configure(self.balancers.values().map(|served| &served.balancer));
+        self.rules.borrow_mut().keep(self.balancers.values().flat_map(|served| &served.balancer.listeners));
         let snapshot = Arc::new(self.compile());
         let mut parts: Vec<Vec<_>> = self.workers.iter().map(|_| Vec::new()).collect();
         for Opened { at, listeners } in opened {
@@ -331,9 +367,15 @@ impl Control {
         Ok(())
     }
 
+    fn route(&self, listener: &Listener, group: &dyn Fn(&str) -> Option<Arc<Group>>) -> Result<Route, String> {
+        let rules = self.rules.borrow_mut().rules(listener)?;
+        Route::compile(listener, rules, &self.sealer, group)
+    }
+
     fn compile(&self) -> Snapshot {
         let mut snapshot = Snapshot { targets: self.targets.connectable().collect(), ..Snapshot::default() };
-        for Served { balancer, .. } in self.balancers.values() {
+        let mut fronts: BTreeMap<_, Front> = BTreeMap::new();
+        for Served { balancer, secure, .. } in self.balancers.values() {
             let shared = Arc::new(compile::compile_balancer(balancer));
             let groups: BTreeMap<&str, _> = balancer
                 .target_groups
@@ -345,7 +387,7 @@ impl Control {
                 .collect();
             let zones = self.traffic.zones(balancer);
             for listener in &balancer.listeners {
-                let route = match Route::compile(listener, &self.sealer, &|id| groups.get(id).cloned()) {
+                let route = match self.route(listener, &|id| groups.get(id).cloned()) {
                     Ok(route) => Arc::new(route),
                     Err(reason) => {
                         tracing::error!(listener = %listener.id, "accepted, and not understood any more: {reason}");
@@ -358,9 +400,20 @@ impl Control {
                 for (node, address) in addresses {
                     let Some(at) = self.doors.actual((address, listener.port)) else { continue };
                     let (balancer, route, counters) = (shared.clone(), route.clone(), zones[node].clone());
-                    snapshot.doors.entry(at).or_default().sites.push(Arc::new(Site { balancer, route, node, https, counters }));
+                    let site = Arc::new(Site { balancer, route, node, https, counters });
+                    let door = snapshot.doors.entry(at).or_default();
+                    match secure.get(&listener.id) {
+                        None => door.sites.push(site),
+                        Some(listener) => {
+                            door.secure.push(site);
+                            fronts.entry(at).or_default().push(listener.clone());
+                        }
+                    }
                 }
             }
+        }
+        for (at, front) in fronts {
+            snapshot.doors.entry(at).or_default().front = Some(Arc::new(front));
         }
         snapshot
     }
@@ -441,7 +494,8 @@ impl Control {
         let listener = |l: &world::Listener| {
             let front_door = self.doors.actual((self.options.front_door, l.port))?;
             let node = |n: &world::Node| Some((n.zone.clone(), self.doors.actual((n.front, l.port))?));
-            let port = if front_door.port() == 80 { String::new() } else { format!(":{}", front_door.port()) };
+            let (scheme, default) = if l.protocol == Protocol::Https { ("https", 443) } else { ("http", 80) };
+            let port = if front_door.port() == default { String::new() } else { format!(":{}", front_door.port()) };
             Some(FrontListener {
                 load_balancer: balancer.id.to_string(),
                 dns_name: balancer.dns_name.clone(),
@@ -450,7 +504,7 @@ impl Control {
                 front_door,
                 nodes: balancer.nodes.iter().filter_map(node).collect(),
                 failed_zones: failed_zones.clone(),
-                url: format!("http://{}{port}/", balancer.dns_name),
+                url: format!("{scheme}://{}{port}/", balancer.dns_name),
             })
         };
         balancer.listeners.iter().filter_map(listener).collect()

@@ -10,8 +10,9 @@ use std::time::Duration;
 use base::{LoadBalancerArn, NetworkInterfaceId, TargetGroupArn, Time};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{AbortHandle, spawn_local};
-use world::{LoadBalancer, MinimumHealthy, Observation, TargetGroup, TargetHealth, TargetKey, TargetMode};
+use world::{Algorithm, LoadBalancer, MinimumHealthy, Observation, Protocol, TargetGroup, TargetHealth, TargetKey, TargetMode};
 
+use super::anomaly::{self, Record};
 use super::compile::{check_address, interface_towards};
 use super::health::{Judge, Subject, keep_checking};
 use super::store::StoredHealth;
@@ -51,6 +52,7 @@ struct Member {
     generation: u64,
     health: TargetHealth,
     zone: String,
+    record: Record,
     check: Option<(Subject, AbortHandle)>,
     draining_until: Option<(Time, AbortHandle)>,
 }
@@ -125,7 +127,7 @@ impl Targets {
                 let address = SocketAddrV4::new(wanted.address, wanted.key.port);
                 if !self.members.get(&key).is_some_and(|m| m.is_same(wanted.generation, address, &from)) {
                     let remembered = remembered.iter().find(|r| is_about(r, &key, wanted.generation)).map(|r| r.health.clone());
-                    let old = self.admit(&key, wanted, address, from.clone(), remembered);
+                    let old = self.admit(&key, group, wanted, address, from.clone(), remembered);
                     gone.extend(old);
                 }
                 let subject = Subject { check: group.health_check.clone(), address: check_address(group, wanted), from };
@@ -158,6 +160,7 @@ impl Targets {
     fn admit(
         &mut self,
         key: &MemberKey,
+        group: &TargetGroup,
         wanted: &world::Target,
         address: SocketAddrV4,
         from: NetworkInterfaceId,
@@ -165,14 +168,19 @@ impl Targets {
     ) -> Option<Arc<Target>> {
         let (generation, zone) = (wanted.generation, wanted.zone.clone());
         let scope = scope_of(&[&key.group, &key.target.id, &key.target.port.to_string()]);
-        let target = Arc::new(Target::new(self.next_number, scope, address, from, self.idle.clone()));
+        let mut target = Target::new(self.next_number, scope, address, from, self.idle.clone());
+        target.secure = group.protocol == Protocol::Https;
+        let target = Arc::new(target);
         self.next_number += 1;
         let old = self.members.remove(key);
         // The same registration under another address or interface keeps what is known of it.
         let known = old.as_ref().filter(|m| m.generation == generation).map(|m| m.health.clone());
         let health = known.or(remembered).unwrap_or(TargetHealth::Initial);
         target.set_standing(standing_of(&health));
-        self.members.insert(key.clone(), Member { target, generation, health, zone, check: None, draining_until: None });
+        self.members.insert(
+            key.clone(),
+            Member { target, generation, health, zone, record: Record::default(), check: None, draining_until: None },
+        );
         old.map(|m| m.target.clone()).inspect(|t| t.set_standing(Standing::Draining))
     }
 
@@ -268,6 +276,39 @@ impl Targets {
         counting.fold((0, 0), |(healthy, all), m| (healthy + usize::from(m.health == TargetHealth::Healthy), all + 1))
     }
 
+    /// Whether any group has enough targets for one to stand out.
+    pub fn can_stand_out(&self) -> bool {
+        self.members.len() >= anomaly::TARGETS_MIN
+    }
+
+    /// Looks at what became of the requests to each target; returns what is to be reported.
+    pub fn look_for_anomalies(&mut self) -> Vec<Observation> {
+        let mut reports = Vec::new();
+        let mut members: Vec<(&MemberKey, &mut Member)> = self.members.iter_mut().collect();
+        for group in members.chunk_by_mut(|(a, _), (b, _)| a.load_balancer == b.load_balancer && a.group == b.group) {
+            let (key, _) = &group[0];
+            let Some(state) = self.groups.get(&(key.load_balancer.clone(), key.group.clone())) else { continue };
+            let mitigates = state.thresholds.mitigates;
+            let before: Vec<bool> = group.iter().map(|(_, member)| member.record.anomalous).collect();
+            for (_, member) in group.iter_mut() {
+                member.record.read(member.target.record());
+                member.record.anomalous &= member.health == TargetHealth::Healthy;
+            }
+            let healthy = group.iter_mut().filter(|(_, member)| member.health == TargetHealth::Healthy);
+            anomaly::judge(&mut healthy.map(|(_, member)| &mut member.record).collect::<Vec<_>>());
+            for ((key, member), before) in group.iter().zip(before) {
+                let anomalous = member.record.anomalous;
+                let weight = anomaly::next_weight(member.target.weight(), anomalous && mitigates);
+                member.target.set_weight(weight);
+                if anomalous != before {
+                    tracing::info!(group = %key.group, target = key.target.id, port = key.target.port, anomalous, "target anomaly");
+                    reports.push(report_anomaly(key, member, mitigates));
+                }
+            }
+        }
+        reports
+    }
+
     /// Zones of a load balancer that have too few healthy targets for users to be sent there ("ELB User Guide, Target group
     /// health: DNS failover"). Where nodes send to all zones, a group is as healthy in one as in another.
     pub fn failed_zones(&self, balancer: &LoadBalancer) -> Vec<String> {
@@ -293,7 +334,12 @@ impl Targets {
 
     /// The present health of everything.
     pub fn report_all(&self) -> Vec<Observation> {
-        self.members.iter().map(|(key, member)| report(key, member)).collect()
+        let mitigates = |key: &MemberKey| {
+            self.groups.get(&(key.load_balancer.clone(), key.group.clone())).is_some_and(|state| state.thresholds.mitigates)
+        };
+        let anomalous = self.members.iter().filter(|(_, member)| member.record.anomalous);
+        let anomalies = anomalous.map(|(key, member)| report_anomaly(key, member, mitigates(key)));
+        self.members.iter().map(|(key, member)| report(key, member)).chain(anomalies).collect()
     }
 
     /// For the file on disk.
@@ -345,19 +391,22 @@ impl Targets {
     }
 }
 
-/// What a group's targets are counted against.
+/// What a group's targets are judged by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Thresholds {
     /// Of the load balancer's nodes.
     zones: Vec<String>,
     cross_zone: bool,
     fail_open: MinimumHealthy,
+    /// Anomalous targets get fewer requests.
+    mitigates: bool,
 }
 
 impl Thresholds {
     fn of(balancer: &LoadBalancer, group: &TargetGroup) -> Self {
         let zones = balancer.nodes.iter().map(|n| n.zone.clone()).collect();
-        Self { zones, cross_zone: group.cross_zone, fail_open: group.fail_open }
+        let mitigates = group.anomaly_mitigation && group.algorithm == Algorithm::WeightedRandom;
+        Self { zones, cross_zone: group.cross_zone, fail_open: group.fail_open, mitigates }
     }
 }
 
@@ -397,5 +446,16 @@ fn report(key: &MemberKey, member: &Member) -> Observation {
         target: key.target.clone(),
         generation: member.generation,
         health: member.health.clone(),
+    }
+}
+
+fn report_anomaly(key: &MemberKey, member: &Member, mitigates: bool) -> Observation {
+    Observation::TargetAnomaly {
+        load_balancer: key.load_balancer.clone(),
+        group: key.group.clone(),
+        target: key.target.clone(),
+        generation: member.generation,
+        anomalous: member.record.anomalous,
+        mitigated: member.record.anomalous && mitigates,
     }
 }

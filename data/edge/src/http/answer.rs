@@ -14,6 +14,17 @@ pub struct OwnAnswer<'a> {
     pub to_head: bool,
 }
 
+/// Writes the answer to plain text where only TLS is spoken.
+pub fn write_plain_to_https(out: &mut Vec<u8>, date: &str) {
+    let why = "The plain HTTP request was sent to HTTPS port";
+    let body = format!(
+        "<html>\r\n<head><title>400 {why}</title></head>\r\n<body>\r\n<center><h1>400 Bad Request</h1></center>\r\n\
+         <center>{why}</center>\r\n</body>\r\n</html>\r\n"
+    );
+    let (content_type, body) = ("text/html", body.as_bytes());
+    write(out, date, &OwnAnswer { status: 400, content_type, body, close: true, location: None, to_head: false });
+}
+
 /// Writes one of the load balancer's own answers, with the page that an ALB shows for this status.
 pub fn write_page(out: &mut Vec<u8>, status: u16, date: &str, close: bool, to_head: bool) {
     write_page_leading(out, status, date, close, to_head, None);

@@ -6,6 +6,8 @@ use std::net::IpAddr;
 
 use httparse::Header;
 
+use crate::tls::Agreed;
+
 use super::head::{Answer, Framing, Known, Request, authority, is_named_by_connection};
 
 /// What the headers added to a request depend on.
@@ -20,6 +22,10 @@ pub struct RequestRules<'a> {
     pub drop_invalid: bool,
     /// `1-TIME-ID`, for a new field of `X-Amzn-Trace-Id`.
     pub trace: &'a str,
+    /// What the client's connection has agreed on, if it speaks TLS.
+    pub tls: Option<&'a Agreed>,
+    /// `routing.http.x_amzn_tls_version_and_cipher_suite.enabled`.
+    pub tls_headers: bool,
 }
 
 /// Writes the head of a request as its target gets it.
@@ -41,7 +47,8 @@ pub fn write_request(out: &mut Vec<u8>, request: &Request<'_, '_>, rules: &Reque
             | Known::ContentLength
             | Known::ForwardedFor
             | Known::ForwardedProto
-            | Known::ForwardedPort => {}
+            | Known::ForwardedPort
+            | Known::TlsFact => {}
             Known::TraceId => trace = Some(header.value),
             Known::Expect if !request.http11 => {}
             Known::Expect => push_header(out, header),
@@ -56,6 +63,9 @@ pub fn write_request(out: &mut Vec<u8>, request: &Request<'_, '_>, rules: &Reque
     }
     write_forwarded(out, request, rules);
     write_trace(out, trace, rules.trace);
+    if let Some(agreed) = rules.tls {
+        write_tls(out, agreed, rules.tls_headers);
+    }
     match request.framing {
         Framing::Length(length) => {
             let _ = write!(out, "Content-Length: {length}\r\n");
@@ -118,7 +128,19 @@ fn write_forwarded(out: &mut Vec<u8>, request: &Request<'_, '_>, rules: &Request
             let _ = write!(out, "{address}");
         }
     }
-    let _ = write!(out, "\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: {}\r\n", rules.port);
+    let scheme = if rules.tls.is_some() { "https" } else { "http" };
+    let _ = write!(out, "\r\nX-Forwarded-Proto: {scheme}\r\nX-Forwarded-Port: {}\r\n", rules.port);
+}
+
+/// What the connection tells of itself and of the client's certificate ("ELB User Guide, Mutual authentication with TLS";
+/// "TLS version and cipher headers"). Clients cannot: their fields of these names go no further.
+fn write_tls(out: &mut Vec<u8>, agreed: &Agreed, version_and_cipher: bool) {
+    for (name, value) in agreed.client.iter().flat_map(|client| &client.headers) {
+        push(out, &[name, ": ", value, "\r\n"]);
+    }
+    if version_and_cipher {
+        push(out, &["X-Amzn-Tls-Version: ", agreed.version, "\r\nX-Amzn-Tls-Cipher-Suite: ", agreed.cipher, "\r\n"]);
+    }
 }
 
 /// A new root, or our own field before those that came ("ELB User Guide, Request tracing").

@@ -43,6 +43,8 @@ pub enum Known {
     ForwardedProto,
     ForwardedPort,
     TraceId,
+    /// `X-Amzn-Mtls-*` and `X-Amzn-Tls-*`, which only the load balancer may say.
+    TlsFact,
     Other,
 }
 
@@ -64,10 +66,16 @@ impl Known {
             16 => ("x-forwarded-port", Known::ForwardedPort),
             17 if name.as_bytes()[0] | 0x20 == b't' => ("transfer-encoding", Known::TransferEncoding),
             17 => ("x-forwarded-proto", Known::ForwardedProto),
+            18 | 22 | 23 | 27 | 29 | 30 | 31 | 36 => return if is_tls_fact(name) { Known::TlsFact } else { Known::Other },
             _ => return Known::Other,
         };
         if name.eq_ignore_ascii_case(text) { known } else { Known::Other }
     }
+}
+
+fn is_tls_fact(name: &str) -> bool {
+    let begins = |with: &str| name.get(..with.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(with));
+    begins("x-amzn-mtls-clientcert") || begins("x-amzn-tls-")
 }
 
 /// A request's head, borrowed from the bytes that carried it.

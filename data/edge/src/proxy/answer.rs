@@ -46,6 +46,7 @@ pub struct Answered {
     pub keep_client: bool,
     /// Both sides now speak another protocol.
     pub switched: bool,
+    pub status: u16,
 }
 
 /// Where an answer comes from and goes to.
@@ -83,7 +84,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> AnswerPath<'_, R, W> {
                     self.begun.set(true);
                     self.count(101);
                     self.write_only(made.text).await?;
-                    return Ok(Answered { keep_target: false, keep_client: false, switched: true });
+                    return Ok(Answered { keep_target: false, keep_client: false, switched: true, status: 101 });
                 }
                 101 => return Err(AnswerError::Garbage(HttpError::Syntax("an upgrade that nobody asked for"))),
                 100..=199 if self.plan.client_http11 => self.write_only(made.text).await?,
@@ -156,7 +157,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> AnswerPath<'_, R, W> {
     }
 
     async fn send(mut self, made: Made) -> Result<Answered, AnswerError> {
-        let Made { text, framing, encoding, keep_target, keep_client, .. } = made;
+        let Made { text, status, framing, encoding, keep_target, keep_client, .. } = made;
         if framing == Framing::None {
             self.write_only(text).await?;
         } else {
@@ -183,6 +184,6 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> AnswerPath<'_, R, W> {
             })?;
         }
         // What came unasked behind the answer belongs to nobody.
-        Ok(Answered { keep_target: keep_target && self.buffer.is_empty(), keep_client, switched: false })
+        Ok(Answered { keep_target: keep_target && self.buffer.is_empty(), keep_client, switched: false, status })
     }
 }

@@ -107,6 +107,7 @@ async fn one_try(
             tracing::debug!(target = %target.address, "no connection: {e}");
             plan.group.counters[plan.site.node].worker(worker.index).not_connected();
             target.set_aside(now_ms());
+            target.failed();
             tried.push(target.number);
             let status = if e.kind() == io::ErrorKind::TimedOut { 504 } else { 502 };
             return Tried::Failed(Failure { status, retry: true, unread: false });
@@ -123,6 +124,9 @@ async fn one_try(
             outcome
         }
     };
+    if is_targets_failure(&outcome) {
+        target.failed();
+    }
     let tried_out = match outcome {
         Ok(answered) if answered.switched => {
             bear(upstream.stream.socket(), Stalls::Allowed);
@@ -152,6 +156,15 @@ enum ExchangeError {
     Request(u16),
     /// The answer ended before the request did: it is the client's, and the connections end.
     Early,
+}
+
+/// No answer, or one of status 5xx.
+fn is_targets_failure(outcome: &Result<Answered, ExchangeError>) -> bool {
+    match outcome {
+        Ok(answered) => answered.status >= 500,
+        Err(ExchangeError::Answer(error)) => !matches!(error, AnswerError::Client),
+        Err(_) => false,
+    }
 }
 
 #[expect(clippy::too_many_arguments, reason = "all that the decision depends on")]

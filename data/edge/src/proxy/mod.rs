@@ -5,6 +5,7 @@ mod answer;
 mod forward;
 mod plan;
 mod relay;
+mod secure;
 mod tunnel;
 
 use std::net::{SocketAddr, SocketAddrV4};
@@ -18,8 +19,9 @@ use crate::http::HttpError;
 use crate::http::answer::write_page;
 use crate::http::scan::{HeadScan, HeadSpan};
 use crate::metrics::Open;
-use crate::snapshot::counters_at;
+use crate::snapshot::{Door, counters_at};
 use crate::stream::Stream;
+use crate::tls::Agreed;
 use crate::worker::Worker;
 use crate::worker::buffer::{Buffer, LARGE_BYTES};
 use crate::worker::io::write_all;
@@ -52,6 +54,8 @@ pub struct Caller {
     pub at: SocketAddrV4,
     /// When its connection is too old for another request; set by the first one.
     pub ends_ms: u64,
+    /// What it has agreed on, if it speaks TLS.
+    pub tls: Option<Rc<Agreed>>,
 }
 
 /// What becomes of a client's connection after a request.
@@ -74,37 +78,50 @@ enum NoRequest {
 /// Serves a client's connection to its end.
 pub async fn serve(worker: Rc<Worker>, socket: TcpStream, address: SocketAddr, at: SocketAddrV4) {
     let _ = socket.set_nodelay(true);
-    let stream = Stream::Plain(socket);
-    let watch = worker.watches.watch(&stream, Role::Client(at));
-    let open =
-        worker.snapshot.borrow().doors.get(&at).and_then(|door| counters_at(&door.sites)).map(|c| Open::new(c, worker.index));
-    let caller = Caller { address, at, ends_ms: u64::MAX };
-    let mut client = Client { watch, stream, buffer: Buffer::default(), caller, open };
-    loop {
-        let next = match next_head(&worker, &mut client).await {
-            // On the heap, so that an idle connection does not hold what an exchange needs.
-            Ok(span) => Box::pin(exchange(&worker, &mut client, span)).await,
-            Err(NoRequest::Gone) => Next::Close,
-            Err(NoRequest::Late) => refuse(&worker, &mut client, 408).await,
-            Err(NoRequest::Bad(error)) => {
-                tracing::debug!(client = %client.caller.address, "refused: {error}");
-                refuse(&worker, &mut client, error.status()).await
-            }
-        };
-        match next {
-            Next::Keep => continue,
-            Next::Close => break,
-            Next::Linger => {
-                linger(&mut client).await;
-                break;
-            }
-        }
-    }
+    let watch = worker.watches.watch(&socket, Role::Client(at));
+    let front = worker.snapshot.borrow().doors.get(&at).and_then(|door| door.front.clone());
+    let mut client = match front {
+        None => Client::new(&worker, watch, Stream::Plain(socket), Caller { address, at, ends_ms: u64::MAX, tls: None }),
+        // On the heap, and gone before the first request.
+        Some(front) => match Box::pin(secure::begin(&worker, &front, watch, socket, address, at)).await {
+            Some(client) => client,
+            None => return,
+        },
+    };
+    serve_requests(&worker, &mut client).await;
+    client.stream.say_farewell();
     client.count_moved();
     worker.buffers.give_back(std::mem::take(&mut client.buffer));
 }
 
+async fn serve_requests(worker: &Worker, client: &mut Client) {
+    loop {
+        let next = match next_head(worker, client).await {
+            // On the heap, so that an idle connection does not hold what an exchange needs.
+            Ok(span) => Box::pin(exchange(worker, client, span)).await,
+            Err(NoRequest::Gone) => Next::Close,
+            Err(NoRequest::Late) => refuse(worker, client, 408).await,
+            Err(NoRequest::Bad(error)) => {
+                tracing::debug!(client = %client.caller.address, "refused: {error}");
+                refuse(worker, client, error.status()).await
+            }
+        };
+        match next {
+            Next::Keep => continue,
+            Next::Close => return,
+            Next::Linger => return linger(client).await,
+        }
+    }
+}
+
 impl Client {
+    fn new(worker: &Worker, watch: Watch, stream: Stream, caller: Caller) -> Self {
+        let snapshot = worker.snapshot.borrow();
+        let counters = snapshot.doors.get(&caller.at).and_then(|door| counters_at(door.sites(caller.tls.as_deref())));
+        let open = counters.map(|counters| Open::new(counters, worker.index));
+        Self { watch, stream, buffer: Buffer::default(), caller, open }
+    }
+
     /// Has its bytes counted where the connection is.
     fn count_moved(&self) {
         if let Some(open) = &self.open {
@@ -185,7 +202,8 @@ async fn await_first_byte(worker: &Worker, client: &mut Client, idle_ms: u64) ->
 
 fn idle_timeout_ms(worker: &Worker, at: SocketAddrV4) -> u64 {
     let snapshot = worker.snapshot.borrow();
-    snapshot.doors.get(&at).and_then(|door| door.sites.first()).map_or(DEFAULT_IDLE_MS, |site| site.balancer.idle_timeout_ms)
+    let first = |door: &'_ Door| door.sites.iter().chain(&door.secure).next().map(|site| site.balancer.idle_timeout_ms);
+    snapshot.doors.get(&at).and_then(first).unwrap_or(DEFAULT_IDLE_MS)
 }
 
 async fn exchange(worker: &Worker, client: &mut Client, span: HeadSpan) -> Next {
@@ -252,6 +270,7 @@ async fn refuse(worker: &Worker, client: &mut Client, status: u16) -> Next {
 /// Says that nothing more comes, and reads on for a moment: closing with unread bytes would make the kernel send a
 /// reset, which may overtake the answer.
 async fn linger(client: &mut Client) {
+    client.stream.say_farewell();
     let _ = shutdown(&client.stream, Shutdown::Write);
     client.watch.read_by(now_ms() + LINGER_MS);
     let mut sink = [0; 4096];

@@ -13,7 +13,8 @@ use crate::http::head::{Answer, Framing, HEADERS_MAX, Request, parse_request};
 use crate::route::action::{Action, Called};
 use crate::route::condition::Subject;
 use crate::route::session::{self, Session};
-use crate::snapshot::{Site, site_for};
+use crate::route::transform::Rewritten;
+use crate::snapshot::Site;
 use crate::target::{Group, InFlight, Seeker};
 use crate::worker::Worker;
 use crate::worker::buffer::Buffer;
@@ -75,15 +76,16 @@ pub fn plan(worker: &Worker, caller: &Caller, head: &[u8]) -> Plan {
     };
     let snapshot = worker.snapshot.borrow().clone();
     let keep_alive = request.keep_alive && worker.keeps(caller.at) && now_ms() < caller.ends_ms;
-    let Some(sites) = snapshot.doors.get(&caller.at).map(|door| &door.sites) else {
+    let Some(door) = snapshot.doors.get(&caller.at) else {
         return Plan::Answer(page(worker, &request, 503, None, false));
     };
-    let Some(site) = site_for(sites, host_and_path(&request).0) else {
-        return Plan::Answer(unknown_host(worker, &request, sites, keep_alive));
+    let tls = caller.tls.as_deref();
+    let Some(site) = door.site(tls, host_and_path(&request).0) else {
+        return Plan::Answer(unknown_host(worker, &request, door.sites(tls), keep_alive));
     };
     let subject = Subject::of(&request, caller.address.ip());
     let rule = site.route.decide(&subject);
-    match &rule.action {
+    match rule.action {
         Action::Fixed { status, content_type, body } => {
             let mut text = worker.buffers.text();
             let to_head = request.method == "HEAD";
@@ -106,7 +108,8 @@ pub fn plan(worker: &Worker, caller: &Caller, head: &[u8]) -> Plan {
             let Some((group, session)) = session::begin(forwarding, request.headers, site.https, &worker.rng) else {
                 return Plan::Answer(page(worker, &request, 503, Some(site), keep_alive));
             };
-            let Ok(rewritten) = rule.transforms.apply(&request) else {
+            let rewritten = rule.transforms.map_or(Ok(Rewritten::default()), |transforms| transforms.apply(&request));
+            let Ok(rewritten) = rewritten else {
                 return Plan::Answer(page(worker, &request, 500, Some(site), keep_alive));
             };
             let on_its_way = rewritten.of(&request);
@@ -137,6 +140,8 @@ fn forward(
         preserve_host: balancer.preserve_host,
         drop_invalid: balancer.drop_invalid,
         trace: &trace,
+        tls: caller.tls.as_deref(),
+        tls_headers: balancer.tls_headers,
     };
     write_request(&mut head, request, &rules);
     Forward {

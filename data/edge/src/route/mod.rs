@@ -10,6 +10,7 @@ pub(crate) mod session;
 mod source;
 pub(crate) mod transform;
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use action::{Action, Forwarding, Redirect};
@@ -17,6 +18,7 @@ use condition::{Condition, Subject};
 use cookie::Sealer;
 use index::Index;
 use transform::Transforms;
+use world::{Listener, ListenerRule};
 
 use crate::target::Group;
 
@@ -26,65 +28,120 @@ pub const RULES_MAX: usize = 2_000;
 /// Where a listener's requests go.
 #[derive(Debug)]
 pub struct Route {
+    rules: Arc<Rules>,
+    /// Of each rule.
+    actions: Vec<Action>,
+    default: Action,
+}
+
+/// What rules ask and change: all of them but their actions.
+#[derive(Debug, Default)]
+pub struct Rules {
     rules: Vec<Rule>,
     index: Index,
-    default: Rule,
 }
 
 #[derive(Debug)]
-pub struct Rule {
-    /// 1 to 50,000; zero for the default action.
-    pub priority: u32,
+struct Rule {
+    /// 1 to 50,000.
+    priority: u32,
     conditions: Vec<Condition>,
-    pub transforms: Transforms,
-    pub action: Action,
+    transforms: Transforms,
+}
+
+/// The rules of listeners as they were compiled last, so that other changes do not compile them again.
+#[derive(Debug, Default)]
+pub struct RulesCache(HashMap<String, (Vec<ListenerRule>, Arc<Rules>)>);
+
+impl RulesCache {
+    /// The compiled rules of a listener.
+    pub fn rules(&mut self, listener: &Listener) -> Result<Arc<Rules>, String> {
+        match self.0.get(listener.id.as_str()) {
+            Some((of, rules)) if *of == listener.rules => Ok(rules.clone()),
+            _ => {
+                let rules = Arc::new(Rules::compile(listener)?);
+                self.0.insert(listener.id.to_string(), (listener.rules.clone(), rules.clone()));
+                Ok(rules)
+            }
+        }
+    }
+
+    /// Forgets the rules of other listeners.
+    pub fn keep<'a>(&mut self, listeners: impl Iterator<Item = &'a Listener>) {
+        let there: HashSet<&str> = listeners.map(|l| l.id.as_str()).collect();
+        self.0.retain(|listener, _| there.contains(listener.as_str()));
+    }
+}
+
+/// What is to be done with a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Decision<'a> {
+    /// Of the rule that was taken; zero is the default action.
+    pub priority: u32,
+    pub action: &'a Action,
+    /// The default action has none.
+    pub transforms: Option<&'a Transforms>,
 }
 
 impl Route {
     /// `group` finds a compiled group by its ARN.
     pub fn compile(
-        listener: &world::Listener,
+        listener: &Listener,
+        rules: Arc<Rules>,
         sealer: &Arc<Sealer>,
         group: &dyn Fn(&str) -> Option<Arc<Group>>,
     ) -> Result<Self, String> {
-        if listener.rules.len() > RULES_MAX {
-            return Err(format!("the listener on port {} has more than {RULES_MAX} rules", listener.port));
-        }
-        let rules: Vec<Rule> = listener.rules.iter().map(|rule| Rule::compile(rule, sealer, group)).collect::<Result<_, _>>()?;
-        let index = Index::new(rules.iter().map(|rule| rule.conditions.as_slice()));
-        let action = Action::compile(&listener.default_action, sealer, group)?;
-        let default = Rule { priority: 0, conditions: Vec::new(), transforms: Transforms::default(), action };
-        Ok(Self { rules, index, default })
+        let action = |rule: &ListenerRule| Action::compile(&rule.action, sealer, group).map_err(|e| named(rule, &e));
+        let actions = listener.rules.iter().map(action).collect::<Result<_, _>>()?;
+        Ok(Self { rules, actions, default: Action::compile(&listener.default_action, sealer, group)? })
     }
 
     /// The first rule whose conditions hold; without any, the default action.
-    pub fn decide(&self, subject: &Subject<'_>) -> &Rule {
-        if self.rules.is_empty() {
-            return &self.default;
+    pub fn decide(&self, subject: &Subject<'_>) -> Decision<'_> {
+        let taken = self.rules.first(subject).and_then(|at| Some((self.rules.rules.get(at)?, self.actions.get(at)?)));
+        match taken {
+            Some((rule, action)) => Decision { priority: rule.priority, action, transforms: Some(&rule.transforms) },
+            None => Decision { priority: 0, action: &self.default, transforms: None },
         }
-        let rule = |number: u32| &self.rules[number as usize];
-        self.index.first(subject, |number| rule(number).holds(subject)).map_or(&self.default, rule)
+    }
+}
+
+impl Rules {
+    pub fn compile(listener: &Listener) -> Result<Self, String> {
+        if listener.rules.len() > RULES_MAX {
+            return Err(format!("the listener on port {} has more than {RULES_MAX} rules", listener.port));
+        }
+        let rules: Vec<Rule> = listener.rules.iter().map(Rule::compile).collect::<Result<_, _>>()?;
+        let index = Index::new(rules.iter().map(|rule| rule.conditions.as_slice()));
+        Ok(Self { rules, index })
+    }
+
+    /// Number of the first rule whose conditions hold.
+    fn first(&self, subject: &Subject<'_>) -> Option<usize> {
+        if self.rules.is_empty() {
+            return None;
+        }
+        self.index.first(subject, |number| self.rules[number as usize].holds(subject)).map(|number| number as usize)
     }
 }
 
 impl Rule {
-    fn compile(
-        rule: &world::ListenerRule,
-        sealer: &Arc<Sealer>,
-        group: &dyn Fn(&str) -> Option<Arc<Group>>,
-    ) -> Result<Self, String> {
-        let named = |reason| format!("rule {}: {reason}", rule.priority);
+    fn compile(rule: &ListenerRule) -> Result<Self, String> {
+        let conditions = rule.conditions.iter().map(Condition::compile).collect::<Result<_, _>>();
         Ok(Self {
             priority: rule.priority,
-            conditions: rule.conditions.iter().map(Condition::compile).collect::<Result<_, _>>().map_err(named)?,
-            transforms: Transforms::compile(&rule.transforms).map_err(named)?,
-            action: Action::compile(&rule.action, sealer, group).map_err(named)?,
+            conditions: conditions.map_err(|e| named(rule, &e))?,
+            transforms: Transforms::compile(&rule.transforms).map_err(|e| named(rule, &e))?,
         })
     }
 
     fn holds(&self, subject: &Subject<'_>) -> bool {
         self.conditions.iter().all(|condition| condition.holds(subject))
     }
+}
+
+fn named(rule: &ListenerRule, reason: &str) -> String {
+    format!("rule {}: {reason}", rule.priority)
 }
 
 impl Action {

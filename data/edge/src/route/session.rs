@@ -17,9 +17,10 @@ use crate::clock::{http_date, unix_seconds};
 use crate::target::Group;
 
 const EXPIRES_S: u64 = 7 * 24 * 3600;
-const TARGET_COOKIE: &str = "AWSALB";
+/// Cookies with a twin for requests from other sites, which browsers send where they withhold the first.
+const TARGET_COOKIES: [&str; 2] = ["AWSALB", "AWSALBCORS"];
+const GROUP_COOKIES: [&str; 2] = ["AWSALBTG", "AWSALBTGCORS"];
 const APPLICATION_COOKIE: &str = "AWSALBAPP-0";
-const GROUP_COOKIE: &str = "AWSALBTG";
 
 /// How a target group keeps its clients.
 #[derive(Debug)]
@@ -63,7 +64,7 @@ pub fn begin(
     let (group, renewal) = match &forwarding.sticky {
         None => (draw()?, None),
         Some(sticky) => {
-            let bonds = came(headers, GROUP_COOKIE, Kind::Group, &sticky.sealer);
+            let bonds = came(headers, &GROUP_COOKIES, Kind::Group, &sticky.sealer);
             let stays = valid(&bonds, sticky.scope, sticky.duration_ms).and_then(|chosen| forwarding.group_of(chosen)).cloned();
             let group = stays.or_else(draw)?;
             let renewal = Renewal { sealer: sticky.sealer.clone(), bonds, scope: sticky.scope };
@@ -81,8 +82,8 @@ pub fn begin(
     Some((group, Some(Box::new(session))))
 }
 
-fn came(headers: &[Header<'_>], name: &str, kind: Kind, sealer: &Sealer) -> Bonds {
-    find(headers, name).and_then(|text| sealer.open(kind, text)).unwrap_or_default()
+fn came(headers: &[Header<'_>], names: &[&str], kind: Kind, sealer: &Sealer) -> Bonds {
+    names.iter().find_map(|name| sealer.open(kind, find(headers, name)?)).unwrap_or_default()
 }
 
 fn valid(bonds: &Bonds, scope: u64, duration_ms: u64) -> Option<u64> {
@@ -96,11 +97,11 @@ impl Session {
         let sealer = &sticky.sealer;
         let (bonds, wanted) = match &sticky.by {
             Stickiness::BalancerCookie { duration_ms } => {
-                let bonds = came(headers, TARGET_COOKIE, Kind::Target, sealer);
+                let bonds = came(headers, &TARGET_COOKIES, Kind::Target, sealer);
                 (bonds, valid(&bonds, scope, *duration_ms))
             }
             Stickiness::ApplicationCookie { name, duration_ms } => {
-                let bonds = came(headers, APPLICATION_COOKIE, Kind::Application, sealer);
+                let bonds = came(headers, &[APPLICATION_COOKIE], Kind::Application, sealer);
                 // "Clients have to send back both cookies."
                 let both = find(headers, name).is_some();
                 (bonds, valid(&bonds, scope, *duration_ms).filter(|_| both))
@@ -122,12 +123,12 @@ impl Session {
         let mut values = Vec::with_capacity(4);
         let expires = http_date(unix_seconds() + EXPIRES_S);
         if let Some((renewal, chosen)) = &self.group {
-            self.both(&mut values, GROUP_COOKIE, renewal.sealed(Kind::Group, *chosen, rng), &expires);
+            self.both(&mut values, GROUP_COOKIES, renewal.sealed(Kind::Group, *chosen, rng), &expires);
         }
         let (Some(renewal), Some(chosen), Some(sticky)) = (&self.target, self.chosen.get(), &group.sticky) else { return values };
         match &sticky.by {
             Stickiness::BalancerCookie { .. } => {
-                self.both(&mut values, TARGET_COOKIE, renewal.sealed(Kind::Target, chosen, rng), &expires);
+                self.both(&mut values, TARGET_COOKIES, renewal.sealed(Kind::Target, chosen, rng), &expires);
             }
             Stickiness::ApplicationCookie { name, .. } => {
                 // The application begins a session with its cookie, and goes on with one that the client has.
@@ -142,11 +143,11 @@ impl Session {
     }
 
     /// The cookie, and its twin for requests from other sites.
-    fn both(&self, values: &mut Vec<String>, name: &str, sealed: Option<String>, expires: &str) {
+    fn both(&self, values: &mut Vec<String>, [name, twin]: [&str; 2], sealed: Option<String>, expires: &str) {
         let Some(value) = sealed else { return };
         let secure = if self.https { "; Secure" } else { "" };
         values.push(format!("{name}={value}; Expires={expires}; Path=/"));
-        values.push(format!("{name}CORS={value}; Expires={expires}; Path=/; SameSite=None{secure}"));
+        values.push(format!("{twin}={value}; Expires={expires}; Path=/; SameSite=None{secure}"));
     }
 }
 

@@ -9,7 +9,7 @@ use world::{Action, Condition, Listener, ListenerRule, Pattern, Protocol, QueryP
 
 use super::condition::Subject;
 use super::cookie::Sealer;
-use super::{RULES_MAX, Route};
+use super::{RULES_MAX, Route, Rules};
 
 fn fixed(status: u16) -> Action {
     Action::FixedResponse { status, content_type: None, body: String::new() }
@@ -39,7 +39,8 @@ fn listener(rules: Vec<Vec<Condition>>) -> Listener {
 
 fn compile(listener: &Listener) -> Result<Route, String> {
     let directory = tempfile::tempdir().unwrap();
-    Route::compile(listener, &Arc::new(Sealer::load(&directory.path().join("key")).unwrap()), &|_| None)
+    let sealer = Arc::new(Sealer::load(&directory.path().join("key")).unwrap());
+    Route::compile(listener, Arc::new(Rules::compile(listener)?), &sealer, &|_| None)
 }
 
 fn globs(values: &[&str]) -> Vec<Pattern> {
@@ -164,7 +165,7 @@ proptest! {
     ) {
         let route = compile(&listener(rules)).unwrap();
         let subject = subject(&host, &path, "", &[]);
-        let wanted = route.rules.iter().find(|rule| rule.holds(&subject)).map_or(0, |rule| rule.priority);
+        let wanted = route.rules.rules.iter().find(|rule| rule.holds(&subject)).map_or(0, |rule| rule.priority);
         prop_assert_eq!(route.decide(&subject).priority, wanted);
     }
 }

@@ -65,6 +65,8 @@ pub struct Worker {
     pub connector: Connector,
     pub date: DateText,
     pub rng: RefCell<Rng>,
+    /// TLS handshakes under way with clients.
+    pub handshakes: Cell<usize>,
     stopping: Cell<bool>,
     listening: RefCell<HashMap<SocketAddrV4, AbortHandle>>,
 }
@@ -91,6 +93,7 @@ fn run(index: usize, connector: impl FnOnce() -> IoResult<Connector>, inbox: mps
         connector: connector()?,
         date: DateText::default(),
         rng: RefCell::new(Rng::new()),
+        handshakes: Cell::new(0),
         stopping: Cell::new(false),
         listening: RefCell::default(),
     });

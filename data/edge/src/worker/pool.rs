@@ -15,6 +15,7 @@ use crate::clock::now_ms;
 use crate::metrics::{Open, ZoneCounters};
 use crate::stream::Stream;
 use crate::target::Target;
+use crate::tls::outgoing::Speaks;
 
 /// Idle connections that a worker keeps to one target.
 const IDLE_MAX: usize = 256;
@@ -53,8 +54,8 @@ impl Pool {
         let mut idle = self.idle.borrow_mut();
         let kept = idle.get_mut(&target)?;
         let oldest = now_ms().saturating_sub(idle_ms_max);
-        while let Some(upstream) = kept.pop_if(|u| u.idle_since >= oldest) {
-            if upstream.is_quiet() && (freshness == Freshness::Known || upstream.is_quiet_in_kernel()) {
+        while let Some(mut upstream) = kept.pop_if(|u| u.idle_since >= oldest) {
+            if upstream.stream.is_quiet() && (freshness == Freshness::Known || upstream.is_quiet_in_kernel()) {
                 return Some(upstream);
             }
         }
@@ -85,19 +86,13 @@ impl Pool {
     pub fn sweep(&self) {
         let oldest = now_ms().saturating_sub(IDLE_MS_MAX);
         self.idle.borrow_mut().retain(|_, kept| {
-            kept.retain(|u| u.idle_since >= oldest && u.is_quiet());
+            kept.retain_mut(|u| u.idle_since >= oldest && u.stream.is_quiet());
             !kept.is_empty()
         });
     }
 }
 
 impl Upstream {
-    /// Neither closed nor saying something unasked.
-    fn is_quiet(&self) -> bool {
-        let mut byte = [0];
-        matches!(self.stream.socket().try_read(&mut byte), Err(e) if e.kind() == io::ErrorKind::WouldBlock)
-    }
-
     fn is_quiet_in_kernel(&self) -> bool {
         let mut byte = [0];
         matches!(recv(&self.stream, &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT), Err(Errno::AGAIN))
@@ -107,9 +102,8 @@ impl Upstream {
 impl Worker {
     /// Opens a connection to a target, on behalf of a load balancer in one of its zones.
     pub async fn connect(&self, target: &Target, zone: &Arc<ZoneCounters>, within: Duration) -> io::Result<Upstream> {
-        let connecting = self.connector.connect(&target.from, target.address);
-        let socket = tokio::time::timeout(within, connecting).await.map_err(|_| io::ErrorKind::TimedOut)??;
-        let stream = Stream::Plain(socket);
+        let connecting = self.connector.open(&target.from, target.address, target.secure.then_some(Speaks::Http1));
+        let stream = tokio::time::timeout(within, connecting).await.map_err(|_| io::ErrorKind::TimedOut)??;
         let watch = self.watches.watch(&stream, Role::Target(target.number));
         Ok(Upstream { watch, stream, reused: false, idle_since: 0, _open: Open::new(zone, self.index) })
     }

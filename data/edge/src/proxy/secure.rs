@@ -1,0 +1,99 @@
+//! The first moments of a client's connection where TLS is spoken: its handshake, or what becomes of plain text there.
+
+use std::cell::Cell;
+use std::io::ErrorKind;
+use std::net::{SocketAddr, SocketAddrV4};
+use std::rc::Rc;
+
+use tokio::net::TcpStream;
+
+use super::{Caller, Client, linger};
+use crate::http::answer::write_plain_to_https;
+use crate::stream::Stream;
+use crate::tls::accept::{Failed, First, accept};
+use crate::tls::listener::Front;
+use crate::worker::Worker;
+use crate::worker::watch::Watch;
+
+/// Handshakes of one worker at a time; further clients are turned away.
+const HANDSHAKES_MAX: usize = 4_096;
+
+/// A handshake that counts until this is dropped.
+struct Pending<'a>(&'a Cell<usize>);
+
+impl<'a> Pending<'a> {
+    fn new(count: &'a Cell<usize>) -> Option<Self> {
+        (count.get() < HANDSHAKES_MAX).then(|| {
+            count.set(count.get() + 1);
+            Self(count)
+        })
+    }
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+/// A client that is ready for its first request; none when there is nobody to serve.
+pub async fn begin(
+    worker: &Worker,
+    front: &Front,
+    watch: Watch,
+    socket: TcpStream,
+    address: SocketAddr,
+    at: SocketAddrV4,
+) -> Option<Client> {
+    let pending = Pending::new(&worker.handshakes)?;
+    let accepted = accept(front, socket, &watch, super::idle_timeout_ms(worker, at)).await;
+    drop(pending);
+    let caller = Caller { address, at, ends_ms: u64::MAX, tls: None };
+    match accepted {
+        Ok(First::Tls(session, agreed)) => {
+            let caller = Caller { tls: Some(Rc::new(agreed)), ..caller };
+            Some(Client::new(worker, watch, Stream::Tls(session), caller))
+        }
+        Ok(First::Plain(socket, bytes)) => plain(worker, Client::new(worker, watch, Stream::Plain(socket), caller), &bytes).await,
+        Err(Failed::Silent) => None,
+        Err(Failed::Handshake(called, error)) => {
+            tracing::debug!(client = %address, "no TLS handshake: {error}");
+            count_failed(worker, front, at, called);
+            None
+        }
+    }
+}
+
+/// Where HTTP is spoken too, goes on with it; elsewhere says what is wrong, as an ALB does.
+async fn plain(worker: &Worker, mut client: Client, bytes: &[u8]) -> Option<Client> {
+    let is_served = worker.snapshot.borrow().doors.get(&client.caller.at).is_some_and(|door| !door.sites.is_empty());
+    if is_served {
+        client.buffer = worker.buffers.small();
+        client.buffer.space()[..bytes.len()].copy_from_slice(bytes);
+        client.buffer.filled_by(bytes.len());
+        return Some(client);
+    }
+    let mut text = Vec::new();
+    worker.date.with(|date| write_plain_to_https(&mut text, date));
+    let sent = client.stream.socket().try_write(&text);
+    if !matches!(sent, Err(e) if e.kind() != ErrorKind::WouldBlock) {
+        linger(&mut client).await;
+    }
+    None
+}
+
+/// `ClientTLSNegotiationErrorCount`: "TLS connections initiated by the client that did not establish a session".
+fn count_failed(worker: &Worker, front: &Front, at: SocketAddrV4, called: Option<usize>) {
+    let snapshot = worker.snapshot.borrow();
+    let Some(door) = snapshot.doors.get(&at) else { return };
+    // Where nobody was named, only a door of one listener knows whose it was.
+    let id = match called {
+        Some(index) => front.get(index),
+        None if door.secure.len() == 1 => front.get(0),
+        None => None,
+    };
+    let site = id.and_then(|listener| door.front.as_ref()?.find(&listener.id)).and_then(|index| door.secure.get(index));
+    if let Some(site) = site {
+        site.counters.worker(worker.index).tls_failed();
+    }
+}

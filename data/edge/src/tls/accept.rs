@@ -1,0 +1,166 @@
+//! The beginning of a client's connection at an address where TLS is spoken: tells TLS from plain HTTP by the first byte, finds
+//! out whom the client calls, and shakes hands. Handshakes have a deadline, and a worker has only so many at once.
+
+use std::io::{self, ErrorKind};
+use std::time::Instant;
+
+use rustls::server::{Accepted, Acceptor};
+use rustls::{Connection, ProtocolVersion};
+use tokio::net::TcpStream;
+
+use super::Agreed;
+use super::clients::ClientIdentity;
+use super::listener::{Called, Front, Listener};
+use super::policy::cipher_name;
+use super::session::{Session, Wait, read_first};
+use crate::clock::now_ms;
+use crate::worker::watch::Watch;
+
+/// From the first byte on.
+const HANDSHAKE_MS_MAX: u64 = 10_000;
+/// The first byte of every TLS connection: a record of the handshake.
+const HANDSHAKE_RECORD: u8 = 0x16;
+
+/// What a connection turned out to be.
+pub enum First {
+    Tls(Box<Session>, Agreed),
+    /// Plain text, with what of it has come.
+    Plain(TcpStream, Vec<u8>),
+}
+
+/// Why there is no connection.
+pub enum Failed {
+    /// The client went away before it had said anything, or said nothing for too long.
+    Silent,
+    /// The handshake failed; whom the client called, if that is known.
+    Handshake(Option<usize>, io::Error),
+}
+
+/// Waits for a client's first bytes, at most `idle_ms`, and shakes hands if they are TLS.
+pub async fn accept(front: &Front, socket: TcpStream, watch: &Watch, idle_ms: u64) -> Result<First, Failed> {
+    watch.read_within(idle_ms);
+    let mut acceptor = Acceptor::default();
+    let mut begun: Option<Instant> = None;
+    loop {
+        socket.readable().await.map_err(|_| Failed::Silent)?;
+        let is_first = begun.is_none();
+        let look = |bytes: &[u8]| {
+            watch.moved(bytes.len());
+            match bytes.first() {
+                None => Look::End,
+                Some(byte) if is_first && *byte != HANDSHAKE_RECORD => Look::Plain(bytes.to_vec()),
+                Some(_) => look_for_hello(&mut acceptor, bytes),
+            }
+        };
+        let looked = match read_first(&socket, look) {
+            Err(e) if e.kind() == ErrorKind::WouldBlock => continue,
+            Err(_) => Look::End,
+            Ok(looked) => looked,
+        };
+        if is_first {
+            watch.read_by(now_ms() + HANDSHAKE_MS_MAX);
+        }
+        let begun = *begun.get_or_insert_with(Instant::now);
+        match looked {
+            Look::End if is_first => return Err(Failed::Silent),
+            Look::End => return Err(Failed::Handshake(None, ErrorKind::UnexpectedEof.into())),
+            Look::Plain(bytes) => {
+                watch.read_done();
+                return Ok(First::Plain(socket, bytes));
+            }
+            Look::More => {}
+            Look::Bad(alert, error) => {
+                let _ = socket.try_write(&alert);
+                return Err(Failed::Handshake(None, error));
+            }
+            Look::Hello(accepted, rest) => {
+                let (session, agreed) = shake_hands(front, socket, watch, *accepted, &rest, begun).await?;
+                watch.read_done();
+                return Ok(First::Tls(Box::new(session), agreed));
+            }
+        }
+    }
+}
+
+enum Look {
+    End,
+    Plain(Vec<u8>),
+    More,
+    /// The alert to send, and why.
+    Bad(Vec<u8>, io::Error),
+    /// A greeting, and what came behind it.
+    Hello(Box<Accepted>, Vec<u8>),
+}
+
+fn look_for_hello(acceptor: &mut Acceptor, mut bytes: &[u8]) -> Look {
+    while !bytes.is_empty() {
+        if let Err(e) = acceptor.read_tls(&mut bytes) {
+            return Look::Bad(Vec::new(), e);
+        }
+        match acceptor.accept() {
+            Ok(None) => {}
+            Ok(Some(accepted)) => return Look::Hello(Box::new(accepted), bytes.to_vec()),
+            Err((error, mut alert)) => {
+                let mut text = Vec::new();
+                let _ = alert.write_all(&mut text);
+                return Look::Bad(text, io::Error::new(ErrorKind::InvalidData, error));
+            }
+        }
+    }
+    Look::More
+}
+
+async fn shake_hands(
+    front: &Front,
+    socket: TcpStream,
+    watch: &Watch,
+    accepted: Accepted,
+    rest: &[u8],
+    begun: Instant,
+) -> Result<(Session, Agreed), Failed> {
+    let called = front.called(accepted.client_hello().server_name());
+    let listener = called.and_then(|called| front.get(called.index())).cloned();
+    let (Some(called), Some(listener)) = (called, listener) else {
+        return Err(Failed::Handshake(None, ErrorKind::ConnectionRefused.into()));
+    };
+    let failed = |e| Failed::Handshake(Some(called.index()), e);
+    let connection = match accepted.into_connection(listener.config.clone()) {
+        Ok(connection) => connection,
+        Err((error, mut alert)) => {
+            let mut text = Vec::new();
+            let _ = alert.write_all(&mut text);
+            let _ = socket.try_write(&text);
+            return Err(failed(io::Error::new(ErrorKind::InvalidData, error)));
+        }
+    };
+    let mut session = Session::new(socket, Connection::Server(connection));
+    session.feed(rest).map_err(failed)?;
+    let waits = |wait| {
+        if wait == Wait::Write {
+            watch.write_within(HANDSHAKE_MS_MAX);
+        }
+    };
+    let shaken = session.shake_hands(waits).await;
+    watch.write_done();
+    shaken.map_err(failed)?;
+    let agreed = agree(&session, &listener, called, begun);
+    Ok((session, agreed))
+}
+
+fn agree(session: &Session, listener: &Listener, called: Called, begun: Instant) -> Agreed {
+    let tls = session.connection();
+    let server_name = match tls {
+        Connection::Server(server) => server.server_name().map(str::to_string),
+        Connection::Client(_) => None,
+    };
+    Agreed {
+        listener: matches!(called, Called::Bound(_)).then(|| listener.id.clone()),
+        http2: tls.alpn_protocol() == Some(b"h2"),
+        version: if tls.protocol_version() == Some(ProtocolVersion::TLSv1_3) { "TLSv1.3" } else { "TLSv1.2" },
+        cipher: tls.negotiated_cipher_suite().map_or("-", |suite| cipher_name(suite.suite())),
+        key_exchange: tls.negotiated_key_exchange_group().map(|group| group.name()),
+        server_name,
+        client: tls.peer_certificates().and_then(|chain| ClientIdentity::of(chain, listener.tell)),
+        handshake_us: u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX),
+    }
+}

@@ -1,0 +1,38 @@
+//! TLS on both sides: listeners with certificates, policies, tickets and clients' certificates, and connections to targets.
+//! The cryptography is that of rustls over aws-lc; what lies in the bytes is not its business. Keys are never told.
+
+pub(crate) mod accept;
+mod certificate;
+pub(crate) mod clients;
+pub(crate) mod listener;
+pub(crate) mod outgoing;
+mod policy;
+pub(crate) mod session;
+pub(crate) mod tickets;
+mod x509;
+
+use clients::ClientIdentity;
+
+/// Ciphertext that is read at once before the client's greeting is whole.
+const HELLO_BYTES_MAX: usize = 16 * 1024;
+/// Whether `h2` is offered to clients.
+const HTTP2_SERVED: bool = false;
+
+/// What a handshake with a client has led to.
+#[derive(Clone, Debug)]
+pub struct Agreed {
+    /// ARN of the only listener that this connection may reach; none when each request's host decides.
+    pub listener: Option<String>,
+    /// The client speaks HTTP/2.
+    pub http2: bool,
+    /// `TLSv1.2` or `TLSv1.3`.
+    pub version: &'static str,
+    /// OpenSSL's name, as AWS uses it.
+    pub cipher: &'static str,
+    pub key_exchange: Option<rustls::NamedGroup>,
+    /// The host that the client called in its greeting.
+    pub server_name: Option<String>,
+    pub client: Option<ClientIdentity>,
+    /// From the client's first byte.
+    pub handshake_us: u64,
+}
