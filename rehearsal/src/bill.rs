@@ -22,10 +22,11 @@ const REQUESTS_PER_CONNECTION: f64 = 10.0;
 const REQUEST_GIGABYTES: f64 = 11.0 * 1_024.0 / 1e9;
 
 impl Hours {
-    pub(crate) fn add_instance(&mut self, instance_type: &str, seconds: f64) {
+    pub(crate) fn add_instances(&mut self, instance_type: &str, count: usize, seconds: f64) {
+        let more = count as f64 * seconds / 3_600.0;
         match self.by_type.get_mut(instance_type) {
-            Some(hours) => *hours += seconds / 3_600.0,
-            None => drop(self.by_type.insert(instance_type.into(), seconds / 3_600.0)),
+            Some(hours) => *hours += more,
+            None => drop(self.by_type.insert(instance_type.into(), more)),
         }
     }
 

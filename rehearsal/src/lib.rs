@@ -8,6 +8,7 @@
 mod bill;
 pub mod checks;
 mod day;
+mod disk;
 mod event;
 mod load;
 mod model;

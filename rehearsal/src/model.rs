@@ -139,7 +139,7 @@ impl Model {
         if let Some(touched) = &mut self.touched
             && !touched.contains(id)
         {
-            touched.insert(id.into());
+            touched.insert(self.machines.get_key_value(id).map_or_else(|| id.into(), |(id, _)| id.clone()));
         }
     }
 
@@ -235,14 +235,16 @@ impl Model {
     }
 
     fn apply_instance(&mut self, now: Time, effect: &Effect, coming: &mut Vec<Coming>) {
-        let id = InstanceId::from(effect.slot.id.as_str());
         let Some(Want::Instance(wanted)) = &effect.want else {
+            let id = InstanceId::from(effect.slot.id.as_str());
             let generation = self.machines.remove(&id).map_or(0, |m| m.wanted.generation);
             self.reachability_changed(now, &id, coming);
             let gone = Observation::Instance { id, generation, state: InstanceState::Gone, at: now };
             coming.push(self.after(now, self.delays.apply_ms, Event::Observe(gone)));
             return;
         };
+        // The region's own text of the id, as far as it goes: reports that name it are then compared without a look at it.
+        let id = wanted.id.clone();
         let old = self.machines.get(&id);
         let keeps = old.is_some_and(|m| m.wanted.power == Power::On && m.wanted.generation == wanted.generation);
         let (state, serves) = old.filter(|_| keeps).map_or((None, false), |m| (m.state.clone(), m.serves));
@@ -281,11 +283,12 @@ impl Model {
     }
 
     fn retain_health(&mut self, keeps: impl Fn(&Registered) -> bool) {
-        let touched = &mut self.touched;
+        let (touched, machines) = (&mut self.touched, &self.machines);
         self.health.retain(|at, _| {
             let kept = keeps(at);
             if let Some(touched) = touched.as_mut().filter(|_| !kept) {
-                touched.insert(at.key.id.as_str().into());
+                let id = machines.get_key_value(at.key.id.as_str()).map(|(id, _)| id.clone());
+                touched.insert(id.unwrap_or_else(|| at.key.id.as_str().into()));
             }
             kept
         });

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use base::{GroupName, Time};
 use kernel::Settings;
-use region::autoscaling::{Activity, Group, Lifecycle, Member};
+use region::autoscaling::{Activity, Group, in_service, members_by_type};
 use region::cloudformation::StackStatus;
 use region::cloudwatch::alarm::Watched;
 use region::cloudwatch::{Alarm, AlarmState};
@@ -82,7 +82,12 @@ pub struct Point {
     pub failed: f64,
     /// What more capacity waited for, where there was too little.
     pub waits_for: Option<Cause>,
+    /// Every group wants as many instances as it may have.
+    pub at_maximum: bool,
 }
+
+/// Processor use this far above its target is more than the noise around it.
+const ABOVE_TARGET: f64 = 0.02;
 
 /// What more capacity waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -175,6 +180,16 @@ pub struct Prediction {
     pub bill: Bill,
     /// Of the region's whole state at the end: equal runs have equal digests.
     pub digest: u64,
+}
+
+impl Prediction {
+    /// How long the maximum size was what limited it: processor use was above the policy's target, and no more instances were
+    /// allowed.
+    pub fn held_by_maximum(&self) -> Duration {
+        let Some(target) = self.cpu_target else { return Duration::ZERO };
+        let held = self.points.iter().filter(|p| p.at_maximum && p.cpu > target + ABOVE_TARGET).count();
+        POINT * u32::try_from(held).unwrap_or(u32::MAX)
+    }
 }
 
 /// A run begins between these, 1971 and 2199: its metrics and schedules must have room before and after it.
@@ -358,13 +373,13 @@ impl Writer {
     fn write(&mut self, region: &mut Rehearsal) {
         let tally = region.take_tally();
         self.notes.look(region);
-        let (mut in_service, mut instances) = (0, 0);
-        for member in region.state().rows::<Member>() {
-            instances += 1;
-            in_service += usize::from(member.lifecycle == Lifecycle::InService);
-            self.hours.add_instance(&member.instance_type, tally.seconds);
+        let mut instances = 0;
+        for (instance_type, count) in members_by_type(region.state()) {
+            instances += count;
+            self.hours.add_instances(instance_type, count, tally.seconds);
         }
         let groups = region.state().rows::<Group>();
+        let in_service: usize = groups.clone().map(|g| in_service(region.state(), &g.name)).sum();
         let (desired, most) = groups.fold((0, 0), |(d, m), g| (d + g.desired_capacity, m + g.max_size));
         let seconds = tally.seconds.max(1.0);
         let failed = tally.failures.all();
@@ -389,6 +404,7 @@ impl Writer {
             p99_ms: tally.times_us.quantile(0.99) / 1e3,
             failed,
             waits_for,
+            at_maximum: desired >= most && most > 0,
         });
         self.add(&tally, region);
     }

@@ -1,13 +1,14 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use base::{Caller, Fault, FromValue, InstanceId, IntoValue, Operation, Rng, Scope, Time};
-use kernel::{Committed, Kernel, MemoryJournal, Randomness, Settings, State};
-use region::metrics::{MemoryKeep, Store};
-use world::{Effect, Executor};
+use kernel::{Committed, Kernel, Settings, State};
+use region::metrics::MemoryKeep;
+use world::{Effect, Executor, Observation};
 
 use crate::checks::{self, Watch};
+use crate::disk::Disk;
 use crate::event::{Coming, Event, short, source};
 use crate::load::{Demand, Load, Tally, Trace};
 use crate::model::{Delays, Model};
@@ -35,7 +36,7 @@ pub struct Faults {
 pub enum Scrutiny {
     /// Every rule after every commit, and a trace that a breach ends with.
     EveryCommit,
-    /// None: for measuring and predicting.
+    /// None: for measuring and predicting. It keeps nothing, so it must not crash.
     Never,
 }
 
@@ -62,26 +63,6 @@ pub struct Place {
 impl Default for Place {
     fn default() -> Self {
         Self { region: "eu-central-1".into(), settings: Settings::default(), begin: BEGIN }
-    }
-}
-
-/// What outlives the control plane.
-struct Disk {
-    journal: Arc<Mutex<MemoryJournal>>,
-    keep: Option<MemoryKeep>,
-}
-
-impl Disk {
-    /// Starts the control plane from what is on the disk, as `serve` does.
-    fn open(&self, scope: &Scope, settings: &Settings, seed: u64) -> Kernel {
-        let journal = Box::new(self.journal.clone());
-        let mut kernel = Kernel::open(region::services, journal, scope.clone(), settings.clone(), Randomness::repeatable(seed))
-            .unwrap_or_else(|e| panic!("a journal in memory can be read: {e}"));
-        if let Some(keep) = &self.keep {
-            *kernel.store_mut() =
-                Store::open(Box::new(keep.clone())).unwrap_or_else(|e| panic!("samples in memory can be read: {e}"));
-        }
-        kernel
     }
 }
 
@@ -129,7 +110,7 @@ impl Rehearsal {
 
     /// As [`Rehearsal::new`], at a place.
     pub fn at(place: Place, seed: u64, delays: Delays, scrutiny: Scrutiny) -> Self {
-        // What never crashes need not keep its samples.
+        // What never crashes need not keep anything.
         let keep = (scrutiny == Scrutiny::EveryCommit).then(MemoryKeep::default);
         let disk = Disk { journal: Arc::default(), keep };
         let scope = Scope::new(&place.region, "000000000000");
@@ -278,6 +259,7 @@ impl Rehearsal {
     /// Kills the control plane and starts it again from its journal; what was not committed is lost, and so is
     /// what was on its way to the world and from it.
     pub fn crash(&mut self) {
+        assert!(self.scrutiny == Scrutiny::EveryCommit, "a run that keeps nothing cannot crash");
         self.note(|| "crash".into());
         self.crashes += 1;
         self.kernel = self.disk.open(&self.scope, &self.settings, self.rng.u64());
@@ -328,7 +310,12 @@ impl Rehearsal {
     fn happen(&mut self, event: Event) {
         self.note(|| short(&event));
         match event {
-            Event::Observe(observation) => self.kernel.observe(self.now, &observation),
+            Event::Observe(observation) => {
+                self.kernel.observe(self.now, &observation);
+                if let (Observation::Usage { instances, .. }, Some(load)) = (observation, &mut self.load) {
+                    load.take_back(instances);
+                }
+            }
             Event::Connect(executor) => self.connect(executor),
             event => {
                 self.model.broken_boots = self.faults.broken_boot;

@@ -5,7 +5,7 @@ use rehearsal::{Point, Prediction, prices};
 
 use super::Run;
 use super::chart::{Chart, Line, escape};
-use super::terminal::{facts, number, span, waits};
+use super::terminal::{facts, held_by_maximum, number, span, waits};
 
 const STYLE: &str = include_str!("report.css");
 /// Most lines of a table of events; the JSON has all.
@@ -130,15 +130,17 @@ fn labels(p: &Prediction) -> Vec<(f64, String)> {
 }
 
 fn slow(p: &Prediction) -> String {
+    let held = held_by_maximum(p).map_or_else(String::new, |text| format!("<p>{text}</p>\n"));
     if p.slow.is_empty() {
-        return "<h3>Too slow</h3>\n<p>Never: capacity was enough all the time.</p>\n".into();
+        let never = if held.is_empty() { "<p>Never: capacity was enough all the time.</p>\n" } else { "" };
+        return format!("<h3>Too slow</h3>\n{never}{held}");
     }
     let row = |s: &rehearsal::Slow| {
         let worst = if s.worst > 99.0 { "no capacity".into() } else { format!("{:.0} %", s.worst * 100.0) };
         vec![s.from.iso8601_s(), s.until.iso8601_s(), worst, number(s.failed), waits(s)]
     };
     let head = ["From", "Until", "Worst use", "Requests failed", "Waited for"];
-    format!("<h3>Too slow</h3>\n{}", table(&head, p.slow.iter().take(EVENTS_MAX).map(row)))
+    format!("<h3>Too slow</h3>\n{held}{}", table(&head, p.slow.iter().take(EVENTS_MAX).map(row)))
 }
 
 fn alarms(p: &Prediction) -> String {

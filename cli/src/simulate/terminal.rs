@@ -63,6 +63,9 @@ fn block(value: f64, most: f64) -> char {
 }
 
 fn slow(p: &Prediction) {
+    if let Some(text) = held_by_maximum(p) {
+        out!("\n{text}");
+    }
     if p.slow.is_empty() {
         return;
     }
@@ -79,6 +82,17 @@ fn slow(p: &Prediction) {
     }
     out!("{table}");
     more(p.slow.len());
+}
+
+/// Says that the maximum size is what limits a run, where it does.
+pub fn held_by_maximum(p: &Prediction) -> Option<String> {
+    let held = p.held_by_maximum().as_secs();
+    let target = p.cpu_target.filter(|_| held > 0)? * 100.0;
+    Some(format!(
+        "At its maximum size and above its target of {} % for {}: the maximum is what limits it",
+        number(target),
+        span(held)
+    ))
 }
 
 pub fn waits(s: &rehearsal::Slow) -> String {

@@ -20,8 +20,31 @@ pub trait Journal: Send {
     /// Every row, by journal key.
     fn load(&mut self) -> Result<Vec<(String, Vec<u8>)>, JournalError>;
 
+    /// Whether what is written can ever be read again; what cannot is not even written down.
+    fn keeps(&self) -> bool {
+        true
+    }
+
     /// Makes the writes durable. `epoch` fences out an older leader, where there can be several.
     fn commit(&mut self, epoch: u64, writes: &[Write]) -> Result<(), JournalError>;
+}
+
+/// Keeps nothing: for a simulation that never starts again.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoJournal;
+
+impl Journal for NoJournal {
+    fn load(&mut self) -> Result<Vec<(String, Vec<u8>)>, JournalError> {
+        Ok(Vec::new())
+    }
+
+    fn keeps(&self) -> bool {
+        false
+    }
+
+    fn commit(&mut self, _: u64, _: &[Write]) -> Result<(), JournalError> {
+        Ok(())
+    }
 }
 
 /// The journal cannot be read or written, for the reason in the text.
@@ -155,6 +178,10 @@ impl Journal for MemoryJournal {
 impl<J: Journal> Journal for std::sync::Arc<std::sync::Mutex<J>> {
     fn load(&mut self) -> Result<Vec<(String, Vec<u8>)>, JournalError> {
         self.lock().map_err(JournalError::of)?.load()
+    }
+
+    fn keeps(&self) -> bool {
+        self.lock().is_ok_and(|journal| journal.keeps())
     }
 
     fn commit(&mut self, epoch: u64, writes: &[Write]) -> Result<(), JournalError> {

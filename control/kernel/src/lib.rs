@@ -22,7 +22,7 @@ mod wanted;
 
 pub use cx::{Cx, Settings};
 pub use engine::{Committed, Kernel, Lacking};
-pub use journal::{Journal, JournalError, MemoryJournal, RedbJournal, Write};
+pub use journal::{Journal, JournalError, MemoryJournal, NoJournal, RedbJournal, Write};
 pub use page::{Page, page};
 pub use randomness::{NoRandomness, Randomness, Secrets};
 pub use registry::{Reconciler, Registry};

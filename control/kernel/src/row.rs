@@ -95,6 +95,11 @@ impl<R: Row> Table<R> {
         &mut self.indexes[place].1
     }
 
+    pub(crate) fn counts(&self, name: &'static str) -> impl Iterator<Item = (&str, usize)> {
+        let index = self.indexes.iter().find(|(n, _)| *n == name);
+        index.into_iter().flat_map(|(_, index)| index.iter().map(|(value, found)| (value.as_ref(), found.len())))
+    }
+
     pub(crate) fn found(&self, name: &'static str, value: &str) -> Option<&Found<R>> {
         self.indexes.iter().find(|(n, _)| *n == name)?.1.get(value)
     }

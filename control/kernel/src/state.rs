@@ -74,6 +74,11 @@ impl State {
         self.table::<R>().found(name, value).map_or(0, BTreeMap::len)
     }
 
+    /// Every value of the secondary index `name` with how many rows named it, in no order.
+    pub fn counts<'a, R: Row>(&'a self, name: &'static str) -> impl Iterator<Item = (&'a str, usize)> {
+        self.table::<R>().counts(name)
+    }
+
     pub(crate) fn table<R: Row>(&self) -> &Table<R> {
         self.tables
             .get(&TypeId::of::<R>())
@@ -92,15 +97,11 @@ impl State {
         self.tables.values_mut().find(|t| t.name() == name)
     }
 
-    /// Every row as the journal keeps it, ordered by journal key.
-    pub(crate) fn dump(&self) -> BTreeMap<String, Vec<u8>> {
-        let mut all = BTreeMap::new();
-        for table in self.tables.values() {
-            table.dump(&mut |key, json| {
-                all.insert(key, json);
-            });
-        }
-        all
+    /// Every row as the journal keeps it, by table and then by key.
+    pub(crate) fn dump(&self, each: &mut dyn FnMut(String, Vec<u8>)) {
+        let mut tables: Vec<_> = self.tables.values().collect();
+        tables.sort_unstable_by_key(|table| table.name());
+        tables.into_iter().for_each(|table| table.dump(each));
     }
 
     pub(crate) fn row_types(&self) -> impl Iterator<Item = TypeId> {

@@ -1,6 +1,5 @@
 //! What is counted while requests flow.
 
-use std::collections::BTreeMap;
 use std::ops::AddAssign;
 
 use world::Histogram;
@@ -34,27 +33,60 @@ impl AddAssign for Failures {
     }
 }
 
-/// How long requests took: requests by the histogram's bucket, fractions of one too.
+/// How long requests took, in microseconds: requests by the histogram's bucket, fractions of one too.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Times(pub(super) BTreeMap<i16, f64>);
+pub struct Times {
+    /// The bucket of the first count.
+    first: i16,
+    counts: Vec<f64>,
+}
+
+/// The bucket of a nanosecond. What is shorter counts as that.
+const SHORTEST: i16 = -320;
 
 impl Times {
-    fn add(&mut self, value: f64, count: f64) {
-        *self.0.entry(Histogram::bucket_of(value)).or_default() += count;
+    fn add(&mut self, bucket: i16, count: f64) {
+        let bucket = bucket.max(SHORTEST);
+        match self.counts.get_mut(usize::try_from(i32::from(bucket) - i32::from(self.first)).unwrap_or(usize::MAX)) {
+            Some(known) => *known += count,
+            None => *self.widened(bucket) += count,
+        }
+    }
+
+    /// The count of a bucket for which there may not be room yet.
+    fn widened(&mut self, bucket: i16) -> &mut f64 {
+        if self.counts.is_empty() {
+            self.first = bucket;
+        }
+        let before = usize::try_from(i32::from(self.first) - i32::from(bucket)).unwrap_or(0);
+        if before > 0 {
+            self.counts.splice(0..0, std::iter::repeat_n(0.0, before));
+            self.first = bucket;
+        }
+        let place = usize::try_from(i32::from(bucket) - i32::from(self.first)).unwrap_or(0);
+        if place >= self.counts.len() {
+            self.counts.resize(place + 1, 0.0);
+        }
+        &mut self.counts[place]
+    }
+
+    /// Buckets with their counts, in order of bucket.
+    pub(super) fn each(&self) -> impl Iterator<Item = (i16, f64)> {
+        (self.first..).zip(self.counts.iter().copied()).filter(|(_, count)| *count > 0.0)
     }
 
     pub fn merge(&mut self, other: &Times) {
-        other.0.iter().for_each(|(bucket, count)| *self.0.entry(*bucket).or_default() += count);
+        other.each().for_each(|(bucket, count)| self.add(bucket, count));
     }
 
     /// The value that this share of the requests do not exceed; zero when there are none.
     pub fn quantile(&self, share: f64) -> f64 {
-        let all: f64 = self.0.values().sum();
+        let all: f64 = self.counts.iter().sum();
         let mut below = 0.0;
-        for (bucket, count) in &self.0 {
+        for (bucket, count) in self.each() {
             below += count;
             if below >= all * share {
-                return Histogram::value_of(*bucket);
+                return Histogram::value_of(bucket);
             }
         }
         0.0
@@ -127,10 +159,15 @@ impl Tick<'_> {
         batch.spent += Spent { cpu_us: now.done * self.demand.cpu_us * dt, requests: now.done * dt };
         self.tell(batch, &rates, lost, pools, tally);
         let done = now.done * dt * count;
+        if done <= 0.0 {
+            return;
+        }
         self.spread.each(&batch.station, variability, &now, |seconds, share| {
-            tally.times_us.add(seconds * 1e6, share * done);
+            let bucket = Histogram::bucket_of(seconds * 1e6);
+            tally.times_us.add(bucket, share * done);
             for (place, role) in batch.roles.iter().enumerate() {
-                pools[role.pool].account.times_us.add(seconds * 1e6, share * done * batch.share(&rates, place));
+                let part = if batch.roles.len() == 1 { 1.0 } else { batch.share(&rates, place) };
+                pools[role.pool].account.times_us.add(bucket, share * done * part);
             }
         });
     }

@@ -5,6 +5,7 @@
 mod account;
 mod batch;
 mod queue;
+mod records;
 mod report;
 mod trace;
 
@@ -21,6 +22,7 @@ pub use trace::{Clock, PATTERNS, Per, Trace, TraceError, parse_moment, seconds};
 use crate::model::Model;
 use crate::standing::{Face, Part};
 use batch::{Batch, Batches, Role};
+use records::{Record, Records};
 
 /// How long each step of the queues is.
 pub const TICK: Duration = Duration::from_secs(1);
@@ -42,9 +44,11 @@ pub struct Load {
     balancers: BTreeMap<LoadBalancerArn, Balancer>,
     faces: u64,
     batches: Batches,
-    records: BTreeMap<InstanceId, Record>,
+    records: Records,
     /// Of instances that ended within the period.
     ended: Vec<InstanceUsage>,
+    /// The last report, to be written over by the next.
+    spare: Vec<InstanceUsage>,
     tally: Tally,
 }
 
@@ -69,15 +73,6 @@ struct Balancer {
     fixed: f64,
 }
 
-/// A running instance.
-#[derive(Debug)]
-struct Record {
-    batch: usize,
-    since: Time,
-    at_join: batch::Spent,
-    carried: batch::Spent,
-}
-
 impl Load {
     /// Load from the next whole second on; `period` is how often the executors report, and divides a minute.
     pub fn new(trace: Trace, from: Time, demand: Demand, now: Time, period: Duration) -> Self {
@@ -96,8 +91,9 @@ impl Load {
             balancers: BTreeMap::new(),
             faces: 0,
             batches: Batches::default(),
-            records: BTreeMap::new(),
+            records: Records::default(),
             ended: Vec::new(),
+            spare: Vec::new(),
             tally: Tally::default(),
         }
     }
@@ -202,7 +198,7 @@ impl Load {
         }
         let batch = self.batches.join(&self.demand, standing.millicores, standing.serves, roles, inside, &mut self.pools);
         let at_join = self.batches.all[batch].spent;
-        self.records.insert(id.clone(), Record { batch, since, at_join, carried });
+        self.records.put(Record { id: id.clone(), batch, since, at_join, carried });
     }
 
     /// Requests inside an instance that ended have failed. What is less than one is what a fluid leaves of a queue that was

@@ -34,18 +34,50 @@ pub(super) fn usage(id: &InstanceId, spent: Spent, since: Time, until: Time) -> 
     }
 }
 
+/// What makes the usage of two instances the same: batch, beginning, and what was spent at it and before.
+type Alike = (usize, Time, Spent, Spent);
+
+fn write_over(old: &mut InstanceUsage, new: &InstanceUsage) {
+    let InstanceUsage { id: _, cpu_us, running_ms, network_in_bytes, network_out_bytes, network_in_packets, network_out_packets } =
+        new;
+    (old.cpu_us, old.running_ms) = (*cpu_us, *running_ms);
+    (old.network_in_bytes, old.network_out_bytes) = (*network_in_bytes, *network_out_bytes);
+    (old.network_in_packets, old.network_out_packets) = (*network_in_packets, *network_out_packets);
+}
+
 impl Load {
+    /// Takes back a report that was heard: most of the next one is the same.
+    pub(crate) fn take_back(&mut self, instances: Vec<InstanceUsage>) {
+        self.spare = instances;
+    }
+
     /// The reports of the period that ends now; the next one begins.
     pub(super) fn report(&mut self, now: Time) -> Vec<Observation> {
         let from = self.reported;
-        let mut instances = std::mem::take(&mut self.ended);
-        instances.reserve(self.records.len());
-        for (id, record) in &self.records {
-            let spent = record.carried + (self.batches.all[record.batch].spent - record.at_join);
-            instances.push(usage(id, spent, record.since.max(from), now));
+        let mut instances = std::mem::take(&mut self.spare);
+        self.records.merge(&mut instances);
+        let mut last: Option<(Alike, InstanceUsage)> = None;
+        for (at, record) in self.records.all().iter().enumerate() {
+            // Most are like the one before.
+            let alike = (record.batch, record.since.max(from), record.at_join, record.carried);
+            let told = match &last {
+                Some((known, told)) if *known == alike => told,
+                _ => {
+                    let spent = record.carried + (self.batches.all[record.batch].spent - record.at_join);
+                    &last.insert((alike, usage(&record.id, spent, record.since.max(from), now))).1
+                }
+            };
+            match instances.get_mut(at) {
+                // What is the same text stays in its place, without a look at it.
+                Some(old) if std::ptr::eq(old.id.as_str(), record.id.as_str()) => write_over(old, told),
+                Some(old) => *old = InstanceUsage { id: record.id.clone(), ..told.clone() },
+                None => instances.push(InstanceUsage { id: record.id.clone(), ..told.clone() }),
+            }
         }
+        instances.truncate(self.records.len());
+        instances.append(&mut self.ended);
         let places = self.batches.renew();
-        for record in self.records.values_mut() {
+        for record in self.records.all_mut() {
             (record.carried, record.at_join) = (Spent::default(), Spent::default());
             record.batch = places[record.batch];
         }
@@ -84,6 +116,7 @@ impl Load {
                     rejected_connections: 0,
                     processed_bytes: part(requests * (REQUEST_BYTES + ANSWER_BYTES), place, zones),
                     fixed_responses: part(fixed, place, zones),
+                    client_tls_errors: 0,
                     own_answers: own.collect(),
                     groups,
                 });
@@ -99,6 +132,7 @@ fn group(pool: &Pool, account: &Account, place: usize, zones: usize) -> GroupTra
         requests: part(account.sent, place, zones),
         answers: [part(account.done, place, zones), 0, 0, 0],
         connection_errors: part(account.failures.broken, place, zones),
+        tls_errors: 0,
         response_time_us: histogram(&account.times_us, place, zones),
     }
 }
@@ -107,19 +141,19 @@ fn group(pool: &Pool, account: &Account, place: usize, zones: usize) -> GroupTra
 fn histogram(times: &Times, place: usize, zones: usize) -> Histogram {
     let (mut all, mut told) = (0.0, 0_u64);
     let mut histogram = Histogram::default();
-    for (bucket, count) in &times.0 {
+    for (bucket, count) in times.each() {
         all += count;
         let count = part(all, place, zones).saturating_sub(told);
         told += count;
         if count > 0 {
-            let value = Histogram::value_of(*bucket);
+            let value = Histogram::value_of(bucket);
             if histogram.count == 0 {
                 histogram.min = value;
             }
             histogram.max = value;
             histogram.count += count;
             histogram.sum += value * count as f64;
-            histogram.buckets.push((*bucket, count));
+            histogram.buckets.push((bucket, count));
         }
     }
     histogram

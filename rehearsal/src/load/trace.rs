@@ -111,6 +111,9 @@ impl Trace {
             "constant" => Shape::Constant(rate(level)?),
             "diurnal" => {
                 let (low, high) = range(level)?;
+                if low > high {
+                    return Err(wrong(format!("diurnal: the low {low} is above the high {high}; write diurnal:{high}..{low}")));
+                }
                 Shape::Diurnal { low, high, peak_s: options.take("peak", clock_s)?.unwrap_or(14.0 * 3_600.0) }
             }
             "step" => {
@@ -364,6 +367,7 @@ mod tests {
             ("step:1..2,at=1e300", "at: \"1e300\" is no length of time"),
             ("diurnal:5", "\"5\" is no range: LOW..HIGH is"),
             ("diurnal:1..2,peak=25:00", "peak: \"25:00\" is no time of day"),
+            ("diurnal:3..1", "the low 3 is above the high 1; write diurnal:1..3"),
             ("diurnal:1..2,top=3", "diurnal has no option top"),
             ("step:1..2", "at=TIME"),
             ("step:1..2,at=soon", "at: \"soon\" is no length of time"),

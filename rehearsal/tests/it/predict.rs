@@ -63,6 +63,15 @@ fn more_load_than_capacity_fails_what_cannot_wait_and_conserves_requests() {
 }
 
 #[test]
+fn above_the_target_at_the_largest_size_the_maximum_is_named() {
+    let held = run(&scenario("constant:140"));
+    assert_eq!((held.slow.len(), held.held_by_maximum()), (0, HOUR));
+    assert_eq!(run(&scenario("constant:100")).held_by_maximum(), Duration::ZERO);
+    let room = Scenario { parameters: sizes("2", "8"), ..scenario("constant:140") };
+    assert_eq!(run(&room).held_by_maximum(), Duration::ZERO);
+}
+
+#[test]
 fn the_same_seed_predicts_the_same() {
     let wish = scenario("diurnal:50..150,peak=00:30");
     assert_eq!(run(&wish), run(&wish));

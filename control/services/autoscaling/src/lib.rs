@@ -30,6 +30,7 @@ mod warm_pool;
 pub use activity::{Activity, Status};
 pub use error::Error;
 pub use group::{Group, HealthCheck, Process};
+pub use group_metrics::{in_service, members_by_type};
 pub use member::{Health, Lifecycle, Member};
 pub use policy::Cooldown;
 pub use refresh::{Refresh, RefreshStatus};

@@ -237,6 +237,7 @@ impl Row for Member {
     fn index(&self, add: &mut dyn FnMut(&'static str, &str)) {
         let class = self.class();
         add("group", &self.group);
+        add("type", &self.instance_type);
         add("class", &class.of(&self.group, ""));
         add("zone", &class.of(&self.group, &self.zone));
         add("subnet", &class.of(&self.group, &self.subnet));

@@ -23,7 +23,7 @@ pub use compute::{
 };
 pub use error::Error;
 pub use kind::Kind;
-pub use monitoring::{CpuPercent, Told, cpu_percent};
+pub use monitoring::{CpuShare, Told, cpu_percent};
 pub use network::{
     Cidr, InterfaceOwner, InternetGateway, NetworkInterface, NewInterface, RouteTable, SecurityGroup, SecurityGroupRule, Subnet,
     Vpc, create_interface, default_subnet, default_vpc, delete_interface, ensure_default_network, set_interface_groups,

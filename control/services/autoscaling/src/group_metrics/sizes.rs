@@ -124,12 +124,24 @@ fn reconcile(tx: &mut Tx, cx: &Cx, key: &str) -> Result<Option<Time>, Fault> {
     Ok(Some(next))
 }
 
+fn count(state: &State, group: &GroupName, classes: &[Class]) -> usize {
+    classes.iter().map(|c| state.count_where::<Member>("class", &c.of(group, ""))).sum()
+}
+
+/// How many members of a group are in service.
+pub fn in_service(state: &State, group: &GroupName) -> usize {
+    count(state, group, &[Class::InService, Class::Unwell])
+}
+
+/// How many members there are of each instance type, in no order.
+pub fn members_by_type(state: &State) -> impl Iterator<Item = (&str, usize)> {
+    state.counts::<Member>("type")
+}
+
 /// In the order of [`NAMES`].
 fn values(state: &State, group: &Group) -> [f64; NAMES.len()] {
-    let count = |classes: &[Class]| -> f64 {
-        classes.iter().map(|c| state.count_where::<Member>("class", &c.of(&group.name, ""))).sum::<usize>() as f64
-    };
-    let in_service = count(&[Class::InService, Class::Unwell]);
+    let count = |classes: &[Class]| count(state, &group.name, classes) as f64;
+    let in_service = in_service(state, &group.name) as f64;
     let pending = count(&[Class::Pending, Class::Extra]);
     let standby = count(&[Class::Standby]);
     let terminating = count(&[Class::Leaving]);

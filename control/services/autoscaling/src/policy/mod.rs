@@ -12,7 +12,7 @@ mod show;
 mod tracking;
 
 pub(crate) use decide::Adjustment;
-pub(crate) use fleet::{cooling, is_warm, metric_warmup_s};
+pub(crate) use fleet::{cooling, metric_warmup_s};
 pub(crate) use read::{Wish, check_target};
 pub use row::Cooldown;
 pub(crate) use row::{PolicyKey, Rule, ScalingPolicy};

@@ -45,32 +45,46 @@ fn observe(tx: &mut Tx, cx: &Cx, observation: &Observation) -> Result<(), Fault>
 /// `CPUUtilization` of an instance in a period: percent of what its type's share gives here, for the time that it ran. None
 /// for an instance that is unknown or did not run.
 pub fn cpu_percent(state: &State, settings: &Settings, usage: &InstanceUsage) -> Option<f64> {
-    CpuPercent::default().of(state.get::<Instance>(&usage.id)?, settings, usage)
+    CpuShare::of(state.get::<Instance>(&usage.id)?, settings)?.percent(usage)
 }
 
-/// As [`cpu_percent`], for who goes through many instances and has their rows at hand: neighbours are most often of one type.
+/// What an instance's type gives it of the machine's processors, for who turns many reports into percentages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CpuShare {
+    /// Thousandths of a core.
+    millicores: u32,
+}
+
+impl CpuShare {
+    /// None for a type that is unknown.
+    pub fn of(instance: &Instance, settings: &Settings) -> Option<Self> {
+        InstanceType::find(&instance.instance_type).map(|t| Self::of_type(t, settings))
+    }
+
+    fn of_type(instance_type: &InstanceType, settings: &Settings) -> Self {
+        Self { millicores: instance_type.cpu_millicores(settings) }
+    }
+
+    /// A percentage never exceeds 100 ("List the available CloudWatch metrics for your instances"): what the kernel lets an
+    /// instance overdraw within one of its periods is cut off. None when it did not run.
+    pub fn percent(self, usage: &InstanceUsage) -> Option<f64> {
+        // Thousandths of a core times milliseconds are microseconds of processor time.
+        let most_us = u64::from(self.millicores) * usage.running_ms;
+        (most_us > 0).then(|| (usage.cpu_us as f64 * 100.0 / most_us as f64).min(100.0))
+    }
+}
+
+/// Finds types for who goes through many instances: neighbours are most often of one type.
 #[derive(Debug, Default)]
-pub struct CpuPercent {
+struct Types {
     last: Option<&'static InstanceType>,
 }
 
-impl CpuPercent {
-    pub fn of(&mut self, instance: &Instance, settings: &Settings, usage: &InstanceUsage) -> Option<f64> {
-        percent_of(self.type_of(instance)?, settings, usage)
-    }
-
-    fn type_of(&mut self, instance: &Instance) -> Option<&'static InstanceType> {
+impl Types {
+    fn of(&mut self, instance: &Instance) -> Option<&'static InstanceType> {
         if self.last.is_none_or(|last| last.name != instance.instance_type) {
             self.last = InstanceType::find(&instance.instance_type);
         }
         self.last
     }
-}
-
-/// A percentage never exceeds 100 ("List the available CloudWatch metrics for your instances"): what the kernel lets an
-/// instance overdraw within one of its periods is cut off.
-fn percent_of(instance_type: &InstanceType, settings: &Settings, usage: &InstanceUsage) -> Option<f64> {
-    // Thousandths of a core times milliseconds are microseconds of processor time.
-    let most_us = u64::from(instance_type.cpu_millicores(settings)) * usage.running_ms;
-    (most_us > 0).then(|| (usage.cpu_us as f64 * 100.0 / most_us as f64).min(100.0))
 }

@@ -13,7 +13,7 @@ use world::{InstanceUsage, Observation};
 
 use super::meters::{Meter, Meters, values};
 use super::samples::{Kind, Outgoing, USAGE, Value, publish};
-use super::{CpuPercent, percent_of};
+use super::{CpuShare, Types};
 use crate::compute::{Instance, InstanceState, InstanceType};
 
 const MINUTE_MS: i64 = 60_000;
@@ -87,7 +87,7 @@ fn take_in(state: &State, period: &Period, report: &[InstanceUsage], meters: &mu
     let mut report = sorted.iter().peekable();
     let tells_status = period.tells_status(state.count_where::<Instance>("state", InstanceState::Running.as_str()));
     let (mut at, known) = (0, meters.all.len());
-    let mut types = CpuPercent::default();
+    let mut types = Types::default();
     for instance in state.rows::<Instance>() {
         while report.next_if(|usage| usage.id < instance.id).is_some() {}
         let usage = report.next_if(|usage| usage.id == instance.id);
@@ -103,7 +103,7 @@ fn take_in(state: &State, period: &Period, report: &[InstanceUsage], meters: &mu
             meters.all.push(Meter::new(&instance.id));
         }
         let mut told = Told { period, meter: place as u32, outgoing: &mut outgoing };
-        if let (Some(usage), Some(instance_type)) = (usage, types.type_of(instance)) {
+        if let (Some(usage), Some(instance_type)) = (usage, types.of(instance)) {
             take_in_one(&mut told, instance, instance_type, usage, &mut meters.all[place]);
         }
         if tells_status {
@@ -137,7 +137,7 @@ impl Told<'_> {
 }
 
 fn take_in_one(told: &mut Told, instance: &Instance, instance_type: &InstanceType, usage: &InstanceUsage, meter: &mut Meter) {
-    let Some(percent) = percent_of(instance_type, told.period.settings, usage) else { return };
+    let Some(percent) = CpuShare::of_type(instance_type, told.period.settings).percent(usage) else { return };
     let values = values(percent, usage);
     meter.add(instance, instance_type, usage);
     // Who changes between basic and detailed monitoring has each period told once.

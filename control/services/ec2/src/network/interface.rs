@@ -79,6 +79,7 @@ impl Row for NetworkInterface {
         add("vpc", &self.vpc);
         add("subnet", &self.subnet);
         add("mac", &self.mac);
+        add("block", &block_value(&self.subnet, block_of(self.address)));
         self.groups.iter().for_each(|group| add("group", group));
     }
 }
@@ -106,10 +107,13 @@ pub fn create_interface(tx: &mut Tx, cx: &Cx, new: NewInterface) -> Result<Netwo
         return Err(Error::LimitExceeded("NetworkInterfaceLimitExceeded", format!("{INTERFACES_MAX} network interfaces")));
     }
     let groups = check_groups(tx, &subnet, new.groups)?;
-    let taken = taken_addresses(tx, &subnet.id);
     let address = match new.address {
-        Some(address) => check_address(&subnet, &taken, address)?,
-        None => lowest_free(&subnet.cidr, &taken).ok_or_else(|| Error::NoFreeAddress(subnet.id.clone()))?,
+        Some(address) => check_address(&subnet, &taken_addresses(tx, &subnet.id, block_of(address)), address)?,
+        None => {
+            let count = |block| count_in(tx, &subnet.id, block);
+            let free = lowest_free(&subnet.cidr, count, |block| taken_addresses(tx, &subnet.id, block));
+            free.ok_or_else(|| Error::NoFreeAddress(subnet.id.clone()))?
+        }
     };
     let id = NetworkInterfaceId::generate(&mut cx.rng());
     tx.put(NetworkInterface {
@@ -191,7 +195,7 @@ pub fn world_interface(state: &State, id: &NetworkInterfaceId) -> Option<world::
 
 /// How many addresses of a subnet can still be given.
 pub fn free_addresses(state: &State, subnet: &Subnet) -> u32 {
-    let taken = state.rows_where::<NetworkInterface>("subnet", &subnet.id).count();
+    let taken = state.count_where::<NetworkInterface>("subnet", &subnet.id);
     addresses_of(&subnet.cidr).saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX))
 }
 
@@ -201,20 +205,43 @@ fn addresses_of(cidr: &Cidr) -> u32 {
     (size + 1).saturating_sub(RESERVED)
 }
 
-fn taken_addresses(state: &State, subnet: &SubnetId) -> BTreeSet<Ipv4Addr> {
-    state.rows_where::<NetworkInterface>("subnet", subnet).map(|i| i.address).collect()
+/// Taken addresses are counted by blocks of so many, so that a large subnet is searched without a look at each.
+const BLOCK_BITS: u32 = 6;
+
+fn block_of(address: Ipv4Addr) -> u32 {
+    address.to_bits() >> BLOCK_BITS
 }
 
-/// The lowest address that is neither taken nor reserved.
-pub(crate) fn lowest_free(cidr: &Cidr, taken: &BTreeSet<Ipv4Addr>) -> Option<Ipv4Addr> {
-    let mut candidate = cidr.nth(RESERVED_FIRST)?;
-    for address in taken.range(candidate..) {
-        if *address != candidate {
-            break;
+/// The value of the index `block`.
+fn block_value(subnet: &SubnetId, block: u32) -> String {
+    format!("{subnet}\0{block}")
+}
+
+fn count_in(state: &State, subnet: &SubnetId, block: u32) -> usize {
+    state.count_where::<NetworkInterface>("block", &block_value(subnet, block))
+}
+
+fn taken_addresses(state: &State, subnet: &SubnetId, block: u32) -> BTreeSet<Ipv4Addr> {
+    state.rows_where::<NetworkInterface>("block", &block_value(subnet, block)).map(|i| i.address).collect()
+}
+
+/// The lowest address that is neither taken nor reserved, where of each block is told how many addresses are taken, and which.
+fn lowest_free(cidr: &Cidr, count: impl Fn(u32) -> usize, taken: impl Fn(u32) -> BTreeSet<Ipv4Addr>) -> Option<Ipv4Addr> {
+    let first = cidr.nth(RESERVED_FIRST)?.to_bits();
+    let last = cidr.last().to_bits().checked_sub(1)?;
+    for block in first >> BLOCK_BITS..=last >> BLOCK_BITS {
+        let begin = first.max(block << BLOCK_BITS);
+        let end = last.min((block << BLOCK_BITS) | ((1 << BLOCK_BITS) - 1));
+        if count(block) > (end - begin) as usize {
+            continue;
         }
-        candidate = Ipv4Addr::from_bits(candidate.to_bits().checked_add(1)?);
+        let taken = taken(block);
+        let free = (begin..=end).map(Ipv4Addr::from_bits).find(|a| !taken.contains(a));
+        if free.is_some() {
+            return free;
+        }
     }
-    (candidate < cidr.last()).then_some(candidate)
+    None
 }
 
 fn check_address(subnet: &Subnet, taken: &BTreeSet<Ipv4Addr>, address: Ipv4Addr) -> Result<Ipv4Addr, Error> {
@@ -271,7 +298,7 @@ mod tests {
 
     use proptest::prelude::{prop, prop_assert, prop_assert_eq, proptest};
 
-    use super::{RESERVED_FIRST, addresses_of, lowest_free};
+    use super::{RESERVED_FIRST, addresses_of, block_of, lowest_free};
     use crate::network::cidr::Cidr;
 
     proptest! {
@@ -283,7 +310,10 @@ mod tests {
             let before = u32::try_from(taken.iter().filter(|a| usable(a)).count()).unwrap();
             let mut given = 0;
             let mut lowest = cidr.first();
-            while let Some(address) = lowest_free(&cidr, &taken) {
+            let of = |taken: &BTreeSet<Ipv4Addr>, block| -> BTreeSet<Ipv4Addr> {
+                taken.iter().copied().filter(|a| block_of(*a) == block).collect()
+            };
+            while let Some(address) = lowest_free(&cidr, |block| of(&taken, block).len(), |block| of(&taken, block)) {
                 prop_assert!(cidr.contains(address) && usable(&address));
                 prop_assert!(address > lowest, "the lowest comes first");
                 lowest = address;
