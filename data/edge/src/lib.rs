@@ -109,6 +109,15 @@ pub mod testing {
     use crate::http::head::{Framing, HEADERS_MAX, parse_answer, parse_request};
     use crate::http::scan::HeadScan;
 
+    /// What keeps a request's head from being compliant, by the name that access logs have for it; or why it is refused in
+    /// every desync mode.
+    pub fn classify(head: &[u8]) -> Result<Option<String>, String> {
+        let span = HeadScan::default().advance(head).map_err(|e| e.to_string())?.ok_or("a head that does not end")?;
+        let mut slots = [const { MaybeUninit::uninit() }; HEADERS_MAX];
+        let request = parse_request(&head[span.begin..span.end], &mut slots).map_err(|e| e.to_string())?;
+        Ok(request.flaw.map(|flaw| format!("{:?} {flaw:?}", flaw.class())))
+    }
+
     /// Reads a request or an answer and its body as the edge does; the data of the body, or why it is refused.
     pub fn read_message(bytes: &[u8], is_request: bool) -> Result<Option<Vec<u8>>, String> {
         let Some(span) = HeadScan::default().advance(bytes).map_err(|e| e.to_string())? else { return Ok(None) };

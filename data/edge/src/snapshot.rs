@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::net::SocketAddrV4;
 use std::sync::Arc;
 
-use crate::http::forward::split_port;
+use world::HttpAttributes;
+
+use crate::http::forward::{ListenerHeaders, split_port};
 use crate::metrics::ZoneCounters;
 use crate::route::Route;
 use crate::tls::Agreed;
@@ -60,6 +62,7 @@ pub struct Site {
     pub node: usize,
     /// Its listener speaks TLS.
     pub https: bool,
+    pub headers: Arc<ListenerHeaders>,
     pub counters: Arc<ZoneCounters>,
 }
 
@@ -78,7 +81,7 @@ pub struct Balancer {
     pub client_keep_alive_ms: u64,
     pub preserve_host: bool,
     pub drop_invalid: bool,
-    pub tls_headers: bool,
+    pub http: HttpAttributes,
 }
 
 /// The listener that serves this host among those which share an address; the only one serves every host.

@@ -100,7 +100,7 @@ pub fn compile_balancer(balancer: &LoadBalancer) -> Balancer {
         client_keep_alive_ms: balancer.client_keep_alive_ms,
         preserve_host: balancer.preserve_host_header,
         drop_invalid: balancer.drop_invalid_header_fields,
-        tls_headers: balancer.http.tls_headers,
+        http: balancer.http.clone(),
     }
 }
 

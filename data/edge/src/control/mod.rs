@@ -33,10 +33,11 @@ use world::{Effect, Executor, Frame, Listener, LoadBalancer, Observation, Protoc
 use crate::clock::wall;
 use crate::connector::Connector;
 use crate::front::{FrontListener, FrontReport};
-use crate::route::{Route, RulesCache};
-use crate::target::Group;
+use crate::http::forward::ListenerHeaders;
 use crate::route::cookie::Sealer;
+use crate::route::{Route, RulesCache};
 use crate::snapshot::{Site, Snapshot};
+use crate::target::Group;
 use crate::target::Target;
 use crate::tls::listener::{Front, Listener as SecureListener};
 use crate::tls::tickets::TicketKeys;
@@ -279,7 +280,9 @@ impl Control {
         patient: bool,
     ) -> Result<Result<Vec<Observation>, String>, EdgeError> {
         let id = balancer.id.to_string();
-        if let Err(reason) = compile::check(&balancer, &self.sealer, &mut self.rules.borrow_mut()).and_then(|()| self.check_fronts(&balancer)) {
+        if let Err(reason) =
+            compile::check(&balancer, &self.sealer, &mut self.rules.borrow_mut()).and_then(|()| self.check_fronts(&balancer))
+        {
             return Ok(Err(reason));
         }
         let secure = match self.secure_listeners(&balancer) {
@@ -395,12 +398,13 @@ impl Control {
                     }
                 };
                 let https = listener.protocol == Protocol::Https;
+                let headers = Arc::new(ListenerHeaders::new(listener));
                 // Who comes by the door that all share counts as a visitor of the first zone.
                 let addresses = balancer.nodes.iter().map(|n| n.front).enumerate().chain([(0, self.options.front_door)]);
                 for (node, address) in addresses {
                     let Some(at) = self.doors.actual((address, listener.port)) else { continue };
                     let (balancer, route, counters) = (shared.clone(), route.clone(), zones[node].clone());
-                    let site = Arc::new(Site { balancer, route, node, https, counters });
+                    let site = Arc::new(Site { balancer, route, node, https, headers: headers.clone(), counters });
                     let door = snapshot.doors.entry(at).or_default();
                     match secure.get(&listener.id) {
                         None => door.sites.push(site),

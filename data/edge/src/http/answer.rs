@@ -1,5 +1,8 @@
 //! The answers that the load balancer gives by itself, in the words of an ALB.
 
+use super::forward::{AnswerHeaders, PLAIN};
+use super::text::{push, push_number};
+
 /// What one of the load balancer's own answers says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnAnswer<'a> {
@@ -12,6 +15,8 @@ pub struct OwnAnswer<'a> {
     pub location: Option<&'a str>,
     /// The request was HEAD: the body is announced and left out.
     pub to_head: bool,
+    /// What its listener changes of answers.
+    pub headers: &'a AnswerHeaders,
 }
 
 /// Writes the answer to plain text where only TLS is spoken.
@@ -22,44 +27,47 @@ pub fn write_plain_to_https(out: &mut Vec<u8>, date: &str) {
          <center>{why}</center>\r\n</body>\r\n</html>\r\n"
     );
     let (content_type, body) = ("text/html", body.as_bytes());
-    write(out, date, &OwnAnswer { status: 400, content_type, body, close: true, location: None, to_head: false });
+    let (close, location, to_head, headers) = (true, None, false, &PLAIN);
+    write(out, date, &OwnAnswer { status: 400, content_type, body, close, location, to_head, headers });
 }
 
 /// Writes one of the load balancer's own answers, with the page that an ALB shows for this status.
-pub fn write_page(out: &mut Vec<u8>, status: u16, date: &str, close: bool, to_head: bool) {
-    write_page_leading(out, status, date, close, to_head, None);
+pub fn write_page(out: &mut Vec<u8>, status: u16, date: &str, close: bool, to_head: bool, headers: &AnswerHeaders) {
+    let page = OwnAnswer { status, content_type: "text/html", body: &[], close, location: None, to_head, headers };
+    write_with_page(out, date, &page);
 }
 
-/// The page of a redirect.
-pub fn write_redirect(out: &mut Vec<u8>, status: u16, date: &str, close: bool, to_head: bool, location: &str) {
-    write_page_leading(out, status, date, close, to_head, Some(location));
-}
-
-fn write_page_leading(out: &mut Vec<u8>, status: u16, date: &str, close: bool, to_head: bool, location: Option<&str>) {
-    let phrase = phrase(status);
+/// Writes an answer whose body is the page that an ALB shows for its status, such as that of a redirect.
+pub fn write_with_page(out: &mut Vec<u8>, date: &str, answer: &OwnAnswer<'_>) {
+    let (status, phrase) = (answer.status, phrase(answer.status));
     let body = format!(
         "<html>\r\n<head><title>{status} {phrase}</title></head>\r\n<body>\r\n<center><h1>{status} {phrase}</h1></center>\r\n</body>\r\n</html>\r\n"
     );
-    write(out, date, &OwnAnswer { status, content_type: "text/html", body: body.as_bytes(), close, location, to_head });
+    write(out, date, &OwnAnswer { content_type: "text/html", body: body.as_bytes(), ..*answer });
 }
 
 /// Writes an answer with a body of the user's choice.
 pub fn write(out: &mut Vec<u8>, date: &str, answer: &OwnAnswer<'_>) {
-    let OwnAnswer { status, content_type, body, close, location, to_head } = *answer;
-    let connection = if close { "close" } else { "keep-alive" };
-    let head = format!("HTTP/1.1 {status} {}\r\nServer: awselb/2.0\r\nDate: {date}\r\n", phrase(status));
-    out.extend_from_slice(head.as_bytes());
+    let OwnAnswer { status, content_type, body, close, location, to_head, headers } = *answer;
+    let has_body = status != 204 && status != 304;
+    push(out, &["HTTP/1.1 "]);
+    push_number(out, status.into());
+    push(out, &[" ", phrase(status), "\r\n"]);
+    headers.write(out, false);
+    push(out, &["Date: ", date, "\r\n"]);
     if !body.is_empty() {
-        out.extend_from_slice(format!("Content-Type: {content_type}\r\n").as_bytes());
+        push(out, &["Content-Type: ", content_type, "\r\n"]);
     }
-    if status != 204 && status != 304 {
-        out.extend_from_slice(format!("Content-Length: {}\r\n", body.len()).as_bytes());
+    if has_body {
+        push(out, &["Content-Length: "]);
+        push_number(out, body.len() as u64);
+        push(out, &["\r\n"]);
     }
     if let Some(location) = location {
-        out.extend_from_slice(format!("Location: {location}\r\n").as_bytes());
+        push(out, &["Location: ", location, "\r\n"]);
     }
-    out.extend_from_slice(format!("Connection: {connection}\r\n\r\n").as_bytes());
-    if !to_head && status != 204 && status != 304 {
+    push(out, &[if close { "Connection: close\r\n\r\n" } else { "Connection: keep-alive\r\n\r\n" }]);
+    if !to_head && has_body {
         out.extend_from_slice(body);
     }
 }
@@ -121,11 +129,12 @@ pub fn phrase(status: u16) -> &'static str {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::{OwnAnswer, write, write_page};
+    use crate::http::forward::PLAIN;
 
     #[test]
     fn pages_are_those_of_an_alb() {
         let mut out = Vec::new();
-        write_page(&mut out, 503, "Thu, 01 Jan 1970 00:00:00 GMT", false, false);
+        write_page(&mut out, 503, "Thu, 01 Jan 1970 00:00:00 GMT", false, false, &PLAIN);
         let text = String::from_utf8(out).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("HTTP/1.1 503 Service Temporarily Unavailable\r\nServer: awselb/2.0\r\n"), "{head}");
@@ -141,11 +150,10 @@ mod tests {
     fn head_and_204_carry_no_body() {
         for (status, to_head) in [(200, true), (204, false)] {
             let mut out = Vec::new();
-            write(
-                &mut out,
-                "",
-                &OwnAnswer { status, content_type: "text/plain", body: b"abc", close: true, location: None, to_head },
-            );
+            let headers = &PLAIN;
+            let answer =
+                OwnAnswer { status, content_type: "text/plain", body: b"abc", close: true, location: None, to_head, headers };
+            write(&mut out, "", &answer);
             assert!(String::from_utf8(out).unwrap().ends_with("Connection: close\r\n\r\n"));
         }
     }

@@ -1,31 +1,112 @@
 //! The heads that go on: a request to a target and an answer to a client, with what a load balancer adds, changes and
 //! keeps to itself ("ELB User Guide, HTTP headers and Application Load Balancers").
 
-use std::io::Write;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 
-use httparse::Header;
+use world::ForwardedFor;
 
 use crate::tls::Agreed;
 
 use super::head::{Answer, Framing, Known, Request, authority, is_named_by_connection};
+use super::text::{fill_hex, push, push_address, push_header, push_number};
 
 /// What the headers added to a request depend on.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestRules<'a> {
-    pub client: IpAddr,
+    pub client: SocketAddr,
     /// The port that the client called.
     pub port: u16,
     /// Stands for a missing Host of HTTP/1.0.
     pub dns_name: &'a str,
     pub preserve_host: bool,
     pub drop_invalid: bool,
-    /// `1-TIME-ID`, for a new field of `X-Amzn-Trace-Id`.
-    pub trace: &'a str,
     /// What the client's connection has agreed on, if it speaks TLS.
     pub tls: Option<&'a Agreed>,
     /// `routing.http.x_amzn_tls_version_and_cipher_suite.enabled`.
     pub tls_headers: bool,
+    pub forwarded_for: ForwardedFor,
+    /// `X-Forwarded-For` tells the client's port too.
+    pub client_port: bool,
+    pub listener: &'a ListenerHeaders,
+    pub trace: &'a TraceId,
+}
+
+/// A listener's own rules for headers ("ELB User Guide, HTTP header modification").
+#[derive(Clone, Debug, Default)]
+pub struct ListenerHeaders {
+    /// Other names of headers that tell of TLS: AWS's, the wanted one.
+    pub request_names: Vec<(String, String)>,
+    pub answers: AnswerHeaders,
+}
+
+impl ListenerHeaders {
+    pub fn new(listener: &world::Listener) -> Self {
+        let answers = AnswerHeaders { server: listener.server_header, set: listener.answer_headers.clone() };
+        Self { request_names: listener.request_header_names.clone(), answers }
+    }
+
+    /// The name that one of the load balancer's headers has here.
+    pub fn renamed<'a>(&'a self, name: &'a str) -> &'a str {
+        let wanted = self.request_names.iter().find(|(ours, _)| ours.eq_ignore_ascii_case(name));
+        wanted.map_or(name, |(_, wanted)| wanted.as_str())
+    }
+
+    /// Whether only the load balancer may say this: what a client says under this name goes no further.
+    fn is_ours(&self, name: &str) -> bool {
+        self.request_names.iter().any(|(_, wanted)| wanted.eq_ignore_ascii_case(name))
+    }
+}
+
+/// What a listener changes of every answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnswerHeaders {
+    /// Answers that name no server name this load balancer.
+    pub server: bool,
+    /// Names and values that take the place of an answer's own.
+    pub set: Vec<(String, String)>,
+}
+
+/// Of a listener that nobody has changed, and where no listener is known.
+pub static PLAIN: AnswerHeaders = AnswerHeaders { server: true, set: Vec::new() };
+
+impl AnswerHeaders {
+    fn sets(&self, name: &str) -> bool {
+        self.set.iter().any(|(set, _)| set.eq_ignore_ascii_case(name))
+    }
+
+    /// Writes what is added to an answer.
+    pub fn write(&self, out: &mut Vec<u8>, has_server: bool) {
+        if self.server && !has_server && !self.sets("server") {
+            push(out, &["Server: awselb/2.0\r\n"]);
+        }
+        for (name, value) in &self.set {
+            push(out, &[name, ": ", value, "\r\n"]);
+        }
+    }
+}
+
+impl Default for AnswerHeaders {
+    fn default() -> Self {
+        PLAIN.clone()
+    }
+}
+
+/// A root of `X-Amzn-Trace-Id`: `1-TIME-ID` with 8 and 24 hexadecimal digits.
+#[derive(Clone, Copy, Debug)]
+pub struct TraceId([u8; 35]);
+
+impl TraceId {
+    pub fn new(second: u64, random: (u64, u32)) -> Self {
+        let mut text = *b"1-00000000-000000000000000000000000";
+        fill_hex(&mut text[2..10], second);
+        fill_hex(&mut text[11..27], random.0);
+        fill_hex(&mut text[27..], random.1.into());
+        Self(text)
+    }
+
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
 }
 
 /// Writes the head of a request as its target gets it.
@@ -45,16 +126,18 @@ pub fn write_request(out: &mut Vec<u8>, request: &Request<'_, '_>, rules: &Reque
             | Known::TransferEncoding
             | Known::Upgrade
             | Known::ContentLength
-            | Known::ForwardedFor
             | Known::ForwardedProto
             | Known::ForwardedPort
             | Known::TlsFact => {}
+            Known::ForwardedFor if rules.forwarded_for == ForwardedFor::Preserve => push_header(out, header),
+            Known::ForwardedFor => {}
             Known::TraceId => trace = Some(header.value),
             Known::Expect if !request.http11 => {}
             Known::Expect => push_header(out, header),
-            Known::Date | Known::Other => {
+            Known::Date | Known::Server | Known::Other => {
                 let dropped = (request.names_headers && is_named_by_connection(request.headers, header.name))
-                    || (rules.drop_invalid && !is_valid_name(header.name));
+                    || (rules.drop_invalid && !is_valid_name(header.name))
+                    || rules.listener.is_ours(header.name);
                 if !dropped {
                     push_header(out, header);
                 }
@@ -62,13 +145,15 @@ pub fn write_request(out: &mut Vec<u8>, request: &Request<'_, '_>, rules: &Reque
         }
     }
     write_forwarded(out, request, rules);
-    write_trace(out, trace, rules.trace);
+    write_trace(out, trace, rules.trace.as_str());
     if let Some(agreed) = rules.tls {
-        write_tls(out, agreed, rules.tls_headers);
+        write_tls(out, agreed, rules);
     }
     match request.framing {
         Framing::Length(length) => {
-            let _ = write!(out, "Content-Length: {length}\r\n");
+            push(out, &["Content-Length: "]);
+            push_number(out, length);
+            push(out, &["\r\n"]);
         }
         Framing::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
         Framing::None | Framing::UntilClose => {}
@@ -100,7 +185,8 @@ fn write_host(out: &mut Vec<u8>, host: &str, rules: &RequestRules<'_>) {
     } else if port.is_some() {
         push(out, &[host]);
     } else {
-        let _ = write!(out, "{name}:{}", rules.port);
+        push(out, &[name, ":"]);
+        push_number(out, rules.port.into());
     }
     push(out, &["\r\n"]);
 }
@@ -113,33 +199,32 @@ pub fn split_port(host: &str) -> (&str, Option<&str>) {
     }
 }
 
+/// "ELB User Guide, X-Forwarded headers": the client is appended to what came, what came is preserved alone, or removed.
 fn write_forwarded(out: &mut Vec<u8>, request: &Request<'_, '_>, rules: &RequestRules<'_>) {
-    push(out, &["X-Forwarded-For: "]);
-    for header in request.headers.iter().filter(|h| Known::of(h.name) == Known::ForwardedFor && !h.value.is_empty()) {
-        out.extend_from_slice(header.value);
-        push(out, &[", "]);
-    }
-    match rules.client {
-        IpAddr::V4(address) => {
-            let [a, b, c, d] = address.octets();
-            let _ = write!(out, "{a}.{b}.{c}.{d}");
+    if rules.forwarded_for == ForwardedFor::Append {
+        push(out, &["X-Forwarded-For: "]);
+        for header in request.headers.iter().filter(|h| Known::of(h.name) == Known::ForwardedFor && !h.value.is_empty()) {
+            out.extend_from_slice(header.value);
+            push(out, &[", "]);
         }
-        IpAddr::V6(address) => {
-            let _ = write!(out, "{address}");
-        }
+        push_address(out, rules.client.ip(), rules.client_port.then(|| rules.client.port()));
+        push(out, &["\r\n"]);
     }
     let scheme = if rules.tls.is_some() { "https" } else { "http" };
-    let _ = write!(out, "\r\nX-Forwarded-Proto: {scheme}\r\nX-Forwarded-Port: {}\r\n", rules.port);
+    push(out, &["X-Forwarded-Proto: ", scheme, "\r\nX-Forwarded-Port: "]);
+    push_number(out, rules.port.into());
+    push(out, &["\r\n"]);
 }
 
 /// What the connection tells of itself and of the client's certificate ("ELB User Guide, Mutual authentication with TLS";
-/// "TLS version and cipher headers"). Clients cannot: their fields of these names go no further.
-fn write_tls(out: &mut Vec<u8>, agreed: &Agreed, version_and_cipher: bool) {
-    for (name, value) in agreed.client.iter().flat_map(|client| &client.headers) {
-        push(out, &[name, ": ", value, "\r\n"]);
-    }
-    if version_and_cipher {
-        push(out, &["X-Amzn-Tls-Version: ", agreed.version, "\r\nX-Amzn-Tls-Cipher-Suite: ", agreed.cipher, "\r\n"]);
+/// "TLS version and cipher headers"), under the names that the listener has for it. Clients cannot: their fields of these
+/// names go no further.
+fn write_tls(out: &mut Vec<u8>, agreed: &Agreed, rules: &RequestRules<'_>) {
+    let client = agreed.client.iter().flat_map(|client| &client.headers).map(|(name, value)| (*name, value.as_str()));
+    let connection = [("X-Amzn-Tls-Version", agreed.version), ("X-Amzn-Tls-Cipher-Suite", agreed.cipher)];
+    let connection = connection.into_iter().filter(|_| rules.tls_headers);
+    for (name, value) in client.chain(connection) {
+        push(out, &[rules.listener.renamed(name), ": ", value, "\r\n"]);
     }
 }
 
@@ -173,11 +258,14 @@ pub struct AnswerRules<'a> {
     pub switching: bool,
     /// Values of the cookies that the load balancer adds.
     pub cookies: &'a [String],
+    pub listener: &'a AnswerHeaders,
 }
 
 /// Writes the head of a target's answer as the client gets it.
 pub fn write_answer(out: &mut Vec<u8>, answer: &Answer<'_, '_>, rules: &AnswerRules<'_>) {
-    let _ = write!(out, "HTTP/1.1 {} {}\r\n", answer.status, answer.reason);
+    push(out, &["HTTP/1.1 "]);
+    push_number(out, answer.status.into());
+    push(out, &[" ", answer.reason, "\r\n"]);
     for header in answer.headers {
         match Known::of(header.name) {
             Known::Connection
@@ -190,6 +278,7 @@ pub fn write_answer(out: &mut Vec<u8>, answer: &Answer<'_, '_>, rules: &AnswerRu
             // Content-Length of an answer without a body (to HEAD, 304) tells of what is not sent; 204 and 1xx must not have it.
             Known::ContentLength if answer.status < 200 || answer.status == 204 => {}
             _ if answer.names_headers && is_named_by_connection(answer.headers, header.name) => {}
+            _ if !rules.listener.set.is_empty() && answer.status >= 200 && rules.listener.sets(header.name) => {}
             _ => push_header(out, header),
         }
     }
@@ -197,6 +286,7 @@ pub fn write_answer(out: &mut Vec<u8>, answer: &Answer<'_, '_>, rules: &AnswerRu
         push(out, &["Set-Cookie: ", cookie, "\r\n"]);
     }
     if answer.status >= 200 {
+        rules.listener.write(out, answer.has_server);
         if !answer.has_date {
             push(out, &["Date: ", rules.date, "\r\n"]);
         }
@@ -208,17 +298,4 @@ pub fn write_answer(out: &mut Vec<u8>, answer: &Answer<'_, '_>, rules: &AnswerRu
         push(out, &["Connection: upgrade\r\nUpgrade: websocket\r\n"]);
     }
     out.extend_from_slice(b"\r\n");
-}
-
-fn push_header(out: &mut Vec<u8>, header: &Header<'_>) {
-    out.extend_from_slice(header.name.as_bytes());
-    out.extend_from_slice(b": ");
-    out.extend_from_slice(header.value);
-    out.extend_from_slice(b"\r\n");
-}
-
-fn push(out: &mut Vec<u8>, parts: &[&str]) {
-    for part in parts {
-        out.extend_from_slice(part.as_bytes());
-    }
 }

@@ -7,6 +7,7 @@ use std::mem::MaybeUninit;
 use httparse::Header;
 
 use super::HttpError;
+use super::desync::{Framed, Reason, classify};
 
 /// Most headers of a message.
 pub const HEADERS_MAX: usize = 256;
@@ -39,6 +40,7 @@ pub enum Known {
     Upgrade,
     Expect,
     Date,
+    Server,
     ForwardedFor,
     ForwardedProto,
     ForwardedPort,
@@ -54,7 +56,8 @@ impl Known {
             2 => ("te", Known::Te),
             4 if name.as_bytes()[0] | 0x20 == b'h' => ("host", Known::Host),
             4 => ("date", Known::Date),
-            6 => ("expect", Known::Expect),
+            6 if name.as_bytes()[0] | 0x20 == b'e' => ("expect", Known::Expect),
+            6 => ("server", Known::Server),
             7 if name.as_bytes()[0] | 0x20 == b't' => ("trailer", Known::Trailer),
             7 => ("upgrade", Known::Upgrade),
             10 if name.as_bytes()[0] | 0x20 == b'c' => ("connection", Known::Connection),
@@ -94,6 +97,8 @@ pub struct Request<'b, 'h> {
     pub websocket: bool,
     /// `Connection` names headers beyond the usual ones.
     pub names_headers: bool,
+    /// What keeps it from being compliant, if anything does.
+    pub flaw: Option<Reason>,
 }
 
 /// An answer's head, borrowed likewise.
@@ -107,12 +112,15 @@ pub struct Answer<'b, 'h> {
     pub keep_alive: bool,
     pub names_headers: bool,
     pub has_date: bool,
+    pub has_server: bool,
 }
 
 /// What the headers that both kinds share say.
 #[derive(Debug, Default)]
 struct Shared<'b> {
     length: Option<u64>,
+    /// The same length came again.
+    length_repeats: bool,
     coding: Option<Coding>,
     close: bool,
     keep: bool,
@@ -121,6 +129,7 @@ struct Shared<'b> {
     host: Option<&'b str>,
     websocket: bool,
     has_date: bool,
+    has_server: bool,
     forwarded_for: usize,
 }
 
@@ -152,11 +161,14 @@ pub fn parse_request<'b, 'h>(bytes: &'b [u8], slots: &'h mut HeaderSlots<'b>) ->
     }
     let framing = match (shared.coding, shared.length) {
         (Some(_), _) if !http11 => return Err(HttpError::Syntax("a transfer coding in HTTP/1.0")),
-        (Some(_), Some(_)) => return Err(HttpError::Syntax("both Content-Length and Transfer-Encoding")),
-        (Some(Coding::Chunked), None) => Framing::Chunked,
+        (Some(Coding::Identity), Some(_)) => return Err(HttpError::Syntax("both Content-Length and Transfer-Encoding")),
+        // The coding counts, and the length is not sent on (RFC 9112, 6.1); the desync mode decides what follows.
+        (Some(Coding::Chunked), _) => Framing::Chunked,
         (Some(Coding::Identity) | None, None) => Framing::None,
         (None, Some(length)) => Framing::Length(length),
     };
+    let framed =
+        Framed { method, http11, length: shared.length, length_repeats: shared.length_repeats, coded: shared.coding.is_some() };
     Ok(Request {
         method,
         target,
@@ -167,6 +179,7 @@ pub fn parse_request<'b, 'h>(bytes: &'b [u8], slots: &'h mut HeaderSlots<'b>) ->
         keep_alive: !shared.close && (http11 || shared.keep),
         websocket: http11 && shared.websocket && shared.upgrade && method == "GET" && framing == Framing::None,
         names_headers: shared.names_headers,
+        flaw: classify(&framed, headers)?,
     })
 }
 
@@ -186,6 +199,7 @@ pub fn parse_answer<'b, 'h>(bytes: &'b [u8], slots: &'h mut HeaderSlots<'b>, to_
     let http11 = version == 1;
     let framing = match (shared.coding, shared.length) {
         (Some(_), Some(_)) => return Err(HttpError::Syntax("both Content-Length and Transfer-Encoding")),
+        _ if shared.length_repeats => return Err(HttpError::Syntax("more than one Content-Length")),
         (Some(_), _) if !http11 => return Err(HttpError::Syntax("a transfer coding in HTTP/1.0")),
         (Some(Coding::Identity), None) => return Err(HttpError::TransferCoding),
         _ if to_head || status < 200 || status == 204 || status == 304 => Framing::None,
@@ -201,6 +215,7 @@ pub fn parse_answer<'b, 'h>(bytes: &'b [u8], slots: &'h mut HeaderSlots<'b>, to_
         keep_alive: framing != Framing::UntilClose && !shared.close && (http11 || shared.keep),
         names_headers: shared.names_headers,
         has_date: shared.has_date,
+        has_server: shared.has_server,
     })
 }
 
@@ -267,10 +282,11 @@ fn read_shared<'b>(headers: &[Header<'b>]) -> Result<Shared<'b>, HttpError> {
                 shared.host = Some(host.ok_or(HttpError::Syntax("the Host"))?);
             }
             Known::ContentLength => {
-                if shared.length.is_some() {
+                let length = parse_length(header.value)?;
+                if shared.length.is_some_and(|other| other != length) {
                     return Err(HttpError::Syntax("more than one Content-Length"));
                 }
-                shared.length = Some(parse_length(header.value)?);
+                shared.length_repeats |= shared.length.replace(length).is_some();
             }
             Known::TransferEncoding => {
                 if shared.coding.is_some() {
@@ -281,6 +297,7 @@ fn read_shared<'b>(headers: &[Header<'b>]) -> Result<Shared<'b>, HttpError> {
             Known::Connection => read_connection(header.value, &mut shared),
             Known::Upgrade => shared.websocket = header.value.trim_ascii().eq_ignore_ascii_case(b"websocket"),
             Known::Date => shared.has_date = true,
+            Known::Server => shared.has_server = true,
             Known::ForwardedFor => {
                 shared.forwarded_for += header.value.split(|b| *b == b',').count();
             }

@@ -3,9 +3,11 @@
 
 pub(crate) mod answer;
 pub(crate) mod body;
+pub(crate) mod desync;
 pub(crate) mod forward;
 pub(crate) mod head;
 pub(crate) mod scan;
+mod text;
 
 use std::fmt;
 
@@ -16,6 +18,8 @@ pub enum HttpError {
     Syntax(&'static str),
     /// A limit of this load balancer is passed.
     TooLarge(&'static str),
+    /// A request line of more than 16 K.
+    LineTooLong,
     /// Neither HTTP/1.0 nor HTTP/1.1.
     Version,
     /// A transfer coding other than `chunked`.
@@ -33,6 +37,7 @@ impl HttpError {
         match self {
             HttpError::Syntax(_) | HttpError::TooLarge(_) => 400,
             HttpError::Method => 405,
+            HttpError::LineTooLong => 414,
             HttpError::ForwardedFor => 463,
             HttpError::TransferCoding => 501,
             HttpError::Version => 505,
@@ -45,6 +50,7 @@ impl fmt::Display for HttpError {
         match self {
             HttpError::Syntax(what) => write!(f, "malformed: {what}"),
             HttpError::TooLarge(what) => write!(f, "too large: {what}"),
+            HttpError::LineTooLong => f.write_str("too large: the request line"),
             HttpError::Version => f.write_str("an HTTP version other than 1.0 and 1.1"),
             HttpError::TransferCoding => f.write_str("a transfer coding other than chunked"),
             HttpError::Method => f.write_str("a method that a load balancer does not serve"),

@@ -72,8 +72,8 @@ impl HeadScan {
 
     fn check_line(&self, length: usize) -> Result<(), HttpError> {
         if length > LINE_BYTES_MAX {
-            let what = if self.headers_start == 0 { "the request line" } else { "a header" };
-            return Err(HttpError::TooLarge(what));
+            let is_first = self.headers_start == 0;
+            return Err(if is_first { HttpError::LineTooLong } else { HttpError::TooLarge("a header") });
         }
         if self.headers_start > 0 && self.at.max(self.line_start + length) - self.headers_start > HEADERS_BYTES_MAX {
             return Err(HttpError::TooLarge("the headers"));
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn enforces_limits_before_the_end_is_seen() {
         let line = [b"GET /".to_vec(), vec![b'a'; LINE_BYTES_MAX]].concat();
-        assert!(matches!(scan_in_cuts(&line, 1000), Err(HttpError::TooLarge(_))));
+        assert_eq!(scan_in_cuts(&line, 1000), Err(HttpError::LineTooLong));
         let header = [b"GET / HTTP/1.1\r\nx: ".to_vec(), vec![b'a'; LINE_BYTES_MAX]].concat();
         assert!(matches!(scan_in_cuts(&header, 1000), Err(HttpError::TooLarge(_))));
         let many = [b"GET / HTTP/1.1\r\n".to_vec(), b"x: 12345678\r\n".repeat(HEADERS_BYTES_MAX / 13 + 1)].concat();

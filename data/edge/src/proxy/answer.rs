@@ -133,15 +133,17 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> AnswerPath<'_, R, W> {
             Framing::Chunked | Framing::UntilClose => (Encoding::Raw, true),
         };
         let keep_client = self.plan.keep_alive && !ends_by_close;
+        let keep_target = self.plan.keep_target && answer.keep_alive;
         let switching = answer.status == 101;
         let cookies = self.plan.cookies(self.worker, &answer);
         let mut text = self.worker.buffers.text();
         self.worker.date.with(|date| {
             let chunked = encoding == Encoding::Chunked;
-            let rules = AnswerRules { date, close: !keep_client, chunked, switching, cookies: &cookies };
+            let listener = &self.plan.site.headers.answers;
+            let rules = AnswerRules { date, close: !keep_client, chunked, switching, cookies: &cookies, listener };
             write_answer(&mut text, &answer, &rules);
         });
-        Ok(Made { text, status: answer.status, framing: answer.framing, encoding, keep_target: answer.keep_alive, keep_client })
+        Ok(Made { text, status: answer.status, framing: answer.framing, encoding, keep_target, keep_client })
     }
 
     fn count(&self, status: u16) {

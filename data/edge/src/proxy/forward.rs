@@ -78,7 +78,8 @@ pub async fn forward(worker: &Worker, client: &mut Client, plan: Forward) -> Nex
     let whole = !failure.unread && skip_body(&mut client.buffer, plan.framing);
     let close = !whole || !plan.keep_alive;
     let mut text = worker.buffers.text();
-    worker.date.with(|date| write_page(&mut text, failure.status, date, close, plan.to_head));
+    let headers = &plan.site.headers.answers;
+    worker.date.with(|date| write_page(&mut text, failure.status, date, close, plan.to_head, headers));
     let sent = write_all(&mut client.stream, &client.watch, plan.site.balancer.idle_timeout_ms, [&text, &[], &[], &[]]).await;
     worker.buffers.give_text_back(text);
     worker.buffers.give_text_back(plan.head);

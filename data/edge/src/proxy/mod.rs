@@ -17,6 +17,7 @@ use tokio::net::TcpStream;
 use crate::clock::now_ms;
 use crate::http::HttpError;
 use crate::http::answer::write_page;
+use crate::http::forward::PLAIN;
 use crate::http::scan::{HeadScan, HeadSpan};
 use crate::metrics::Open;
 use crate::snapshot::{Door, counters_at};
@@ -260,7 +261,11 @@ async fn refuse(worker: &Worker, client: &mut Client, status: u16) -> Next {
         open.line().answered(status);
     }
     let mut text = worker.buffers.text();
-    worker.date.with(|date| write_page(&mut text, status, date, true, false));
+    let snapshot = worker.snapshot.borrow().clone();
+    let sites = snapshot.doors.get(&client.caller.at).map(|door| door.sites(client.caller.tls.as_deref()));
+    let site = sites.and_then(|sites| sites.first());
+    let headers = site.filter(|_| client.open.is_some()).map_or(&PLAIN, |site| &site.headers.answers);
+    worker.date.with(|date| write_page(&mut text, status, date, true, false, headers));
     // Late clients had their reading side shut, not their writing side.
     let sent = write_all(&mut client.stream, &client.watch, LINGER_MS, [&text, &[], &[], &[]]).await;
     worker.buffers.give_text_back(text);

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use super::Caller;
 use crate::clock::{now_ms, unix_seconds};
 use crate::http::HttpError;
-use crate::http::answer::{OwnAnswer, write, write_page, write_redirect};
-use crate::http::forward::{RequestRules, host_and_path, write_request};
+use crate::http::answer::{OwnAnswer, write, write_page, write_with_page};
+use crate::http::desync::{Treatment, treat};
+use crate::http::forward::{PLAIN, RequestRules, TraceId, host_and_path, write_request};
 use crate::http::head::{Answer, Framing, HEADERS_MAX, Request, parse_request};
 use crate::route::action::{Action, Called};
 use crate::route::condition::Subject;
@@ -66,6 +67,8 @@ pub struct Forward {
     pub client_http11: bool,
     /// The client's connection may be kept.
     pub keep_alive: bool,
+    /// The target's may be, too.
+    pub keep_target: bool,
 }
 
 pub fn plan(worker: &Worker, caller: &Caller, head: &[u8]) -> Plan {
@@ -83,13 +86,20 @@ pub fn plan(worker: &Worker, caller: &Caller, head: &[u8]) -> Plan {
     let Some(site) = door.site(tls, host_and_path(&request).0) else {
         return Plan::Answer(unknown_host(worker, &request, door.sites(tls), keep_alive));
     };
+    let treatment = treat(site.balancer.http.desync, request.flaw);
+    if treatment == Treatment::Block {
+        tracing::debug!(client = %caller.address, "blocked: {:?}", request.flaw);
+        return Plan::Answer(blocked(worker, site));
+    }
+    let keep_alive = keep_alive && treatment == Treatment::Pass;
     let subject = Subject::of(&request, caller.address.ip());
     let rule = site.route.decide(&subject);
     match rule.action {
         Action::Fixed { status, content_type, body } => {
             let mut text = worker.buffers.text();
             let to_head = request.method == "HEAD";
-            let answer = OwnAnswer { status: *status, content_type, body, close: !keep_alive, location: None, to_head };
+            let headers = &site.headers.answers;
+            let answer = OwnAnswer { status: *status, content_type, body, close: !keep_alive, location: None, to_head, headers };
             worker.date.with(|date| write(&mut text, date, &answer));
             Plan::Answer(Own { by: By::Fixed, rule: Some(rule.priority), ..own(*status, Some(site), text, &request, keep_alive) })
         }
@@ -97,7 +107,16 @@ pub fn plan(worker: &Worker, caller: &Caller, head: &[u8]) -> Plan {
             let called = Called { protocol: site.scheme(), dns_name: &site.balancer.dns_name, port: caller.at.port() };
             let (location, to_head) = (redirect.location(&subject, called), request.method == "HEAD");
             let mut text = worker.buffers.text();
-            worker.date.with(|date| write_redirect(&mut text, redirect.status, date, !keep_alive, to_head, &location));
+            let answer = OwnAnswer {
+                status: redirect.status,
+                content_type: "",
+                body: &[],
+                close: !keep_alive,
+                location: Some(&location),
+                to_head,
+                headers: &site.headers.answers,
+            };
+            worker.date.with(|date| write_with_page(&mut text, date, &answer));
             Plan::Answer(Own {
                 by: By::Redirect,
                 rule: Some(rule.priority),
@@ -116,6 +135,7 @@ pub fn plan(worker: &Worker, caller: &Caller, head: &[u8]) -> Plan {
             Plan::Forward(Forward {
                 session,
                 rule: rule.priority,
+                keep_target: treatment == Treatment::Pass,
                 ..forward(worker, caller, &on_its_way, site, group, keep_alive)
             })
         }
@@ -134,14 +154,17 @@ fn forward(
     let balancer = &site.balancer;
     let trace = trace_id(worker);
     let rules = RequestRules {
-        client: caller.address.ip(),
+        client: caller.address,
         port: caller.at.port(),
         dns_name: &balancer.dns_name,
         preserve_host: balancer.preserve_host,
         drop_invalid: balancer.drop_invalid,
+        forwarded_for: balancer.http.forwarded_for,
+        client_port: balancer.http.forwarded_client_port,
+        listener: &site.headers,
         trace: &trace,
         tls: caller.tls.as_deref(),
-        tls_headers: balancer.tls_headers,
+        tls_headers: balancer.http.tls_headers,
     };
     write_request(&mut head, request, &rules);
     Forward {
@@ -155,6 +178,7 @@ fn forward(
         websocket: request.websocket,
         client_http11: request.http11,
         keep_alive,
+        keep_target: true,
         site: site.clone(),
     }
 }
@@ -186,23 +210,30 @@ fn own(status: u16, site: Option<&Arc<Site>>, text: Vec<u8>, request: &Request<'
     Own { status, by: By::Itself, rule: None, site: site.cloned(), text, framing: request.framing, close: !keep_alive }
 }
 
-/// `1-TIME-ID` with 8 and 24 hexadecimal digits.
-fn trace_id(worker: &Worker) -> String {
+fn trace_id(worker: &Worker) -> TraceId {
     let mut rng = worker.rng.borrow_mut();
-    format!("1-{:08x}-{:016x}{:08x}", unix_seconds() & 0xffff_ffff, rng.u64(..), rng.u32(..))
+    TraceId::new(unix_seconds(), (rng.u64(..), rng.u32(..)))
+}
+
+/// The desync mode lets this request not pass. What follows it on its connection is not read.
+fn blocked(worker: &Worker, site: &Arc<Site>) -> Own {
+    let mut text = worker.buffers.text();
+    worker.date.with(|date| write_page(&mut text, 400, date, true, false, &site.headers.answers));
+    Own { status: 400, by: By::Itself, rule: None, site: Some(site.clone()), text, framing: Framing::UntilClose, close: true }
 }
 
 fn refusal(worker: &Worker, caller: &Caller, error: HttpError) -> Own {
     tracing::debug!(client = %caller.address, "refused: {error}");
     let mut text = worker.buffers.text();
-    worker.date.with(|date| write_page(&mut text, error.status(), date, true, false));
+    worker.date.with(|date| write_page(&mut text, error.status(), date, true, false, &PLAIN));
     // Where its body ends is not known.
     Own { status: error.status(), by: By::Itself, rule: None, site: None, text, framing: Framing::UntilClose, close: true }
 }
 
 fn page(worker: &Worker, request: &Request<'_, '_>, status: u16, site: Option<&Arc<Site>>, keep_alive: bool) -> Own {
     let mut text = worker.buffers.text();
-    worker.date.with(|date| write_page(&mut text, status, date, !keep_alive, request.method == "HEAD"));
+    let headers = site.map_or(&PLAIN, |site| &site.headers.answers);
+    worker.date.with(|date| write_page(&mut text, status, date, !keep_alive, request.method == "HEAD", headers));
     own(status, site, text, request, keep_alive)
 }
 
@@ -213,8 +244,9 @@ fn unknown_host(worker: &Worker, request: &Request<'_, '_>, sites: &[Arc<Site>],
     let body = format!("No load balancer here is called {called}. Those that listen here are: {}\n", names.join(", "));
     let mut text = worker.buffers.text();
     let to_head = request.method == "HEAD";
-    let content_type = "text/plain; charset=utf-8";
-    let answer = OwnAnswer { status: 404, content_type, body: body.as_bytes(), close: !keep_alive, location: None, to_head };
+    let (content_type, headers) = ("text/plain; charset=utf-8", &PLAIN);
+    let answer =
+        OwnAnswer { status: 404, content_type, body: body.as_bytes(), close: !keep_alive, location: None, to_head, headers };
     worker.date.with(|date| write(&mut text, date, &answer));
     own(404, None, text, request, keep_alive)
 }

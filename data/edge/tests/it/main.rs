@@ -1,8 +1,10 @@
 //! The edge as its neighbours see it: real sockets on loopback addresses that each test has to itself, a `serve` that
 //! speaks frames, and targets that do what the test says.
 
+mod attributes;
 mod client;
 mod counting;
+mod desync;
 mod draining;
 mod failures;
 mod headers;

