@@ -40,6 +40,7 @@ pub struct GroupLine {
     /// Answers of targets by the first digit of their status, 2 to 5.
     answers: [AtomicU64; 4],
     connection_errors: AtomicU64,
+    tls_errors: AtomicU64,
     response_time_us: AtomicU64,
     /// Since they were last read, not since the start.
     shortest_us: AtomicU64,
@@ -66,6 +67,7 @@ pub struct GroupTotals {
     pub requests: u64,
     pub answers: [u64; 4],
     pub connection_errors: u64,
+    pub tls_errors: u64,
     response_time_us: u64,
     shortest_us: u64,
     longest_us: u64,
@@ -180,6 +182,7 @@ impl GroupCounters {
             requests: AtomicU64::new(0),
             answers: from_fn(|_| AtomicU64::new(0)),
             connection_errors: AtomicU64::new(0),
+            tls_errors: AtomicU64::new(0),
             response_time_us: AtomicU64::new(0),
             shortest_us: AtomicU64::new(u64::MAX),
             longest_us: AtomicU64::new(0),
@@ -210,6 +213,7 @@ impl GroupCounters {
                 sum(|line| &line.answers[3]),
             ],
             connection_errors: sum(|line| &line.connection_errors),
+            tls_errors: sum(|line| &line.tls_errors),
             response_time_us: sum(|line| &line.response_time_us),
             shortest_us: swapped(|line| &line.shortest_us, u64::MAX).min().unwrap_or(u64::MAX),
             longest_us: swapped(|line| &line.longest_us, 0).max().unwrap_or_default(),
@@ -243,6 +247,11 @@ impl GroupLine {
     /// A target took no connection.
     pub fn not_connected(&self) {
         add(&self.connection_errors, 1);
+    }
+
+    /// A target took a connection, and TLS could not be agreed on.
+    pub fn not_agreed(&self) {
+        add(&self.tls_errors, 1);
     }
 }
 

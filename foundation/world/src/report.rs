@@ -32,6 +32,9 @@ pub struct BalancerTraffic {
     /// Bytes of requests and answers, heads and bodies.
     pub processed_bytes: u64,
     pub fixed_responses: u64,
+    /// TLS handshakes with clients that failed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub client_tls_errors: u64,
     /// Answers that the load balancer itself made, `(status, how many)`, in order of status.
     pub own_answers: Vec<(u16, u64)>,
     pub groups: Vec<GroupTraffic>,
@@ -47,8 +50,15 @@ pub struct GroupTraffic {
     pub answers: [u64; 4],
     /// Connections to a target that could not be made.
     pub connection_errors: u64,
+    /// Connections to a target that were made, and on which TLS could not be agreed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub tls_errors: u64,
     /// From the request's dispatch until the head of its answer, microseconds.
     pub response_time_us: Histogram,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// How values are spread, with bounded error: buckets grow by a fixed ratio ([`Histogram::bucket_of`]).

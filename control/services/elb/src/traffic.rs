@@ -98,6 +98,7 @@ impl Told {
         self.count("RequestCount", dimensions, sum(|z| z.requests));
         self.count("RejectedConnectionCount", dimensions, sum(|z| z.rejected_connections));
         self.count("HTTP_Fixed_Response_Count", dimensions, sum(|z| z.fixed_responses));
+        self.count("ClientTLSNegotiationErrorCount", dimensions, sum(|z| z.client_tls_errors));
         let own = |from: u16, to: u16| {
             let answers = zones.iter().flat_map(|zone| &zone.own_answers);
             answers.filter(|(status, _)| (from..=to).contains(status)).map(|(_, count)| count).sum::<u64>()
@@ -127,6 +128,7 @@ impl Told {
             self.count(name, dimensions, groups.iter().map(|group| group.answers[index]).sum());
         }
         self.count("TargetConnectionErrorCount", dimensions, groups.iter().map(|group| group.connection_errors).sum());
+        self.count("TargetTLSNegotiationErrorCount", dimensions, groups.iter().map(|group| group.tls_errors).sum());
         let mut times = Sample::default();
         for group in groups {
             times.merge(&Sample::histogram(&in_seconds(&group.response_time_us)));

@@ -53,13 +53,14 @@ pub fn check(balancer: &LoadBalancer, sealer: &Arc<Sealer>, rules: &mut RulesCac
 
 fn check_group(group: &TargetGroup) -> Result<(), String> {
     let check = &group.health_check;
-    if !is_http(group.protocol) || (check.enabled && !is_http(check.protocol)) {
+    if !is_http(group.protocol) || (check.enabled && !is_http(check.protocol) && check.protocol != Protocol::Tcp) {
         return Err(format!("{} uses neither HTTP nor HTTPS towards its targets, which this edge cannot do yet", group.id));
     }
     if check.interval_ms == 0 || check.timeout_ms == 0 || check.healthy_threshold == 0 || check.unhealthy_threshold == 0 {
         return Err(format!("the health check of {} has a zero in it", group.id));
     }
-    if !check.path.starts_with('/') || check.path.bytes().any(|b| !(0x21..0x7f).contains(&b)) {
+    let has_path = check.protocol != Protocol::Tcp;
+    if has_path && (!check.path.starts_with('/') || check.path.bytes().any(|b| !(0x21..0x7f).contains(&b))) {
         return Err(format!("the health check of {} has no valid path", group.id));
     }
     match &group.stickiness {

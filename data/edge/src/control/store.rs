@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use world::{LoadBalancer, RunPaths, TargetHealth, TargetKey};
 
-use crate::front::write_atomically;
+use crate::front::{Readers, write_atomically};
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Stored {
@@ -35,7 +35,7 @@ pub fn path(paths: &RunPaths) -> PathBuf {
 }
 
 pub fn save(paths: &RunPaths, stored: &Stored) -> io::Result<()> {
-    write_atomically(&path(paths), &serde_json::to_vec(stored)?)
+    write_atomically(&path(paths), &serde_json::to_vec(stored)?, Readers::Owner)
 }
 
 /// What was saved last; nothing when there is no file. One that cannot be read is reported and ignored: `serve` tells

@@ -103,6 +103,7 @@ impl Zone {
             rejected_connections: 0,
             processed_bytes: now.processed_bytes.wrapping_sub(before.processed_bytes),
             fixed_responses: now.fixed_responses.wrapping_sub(before.fixed_responses),
+            client_tls_errors: now.tls_failures.wrapping_sub(before.tls_failures),
             own_answers: now.own_answers_since(&before),
             groups,
         }
@@ -120,6 +121,7 @@ impl GroupBook {
             requests: now.requests.wrapping_sub(before.requests),
             answers,
             connection_errors: now.connection_errors.wrapping_sub(before.connection_errors),
+            tls_errors: now.tls_errors.wrapping_sub(before.tls_errors),
             response_time_us: now.response_times_since(&before),
         }
     }

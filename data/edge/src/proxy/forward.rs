@@ -106,7 +106,8 @@ async fn one_try(
         Ok(upstream) => upstream,
         Err(e) => {
             tracing::debug!(target = %target.address, "no connection: {e}");
-            plan.group.counters[plan.site.node].worker(worker.index).not_connected();
+            let group = plan.group.counters[plan.site.node].worker(worker.index);
+            if e.kind() == io::ErrorKind::InvalidData { group.not_agreed() } else { group.not_connected() }
             target.set_aside(now_ms());
             target.failed();
             tried.push(target.number);

@@ -50,7 +50,8 @@ impl Outgoing {
         Ok(Self { http1: Arc::new(http1), http2: Arc::new(http2) })
     }
 
-    /// Speaks TLS with whoever is at the other end. The time it may take is up to the caller.
+    /// Speaks TLS with whoever is at the other end; an error of kind `InvalidData` when that cannot be agreed. The time it may
+    /// take is up to the caller.
     pub async fn connect(&self, socket: TcpStream, to: IpAddr, speaks: Speaks) -> io::Result<Session> {
         let config = match speaks {
             Speaks::Http1 => &self.http1,
@@ -58,7 +59,8 @@ impl Outgoing {
         };
         let connection = ClientConnection::new(config.clone(), ServerName::IpAddress(to.into())).map_err(io::Error::other)?;
         let mut session = Session::new(socket, Connection::Client(connection));
-        session.shake_hands(|_: Wait| {}).await?;
+        let shaken = session.shake_hands(|_: Wait| {}).await;
+        shaken.map_err(|e| io::Error::new(ErrorKind::InvalidData, e))?;
         if speaks == Speaks::Http2 && session.connection().alpn_protocol() != Some(b"h2") {
             return Err(io::Error::new(ErrorKind::InvalidData, "the target does not speak HTTP/2"));
         }

@@ -16,5 +16,7 @@ mod recovery;
 mod retries;
 mod rig;
 mod routing;
+mod secure;
 mod smuggling;
+mod tls;
 mod traffic;

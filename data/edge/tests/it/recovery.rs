@@ -109,7 +109,7 @@ fn what_cannot_be_served_is_refused_in_words_and_the_old_goes_on() {
     let action = Action::FixedResponse { status: 200, content_type: Some("a\r\nX: y".into()), body: String::new() };
     header.listeners[0].default_action = action;
     for (balancer, word) in
-        [(https, "Https"), (unknown, "other"), (outside, "192.0.2.1"), (injected, "path"), (header, "content type")]
+        [(https, "security policy"), (unknown, "other"), (outside, "192.0.2.1"), (injected, "path"), (header, "content type")]
     {
         let reason = rig.refused(balancer);
         assert!(reason.contains(word), "{reason}");

@@ -99,12 +99,14 @@ impl Region {
             rejected_connections: 0,
             processed_bytes: 100 * requests,
             fixed_responses: 0,
+            client_tls_errors: 4,
             own_answers: vec![(400, 2), (502, 1), (503, 3)],
             groups: vec![GroupTraffic {
                 id: self.group.as_str().into(),
                 requests,
                 answers: [requests, 0, 0, 0],
                 connection_errors: 0,
+                tls_errors: u64::from(requests > 0),
                 response_time_us,
             }],
         }
@@ -112,7 +114,7 @@ impl Region {
 
     fn quiet(&self, zone: &str) -> BalancerTraffic {
         let busy = self.traffic(zone, 0);
-        BalancerTraffic { active_connections: 0, new_connections: 0, own_answers: Vec::new(), ..busy }
+        BalancerTraffic { active_connections: 0, new_connections: 0, client_tls_errors: 0, own_answers: Vec::new(), ..busy }
     }
 
     /// `L`, `T` and a zone's letter name the dimensions.
@@ -153,6 +155,8 @@ fn counters_have_the_dimensions_that_the_guide_lists() {
     region.check("HTTPCode_ELB_5XX_Count", &[("L", 8.0), ("Lb", 4.0)]);
     region.check("HTTPCode_ELB_502_Count", &[("L", 2.0)]);
     region.check("HTTPCode_ELB_503_Count", &[("L", 6.0)]);
+    region.check("ClientTLSNegotiationErrorCount", &[("L", 8.0), ("Lb", 4.0)]);
+    region.check("TargetTLSNegotiationErrorCount", &[("L", 2.0), ("LT", 2.0)]);
     region.check("ActiveConnectionCount", &[("L", 4.0)]);
     region.check("NewConnectionCount", &[("L", 2.0)]);
     region.check("ProcessedBytes", &[("L", 4_200.0)]);
