@@ -6,6 +6,7 @@
 //! what it has applied, answers each effect with [`Observation::Applied`] or [`Observation::Refused`], and reports
 //! what happens by itself.
 
+mod certificate;
 mod delivery;
 mod endpoint;
 mod frame;
@@ -22,8 +23,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use delivery::{Delivery, Destination, MessageAttribute, MessageForm, MessageKind};
 pub use certificate::{CertificateOrder, IssuedCertificate, KeyAlgorithm};
+pub use delivery::{Delivery, Destination, MessageAttribute, MessageForm, MessageKind};
 pub use endpoint::{ENDPOINT_NETWORKS_MAX, EndpointNetworks, IpNetwork, NotANetwork, RefusedAddress};
 pub use frame::{FRAME_BYTES_MAX, Frame, FrameError, FrameReader};
 pub use instance::{Image, Instance, Metadata, Power};
@@ -48,9 +49,9 @@ pub enum Executor {
     Edge,
     /// Carries messages to subscribers; it keeps nothing.
     Courier,
-}
     /// Issues certificates; it keeps nothing but its own.
     Authority,
+}
 
 /// The kind of thing that a slot holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -66,9 +67,9 @@ pub enum SlotKind {
     LoadBalancer,
     /// A message on its way to one subscriber. Id: the delivery's.
     Delivery,
-}
     /// A certificate to be issued. Id: its ARN.
     Certificate,
+}
 
 impl SlotKind {
     pub fn executor(self) -> Executor {
@@ -76,8 +77,8 @@ impl SlotKind {
             SlotKind::Network | SlotKind::Interface | SlotKind::Instance => Executor::Host,
             SlotKind::LoadBalancer => Executor::Edge,
             SlotKind::Delivery => Executor::Courier,
-        }
             SlotKind::Certificate => Executor::Authority,
+        }
     }
 }
 
@@ -102,8 +103,8 @@ impl fmt::Display for Slot {
             SlotKind::Instance => "instance",
             SlotKind::LoadBalancer => "load-balancer",
             SlotKind::Delivery => "delivery",
-        };
             SlotKind::Certificate => "certificate",
+        };
         write!(f, "{kind}/{}", self.id)
     }
 }
@@ -117,8 +118,8 @@ pub enum Want {
     Instance(Box<Instance>),
     LoadBalancer(Box<LoadBalancer>),
     Delivery(Box<Delivery>),
-}
     Certificate(CertificateOrder),
+}
 
 impl Want {
     pub fn slot(&self) -> Slot {
@@ -128,8 +129,8 @@ impl Want {
             Want::Instance(i) => Slot::new(SlotKind::Instance, i.id.as_str()),
             Want::LoadBalancer(l) => Slot::new(SlotKind::LoadBalancer, l.id.as_str()),
             Want::Delivery(d) => Slot::new(SlotKind::Delivery, d.id.as_str()),
-        }
             Want::Certificate(c) => Slot::new(SlotKind::Certificate, c.id.as_str()),
+        }
     }
 }
 
