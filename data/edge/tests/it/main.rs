@@ -1,6 +1,7 @@
 //! The edge as its neighbours see it: real sockets on loopback addresses that each test has to itself, a `serve` that
 //! speaks frames, and targets that do what the test says.
 
+mod algorithms;
 mod attributes;
 mod client;
 mod counting;
@@ -16,7 +17,9 @@ mod recovery;
 mod retries;
 mod rig;
 mod routing;
+mod rules;
 mod secure;
 mod smuggling;
+mod sticky;
 mod tls;
 mod traffic;

@@ -215,6 +215,14 @@ impl Rig {
         RunPaths::new(self.directory.path())
     }
 
+    /// Ends the edge as a signal does, and starts another one.
+    pub fn restart(&mut self) {
+        self.shut_down(false).unwrap();
+        let again = options(self.directory.path(), self.network);
+        self.edge = Some(thread::spawn(move || edge::run(again)));
+        self.reconnect();
+    }
+
     pub fn shut_down(&mut self, purge: bool) -> Result<(), EdgeError> {
         self.serve.send(&Frame::Shutdown { purge });
         self.edge.take().map_or(Ok(()), |edge| edge.join().unwrap())
