@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use authority::Authority;
 use courier::{Courier, CourierOptions, SmtpServer};
 use server::{ExecutorProcess, ExecutorThread, Options};
 use tracing_subscriber::EnvFilter;
@@ -52,6 +53,7 @@ pub fn serve(paths: &RunPaths, arguments: &Serve) -> Result<(), Failure> {
         smtp,
         sender: arguments.smtp_from.clone(),
     })?;
+    let authority = Authority::new(paths.clone());
     let console_paths = paths.clone();
     let options = Options {
         paths: paths.clone(),
@@ -64,7 +66,10 @@ pub fn serve(paths: &RunPaths, arguments: &Serve) -> Result<(), Failure> {
             executor(Executor::Host, paths.host_socket(), "host"),
             executor(Executor::Edge, paths.edge_socket(), "edge"),
         ],
-        threads: vec![ExecutorThread { executor: Executor::Courier, start: Box::new(move |stream| courier.start(stream)) }],
+        threads: vec![
+            ExecutorThread { executor: Executor::Courier, start: Box::new(move |stream| courier.start(stream)) },
+            ExecutorThread { executor: Executor::Authority, start: Box::new(move |stream| authority.start(stream)) },
+        ],
         console_output: Box::new(move |id| host::console_output(&console_paths, id)),
     };
     server::run(options).map_err(|e| Failure::new(e.to_string()))

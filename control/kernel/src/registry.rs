@@ -20,6 +20,7 @@ type Observer = fn(&mut Tx, &Cx, &Observation) -> Result<(), Fault>;
 type ErasedOperation = Box<dyn Fn(&mut Tx, &Cx, Value) -> Result<Value, Fault> + Send + Sync>;
 type AllRows = fn(&Registry, &State, &mut DueSet);
 type AnyChange = fn(&State, &mut Vec<String>);
+type FindUsers = fn(&State, &str, &mut Vec<String>);
 type Watch = Box<dyn Fn(&State, &dyn Any, &mut Vec<String>) + Send + Sync>;
 
 struct Watcher {
@@ -37,6 +38,7 @@ pub struct Registry {
     on_any_change: Vec<(usize, AnyChange)>,
     all_rows: HashMap<TypeId, AllRows>,
     observers: Vec<Observer>,
+    find_users: Vec<FindUsers>,
     resources: BTreeMap<&'static str, Box<dyn StackResource>>,
 }
 
@@ -91,6 +93,21 @@ impl Registry {
     /// Adds a service's ear for what the world reports. Every observer hears every observation.
     pub fn observer(&mut self, observe: Observer) {
         self.observers.push(observe);
+    }
+
+    /// Adds a service's answer to who of its own uses a thing of a service below it. `find` gets the thing's ARN and adds the
+    /// ARNs of its users. So a lower service can refuse to delete what is in use, and need not know who may use it.
+    pub fn users_of(&mut self, find: FindUsers) {
+        self.find_users.push(find);
+    }
+
+    /// ARNs of all that use the thing with this ARN, in order, each once.
+    pub fn users(&self, state: &State, arn: &str) -> Vec<String> {
+        let mut users = Vec::new();
+        self.find_users.iter().for_each(|find| find(state, arn, &mut users));
+        users.sort_unstable();
+        users.dedup();
+        users
     }
 
     /// Adds a CloudFormation resource type.

@@ -1,6 +1,6 @@
 //! The catalogue: which services a region has, from low to high. No logic.
 
-pub use {autoscaling, cloudformation, cloudwatch, ec2, elb, iam, metrics, sns, ssm};
+pub use {acm, autoscaling, cloudformation, cloudwatch, ec2, elb, iam, metrics, sns, ssm};
 
 use kernel::Registry;
 
@@ -9,6 +9,7 @@ pub fn services(registry: &mut Registry) {
     iam::register(registry);
     ssm::register(registry);
     sns::register(registry);
+    acm::register(registry);
     cloudwatch::register(registry);
     ec2::register(registry);
     elb::register(registry);

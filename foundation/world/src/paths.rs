@@ -88,6 +88,26 @@ impl RunPaths {
         self.data.join("notifications-certificate.pem")
     }
 
+    /// The region's own certificate authority: its key, mode 0600, and its certificate.
+    pub fn authority(&self) -> PathBuf {
+        self.data.join("authority")
+    }
+
+    /// The certificate that clients trust to trust the region's, in PEM.
+    pub fn root_certificate(&self) -> PathBuf {
+        self.authority().join("root-certificate.pem")
+    }
+
+    /// Its private key, in PEM, mode 0600.
+    pub fn root_key(&self) -> PathBuf {
+        self.authority().join("root-key.pem")
+    }
+
+    /// What stands for S3 until the region has it: `BUCKET/KEY` below it.
+    pub fn buckets(&self) -> PathBuf {
+        self.data.join("buckets")
+    }
+
     /// Log files of the processes.
     pub fn logs(&self) -> PathBuf {
         self.data.join("logs")

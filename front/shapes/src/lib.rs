@@ -40,6 +40,7 @@ macro_rules! operation {
     };
 }
 
+pub mod acm;
 pub mod autoscaling;
 pub mod cloudformation;
 pub mod cloudwatch;

@@ -1,13 +1,26 @@
 //! Where certificates and trust stores of listeners come from. This service keeps their ARNs only; whoever owns them is
 //! asked anew at each plan, so that a renewed certificate reaches the edge by itself.
 
-use kernel::State;
+use kernel::{Registry, State};
 
 use crate::error::Error;
+use crate::listener::Listener;
+
+/// Says which load balancers use a certificate or a trust store.
+pub(crate) fn register(registry: &mut Registry) {
+    registry.users_of(|state, arn, users| users.extend(balancers(state, arn).map(|arn| arn.to_string())));
+}
+
+/// The load balancers whose listeners use it.
+pub(crate) fn balancers<'a>(state: &'a State, arn: &'a str) -> impl Iterator<Item = &'a base::LoadBalancerArn> {
+    let by = |index| state.rows_where::<Listener>(index, arn);
+    by("certificate").chain(by("trust-store")).map(|listener| &listener.load_balancer)
+}
 
 /// The certificate with its chain and key; none while there is none, or it is not issued yet.
-pub(crate) fn certificate_of(_state: &State, _arn: &str) -> Option<world::Certificate> {
-    None
+pub(crate) fn certificate_of(state: &State, arn: &str) -> Option<world::Certificate> {
+    let material = acm::material(state, arn)?;
+    Some(world::Certificate { id: arn.into(), chain: material.chain, key: material.key })
 }
 
 /// The authorities that a listener trusts for its clients' certificates.

@@ -48,6 +48,7 @@ pub fn register(registry: &mut Registry) {
     registry.table::<Registration>();
     registry.table::<tags::TagSet>();
     reconcile::register(registry);
+    certificate::register(registry);
     registry.observer(traffic::observe);
     operations::register(registry);
     stack::register(registry);

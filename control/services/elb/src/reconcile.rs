@@ -5,6 +5,7 @@ use ec2::{Instance, InstanceState};
 use kernel::{Cx, Registry, Row, Tx, Wanted};
 use world::{Observation, Slot, SlotKind, TargetHealth, Want};
 
+use crate::certificate;
 use crate::listener::Listener;
 use crate::load_balancer::LoadBalancer;
 use crate::plan::plan;
@@ -29,6 +30,10 @@ pub(crate) fn register(registry: &mut Registry) {
     registry.watch::<Instance>(LOAD_BALANCER, |state, instance, due| {
         let registrations = state.rows_where::<Registration>("target", &instance.id);
         due.extend(registrations.filter_map(|r| load_balancer_of(state, &r.group)).map(String::from));
+    });
+
+    registry.watch::<acm::Certificate>(LOAD_BALANCER, |state, renewed, due| {
+        due.extend(certificate::balancers(state, &renewed.arn).map(ToString::to_string));
     });
 
     // After a crash between the end of a load balancer and that of its wish, nothing else tells of the wish.
