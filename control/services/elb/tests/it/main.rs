@@ -7,4 +7,5 @@ mod region;
 mod rules;
 mod stack;
 mod target_groups;
+mod tls;
 mod traffic;

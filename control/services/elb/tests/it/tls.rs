@@ -1,0 +1,180 @@
+//! Certificates of listeners, with an authority that the test plays: HTTPS and TLS listeners, names beside the default one,
+//! renewal.
+
+use kernel::Wanted;
+use serde_json::json;
+use shapes::acm::ops as acm_ops;
+use shapes::elbv2 as s;
+use shapes::elbv2::ops;
+use world::{ClientCertificates, IssuedCertificate, Observation, PrivateKey, Want};
+
+use crate::region::{Region, forward, path};
+
+/// Issues whatever is on order. The text says how often that has happened.
+fn issue(region: &mut Region, round: usize) {
+    let orders: Vec<_> = region.state().rows::<Wanted>().filter_map(|w| w.want.clone()).collect();
+    for want in orders {
+        let Want::Certificate(order) = want else { continue };
+        let issued = IssuedCertificate {
+            certificate: format!("certificate {round}\n"),
+            chain: "authority\n".into(),
+            key: PrivateKey("key\n".into()),
+            serial: "01".into(),
+            issuer: "test".into(),
+            signature_algorithm: "SHA256WITHECDSA".into(),
+        };
+        region.observe(&Observation::Issued { certificate: order.id, generation: order.generation, issued: Box::new(issued) });
+    }
+}
+
+fn certificate(region: &mut Region, name: &str) -> String {
+    let input = shapes::acm::RequestCertificateRequest {
+        domain_name: name.into(),
+        validation_method: Some("DNS".into()),
+        ..Default::default()
+    };
+    let arn = region.call::<acm_ops::RequestCertificate>(input).unwrap().certificate_arn.unwrap();
+    region.pass(std::time::Duration::from_secs(60));
+    issue(region, 1);
+    arn
+}
+
+fn of(arn: &str) -> Vec<s::Certificate> {
+    vec![s::Certificate { certificate_arn: Some(arn.into()), is_default: None }]
+}
+
+fn secure(balancer: &str, protocol: &str, group: &str, certificate: &str) -> s::CreateListenerInput {
+    s::CreateListenerInput { certificates: of(certificate), ..Region::listener_input(balancer, protocol, 443, forward(group)) }
+}
+
+fn create(region: &mut Region, input: s::CreateListenerInput) -> s::Listener {
+    region.call::<ops::CreateListener>(input).unwrap().listeners.remove(0)
+}
+
+#[test]
+fn an_https_listener_has_the_consoles_policy_by_default_and_its_certificate_is_planned() {
+    let mut region = Region::new();
+    let (web, group) = (region.balancer_arn("web", "application"), region.group("web", "HTTP"));
+    let certificate = certificate(&mut region, "www.example.com");
+    let made = create(&mut region, secure(&web, "HTTPS", &group, &certificate));
+    assert_eq!(made.ssl_policy.as_deref(), Some("ELBSecurityPolicy-TLS13-1-2-Res-2021-06"));
+    assert_eq!(made.mutual_authentication.clone().and_then(|m| m.mode).as_deref(), Some("off"));
+    let plan = region.plan(&web);
+    let tls = plan.listeners[0].tls.clone().unwrap();
+    assert_eq!((tls.certificates, tls.clients), (vec![certificate.clone()], ClientCertificates::Off));
+    assert_eq!((plan.certificates.len(), plan.certificates[0].id.as_str()), (1, certificate.as_str()));
+    let again = s::CreateListenerInput {
+        load_balancer_arn: web,
+        protocol: made.protocol,
+        port: Some(444),
+        ssl_policy: made.ssl_policy,
+        certificates: made.certificates,
+        default_actions: made.default_actions,
+        alpn_policy: made.alpn_policy,
+        mutual_authentication: made.mutual_authentication,
+        tags: Vec::new(),
+    };
+    create(&mut region, again);
+}
+
+#[test]
+fn further_certificates_come_and_go_but_not_the_default_one() {
+    let mut region = Region::new();
+    let (web, group) = (region.balancer_arn("web", "application"), region.group("web", "HTTP"));
+    let (first, second) = (certificate(&mut region, "a.example.com"), certificate(&mut region, "b.example.com"));
+    let listener = create(&mut region, secure(&web, "HTTPS", &group, &first)).listener_arn.unwrap();
+    let add = |arn: &str| s::AddListenerCertificatesInput { listener_arn: listener.clone(), certificates: of(arn) };
+    let remove = |arn: &str| s::RemoveListenerCertificatesInput { listener_arn: listener.clone(), certificates: of(arn) };
+    for _ in 0..2 {
+        region.call::<ops::AddListenerCertificates>(add(&second)).unwrap();
+    }
+    let describe = s::DescribeListenerCertificatesInput { listener_arn: listener.clone(), ..Default::default() };
+    let seen = region.call::<ops::DescribeListenerCertificates>(describe.clone()).unwrap().certificates;
+    let seen: Vec<_> = seen.into_iter().map(|c| (c.certificate_arn.unwrap(), c.is_default.unwrap())).collect();
+    assert_eq!(seen, [(first.clone(), true), (second.clone(), false)]);
+    assert_eq!(region.plan(&web).certificates.len(), 2);
+    assert!(region.refusal::<ops::RemoveListenerCertificates>(remove(&first)).starts_with("OperationNotPermitted"));
+    assert!(region.refusal::<ops::AddListenerCertificates>(add("arn:none")).starts_with("CertificateNotFound"));
+    let swap = s::ModifyListenerInput { listener_arn: listener.clone(), certificates: of(&second), ..Default::default() };
+    region.call::<ops::ModifyListener>(swap).unwrap();
+    let seen = region.call::<ops::DescribeListenerCertificates>(describe).unwrap().certificates;
+    assert_eq!(seen.iter().map(|c| c.certificate_arn.clone().unwrap()).collect::<Vec<_>>(), [second]);
+    let plain = s::ModifyListenerInput { listener_arn: listener, protocol: Some("HTTP".into()), ..Default::default() };
+    let plain = region.call::<ops::ModifyListener>(plain).unwrap().listeners.remove(0);
+    assert!(plain.certificates.is_empty() && plain.ssl_policy.is_none());
+    assert!(region.plan(&web).certificates.is_empty());
+}
+
+#[test]
+fn tls_and_alpn_are_for_network_load_balancers_grpc_for_https() {
+    let mut region = Region::new();
+    let (web, flow) = (region.balancer_arn("web", "application"), region.balancer_arn("flow", "network"));
+    let tcp = region.group("tcp", "TCP");
+    let mut grpc = region.group_input("grpc", "HTTP");
+    grpc.protocol_version = Some("GRPC".into());
+    let grpc = region.call::<ops::CreateTargetGroup>(grpc).unwrap().target_groups.remove(0).target_group_arn.unwrap();
+    let certificate = certificate(&mut region, "*.example.com");
+    let alpn = |input: s::CreateListenerInput, name: &str| s::CreateListenerInput { alpn_policy: vec![name.into()], ..input };
+    let input = secure(&flow, "TLS", &tcp, &certificate);
+    assert!(region.refusal::<ops::CreateListener>(alpn(input.clone(), "HTTP3")).starts_with("ALPNPolicyNotFound"));
+    create(&mut region, alpn(input, "HTTP2Preferred"));
+    let tls = region.plan(&flow).listeners.remove(0).tls.unwrap();
+    assert_eq!(tls.alpn, ["h2", "http/1.1", "http/1.0"]);
+    let https = secure(&web, "HTTPS", &grpc, &certificate);
+    assert!(region.refusal::<ops::CreateListener>(alpn(https.clone(), "None")).starts_with("ValidationError"));
+    let listener = create(&mut region, https).listener_arn.unwrap();
+    region.rule(&listener, 1, "/a", &grpc);
+    let plain = s::ModifyListenerInput { listener_arn: listener.clone(), protocol: Some("HTTP".into()), ..Default::default() };
+    assert!(region.refusal::<ops::ModifyListener>(plain).starts_with("IncompatibleProtocols"));
+    let rule = Region::rule_input(&listener, 2, path(&["/b"]), forward(&tcp));
+    assert!(region.refusal::<ops::CreateRule>(rule).starts_with("IncompatibleProtocols"));
+}
+
+#[test]
+fn clients_certificates_are_passed_on_or_verified() {
+    let mut region = Region::new();
+    let (web, group) = (region.balancer_arn("web", "application"), region.group("web", "HTTP"));
+    let certificate = certificate(&mut region, "www.example.com");
+    let mutual = |mode: &str, store: Option<&str>| s::CreateListenerInput {
+        mutual_authentication: Some(s::MutualAuthenticationAttributes {
+            mode: Some(mode.into()),
+            trust_store_arn: store.map(String::from),
+            ..Default::default()
+        }),
+        ..secure(&web, "HTTPS", &group, &certificate)
+    };
+    for (mode, store, code) in [
+        ("verify", None, "ValidationError"),
+        ("verify", Some("arn:none"), "TrustStoreNotFound"),
+        ("passthrough", Some("arn:none"), "ValidationError"),
+        ("always", None, "ValidationError"),
+    ] {
+        assert!(region.refusal::<ops::CreateListener>(mutual(mode, store)).starts_with(code), "{mode} {store:?}");
+    }
+    create(&mut region, mutual("passthrough", None));
+    let tls = region.plan(&web).listeners.remove(0).tls.unwrap();
+    assert_eq!(tls.clients, ClientCertificates::Passthrough);
+}
+
+#[test]
+fn certificates_of_templates() {
+    let mut region = Region::new();
+    let (web, group) = (region.balancer_arn("web", "application"), region.group("web", "HTTP"));
+    let (first, second) = (certificate(&mut region, "a.example.com"), certificate(&mut region, "b.example.com"));
+    let kind = "AWS::ElasticLoadBalancingV2::Listener";
+    let properties = json!({"LoadBalancerArn": web, "Port": 443, "Protocol": "HTTPS", "SslPolicy": "ELBSecurityPolicy-TLS13-1-3-2021-06",
+        "Certificates": [{"CertificateArn": first}], "DefaultActions": [{"Type": "forward", "TargetGroupArn": group}],
+        "ListenerAttributes": [{"Key": "routing.http.request.x_amzn_tls_version.header_name", "Value": "X-Tls"}]});
+    let listener = region.make(kind, &properties).unwrap();
+    let more = "AWS::ElasticLoadBalancingV2::ListenerCertificate";
+    let id = region.make(more, &json!({"ListenerArn": listener, "Certificates": [{"CertificateArn": second}]})).unwrap();
+    let planned = region.plan(&web).listeners.remove(0);
+    assert_eq!(planned.tls.unwrap().certificates, [first.clone(), second]);
+    assert_eq!(planned.request_header_names, [("X-Amzn-Tls-Version".to_string(), "X-Tls".to_string())]);
+    region.change(kind, &listener, &properties, &properties).unwrap();
+    assert_eq!(region.plan(&web).certificates.len(), 2, "an update of the listener leaves them");
+    region.end(more, &id).unwrap();
+    assert_eq!(region.plan(&web).listeners.remove(0).tls.unwrap().certificates, [first]);
+    region.end(kind, &listener).unwrap();
+    region.end(more, &id).unwrap();
+}
