@@ -100,11 +100,14 @@ impl std::error::Error for EdgeError {
     }
 }
 
-/// Parsers as the fuzz and property tests call them.
+/// Parsers and rules as tests and measurements call them.
 #[doc(hidden)]
 pub mod testing {
     use std::mem::MaybeUninit;
+    use std::net::IpAddr;
 
+    use crate::route::Rules;
+    use crate::route::condition::Subject;
     use crate::http::body::Decoder;
     use crate::http::head::{Framing, HEADERS_MAX, parse_answer, parse_request};
     use crate::http::scan::HeadScan;
@@ -131,5 +134,22 @@ pub mod testing {
         let mut rest = bytes[span.end..].to_vec();
         let decoded = Decoder::new(framing).decode(&mut rest).map_err(|e| e.to_string())?;
         Ok(Some(rest[decoded.data].to_vec()))
+    }
+
+    /// Compiled rules of a listener.
+    pub struct Chooser(Rules);
+
+    impl Chooser {
+        pub fn new(listener: &world::Listener) -> Result<Self, String> {
+            Rules::compile(listener).map(Self)
+        }
+
+        /// Reads the head of a request and calls `with` with a function that finds the number of the rule which it meets.
+        pub fn with_request(&self, head: &[u8], client: IpAddr, with: impl FnOnce(&dyn Fn() -> Option<usize>)) -> Result<(), String> {
+            let mut slots = [const { MaybeUninit::uninit() }; HEADERS_MAX];
+            let request = parse_request(head, &mut slots).map_err(|e| e.to_string())?;
+            with(&|| self.0.first(&Subject::of(&request, client)));
+            Ok(())
+        }
     }
 }

@@ -106,7 +106,7 @@ impl Condition {
 }
 
 /// The parameters of a query string, name and value; one without `=` has an empty value.
-fn parameters(query: &str) -> impl Iterator<Item = (&str, &str)> {
+pub fn parameters(query: &str) -> impl Iterator<Item = (&str, &str)> {
     query.split('&').filter(|p| !p.is_empty()).map(|p| p.split_once('=').unwrap_or((p, "")))
 }
 
@@ -114,6 +114,16 @@ impl QueryPattern {
     fn compile(pattern: &world::QueryPattern) -> Result<Self, String> {
         let key = pattern.key.as_ref().map(|key| Glob::compile(key, Case::Ignored)).transpose()?;
         Ok(Self { key, value: Glob::compile(&pattern.value, Case::Ignored)? })
+    }
+
+    /// The only name that it asks for, in lower case.
+    pub fn name(&self) -> Option<&[u8]> {
+        self.key.as_ref()?.literal()
+    }
+
+    /// What the value begins with, in lower case.
+    pub fn start(&self) -> Vec<u8> {
+        self.value.prefix()
     }
 
     /// Without a key, the value of any parameter counts. AWS does not say whether it decodes: patterns may hold characters

@@ -117,7 +117,7 @@ impl Rules {
     }
 
     /// Number of the first rule whose conditions hold.
-    fn first(&self, subject: &Subject<'_>) -> Option<usize> {
+    pub(crate) fn first(&self, subject: &Subject<'_>) -> Option<usize> {
         if self.rules.is_empty() {
             return None;
         }

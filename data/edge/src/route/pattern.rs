@@ -18,21 +18,36 @@ pub enum Case {
 #[derive(Clone, Debug)]
 pub enum Pattern {
     Glob(Glob),
-    Regex(Regex),
+    Regex {
+        regex: Regex,
+        /// What every match begins with, where that is plain to see and case matters.
+        prefix: Vec<u8>,
+    },
 }
 
 impl Pattern {
     pub fn compile(pattern: &world::Pattern, case: Case) -> Result<Self, String> {
         match pattern {
             world::Pattern::Glob(text) => Glob::compile(text, case).map(Pattern::Glob),
-            world::Pattern::Regex(text) => regex(text, case, PATTERN_CHARS_MAX).map(Pattern::Regex),
+            world::Pattern::Regex(text) => {
+                let prefix = if case == Case::Matters { plain_prefix(text) } else { Vec::new() };
+                Ok(Pattern::Regex { regex: regex(text, case, PATTERN_CHARS_MAX)?, prefix })
+            }
         }
     }
 
     pub fn matches(&self, text: &[u8]) -> bool {
         match self {
             Pattern::Glob(glob) => glob.matches(text),
-            Pattern::Regex(regex) => regex.is_match(text),
+            Pattern::Regex { regex, .. } => regex.is_match(text),
+        }
+    }
+
+    /// What every match begins with.
+    pub fn prefix(&self) -> Vec<u8> {
+        match self {
+            Pattern::Glob(glob) => glob.prefix(),
+            Pattern::Regex { prefix, .. } => prefix.clone(),
         }
     }
 }
@@ -50,6 +65,31 @@ pub fn regex(text: &str, case: Case, chars_max: usize) -> Result<Regex, String> 
         .dfa_size_limit(REGEX_BYTES_MAX)
         .build()
         .map_err(|e| format!("the regular expression {text:?} is not understood: {}", one_line(&e.to_string())))
+}
+
+/// The letters that an anchored expression begins with; none when it has alternatives or flags, which could say otherwise.
+fn plain_prefix(expression: &str) -> Vec<u8> {
+    let Some(rest) = expression.strip_prefix('^').filter(|rest| !rest.contains('|') && !rest.contains("(?")) else {
+        return Vec::new();
+    };
+    let mut prefix = Vec::new();
+    let mut bytes = rest.bytes().peekable();
+    while let Some(byte) = bytes.next() {
+        let literal = match byte {
+            b'\\' => bytes.next().filter(u8::is_ascii_punctuation),
+            byte => Some(byte).filter(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-' | b'_')),
+        };
+        // What may come not at all is not part of it.
+        let is_optional = matches!(bytes.peek(), Some(b'?' | b'*' | b'{'));
+        match literal.filter(|_| !is_optional) {
+            Some(literal) => prefix.push(literal),
+            None => break,
+        }
+        if bytes.peek() == Some(&b'+') {
+            break;
+        }
+    }
+    prefix
 }
 
 /// The reason alone: the text that comes with it draws a picture of many lines.
@@ -166,6 +206,14 @@ impl Glob {
             None => Vec::new(),
         }
     }
+
+    /// The only text that it matches, if it has neither `*` nor `?`.
+    pub fn literal(&self) -> Option<&[u8]> {
+        match &*self.parts {
+            [Part::Literal(bytes)] => Some(bytes),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -173,7 +221,22 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use proptest::prelude::*;
 
-    use super::{Case, Glob, PATTERN_CHARS_MAX, regex};
+    use super::{Case, Glob, PATTERN_CHARS_MAX, plain_prefix, regex};
+
+    #[test]
+    fn an_expression_tells_what_it_begins_with() {
+        let check = |expression, wanted: &str| assert_eq!(plain_prefix(expression), wanted.as_bytes(), "{expression}");
+        check("^/api/v[0-9]+/", "/api/v");
+        check(r"^/a\.b\/c$", "/a.b/c");
+        check("^/ab?", "/a");
+        check("^/ab*c", "/a");
+        check("^/ab{0}", "/a");
+        check("^/ab+c", "/ab");
+        check(r"^/a\d", "/a");
+        check("^/a|/b", "");
+        check("(?i)^/a", "");
+        check("/a", "");
+    }
 
     #[test]
     fn globs_match_as_the_user_guide_shows() {

@@ -149,6 +149,9 @@ fn some_conditions() -> impl Strategy<Value = Vec<Condition>> {
         host_values.prop_map(of(|values| Condition::Host { values })),
         path_values.prop_map(of(|values| Condition::Path { values })),
         wild_values.prop_map(of(|values| Condition::Path { values })),
+        "[ab*?]{1,3}".prop_map(|v| Condition::Header { name: "X-A".into(), values: vec![Pattern::Glob(v)] }),
+        ("[kl*]", "[ab*?]{1,3}").prop_map(|(key, value)| query(Some(&key), &value)),
+        "\\^/[ab]{1,3}[?*+]?b?".prop_map(|v| Condition::Path { values: vec![Pattern::Regex(v)] }),
         Just(Condition::Method { values: vec!["GET".into()] }),
         Just(Condition::Method { values: vec!["POST".into()] }),
     ];
@@ -162,9 +165,12 @@ proptest! {
         rules in prop::collection::vec(some_conditions(), 0..12),
         host in "[abAB.]{0,6}",
         path in "/[ab]{0,6}",
+        parameters in "([klKL]=[abB%]{0,3}&){0,3}",
+        values in prop::collection::vec("[abAB]{0,3}", 0..3),
     ) {
         let route = compile(&listener(rules)).unwrap();
-        let subject = subject(&host, &path, "", &[]);
+        let headers: Vec<Header> = values.iter().map(|v| Header { name: "x-a", value: v.as_bytes() }).collect();
+        let subject = subject(&host, &path, &parameters, &headers);
         let wanted = route.rules.rules.iter().find(|rule| rule.holds(&subject)).map_or(0, |rule| rule.priority);
         prop_assert_eq!(route.decide(&subject).priority, wanted);
     }
