@@ -2,6 +2,8 @@
 every rule answers by itself."""
 
 import http.client
+import socket
+import ssl
 
 import pytest
 
@@ -193,3 +195,51 @@ def test_network_load_balancers_have_their_own_rules(elb, network, web):
     elb.delete_load_balancer(LoadBalancerArn=arn)
     for one in (tcp, http):
         elb.delete_target_group(TargetGroupArn=one["TargetGroupArn"])
+
+
+def shown(front, name):
+    """The certificate that clients of this name are shown, DER."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection((front, 443), timeout=10) as plain, context.wrap_socket(plain, server_hostname=name) as secure:
+        return secure.getpeercert(binary_form=True)
+
+
+def test_certificates_by_name(client, elb, web):
+    """Each name gets its certificate, live; the default one is for all others and cannot be taken away."""
+    acm = client("acm")
+    names = ["one.example.com", "two.example.com"]
+    one, two = (acm.request_certificate(DomainName=name, ValidationMethod="DNS")["CertificateArn"] for name in names)
+    issued = lambda arn: acm.describe_certificate(CertificateArn=arn)["Certificate"]["Status"] == "ISSUED"
+    wait_for("both issued", lambda: issued(one) and issued(two), 60)
+    der = {arn: ssl.PEM_cert_to_DER_cert(acm.get_certificate(CertificateArn=arn)["Certificate"]) for arn in (one, two)}
+    make = lambda **more: elb.create_listener(
+        **{"LoadBalancerArn": web.arn, "Protocol": "HTTPS", "Port": 443, "DefaultActions": says("secure"),
+           "Certificates": [{"CertificateArn": one}], **more})
+    refused("CertificateNotFound", make, Certificates=[{"CertificateArn": one[:-1] + "x"}])
+    refused("ValidationError", make, "A certificate must be specified", Certificates=[])
+    refused("InvalidConfigurationRequest", make, "TLS 1.0", SslPolicy="ELBSecurityPolicy-2016-08")
+    listener = make()["Listeners"][0]
+    assert listener["SslPolicy"] == "ELBSecurityPolicy-TLS13-1-2-Res-2021-06", "the one that AWS's console proposes"
+
+    def shows(name, arn):
+        try:
+            return shown(web.front, name) == der[arn]
+        except OSError:
+            return False
+
+    wait_for("the default certificate", lambda: shows(names[0], one) and shows(names[1], one), 10)
+    more = {"ListenerArn": listener["ListenerArn"], "Certificates": [{"CertificateArn": two}]}
+    elb.add_listener_certificates(**more)
+    wait_for("the name's certificate", lambda: shows(names[1], two), 10)
+    assert shows(names[0], one) and shows("other.example.com", one)
+    listed = elb.describe_listener_certificates(ListenerArn=listener["ListenerArn"])["Certificates"]
+    assert listed == [{"CertificateArn": one, "IsDefault": True}, {"CertificateArn": two, "IsDefault": False}]
+    refused("OperationNotPermitted", elb.remove_listener_certificates, ListenerArn=listener["ListenerArn"],
+            Certificates=[{"CertificateArn": one}])
+    refused("ResourceInUseException", acm.delete_certificate, CertificateArn=one)
+    elb.remove_listener_certificates(**more)
+    wait_for("the default one again", lambda: shows(names[1], one), 10)
+    elb.delete_listener(ListenerArn=listener["ListenerArn"])
+    for arn in (one, two):
+        acm.delete_certificate(CertificateArn=arn)
