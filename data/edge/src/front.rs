@@ -2,7 +2,7 @@
 
 use std::fs::{OpenOptions, Permissions};
 use std::io::Write;
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
@@ -26,9 +26,12 @@ pub struct FrontListener {
     /// The port that was asked for.
     pub port: u16,
     /// The shared front door; its port differs from `port` where that could not be had.
-    pub front_door: SocketAddrV4,
+    pub front_door: SocketAddr,
+    /// The same by IPv6, where the load balancer has that too.
+    #[serde(default)]
+    pub front_door_v6: Option<SocketAddr>,
     /// The load balancer's own addresses, with the zone of each.
-    pub nodes: Vec<(String, SocketAddrV4)>,
+    pub nodes: Vec<(String, SocketAddr)>,
     /// Zones that have too few healthy targets for users to be sent there (`target_group_health.dns_failover.*`). When all
     /// have, nobody is better off elsewhere.
     #[serde(default)]

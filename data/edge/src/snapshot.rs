@@ -1,7 +1,7 @@
 //! The configuration as the workers route by it: whole, immutable, and replaced at once.
 
 use std::collections::{HashMap, HashSet};
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use world::HttpAttributes;
@@ -16,7 +16,7 @@ use crate::tls::listener::Front;
 #[derive(Debug, Default)]
 pub struct Snapshot {
     /// By the address on which a connection came in.
-    pub doors: HashMap<SocketAddrV4, Door>,
+    pub doors: HashMap<SocketAddr, Door>,
     /// Numbers of the targets that may keep idle connections.
     pub targets: HashSet<u64>,
 }
@@ -92,12 +92,4 @@ pub fn site_for<'a>(sites: &'a [Arc<Site>], host: Option<&str>) -> Option<&'a Ar
     let (name, _) = split_port(host?);
     let name = name.strip_suffix('.').unwrap_or(name);
     sites.iter().find(|s| s.balancer.dns_name.eq_ignore_ascii_case(name))
-}
-
-/// Where a connection counts before it has said whom it calls: nowhere while several load balancers share its address.
-pub fn counters_at(sites: &[Arc<Site>]) -> Option<&Arc<ZoneCounters>> {
-    match sites {
-        [only] => Some(&only.counters),
-        _ => None,
-    }
 }

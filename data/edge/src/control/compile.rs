@@ -2,7 +2,7 @@
 //! that a user can act on.
 
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4};
 use std::sync::Arc;
 
 use base::NetworkInterfaceId;
@@ -15,6 +15,9 @@ use crate::snapshot::Balancer;
 
 /// Most targets of a load balancer ("ELB User Guide, Quotas": 1,000 by default; more on request).
 const TARGETS_MAX: usize = 10_000;
+
+/// The shared front door of load balancers that are `dualstack`.
+pub const FRONT_DOOR_V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 
 /// Whether this load balancer can be served here; the reason if not.
 pub fn check(balancer: &LoadBalancer, sealer: &Arc<Sealer>, rules: &mut RulesCache) -> Result<(), String> {
@@ -88,9 +91,17 @@ fn check_actions(listener: &Listener, balancer: &LoadBalancer) -> Result<(), Str
     }
 }
 
+/// Its own addresses and those that all share, with the number of the node that each stands for: who comes by a shared one
+/// counts as a visitor of the first zone.
+pub fn front_addresses(balancer: &LoadBalancer, front_door: Ipv4Addr) -> impl Iterator<Item = (usize, IpAddr)> {
+    let own = balancer.nodes.iter().map(|node| IpAddr::V4(node.front)).enumerate();
+    let v6 = balancer.dualstack.then_some((0, FRONT_DOOR_V6));
+    own.chain([(0, IpAddr::V4(front_door))]).chain(v6)
+}
+
 /// All addresses on which it is to be reached.
 pub fn wanted_doors(balancer: &LoadBalancer, front_door: Ipv4Addr) -> impl Iterator<Item = Wanted> {
-    let addresses = move || balancer.nodes.iter().map(|n| n.front).chain([front_door]);
+    let addresses = move || front_addresses(balancer, front_door).map(|(_, address)| address);
     balancer.listeners.iter().flat_map(move |l| addresses().map(|a| (a, l.port)))
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener as StdListener};
+use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
 use std::os::fd::OwnedFd;
 use std::thread;
 use std::time::Duration;
@@ -19,12 +19,12 @@ const FALLBACKS: u16 = 3;
 const PATIENCE: [Duration; 5] = [Duration::from_millis(10); 5];
 
 /// An address that is wanted: where, and the listener's port.
-pub type Wanted = (Ipv4Addr, u16);
+pub type Wanted = (IpAddr, u16);
 
 /// A new address with a listener for each worker.
 #[derive(Debug)]
 pub struct Opened {
-    pub at: SocketAddrV4,
+    pub at: SocketAddr,
     pub listeners: Vec<StdListener>,
 }
 
@@ -47,8 +47,8 @@ impl Doors {
     }
 
     /// Where this one really is.
-    pub fn actual(&self, wanted: Wanted) -> Option<SocketAddrV4> {
-        self.bound.get(&wanted).map(|port| SocketAddrV4::new(wanted.0, *port))
+    pub fn actual(&self, wanted: Wanted) -> Option<SocketAddr> {
+        self.bound.get(&wanted).map(|port| SocketAddr::new(wanted.0, *port))
     }
 
     /// Opens what is not open yet. On an error nothing was opened.
@@ -82,7 +82,7 @@ impl Doors {
         let first = told.unwrap_or(port);
         let mut first_error = None;
         for candidate in told.into_iter().chain([port]).chain(fallbacks) {
-            let at = SocketAddrV4::new(address, candidate);
+            let at = SocketAddr::new(address, candidate);
             match listen_for_all(at, self.workers, patient && candidate == first) {
                 Ok(listeners) => {
                     if let Some(e) = first_error {
@@ -101,7 +101,7 @@ impl Doors {
     }
 }
 
-fn listen_for_all(at: SocketAddrV4, workers: usize, patient: bool) -> io::Result<Vec<StdListener>> {
+fn listen_for_all(at: SocketAddr, workers: usize, patient: bool) -> io::Result<Vec<StdListener>> {
     let mut patience = PATIENCE.iter().filter(|_| patient);
     while let Err(e) = prove_free(at) {
         match patience.next() {
@@ -110,7 +110,7 @@ fn listen_for_all(at: SocketAddrV4, workers: usize, patient: bool) -> io::Result
         }
     }
     let listener = || -> io::Result<StdListener> {
-        let socket = open_socket()?;
+        let socket = open_socket(at)?;
         set_socket_reuseport(&socket, true)?;
         bind(&socket, &at)?;
         listen(&socket, BACKLOG)?;
@@ -121,15 +121,16 @@ fn listen_for_all(at: SocketAddrV4, workers: usize, patient: bool) -> io::Result
 
 /// SO_REUSEPORT would let two edges share a port and each get a part of the other's users. A socket without it finds
 /// out whether anyone listens there already.
-fn prove_free(at: SocketAddrV4) -> io::Result<()> {
-    let socket = open_socket()?;
+fn prove_free(at: SocketAddr) -> io::Result<()> {
+    let socket = open_socket(at)?;
     bind(&socket, &at)?;
     Ok(())
 }
 
-fn open_socket() -> io::Result<OwnedFd> {
+fn open_socket(at: SocketAddr) -> io::Result<OwnedFd> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
+    let family = if at.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket = socket_with(family, SocketType::STREAM, flags, None)?;
     set_socket_reuseaddr(&socket, true)?;
     Ok(socket)
 }
@@ -138,13 +139,13 @@ fn open_socket() -> io::Result<OwnedFd> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use std::collections::{BTreeMap, BTreeSet};
-    use std::net::{Ipv4Addr, TcpListener};
+    use std::net::{IpAddr, TcpListener};
 
     use super::Doors;
 
     #[test]
     fn a_taken_port_is_replaced_and_nothing_is_shared_with_strangers() {
-        let address = Ipv4Addr::new(127, 83, 1, 1);
+        let address = IpAddr::from([127, 83, 1, 1]);
         let taken = TcpListener::bind((address, 0)).unwrap();
         let port = taken.local_addr().unwrap().port().min(50_000);
         let taken = if port == 50_000 { TcpListener::bind((address, port)).unwrap() } else { taken };

@@ -399,9 +399,7 @@ impl Control {
                 };
                 let https = listener.protocol == Protocol::Https;
                 let headers = Arc::new(ListenerHeaders::new(listener));
-                // Who comes by the door that all share counts as a visitor of the first zone.
-                let addresses = balancer.nodes.iter().map(|n| n.front).enumerate().chain([(0, self.options.front_door)]);
-                for (node, address) in addresses {
+                for (node, address) in compile::front_addresses(balancer, self.options.front_door) {
                     let Some(at) = self.doors.actual((address, listener.port)) else { continue };
                     let (balancer, route, counters) = (shared.clone(), route.clone(), zones[node].clone());
                     let site = Arc::new(Site { balancer, route, node, https, headers: headers.clone(), counters });
@@ -496,8 +494,8 @@ impl Control {
     fn front_of(&self, balancer: &LoadBalancer) -> Vec<FrontListener> {
         let failed_zones = self.targets.failed_zones(balancer);
         let listener = |l: &world::Listener| {
-            let front_door = self.doors.actual((self.options.front_door, l.port))?;
-            let node = |n: &world::Node| Some((n.zone.clone(), self.doors.actual((n.front, l.port))?));
+            let front_door = self.doors.actual((self.options.front_door.into(), l.port))?;
+            let node = |n: &world::Node| Some((n.zone.clone(), self.doors.actual((n.front.into(), l.port))?));
             let (scheme, default) = if l.protocol == Protocol::Https { ("https", 443) } else { ("http", 80) };
             let port = if front_door.port() == default { String::new() } else { format!(":{}", front_door.port()) };
             Some(FrontListener {
@@ -506,6 +504,7 @@ impl Control {
                 listener: l.id.to_string(),
                 port: l.port,
                 front_door,
+                front_door_v6: self.doors.actual((compile::FRONT_DOOR_V6, l.port)).filter(|_| balancer.dualstack),
                 nodes: balancer.nodes.iter().filter_map(node).collect(),
                 failed_zones: failed_zones.clone(),
                 url: format!("{scheme}://{}{port}/", balancer.dns_name),
@@ -565,7 +564,8 @@ async fn period_end(wait_ms: Option<u64>) {
 fn told(paths: &RunPaths) -> BTreeMap<Wanted, u16> {
     let report = FrontReport::read(paths).unwrap_or_default();
     let addresses = |l: FrontListener| {
-        l.nodes.into_iter().map(|(_, at)| at).chain([l.front_door]).map(move |at| ((*at.ip(), l.port), at.port()))
+        let shared = [Some(l.front_door), l.front_door_v6].into_iter().flatten();
+        l.nodes.into_iter().map(|(_, at)| at).chain(shared).map(move |at| ((at.ip(), l.port), at.port()))
     };
     report.listeners.into_iter().flat_map(addresses).collect()
 }

@@ -8,7 +8,7 @@ mod relay;
 mod secure;
 mod tunnel;
 
-use std::net::{SocketAddr, SocketAddrV4};
+use std::net::SocketAddr;
 use std::rc::Rc;
 
 use rustix::net::{Shutdown, shutdown};
@@ -20,7 +20,7 @@ use crate::http::answer::write_page;
 use crate::http::forward::PLAIN;
 use crate::http::scan::{HeadScan, HeadSpan};
 use crate::metrics::Open;
-use crate::snapshot::{Door, counters_at};
+use crate::snapshot::Door;
 use crate::stream::Stream;
 use crate::tls::Agreed;
 use crate::worker::Worker;
@@ -52,7 +52,7 @@ pub struct Client {
 pub struct Caller {
     pub address: SocketAddr,
     /// Where it came in.
-    pub at: SocketAddrV4,
+    pub at: SocketAddr,
     /// When its connection is too old for another request; set by the first one.
     pub ends_ms: u64,
     /// What it has agreed on, if it speaks TLS.
@@ -77,7 +77,7 @@ enum NoRequest {
 }
 
 /// Serves a client's connection to its end.
-pub async fn serve(worker: Rc<Worker>, socket: TcpStream, address: SocketAddr, at: SocketAddrV4) {
+pub async fn serve(worker: Rc<Worker>, socket: TcpStream, address: SocketAddr, at: SocketAddr) {
     let _ = socket.set_nodelay(true);
     let watch = worker.watches.watch(&socket, Role::Client(at));
     let front = worker.snapshot.borrow().doors.get(&at).and_then(|door| door.front.clone());
@@ -118,8 +118,9 @@ async fn serve_requests(worker: &Worker, client: &mut Client) {
 impl Client {
     fn new(worker: &Worker, watch: Watch, stream: Stream, caller: Caller) -> Self {
         let snapshot = worker.snapshot.borrow();
-        let counters = snapshot.doors.get(&caller.at).and_then(|door| counters_at(door.sites(caller.tls.as_deref())));
-        let open = counters.map(|counters| Open::new(counters, worker.index));
+        // Where several load balancers share an address, the first request tells where it counts.
+        let site = snapshot.doors.get(&caller.at).and_then(|door| door.site(caller.tls.as_deref(), None));
+        let open = site.map(|site| Open::new(&site.counters, worker.index));
         Self { watch, stream, buffer: Buffer::default(), caller, open }
     }
 
@@ -201,7 +202,7 @@ async fn await_first_byte(worker: &Worker, client: &mut Client, idle_ms: u64) ->
     }
 }
 
-fn idle_timeout_ms(worker: &Worker, at: SocketAddrV4) -> u64 {
+fn idle_timeout_ms(worker: &Worker, at: SocketAddr) -> u64 {
     let snapshot = worker.snapshot.borrow();
     let first = |door: &'_ Door| door.sites.iter().chain(&door.secure).next().map(|site| site.balancer.idle_timeout_ms);
     snapshot.doors.get(&at).and_then(first).unwrap_or(DEFAULT_IDLE_MS)

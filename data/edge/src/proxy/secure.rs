@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::io::ErrorKind;
-use std::net::{SocketAddr, SocketAddrV4};
+use std::net::SocketAddr;
 use std::rc::Rc;
 
 use tokio::net::TcpStream;
@@ -43,7 +43,7 @@ pub async fn begin(
     watch: Watch,
     socket: TcpStream,
     address: SocketAddr,
-    at: SocketAddrV4,
+    at: SocketAddr,
 ) -> Option<Client> {
     let pending = Pending::new(&worker.handshakes)?;
     let accepted = accept(front, socket, &watch, super::idle_timeout_ms(worker, at)).await;
@@ -51,6 +51,16 @@ pub async fn begin(
     let caller = Caller { address, at, ends_ms: u64::MAX, tls: None };
     match accepted {
         Ok(First::Tls(session, agreed)) => {
+            tracing::debug!(
+                client = %address,
+                version = agreed.version,
+                cipher = agreed.cipher,
+                key_exchange = ?agreed.key_exchange,
+                server_name = agreed.server_name,
+                http2 = agreed.http2,
+                us = agreed.handshake_us,
+                "TLS is agreed"
+            );
             let caller = Caller { tls: Some(Rc::new(agreed)), ..caller };
             Some(Client::new(worker, watch, Stream::Tls(session), caller))
         }
@@ -83,7 +93,7 @@ async fn plain(worker: &Worker, mut client: Client, bytes: &[u8]) -> Option<Clie
 }
 
 /// `ClientTLSNegotiationErrorCount`: "TLS connections initiated by the client that did not establish a session".
-fn count_failed(worker: &Worker, front: &Front, at: SocketAddrV4, called: Option<usize>) {
+fn count_failed(worker: &Worker, front: &Front, at: SocketAddr, called: Option<usize>) {
     let snapshot = worker.snapshot.borrow();
     let Some(door) = snapshot.doors.get(&at) else { return };
     // Where nobody was named, only a door of one listener knows whose it was.

@@ -39,6 +39,7 @@ pub enum Failed {
 /// Waits for a client's first bytes, at most `idle_ms`, and shakes hands if they are TLS.
 pub async fn accept(front: &Front, socket: TcpStream, watch: &Watch, idle_ms: u64) -> Result<First, Failed> {
     watch.read_within(idle_ms);
+    watch.set_idle(true);
     let mut acceptor = Acceptor::default();
     let mut begun: Option<Instant> = None;
     loop {
@@ -58,6 +59,7 @@ pub async fn accept(front: &Front, socket: TcpStream, watch: &Watch, idle_ms: u6
             Ok(looked) => looked,
         };
         if is_first {
+            watch.set_idle(false);
             watch.read_by(now_ms() + HANDSHAKE_MS_MAX);
         }
         let begun = *begun.get_or_insert_with(Instant::now);

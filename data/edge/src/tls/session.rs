@@ -7,12 +7,14 @@ use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::task::{Context, Poll, ready};
 
 use rustix::net::{Shutdown, shutdown};
-use rustls::Connection;
+use rustls::{Connection, ProtocolVersion};
 use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 
 /// Ciphertext that is read at once: a few records.
 const SCRATCH_BYTES: usize = 64 * 1024;
+/// Reads one after the other that bring ciphertext and no data: half records, or records with nothing in them.
+const FRUITLESS_READS_MAX: usize = 64;
 /// Less room than this is served record by record.
 const ROOM_BYTES_MIN: usize = 1_024;
 /// What of the room is left free, so that records begun before do not overflow it by more than one.
@@ -29,6 +31,8 @@ pub struct Session {
     tls: Connection,
     /// Bytes that were encrypted and not yet reported as written.
     accepted: usize,
+    /// The handshake is over.
+    established: bool,
 }
 
 impl fmt::Debug for Session {
@@ -39,7 +43,7 @@ impl fmt::Debug for Session {
 
 impl Session {
     pub fn new(socket: TcpStream, tls: Connection) -> Self {
-        Self { socket, tls, accepted: 0 }
+        Self { socket, tls, accepted: 0, established: false }
     }
 
     pub fn socket(&self) -> &TcpStream {
@@ -59,9 +63,16 @@ impl Session {
         Ok(())
     }
 
-    /// Brings the handshake to its end, or as far as the present bytes carry it.
+    /// Brings the handshake to its end. What is then left to say goes along with the first data, in one packet: tickets of TLS
+    /// 1.3, and a client's last word. Whoever then waits for the other side to speak first must flush before.
     pub async fn shake_hands(&mut self, mut waits: impl FnMut(Wait)) -> io::Result<()> {
         loop {
+            let may_begin =
+                matches!(self.tls, Connection::Client(_)) || self.tls.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+            if !self.tls.is_handshaking() && may_begin {
+                self.established = true;
+                return Ok(());
+            }
             while self.tls.wants_write() {
                 match self.tls.write_tls(&mut Socket(&self.socket)) {
                     Ok(_) => {}
@@ -73,6 +84,7 @@ impl Session {
                 }
             }
             if !self.tls.is_handshaking() {
+                self.established = true;
                 return Ok(());
             }
             match self.pull(&mut []) {
@@ -90,7 +102,7 @@ impl Session {
     /// What can be read without waiting; zero at the end, an error of kind `WouldBlock` when there is nothing. That the
     /// other side may end without a farewell is left to the framing above, as other proxies do.
     pub fn read_now(&mut self, space: &mut [u8]) -> io::Result<usize> {
-        loop {
+        for _ in 0..FRUITLESS_READS_MAX {
             match self.tls.reader().read(space) {
                 Err(e) if e.kind() == ErrorKind::WouldBlock => {}
                 Err(e) if e.kind() == ErrorKind::UnexpectedEof => return Ok(0),
@@ -102,6 +114,7 @@ impl Session {
                 Pulled::Bytes(bytes) => return Ok(bytes),
             }
         }
+        Err(io::Error::new(ErrorKind::InvalidData, "TLS records without end that carry nothing"))
     }
 
     pub fn poll_read(&mut self, cx: &mut Context<'_>, room: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -115,6 +128,10 @@ impl Session {
 
     pub fn poll_write(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         if self.accepted == 0 {
+            self.accepted = self.tls.writer().write_vectored(slices)?;
+        }
+        if self.accepted == 0 {
+            // There was no room behind what waits already.
             ready!(self.poll_flush(cx))?;
             self.accepted = self.tls.writer().write_vectored(slices)?;
         }
@@ -183,9 +200,10 @@ impl Session {
     }
 
     fn process(&mut self) -> io::Result<()> {
+        let had_something = self.tls.wants_write();
         let processed = self.tls.process_new_packets();
         // An alert that says why, or an answer to an update of keys.
-        if processed.is_err() || (!self.tls.is_handshaking() && self.tls.wants_write()) {
+        if processed.is_err() || (self.established && !had_something && self.tls.wants_write()) {
             self.flush_now();
         }
         processed.map(|_| ()).map_err(|e| io::Error::new(ErrorKind::InvalidData, e))

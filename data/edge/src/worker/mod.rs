@@ -9,7 +9,7 @@ pub(crate) mod watch;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io::Result as IoResult;
-use std::net::{SocketAddrV4, TcpListener as StdListener};
+use std::net::{SocketAddr, TcpListener as StdListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -41,7 +41,7 @@ const TRIM_AFTER_SWEEPS: u32 = 20;
 pub enum Command {
     /// Route by this from now on; take over these listeners, close those that are no longer in it. The snapshot before comes
     /// back, so that the worker does not spend its time on taking it apart.
-    Apply { snapshot: Arc<Snapshot>, listeners: Vec<(SocketAddrV4, StdListener)>, done: oneshot::Sender<Arc<Snapshot>> },
+    Apply { snapshot: Arc<Snapshot>, listeners: Vec<(SocketAddr, StdListener)>, done: oneshot::Sender<Arc<Snapshot>> },
     /// Cut every connection to this target.
     Cut(u64),
     /// Accept no more, finish what is under way, for so long at most.
@@ -68,7 +68,7 @@ pub struct Worker {
     /// TLS handshakes under way with clients.
     pub handshakes: Cell<usize>,
     stopping: Cell<bool>,
-    listening: RefCell<HashMap<SocketAddrV4, AbortHandle>>,
+    listening: RefCell<HashMap<SocketAddr, AbortHandle>>,
 }
 
 /// Starts a worker's thread.
@@ -143,7 +143,7 @@ async fn sweep(worker: Rc<Worker>) {
 }
 
 impl Worker {
-    fn apply(self: &Rc<Self>, snapshot: Arc<Snapshot>, listeners: Vec<(SocketAddrV4, StdListener)>) -> Arc<Snapshot> {
+    fn apply(self: &Rc<Self>, snapshot: Arc<Snapshot>, listeners: Vec<(SocketAddr, StdListener)>) -> Arc<Snapshot> {
         let before = self.snapshot.replace(snapshot.clone());
         for (at, listener) in listeners {
             match TcpListener::from_std(listener) {
@@ -169,7 +169,7 @@ impl Worker {
     }
 
     /// Whether a connection accepted here may be kept for another request.
-    pub fn keeps(&self, at: SocketAddrV4) -> bool {
+    pub fn keeps(&self, at: SocketAddr) -> bool {
         !self.stopping.get() && self.snapshot.borrow().doors.contains_key(&at)
     }
 
@@ -185,7 +185,7 @@ impl Worker {
     }
 }
 
-async fn accept(worker: Rc<Worker>, at: SocketAddrV4, listener: TcpListener) {
+async fn accept(worker: Rc<Worker>, at: SocketAddr, listener: TcpListener) {
     loop {
         if worker.watches.clients_reach(CLIENTS_MAX) {
             tokio::time::sleep(ACCEPT_PAUSE).await;

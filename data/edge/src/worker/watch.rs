@@ -3,7 +3,7 @@
 //! late, or that must go, is shut down; whoever waits on it wakes with an end of stream and asks why.
 
 use std::cell::{Cell, RefCell};
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::rc::Rc;
 
@@ -19,7 +19,7 @@ pub const SWEEP_EVERY_MS: u64 = 250;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// A client's, accepted at this address.
-    Client(SocketAddrV4),
+    Client(SocketAddr),
     /// One to the target of this number.
     Target(u64),
 }
@@ -94,7 +94,7 @@ impl Watches {
     }
 
     /// Ends clients' connections that wait for a request at an address which `closed` names.
-    pub fn close_idle(&self, closed: impl Fn(SocketAddrV4) -> bool) {
+    pub fn close_idle(&self, closed: impl Fn(SocketAddr) -> bool) {
         for entry in self.entries.borrow().iter().flatten() {
             if entry.idle.get() && matches!(entry.role, Role::Client(at) if closed(at)) {
                 entry.shut(Shutdown::Read);

@@ -85,7 +85,7 @@ fn the_report_tells_where_users_go() {
     rig.apply(balancer);
     let report = FrontReport::read(&rig.paths()).unwrap();
     let listener = &report.listeners[0];
-    assert_eq!((listener.port, listener.front_door), (PORT, rig.door()));
+    assert_eq!((listener.port, listener.front_door), (PORT, rig.door().into()));
     assert_eq!(listener.url, format!("http://web-1.eu-central-1.elb.localhost:{PORT}/"));
     assert_eq!(listener.nodes.iter().map(|(zone, _)| zone.as_str()).collect::<Vec<_>>(), ["a", "b"]);
 }

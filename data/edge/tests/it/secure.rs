@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::io::{Read, Write};
-use std::net::{SocketAddrV4, TcpListener, TcpStream};
+use std::net::{SocketAddrV4, TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
@@ -105,7 +105,7 @@ pub struct SecureClient {
 
 impl SecureClient {
     /// Shakes hands with whoever listens there, by this name.
-    pub fn connect(at: SocketAddrV4, name: &str, config: &Arc<ClientConfig>) -> std::io::Result<Self> {
+    pub fn connect(at: impl ToSocketAddrs, name: &str, config: &Arc<ClientConfig>) -> std::io::Result<Self> {
         let socket = TcpStream::connect(at)?;
         socket.set_read_timeout(Some(Duration::from_secs(20)))?;
         socket.set_nodelay(true)?;

@@ -4,16 +4,18 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use edge::FrontReport;
 use rcgen::{CertificateRevocationListParams, KeyIdMethod, RevokedCertParams, SerialNumber};
 use rustls::{ClientConfig, version};
-use world::{ClientCertificates, Protocol, TargetHealth, TargetReason, TrustStore};
+use world::{ClientCertificates, Frame, Observation, Protocol, TargetHealth, TargetReason, TrustStore};
 
 use crate::client::{Client, get};
 use crate::origin::{Origin, reply};
-use crate::rig::{PORT, Rig};
+use crate::rig::{PORT, Rig, eventually};
 use crate::secure::{Authority, SecureClient, SecureOrigin, secure, start_secure};
 
 const NAME: &str = "web-1.eu-central-1.elb.localhost";
@@ -132,6 +134,46 @@ fn load_balancers_at_one_door_are_told_apart() {
     // Plain text at the same address reaches the one that speaks it.
     let answer = get(rig.door(), "/");
     assert_eq!((answer.status, answer.text().as_str()), (200, "one"));
+}
+
+#[test]
+fn a_load_balancer_of_both_stacks_is_reached_by_ipv6_too() {
+    let mut rig = Rig::start();
+    let origin = Origin::named(rig.target_at(0), "zero");
+    let authority = Authority::new();
+    let mut balancer = rig.balancer(&[0]);
+    balancer.dualstack = true;
+    secure(&mut balancer, vec![authority.issue("own", &[NAME])], ClientCertificates::Off);
+    rig.apply(balancer.clone());
+    rig.serve.await_health(0, &TargetHealth::Healthy);
+    let door = FrontReport::read(&rig.paths()).unwrap().listeners[0].front_door_v6.unwrap();
+    assert!(door.is_ipv6());
+    let mut client = SecureClient::connect(door, NAME, &arc(authority.client())).unwrap();
+    assert_eq!(client.get(NAME, "").unwrap().2, b"zero");
+    assert_eq!(origin.got().pop().unwrap().header("X-Forwarded-For"), Some("::1"));
+    balancer.dualstack = false;
+    rig.apply(balancer);
+    assert_eq!(FrontReport::read(&rig.paths()).unwrap().listeners[0].front_door_v6, None);
+    assert!(std::net::TcpStream::connect(door).is_err(), "the door is closed again");
+}
+
+#[test]
+fn failed_handshakes_are_told_as_metrics() {
+    let mut rig = Rig::start();
+    let _origin = Origin::named(rig.target_at(0), "zero");
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    start_secure(&mut rig, vec![authority.issue("own", &[NAME])], ClientCertificates::Off);
+    rig.serve.send(&Frame::Report { every_ms: 100 });
+    for _ in 0..3 {
+        assert!(SecureClient::connect(rig.door(), NAME, &arc(stranger.client())).is_err());
+    }
+    eventually("three failures are told of", || {
+        let told = rig.serve.observations().into_iter().filter_map(|o| match o {
+            Observation::Traffic { balancers, .. } => Some(balancers.iter().map(|b| b.client_tls_errors).sum::<u64>()),
+            _ => None,
+        });
+        (told.sum::<u64>() == 3).then_some(())
+    });
 }
 
 #[test]
@@ -390,6 +432,29 @@ fn keys_on_disk_are_for_the_owner_only() {
     });
     assert!(text.contains(own.key.0.lines().nth(1).unwrap()));
     assert_eq!(std::fs::metadata(&stored).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_client_that_was_heard_is_answered_by_openssl_too() {
+    let mut rig = Rig::start();
+    let _origin = Origin::named(rig.target_at(0), "zero");
+    start_secure(&mut rig, vec![Authority::new().issue("own", &[NAME])], ClientCertificates::Off);
+    for (version, cipher) in [("-tls1_2", "ECDHE-ECDSA-AES128-GCM-SHA256"), ("-tls1_3", "TLS_AES_128_GCM_SHA256")] {
+        let mut openssl = std::process::Command::new("openssl");
+        openssl.args(["s_client", "-connect", &rig.door().to_string(), "-servername", NAME, "-ign_eof", version]);
+        openssl.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = openssl.spawn().expect("openssl is installed");
+        let request = format!("GET / HTTP/1.1\r\nHost: {NAME}\r\nConnection: close\r\n\r\n");
+        child.stdin.take().unwrap().write_all(request.as_bytes()).unwrap();
+        let told = String::from_utf8_lossy(&child.wait_with_output().unwrap().stdout).into_owned();
+        assert!(told.contains("HTTP/1.1 200") && told.contains(cipher), "{version}: {told}");
+    }
+    for version in ["-tls1", "-tls1_1"] {
+        let mut openssl = std::process::Command::new("openssl");
+        openssl.args(["s_client", "-connect", &rig.door().to_string(), "-cipher", "ALL:@SECLEVEL=0", version]);
+        let told = openssl.stdin(Stdio::null()).output().unwrap();
+        assert!(!told.status.success(), "{version} is refused");
+    }
 }
 
 #[test]
