@@ -2,16 +2,24 @@
 
 use std::cell::{Cell, RefCell};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base::Time;
+use rustix::time::{ClockId, clock_gettime};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-/// Milliseconds since the first call in this process, plus one: zero is free to mean "never".
+/// Milliseconds since the first call in this process, plus one: zero is free to mean "never". It is the kernel's coarse
+/// clock, some milliseconds behind at most and read many times a request.
 pub fn now_ms() -> u64 {
-    static START: OnceLock<Instant> = OnceLock::new();
-    u64::try_from(START.get_or_init(Instant::now).elapsed().as_millis()).unwrap_or(u64::MAX - 1).saturating_add(1)
+    static START: OnceLock<u64> = OnceLock::new();
+    let now = coarse_ms(ClockId::MonotonicCoarse);
+    now.saturating_sub(*START.get_or_init(|| now)).saturating_add(1)
+}
+
+fn coarse_ms(clock: ClockId) -> u64 {
+    let now = clock_gettime(clock);
+    u64::try_from(now.tv_sec).unwrap_or(0) * 1_000 + u64::try_from(now.tv_nsec).unwrap_or(0) / 1_000_000
 }
 
 /// The wall clock.
@@ -21,7 +29,7 @@ pub fn wall() -> Time {
 
 /// Whole seconds since 1970.
 pub fn unix_seconds() -> u64 {
-    since_epoch().as_secs()
+    coarse_ms(ClockId::RealtimeCoarse) / 1_000
 }
 
 fn since_epoch() -> Duration {

@@ -21,6 +21,8 @@ use crate::worker::watch::Watch;
 
 /// Informational answers (1xx) before the final one.
 const INFORMATIONAL_MAX: u32 = 16;
+/// A smaller body that is all there is copied behind its head: one piece costs the kernel less than two.
+const COPIED_BYTES_MAX: usize = 4 * 1024;
 
 /// Why an answer did not reach the client whole.
 #[derive(Debug)]
@@ -159,8 +161,15 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> AnswerPath<'_, R, W> {
     }
 
     async fn send(mut self, made: Made) -> Result<Answered, AnswerError> {
-        let Made { text, status, framing, encoding, keep_target, keep_client, .. } = made;
-        if framing == Framing::None {
+        let Made { mut text, status, framing, encoding, keep_target, keep_client, .. } = made;
+        if let Framing::Length(length) = framing
+            && let Ok(length @ ..COPIED_BYTES_MAX) = usize::try_from(length)
+            && let Some(body) = self.buffer.filled().get(..length)
+        {
+            text.extend_from_slice(body);
+            self.buffer.consume(length);
+            self.write_only(text).await?;
+        } else if framing == Framing::None {
             self.write_only(text).await?;
         } else {
             let mut relay = Relay {

@@ -121,7 +121,8 @@ async fn one_try(
         Some(length) => whole_request(worker, client, plan, &mut upstream, &mut buffer, length, &sent_on).await,
         None => {
             bear(upstream.stream.socket(), Stalls::Allowed);
-            let outcome = streamed_request(worker, client, plan, &mut upstream, &mut buffer, &sent_on).await;
+            // On the heap, so that requests that are all there do not carry what it needs.
+            let outcome = Box::pin(streamed_request(worker, client, plan, &mut upstream, &mut buffer, &sent_on)).await;
             bear(upstream.stream.socket(), Stalls::Never);
             outcome
         }
@@ -132,7 +133,7 @@ async fn one_try(
     let tried_out = match outcome {
         Ok(answered) if answered.switched => {
             bear(upstream.stream.socket(), Stalls::Allowed);
-            tunnel(worker, client, plan.site.balancer.idle_timeout_ms, upstream, &mut buffer).await;
+            Box::pin(tunnel(worker, client, plan.site.balancer.idle_timeout_ms, upstream, &mut buffer)).await;
             Tried::Done(Next::Close)
         }
         Ok(answered) => {

@@ -101,16 +101,17 @@ async fn serve_requests(worker: &Worker, client: &mut Client) {
             // On the heap, so that an idle connection does not hold what an exchange needs.
             Ok(span) => Box::pin(exchange(worker, client, span)).await,
             Err(NoRequest::Gone) => Next::Close,
-            Err(NoRequest::Late) => refuse(worker, client, 408).await,
+            Err(NoRequest::Late) => Box::pin(refuse(worker, client, 408)).await,
             Err(NoRequest::Bad(error)) => {
                 tracing::debug!(client = %client.caller.address, "refused: {error}");
-                refuse(worker, client, error.status()).await
+                Box::pin(refuse(worker, client, error.status())).await
             }
         };
         match next {
             Next::Keep => continue,
             Next::Close => return,
-            Next::Linger => return linger(client).await,
+            // On the heap for the sake of idle connections, too.
+            Next::Linger => return Box::pin(linger(client)).await,
         }
     }
 }

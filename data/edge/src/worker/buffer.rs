@@ -4,8 +4,8 @@ use std::cell::RefCell;
 
 use crate::http::scan::HEAD_BYTES_MAX;
 
-/// Holds nearly every head, and what of a body comes with it.
-pub const SMALL_BYTES: usize = 16 * 1024;
+/// Holds nearly every head, and a body of 16 KiB with it.
+pub const SMALL_BYTES: usize = 20 * 1024;
 /// Holds the largest head, and a good piece of a long body.
 pub const LARGE_BYTES: usize = HEAD_BYTES_MAX + 16 * 1024;
 const SMALL_KEPT_MAX: usize = 32;

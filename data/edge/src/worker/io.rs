@@ -4,7 +4,7 @@
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -55,8 +55,7 @@ pub async fn write_all<W: AsyncWrite + Unpin>(
             break Ok(());
         }
         let written = poll_fn(|cx| {
-            let vectors = slices.map(IoSlice::new);
-            let poll = Pin::new(&mut *to).poll_write_vectored(cx, &vectors);
+            let poll = poll_write(Pin::new(&mut *to), cx, &slices);
             if poll.is_pending() && !waits {
                 waits = true;
                 watch.write_within(within_ms);
@@ -81,6 +80,20 @@ pub async fn write_all<W: AsyncWrite + Unpin>(
         return Err(io::ErrorKind::TimedOut.into());
     }
     result
+}
+
+/// One slice is sent as such: the kernel has less to do than for several.
+fn poll_write<W: AsyncWrite>(to: Pin<&mut W>, cx: &mut Context<'_>, slices: &[&[u8]; SLICES_MAX]) -> Poll<io::Result<usize>> {
+    let mut vectors = [IoSlice::new(&[]); SLICES_MAX];
+    let mut count = 0;
+    for slice in slices.iter().filter(|s| !s.is_empty()) {
+        vectors[count] = IoSlice::new(slice);
+        count += 1;
+    }
+    match &vectors[..count] {
+        [only] => to.poll_write(cx, only),
+        several => to.poll_write_vectored(cx, several),
+    }
 }
 
 fn advance(slices: &mut [&[u8]; SLICES_MAX], mut bytes: usize) {
