@@ -62,6 +62,14 @@ pub enum Command {
     /// Print shell exports for AWS clients: eval "$(allod env)"
     #[command(after_help = "Examples:\n  eval \"$(allod env)\"\n  aws ec2 describe-instances")]
     Env,
+    /// Print the certificate of the region's own authority, and how to trust it
+    #[command(
+        after_help = "Examples:\n  allod ca > allod.pem && curl --cacert allod.pem https://web.example.com\n  allod ca --output json | jq -r .file"
+    )]
+    Ca {
+        #[arg(long, value_enum, default_value_t)]
+        output: Output,
+    },
     /// Machine images
     #[command(
         after_help = "Examples:\n  allod image import web-tier target/image/web-tier --base host\n  allod image list --output json"

@@ -1,6 +1,7 @@
 //! The command `allod`: starts the processes of a region, and talks to a running one through its API.
 
 mod arguments;
+mod authority;
 mod client;
 mod deploy;
 mod image;
@@ -70,6 +71,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Down(down) => stop::down(&paths, &down),
         Command::Status { output } => looking::status(&paths, output),
         Command::Env => looking::env(&paths),
+        Command::Ca { output } => authority::certificate(&paths, output),
         Command::Image(ImageCommand::Import(import)) => image::import(&paths, &import),
         Command::Image(ImageCommand::List { output }) => image::list(&paths, output),
         Command::ConsoleOutput { instance } => looking::console_output(&paths, &instance),

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use authority::Authority;
+use ::authority::Authority;
 use courier::{Courier, CourierOptions, SmtpServer};
 use server::{ExecutorProcess, ExecutorThread, Options};
 use tracing_subscriber::EnvFilter;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use base::{Caller, Fault, Rng, Scope, Time, uuid};
 use world::EndpointNetworks;
 
+use crate::objects::{ObjectError, Objects};
 use crate::randomness::Secrets;
 
 /// Choices of the machine's owner that services need to know.
@@ -43,6 +44,7 @@ pub struct Cx {
     pub settings: Arc<Settings>,
     rng: RefCell<Rng>,
     secrets: Option<Arc<dyn Secrets>>,
+    objects: Option<Arc<dyn Objects>>,
 }
 
 impl Cx {
@@ -53,8 +55,9 @@ impl Cx {
         scope: Arc<Scope>,
         settings: Arc<Settings>,
         (rng, secrets): (Rng, Option<Arc<dyn Secrets>>),
+        objects: Option<Arc<dyn Objects>>,
     ) -> Self {
-        Self { now, caller, request_id, scope, settings, rng: RefCell::new(rng), secrets }
+        Self { now, caller, request_id, scope, settings, rng: RefCell::new(rng), secrets, objects }
     }
 
     /// The transaction's randomness; do not hold it across calls. Never for secrets: who sees some of it can foresee the rest.
@@ -71,6 +74,11 @@ impl Cx {
         let mut text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         text.truncate(digits);
         Ok(text)
+    }
+
+    /// The bytes of an object of S3, `bytes_max` at most.
+    pub fn read_object(&self, bucket: &str, key: &str, bytes_max: usize) -> Result<Vec<u8>, ObjectError> {
+        self.objects.as_ref().ok_or(ObjectError::NoBucket)?.read(bucket, key, bytes_max)
     }
 
     /// A version 4 UUID that nobody can foresee; otherwise as [`Cx::secret_hex`].

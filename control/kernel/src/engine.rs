@@ -10,6 +10,7 @@ use world::{Effect, Executor, Observation, Slot};
 use crate::cx::{Cx, Settings};
 use crate::due::DueQueue;
 use crate::journal::{Journal, JournalError, Write};
+use crate::objects::Objects;
 use crate::randomness::{Randomness, Secrets};
 use crate::registry::Registry;
 use crate::state::State;
@@ -55,6 +56,7 @@ pub struct Kernel {
     due: DueQueue,
     rng: Rng,
     secrets: Option<Arc<dyn Secrets>>,
+    objects: Option<Arc<dyn Objects>>,
     now: Time,
     scope: Arc<Scope>,
     settings: Arc<Settings>,
@@ -91,6 +93,7 @@ impl Kernel {
             due: DueQueue::default(),
             rng: Rng::new(randomness.seed),
             secrets: randomness.secrets,
+            objects: None,
             now: Time::ZERO,
             scope: Arc::new(scope),
             settings: Arc::new(settings),
@@ -107,6 +110,11 @@ impl Kernel {
     /// A store beside the tables, to give it its port or to load it.
     pub fn store_mut<S: Store>(&mut self) -> &mut S {
         self.state.store_mut()
+    }
+
+    /// Gives the port through which operations read objects; without it there is none.
+    pub fn use_objects(&mut self, objects: Arc<dyn Objects>) {
+        self.objects = Some(objects);
     }
 
     pub fn registry(&self) -> &Arc<Registry> {
@@ -299,7 +307,8 @@ impl Kernel {
     fn cx(&mut self, now: Time, caller: Caller, request_id: String) -> Cx {
         self.now = self.now.max(now);
         let rng = Rng::new(self.rng.u64());
-        Cx::new(self.now, caller, request_id, self.scope.clone(), self.settings.clone(), (rng, self.secrets.clone()))
+        let randomness = (rng, self.secrets.clone());
+        Cx::new(self.now, caller, request_id, self.scope.clone(), self.settings.clone(), randomness, self.objects.clone())
     }
 
     fn transact<T>(&mut self, cx: &Cx, work: impl FnOnce(&mut Tx, &Cx) -> Result<T, Fault>) -> Result<T, Fault> {

@@ -14,6 +14,7 @@ mod large;
 mod links;
 mod local;
 mod lock;
+mod objects;
 mod status;
 
 use std::fmt;
@@ -128,6 +129,7 @@ async fn serve(options: Options) -> Result<(), StartError> {
     let randomness = Randomness::with_secrets(identity::random_seed()?, Arc::new(identity::SystemSecrets));
     let mut kernel =
         Kernel::open(region::services, Box::new(journal), scope.clone(), settings, randomness).map_err(StartError::Journal)?;
+    kernel.use_objects(Arc::new(objects::Directory::new(paths.buckets())));
     *kernel.store_mut() = region::metrics::Store::open(Box::new(region::metrics::FileKeep::open(&paths.metrics())?))?;
     let registry = kernel.registry().clone();
     let (control, thread) = control::Control::start(kernel, Duration::from_secs(metric_period_s.into()))?;

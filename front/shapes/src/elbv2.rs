@@ -28,6 +28,15 @@ shape!(AddTagsInput {
 
 shape!(AddTagsOutput {});
 
+shape!(AddTrustStoreRevocationsInput {
+    trust_store_arn: String,
+    revocation_contents: Vec<RevocationContent>,
+});
+
+shape!(AddTrustStoreRevocationsOutput {
+    trust_store_revocations: Vec<TrustStoreRevocation>,
+});
+
 shape!(AdministrativeOverride {
     state: Option<String>,
     reason: Option<String>,
@@ -160,6 +169,18 @@ shape!(CreateTargetGroupOutput {
     target_groups: Vec<TargetGroup>,
 });
 
+shape!(CreateTrustStoreInput {
+    name: String,
+    ca_certificates_bundle_s3_bucket: String,
+    ca_certificates_bundle_s3_key: String,
+    ca_certificates_bundle_s3_object_version: Option<String>,
+    tags: Vec<Tag>,
+});
+
+shape!(CreateTrustStoreOutput {
+    trust_stores: Vec<TrustStore>,
+});
+
 shape!(DeleteListenerInput { listener_arn: String });
 
 shape!(DeleteListenerOutput {});
@@ -175,6 +196,10 @@ shape!(DeleteRuleOutput {});
 shape!(DeleteTargetGroupInput { target_group_arn: String });
 
 shape!(DeleteTargetGroupOutput {});
+
+shape!(DeleteTrustStoreInput { trust_store_arn: String });
+
+shape!(DeleteTrustStoreOutput {});
 
 shape!(DeregisterTargetsInput {
     target_group_arn: String,
@@ -310,6 +335,48 @@ shape!(DescribeTargetHealthOutput {
     target_health_descriptions: Vec<TargetHealthDescription>,
 });
 
+shape!(DescribeTrustStoreAssociationsInput {
+    trust_store_arn: String,
+    marker: Option<String>,
+    page_size: Option<i64>,
+});
+
+shape!(DescribeTrustStoreAssociationsOutput {
+    trust_store_associations: Vec<TrustStoreAssociation>,
+    next_marker: Option<String>,
+});
+
+shape!(DescribeTrustStoreRevocation {
+    trust_store_arn: Option<String>,
+    revocation_id: Option<i64>,
+    revocation_type: Option<String>,
+    number_of_revoked_entries: Option<i64>,
+});
+
+shape!(DescribeTrustStoreRevocationsInput {
+    trust_store_arn: String,
+    revocation_ids: Vec<i64>,
+    marker: Option<String>,
+    page_size: Option<i64>,
+});
+
+shape!(DescribeTrustStoreRevocationsOutput {
+    trust_store_revocations: Vec<DescribeTrustStoreRevocation>,
+    next_marker: Option<String>,
+});
+
+shape!(DescribeTrustStoresInput {
+    trust_store_arns: Vec<String>,
+    names: Vec<String>,
+    marker: Option<String>,
+    page_size: Option<i64>,
+});
+
+shape!(DescribeTrustStoresOutput {
+    trust_stores: Vec<TrustStore>,
+    next_marker: Option<String>,
+});
+
 shape!(FixedResponseActionConfig {
     message_body: Option<String>,
     status_code: String,
@@ -319,6 +386,18 @@ shape!(FixedResponseActionConfig {
 shape!(ForwardActionConfig {
     target_groups: Vec<TargetGroupTuple>,
     target_group_stickiness_config: Option<TargetGroupStickinessConfig>,
+});
+
+shape!(GetTrustStoreCaCertificatesBundleInput { trust_store_arn: String });
+
+shape!(GetTrustStoreCaCertificatesBundleOutput {
+    location: Option<String>,
+});
+
+shape!(GetTrustStoreRevocationContentInput { trust_store_arn: String, revocation_id: i64 });
+
+shape!(GetTrustStoreRevocationContentOutput {
+    location: Option<String>,
 });
 
 shape!(HostHeaderConditionConfig {
@@ -507,6 +586,17 @@ shape!(ModifyTargetGroupOutput {
     target_groups: Vec<TargetGroup>,
 });
 
+shape!(ModifyTrustStoreInput {
+    trust_store_arn: String,
+    ca_certificates_bundle_s3_bucket: String,
+    ca_certificates_bundle_s3_key: String,
+    ca_certificates_bundle_s3_object_version: Option<String>,
+});
+
+shape!(ModifyTrustStoreOutput {
+    trust_stores: Vec<TrustStore>,
+});
+
 shape!(MutualAuthenticationAttributes {
     mode: Option<String>,
     trust_store_arn: Option<String>,
@@ -558,6 +648,20 @@ shape!(RemoveTagsInput {
 });
 
 shape!(RemoveTagsOutput {});
+
+shape!(RemoveTrustStoreRevocationsInput {
+    trust_store_arn: String,
+    revocation_ids: Vec<i64>,
+});
+
+shape!(RemoveTrustStoreRevocationsOutput {});
+
+shape!(RevocationContent {
+    s3_bucket: Option<String>,
+    s3_key: Option<String>,
+    s3_object_version: Option<String>,
+    revocation_type: Option<String>,
+});
 
 shape!(RewriteConfig { regex: String, replace: String });
 
@@ -720,6 +824,25 @@ shape!(TargetHealthDescription {
     administrative_override: Option<AdministrativeOverride>,
 });
 
+shape!(TrustStore {
+    name: Option<String>,
+    trust_store_arn: Option<String>,
+    status: Option<String>,
+    number_of_ca_certificates: Option<i64>,
+    total_revoked_entries: Option<i64>,
+});
+
+shape!(TrustStoreAssociation {
+    resource_arn: Option<String>,
+});
+
+shape!(TrustStoreRevocation {
+    trust_store_arn: Option<String>,
+    revocation_id: Option<i64>,
+    revocation_type: Option<String>,
+    number_of_revoked_entries: Option<i64>,
+});
+
 shape!(UrlRewriteConfig {
     rewrites: Vec<RewriteConfig>,
 });
@@ -734,14 +857,17 @@ shape!(ZonalCapacityReservationState {
 pub mod ops {
     operation!("elbv2" AddListenerCertificates super::AddListenerCertificatesInput => super::AddListenerCertificatesOutput);
     operation!("elbv2" AddTags super::AddTagsInput => super::AddTagsOutput);
+    operation!("elbv2" AddTrustStoreRevocations super::AddTrustStoreRevocationsInput => super::AddTrustStoreRevocationsOutput);
     operation!("elbv2" CreateListener super::CreateListenerInput => super::CreateListenerOutput);
     operation!("elbv2" CreateLoadBalancer super::CreateLoadBalancerInput => super::CreateLoadBalancerOutput);
     operation!("elbv2" CreateRule super::CreateRuleInput => super::CreateRuleOutput);
     operation!("elbv2" CreateTargetGroup super::CreateTargetGroupInput => super::CreateTargetGroupOutput);
+    operation!("elbv2" CreateTrustStore super::CreateTrustStoreInput => super::CreateTrustStoreOutput);
     operation!("elbv2" DeleteListener super::DeleteListenerInput => super::DeleteListenerOutput);
     operation!("elbv2" DeleteLoadBalancer super::DeleteLoadBalancerInput => super::DeleteLoadBalancerOutput);
     operation!("elbv2" DeleteRule super::DeleteRuleInput => super::DeleteRuleOutput);
     operation!("elbv2" DeleteTargetGroup super::DeleteTargetGroupInput => super::DeleteTargetGroupOutput);
+    operation!("elbv2" DeleteTrustStore super::DeleteTrustStoreInput => super::DeleteTrustStoreOutput);
     operation!("elbv2" DeregisterTargets super::DeregisterTargetsInput => super::DeregisterTargetsOutput);
     operation!("elbv2" DescribeAccountLimits super::DescribeAccountLimitsInput => super::DescribeAccountLimitsOutput);
     operation!("elbv2" DescribeCapacityReservation super::DescribeCapacityReservationInput => super::DescribeCapacityReservationOutput);
@@ -756,6 +882,11 @@ pub mod ops {
     operation!("elbv2" DescribeTargetGroupAttributes super::DescribeTargetGroupAttributesInput => super::DescribeTargetGroupAttributesOutput);
     operation!("elbv2" DescribeTargetGroups super::DescribeTargetGroupsInput => super::DescribeTargetGroupsOutput);
     operation!("elbv2" DescribeTargetHealth super::DescribeTargetHealthInput => super::DescribeTargetHealthOutput);
+    operation!("elbv2" DescribeTrustStoreAssociations super::DescribeTrustStoreAssociationsInput => super::DescribeTrustStoreAssociationsOutput);
+    operation!("elbv2" DescribeTrustStoreRevocations super::DescribeTrustStoreRevocationsInput => super::DescribeTrustStoreRevocationsOutput);
+    operation!("elbv2" DescribeTrustStores super::DescribeTrustStoresInput => super::DescribeTrustStoresOutput);
+    operation!("elbv2" GetTrustStoreCaCertificatesBundle super::GetTrustStoreCaCertificatesBundleInput => super::GetTrustStoreCaCertificatesBundleOutput);
+    operation!("elbv2" GetTrustStoreRevocationContent super::GetTrustStoreRevocationContentInput => super::GetTrustStoreRevocationContentOutput);
     operation!("elbv2" ModifyCapacityReservation super::ModifyCapacityReservationInput => super::ModifyCapacityReservationOutput);
     operation!("elbv2" ModifyListener super::ModifyListenerInput => super::ModifyListenerOutput);
     operation!("elbv2" ModifyListenerAttributes super::ModifyListenerAttributesInput => super::ModifyListenerAttributesOutput);
@@ -763,9 +894,11 @@ pub mod ops {
     operation!("elbv2" ModifyRule super::ModifyRuleInput => super::ModifyRuleOutput);
     operation!("elbv2" ModifyTargetGroup super::ModifyTargetGroupInput => super::ModifyTargetGroupOutput);
     operation!("elbv2" ModifyTargetGroupAttributes super::ModifyTargetGroupAttributesInput => super::ModifyTargetGroupAttributesOutput);
+    operation!("elbv2" ModifyTrustStore super::ModifyTrustStoreInput => super::ModifyTrustStoreOutput);
     operation!("elbv2" RegisterTargets super::RegisterTargetsInput => super::RegisterTargetsOutput);
     operation!("elbv2" RemoveListenerCertificates super::RemoveListenerCertificatesInput => super::RemoveListenerCertificatesOutput);
     operation!("elbv2" RemoveTags super::RemoveTagsInput => super::RemoveTagsOutput);
+    operation!("elbv2" RemoveTrustStoreRevocations super::RemoveTrustStoreRevocationsInput => super::RemoveTrustStoreRevocationsOutput);
     operation!("elbv2" SetIpAddressType super::SetIpAddressTypeInput => super::SetIpAddressTypeOutput);
     operation!("elbv2" SetRulePriorities super::SetRulePrioritiesInput => super::SetRulePrioritiesOutput);
     operation!("elbv2" SetSecurityGroups super::SetSecurityGroupsInput => super::SetSecurityGroupsOutput);

@@ -5,6 +5,7 @@ use kernel::{Registry, State};
 
 use crate::error::Error;
 use crate::listener::Listener;
+use crate::trust_store::{self, TrustStore};
 
 /// Says which load balancers use a certificate or a trust store.
 pub(crate) fn register(registry: &mut Registry) {
@@ -24,8 +25,8 @@ pub(crate) fn certificate_of(state: &State, arn: &str) -> Option<world::Certific
 }
 
 /// The authorities that a listener trusts for its clients' certificates.
-pub(crate) fn trust_store_of(_state: &State, _arn: &str) -> Option<world::TrustStore> {
-    None
+pub(crate) fn trust_store_of(state: &State, arn: &str) -> Option<world::TrustStore> {
+    state.find::<TrustStore, str>(arn).map(TrustStore::to_world)
 }
 
 pub(crate) fn check(state: &State, arn: &str) -> Result<(), Error> {
@@ -33,6 +34,5 @@ pub(crate) fn check(state: &State, arn: &str) -> Result<(), Error> {
 }
 
 pub(crate) fn check_trust_store(state: &State, arn: &str) -> Result<(), Error> {
-    let none = || Error::Coded("TrustStoreNotFound", format!("Trust store '{arn}' not found"));
-    trust_store_of(state, arn).map(|_| ()).ok_or_else(none)
+    trust_store::find(state, arn).map(|_| ())
 }

@@ -28,6 +28,7 @@ mod target_group;
 mod tls;
 mod traffic;
 mod transform;
+mod trust_store;
 mod wanted_load_balancer;
 
 pub use error::Error;
@@ -36,6 +37,7 @@ pub use load_balancer::LoadBalancer;
 pub use rule::Rule;
 pub use target::{Health, Registration, deregister_instance, register_instance, target_health};
 pub use target_group::{TargetGroup, is_target_group};
+pub use trust_store::TrustStore;
 
 use kernel::Registry;
 
@@ -47,6 +49,7 @@ pub fn register(registry: &mut Registry) {
     registry.table::<Rule>();
     registry.table::<Registration>();
     registry.table::<tags::TagSet>();
+    registry.table::<TrustStore>();
     reconcile::register(registry);
     certificate::register(registry);
     registry.observer(traffic::observe);

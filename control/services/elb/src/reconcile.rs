@@ -12,6 +12,7 @@ use crate::plan::plan;
 use crate::rule::Rule;
 use crate::target::{Anomaly, Observed, Registration, key_of};
 use crate::target_group::{TargetGroup, load_balancer_of};
+use crate::trust_store::TrustStore;
 
 const LOAD_BALANCER: &str = "elb.load-balancer";
 const REGISTRATION: &str = "elb.registration";
@@ -34,6 +35,9 @@ pub(crate) fn register(registry: &mut Registry) {
 
     registry.watch::<acm::Certificate>(LOAD_BALANCER, |state, renewed, due| {
         due.extend(certificate::balancers(state, &renewed.arn).map(ToString::to_string));
+    });
+    registry.watch::<TrustStore>(LOAD_BALANCER, |state, changed, due| {
+        due.extend(certificate::balancers(state, &changed.arn).map(ToString::to_string));
     });
 
     // After a crash between the end of a load balancer and that of its wish, nothing else tells of the wish.

@@ -163,7 +163,9 @@ fn alpn(of: Protocol, given: Vec<String>) -> Result<Option<String>, Error> {
 }
 
 fn clients(state: &State, of: Protocol, given: Option<s::MutualAuthenticationAttributes>) -> Result<ClientCertificates, Error> {
-    let given = given.unwrap_or_default();
+    let mut given = given.unwrap_or_default();
+    // Terraform sends it empty.
+    given.trust_store_arn = given.trust_store_arn.filter(|arn| !arn.is_empty());
     let mode = given.mode.as_deref().unwrap_or("off");
     let invalid = |text: String| Err(Error::Validation(text));
     if mode != "off" && of != Protocol::Https {

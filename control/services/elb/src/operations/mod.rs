@@ -9,6 +9,7 @@ mod rules;
 mod tagging;
 mod target_groups;
 pub(crate) mod targets;
+mod trust_stores;
 
 use base::Fault;
 use kernel::{Page, Registry, page};
@@ -55,6 +56,16 @@ pub(crate) fn register(registry: &mut Registry) {
     registry.operation::<ops::ModifyTargetGroupAttributes>(attributes::modify_target_group);
     registry.operation::<ops::DescribeListenerAttributes>(attributes::of_listener);
     registry.operation::<ops::ModifyListenerAttributes>(attributes::modify_listener);
+    registry.operation::<ops::CreateTrustStore>(trust_stores::create);
+    registry.operation::<ops::ModifyTrustStore>(trust_stores::modify);
+    registry.operation::<ops::DeleteTrustStore>(trust_stores::delete);
+    registry.operation::<ops::DescribeTrustStores>(trust_stores::describe);
+    registry.operation::<ops::AddTrustStoreRevocations>(trust_stores::add_revocations);
+    registry.operation::<ops::RemoveTrustStoreRevocations>(trust_stores::remove_revocations);
+    registry.operation::<ops::DescribeTrustStoreRevocations>(trust_stores::describe_revocations);
+    registry.operation::<ops::DescribeTrustStoreAssociations>(trust_stores::describe_associations);
+    registry.operation::<ops::GetTrustStoreCaCertificatesBundle>(trust_stores::get_bundle);
+    registry.operation::<ops::GetTrustStoreRevocationContent>(trust_stores::get_revocation);
     registry.operation::<ops::AddTags>(tagging::add);
     registry.operation::<ops::RemoveTags>(tagging::remove);
     registry.operation::<ops::DescribeTags>(tagging::describe);

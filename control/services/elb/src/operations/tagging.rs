@@ -3,7 +3,7 @@ use kernel::{Cx, State, Tx};
 use shapes::elbv2 as s;
 
 use crate::error::Error;
-use crate::{listener, load_balancer, rule, tags, target_group};
+use crate::{listener, load_balancer, rule, tags, target_group, trust_store};
 
 /// Most resources that one call may name.
 const RESOURCES_MAX: usize = 20;
@@ -20,6 +20,7 @@ fn check(state: &State, arns: &[String]) -> Result<(), Error> {
             Some("listener-rule") if rule::default_of(state, arn).is_some() => {}
             Some("listener-rule") => rule::find(state, arn, "tagged").map(|_| ())?,
             Some("listener") => listener::find(state, arn).map(|_| ())?,
+            Some("truststore") => trust_store::find(state, arn).map(|_| ())?,
             _ => return Err(Error::Validation(format!("'{arn}' is not a valid resource ARN"))),
         }
     }

@@ -7,6 +7,7 @@ mod load_balancer;
 mod rule;
 mod shape;
 mod target_group;
+mod trust_store;
 
 use std::collections::BTreeMap;
 
@@ -23,6 +24,8 @@ pub(crate) fn register(registry: &mut Registry) {
     registry.resource(rule::Type);
     registry.resource(load_balancer::Type);
     registry.resource(target_group::Type);
+    registry.resource(trust_store::Store);
+    registry.resource(trust_store::Revocation);
 }
 
 /// Keys and values of `LoadBalancerAttributes` and their like.

@@ -9,3 +9,4 @@ mod stack;
 mod target_groups;
 mod tls;
 mod traffic;
+mod trust_stores;

@@ -151,7 +151,7 @@ fn clients_certificates_are_passed_on_or_verified() {
     ] {
         assert!(region.refusal::<ops::CreateListener>(mutual(mode, store)).starts_with(code), "{mode} {store:?}");
     }
-    create(&mut region, mutual("passthrough", None));
+    create(&mut region, mutual("passthrough", Some("")));
     let tls = region.plan(&web).listeners.remove(0).tls.unwrap();
     assert_eq!(tls.clients, ClientCertificates::Passthrough);
 }

@@ -1,0 +1,166 @@
+"""Certificates of the region's own authority, and imported ones, as a user of ACM drives them: unmodified clients, and curl
+against HTTPS listeners with the region's root."""
+
+import json
+import subprocess
+
+import pytest
+
+from calls import refused
+from region import wait_for
+
+HELLO = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "200", "ContentType": "text/plain", "MessageBody": "hello"}}
+
+
+@pytest.fixture(scope="module")
+def acm(client):
+    return client("acm")
+
+
+@pytest.fixture(scope="module")
+def root(region):
+    """The file of the region's root, as `allod ca` names it."""
+    told = json.loads(region.run("ca", "--output", "json"))
+    assert told["certificate"].startswith("-----BEGIN CERTIFICATE-----")
+    assert region.run("ca") == told["certificate"]
+    return told["file"]
+
+
+def described(acm, arn):
+    return acm.describe_certificate(CertificateArn=arn)["Certificate"]
+
+
+def issued(acm, name, **more):
+    arn = acm.request_certificate(DomainName=name, ValidationMethod="DNS", KeyAlgorithm="EC_prime256v1", **more)["CertificateArn"]
+    wait_for("the certificate is issued", lambda: described(acm, arn)["Status"] == "ISSUED")
+    return arn
+
+
+def curl(host, front, root, *more):
+    """What curl says of an HTTPS request to the host at an address."""
+    command = ["curl", "-sS", "--max-time", "10", "--cacert", str(root), "--resolve", f"{host}:443:{front}", *more, f"https://{host}/"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=20)
+
+
+def served(host, front):
+    """The certificate that a server shows for a host."""
+    shown = subprocess.run(
+        ["openssl", "s_client", "-connect", f"{front}:443", "-servername", host], input="", capture_output=True, text=True, timeout=20
+    )
+    told = subprocess.run(["openssl", "x509", "-noout", "-serial"], input=shown.stdout, capture_output=True, text=True, timeout=20)
+    return told.stdout.strip().removeprefix("serial=").lower()
+
+
+@pytest.fixture(scope="module")
+def balancer(client):
+    elb, subnets = client("elbv2"), client("ec2").describe_subnets(Filters=[{"Name": "default-for-az", "Values": ["true"]}])
+    ids = [s["SubnetId"] for s in subnets["Subnets"]][:2]
+    made = elb.create_load_balancer(Name="certificates", Subnets=ids)["LoadBalancers"][0]
+    yield made
+    elb.delete_load_balancer(LoadBalancerArn=made["LoadBalancerArn"])
+
+
+@pytest.fixture(scope="module")
+def listener(client, acm, region, balancer):
+    """An HTTPS listener with a certificate for the load balancer's own name; gives both and its address."""
+    name = balancer["DNSName"].split(".", 1)[1]
+    arn = issued(acm, f"*.{name}")
+    made = client("elbv2").create_listener(
+        LoadBalancerArn=balancer["LoadBalancerArn"],
+        Protocol="HTTPS",
+        Port=443,
+        Certificates=[{"CertificateArn": arn}],
+        DefaultActions=[HELLO],
+    )["Listeners"][0]
+
+    def front():
+        report = json.loads((region.data / "run/edge-front.json").read_text())
+        fronts = [l for l in report["listeners"] if l["listener"] == made["ListenerArn"]]
+        return fronts and fronts[0]["nodes"][0][1].rsplit(":", 1)[0]
+
+    yield made["ListenerArn"], arn, wait_for("the edge serves the listener", front)
+    client("elbv2").delete_listener(ListenerArn=made["ListenerArn"])
+
+
+def test_a_requested_certificate_is_validated_and_issued_by_the_region(acm):
+    arn = issued(acm, "www.example.com", SubjectAlternativeNames=["*.example.com"], Tags=[{"Key": "team", "Value": "a"}])
+    shown = described(acm, arn)
+    assert shown["Type"] == "AMAZON_ISSUED" and shown["KeyAlgorithm"] == "EC-prime256v1"
+    assert shown["SubjectAlternativeNames"] == ["www.example.com", "*.example.com"]
+    assert {v["ValidationStatus"] for v in shown["DomainValidationOptions"]} == {"SUCCESS"}
+    assert (shown["NotAfter"] - shown["NotBefore"]).days == 394
+    got = acm.get_certificate(CertificateArn=arn)
+    assert "PRIVATE" not in got["Certificate"] + got["CertificateChain"]
+    listed = acm.list_certificates(Includes={"keyTypes": ["EC_prime256v1"]})["CertificateSummaryList"]
+    assert arn in [c["CertificateArn"] for c in listed]
+    assert acm.list_tags_for_certificate(CertificateArn=arn)["Tags"] == [{"Key": "team", "Value": "a"}]
+    acm.delete_certificate(CertificateArn=arn)
+    refused("ResourceNotFoundException", acm.describe_certificate, CertificateArn=arn)
+
+
+def test_curl_trusts_a_listener_by_the_regions_root_alone(listener, balancer, root):
+    _, _, front = listener
+    said = curl(balancer["DNSName"], front, root)
+    assert said.stdout == "hello", said.stderr
+    assert curl(balancer["DNSName"], front, "/etc/ssl/certs/ca-certificates.crt").returncode == 60
+
+
+def test_a_certificate_in_use_names_its_load_balancer_and_stays(acm, listener, balancer):
+    _, arn, _ = listener
+    assert described(acm, arn)["InUseBy"] == [balancer["LoadBalancerArn"]]
+    refused("ResourceInUseException", acm.delete_certificate, CertificateArn=arn)
+
+
+def test_a_renewed_certificate_reaches_the_listener_by_itself(acm, listener, balancer, root):
+    _, arn, front = listener
+    before = described(acm, arn)["Serial"]
+    acm.renew_certificate(CertificateArn=arn)
+    wait_for("it is renewed", lambda: described(acm, arn)["Serial"] != before)
+    after = described(acm, arn)["Serial"].replace(":", "")
+    wait_for("the edge shows it", lambda: served(balancer["DNSName"], front) == after)
+    assert described(acm, arn)["RenewalSummary"]["RenewalStatus"] == "SUCCESS"
+    assert curl(balancer["DNSName"], front, root).stdout == "hello"
+
+
+def test_certificates_are_told_apart_by_the_name_that_is_called(client, acm, listener, root, tmp_path):
+    arn, _, front = listener
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30"]
+        + ["-subj", "/CN=shop.example.com", "-addext", "subjectAltName=DNS:shop.example.com"]
+        + ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "shop.pem")],
+        check=True,
+        capture_output=True,
+    )
+    certificate, key = (tmp_path / "shop.pem").read_bytes(), (tmp_path / "key.pem").read_bytes()
+    shop = acm.import_certificate(Certificate=certificate, PrivateKey=key)["CertificateArn"]
+    elb = client("elbv2")
+    elb.add_listener_certificates(ListenerArn=arn, Certificates=[{"CertificateArn": shop}])
+    wait_for("the imported one is shown", lambda: curl("shop.example.com", front, tmp_path / "shop.pem").stdout == "hello")
+    assert curl("shop.example.com", front, root).returncode == 60
+    assert acm.import_certificate(CertificateArn=shop, Certificate=certificate, PrivateKey=key)["CertificateArn"] == shop
+    refused("ValidationException", acm.export_certificate, CertificateArn=shop, Passphrase=b"secret")
+    elb.remove_listener_certificates(ListenerArn=arn, Certificates=[{"CertificateArn": shop}])
+    acm.delete_certificate(CertificateArn=shop)
+
+
+def test_keys_lie_in_files_of_their_owner_alone(region, listener):
+    for file in ["authority/root-key.pem", "region.redb", "run/edge-config.json"]:
+        assert (region.data / file).stat().st_mode & 0o777 == 0o600, file
+    for log in (region.data / "logs").iterdir():
+        assert b"PRIVATE KEY" not in log.read_bytes(), log
+
+
+def test_a_trust_store_is_read_from_its_bucket(client, region, root):
+    elb = client("elbv2")
+    bucket = region.data / "buckets" / "trust"
+    bucket.mkdir(parents=True, exist_ok=True)
+    (bucket / "ca.pem").write_bytes(open(root, "rb").read())
+    (bucket / "bad.pem").write_text("nothing")
+    place = {"CaCertificatesBundleS3Bucket": "trust", "CaCertificatesBundleS3Key": "ca.pem"}
+    refused("CaCertificatesBundleNotFound", elb.create_trust_store, Name="clients", **place | {"CaCertificatesBundleS3Key": "none"})
+    refused("InvalidCaCertificatesBundle", elb.create_trust_store, Name="clients", **place | {"CaCertificatesBundleS3Key": "bad.pem"})
+    store = elb.create_trust_store(Name="clients", **place)["TrustStores"][0]
+    assert (store["Status"], store["NumberOfCaCertificates"]) == ("ACTIVE", 1)
+    refused("DuplicateTrustStoreName", elb.create_trust_store, Name="clients", **place)
+    elb.delete_trust_store(TrustStoreArn=store["TrustStoreArn"])
+    refused("TrustStoreNotFound", elb.describe_trust_stores, TrustStoreArns=[store["TrustStoreArn"]])
