@@ -106,11 +106,11 @@ pub mod testing {
     use std::mem::MaybeUninit;
     use std::net::IpAddr;
 
-    use crate::route::Rules;
-    use crate::route::condition::Subject;
     use crate::http::body::Decoder;
     use crate::http::head::{Framing, HEADERS_MAX, parse_answer, parse_request};
     use crate::http::scan::HeadScan;
+    use crate::route::Rules;
+    use crate::route::condition::Subject;
 
     /// What keeps a request's head from being compliant, by the name that access logs have for it; or why it is refused in
     /// every desync mode.
@@ -145,7 +145,12 @@ pub mod testing {
         }
 
         /// Reads the head of a request and calls `with` with a function that finds the number of the rule which it meets.
-        pub fn with_request(&self, head: &[u8], client: IpAddr, with: impl FnOnce(&dyn Fn() -> Option<usize>)) -> Result<(), String> {
+        pub fn with_request(
+            &self,
+            head: &[u8],
+            client: IpAddr,
+            with: impl FnOnce(&dyn Fn() -> Option<usize>),
+        ) -> Result<(), String> {
             let mut slots = [const { MaybeUninit::uninit() }; HEADERS_MAX];
             let request = parse_request(head, &mut slots).map_err(|e| e.to_string())?;
             with(&|| self.0.first(&Subject::of(&request, client)));

@@ -107,7 +107,11 @@ async fn one_try(
         Err(e) => {
             tracing::debug!(target = %target.address, "no connection: {e}");
             let group = plan.group.counters[plan.site.node].worker(worker.index);
-            if e.kind() == io::ErrorKind::InvalidData { group.not_agreed() } else { group.not_connected() }
+            if e.kind() == io::ErrorKind::InvalidData {
+                group.not_agreed()
+            } else {
+                group.not_connected()
+            }
             target.set_aside(now_ms());
             target.failed();
             tried.push(target.number);

@@ -19,6 +19,7 @@ mod rig;
 mod routing;
 mod rules;
 mod secure;
+mod servers;
 mod smuggling;
 mod sticky;
 mod tls;
