@@ -74,8 +74,9 @@ def listener(client, acm, region, balancer):
     )["Listeners"][0]
 
     def front():
-        report = json.loads((region.data / "run/edge-front.json").read_text())
-        fronts = [l for l in report["listeners"] if l["listener"] == made["ListenerArn"]]
+        file = region.data / "run/edge-front.json"
+        report = json.loads(file.read_text()) if file.exists() else {"listeners": []}
+        fronts = [served for served in report["listeners"] if served["listener"] == made["ListenerArn"]]
         return fronts and fronts[0]["nodes"][0][1].rsplit(":", 1)[0]
 
     yield made["ListenerArn"], arn, wait_for("the edge serves the listener", front)
