@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::rc::Rc;
 
 use tokio::net::TcpStream;
 
@@ -61,7 +60,7 @@ pub async fn begin(
                 us = agreed.handshake_us,
                 "TLS is agreed"
             );
-            let caller = Caller { tls: Some(Rc::new(agreed)), ..caller };
+            let caller = Caller { tls: Some(agreed), ..caller };
             Some(Client::new(worker, watch, Stream::Tls(session), caller))
         }
         Ok(First::Plain(socket, bytes)) => plain(worker, Client::new(worker, watch, Stream::Plain(socket), caller), &bytes).await,

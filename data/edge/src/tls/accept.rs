@@ -2,6 +2,7 @@
 //! out whom the client calls, and shakes hands. Handshakes have a deadline, and a worker has only so many at once.
 
 use std::io::{self, ErrorKind};
+use std::rc::Rc;
 use std::time::Instant;
 
 use rustls::server::{Accepted, Acceptor};
@@ -23,7 +24,7 @@ const HANDSHAKE_RECORD: u8 = 0x16;
 
 /// What a connection turned out to be.
 pub enum First {
-    Tls(Box<Session>, Agreed),
+    Tls(Box<Session>, Rc<Agreed>),
     /// Plain text, with what of it has come.
     Plain(TcpStream, Vec<u8>),
 }
@@ -78,7 +79,7 @@ pub async fn accept(front: &Front, socket: TcpStream, watch: &Watch, idle_ms: u6
             Look::Hello(accepted, rest) => {
                 let (session, agreed) = shake_hands(front, socket, watch, *accepted, &rest, begun).await?;
                 watch.read_done();
-                return Ok(First::Tls(Box::new(session), agreed));
+                return Ok(First::Tls(Box::new(session), Rc::new(agreed)));
             }
         }
     }

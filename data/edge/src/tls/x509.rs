@@ -219,8 +219,11 @@ fn host_name(bytes: &[u8]) -> Option<String> {
     (!name.is_empty() && name.len() <= 253 && name.bytes().all(allowed)).then_some(name)
 }
 
-/// Attributes as `(type, tag, value)`, grouped by relative name.
-fn attributes(name: &[u8]) -> Option<Vec<Vec<(&[u8], u8, &[u8])>>> {
+/// A type, the tag of its value, and the value.
+type Attribute<'a> = (&'a [u8], u8, &'a [u8]);
+
+/// Grouped by relative name.
+fn attributes(name: &[u8]) -> Option<Vec<Vec<Attribute<'_>>>> {
     let mut name = Der(name);
     let mut groups = Vec::new();
     let mut count = 0;
@@ -244,7 +247,7 @@ fn attributes(name: &[u8]) -> Option<Vec<Vec<(&[u8], u8, &[u8])>>> {
 
 fn common_name(subject: &[u8]) -> Option<String> {
     let groups = attributes(subject)?;
-    let (_, _, value) = groups.into_iter().flatten().filter(|(kind, _, _)| *kind == COMMON_NAME).next_back()?;
+    let (_, _, value) = groups.into_iter().flatten().rfind(|(kind, _, _)| *kind == COMMON_NAME)?;
     host_name(value)
 }
 

@@ -10,6 +10,7 @@ mod draining;
 mod failures;
 mod headers;
 mod health;
+mod mutual_tls;
 mod namespaces;
 mod nonsense;
 mod origin;

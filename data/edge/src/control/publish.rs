@@ -1,0 +1,123 @@
+//! What is published: the snapshot that workers route by, and the report of where users reach it. It decides nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use base::ListenerArn;
+use world::{Listener, LoadBalancer, Protocol, RunPaths};
+
+use super::compile;
+use super::doors::Wanted;
+use super::{Control, Served};
+use crate::front::{FrontListener, FrontReport};
+use crate::http::forward::ListenerHeaders;
+use crate::route::Route;
+use crate::snapshot::{Site, Snapshot};
+use crate::target::Group;
+use crate::tls::listener::{Front, Listener as SecureListener};
+
+impl Control {
+    /// What its HTTPS listeners need to speak TLS; those that stay as they are keep theirs.
+    pub(super) fn secure_listeners(&self, balancer: &LoadBalancer) -> Result<BTreeMap<ListenerArn, Arc<SecureListener>>, String> {
+        let old = self.balancers.get(balancer.id.as_str()).map(|served| &served.secure);
+        let listeners = balancer.listeners.iter().filter(|listener| listener.protocol == Protocol::Https);
+        let made = listeners.map(|listener| {
+            let old = old.and_then(|old| old.get(&listener.id));
+            Ok((listener.id.clone(), SecureListener::new(balancer, listener, &self.ticket_keys, old)?))
+        });
+        made.collect()
+    }
+
+    fn route(&self, listener: &Listener, group: &dyn Fn(&str) -> Option<Arc<Group>>) -> Result<Route, String> {
+        let rules = self.rules.borrow_mut().rules(listener)?;
+        Route::compile(listener, rules, &self.sealer, group)
+    }
+
+    pub(super) fn compile(&self) -> Snapshot {
+        let mut snapshot = Snapshot { targets: self.targets.connectable().collect(), ..Snapshot::default() };
+        let mut fronts: BTreeMap<_, Front> = BTreeMap::new();
+        for Served { balancer, secure, .. } in self.balancers.values() {
+            let shared = Arc::new(compile::compile_balancer(balancer));
+            let groups: BTreeMap<&str, _> = balancer
+                .target_groups
+                .iter()
+                .filter_map(|g| {
+                    let counters = self.traffic.group(balancer, &g.id);
+                    Some((g.id.as_str(), self.targets.compile(balancer, g, counters, &self.sealer)?))
+                })
+                .collect();
+            let zones = self.traffic.zones(balancer);
+            for listener in &balancer.listeners {
+                let route = match self.route(listener, &|id| groups.get(id).cloned()) {
+                    Ok(route) => Arc::new(route),
+                    Err(reason) => {
+                        tracing::error!(listener = %listener.id, "accepted, and not understood any more: {reason}");
+                        continue;
+                    }
+                };
+                let https = listener.protocol == Protocol::Https;
+                let headers = Arc::new(ListenerHeaders::new(listener));
+                for (node, address) in compile::front_addresses(balancer, self.options.front_door) {
+                    let Some(at) = self.doors.actual((address, listener.port)) else { continue };
+                    let (balancer, route, counters) = (shared.clone(), route.clone(), zones[node].clone());
+                    let site = Arc::new(Site { balancer, route, node, https, headers: headers.clone(), counters });
+                    let door = snapshot.doors.entry(at).or_default();
+                    match secure.get(&listener.id) {
+                        None => door.sites.push(site),
+                        Some(listener) => {
+                            door.secure.push(site);
+                            fronts.entry(at).or_default().push(listener.clone());
+                        }
+                    }
+                }
+            }
+        }
+        for (at, front) in fronts {
+            snapshot.doors.entry(at).or_default().front = Some(Arc::new(front));
+        }
+        snapshot
+    }
+
+    pub(super) fn write_front(&mut self) {
+        let front = FrontReport { listeners: self.balancers.values().flat_map(|s| self.front_of(&s.balancer)).collect() };
+        if front == self.front {
+            return;
+        }
+        if let Err(e) = front.write(&self.paths) {
+            tracing::error!("{}: {e}", self.paths.edge_front_report().display());
+        }
+        self.front = front;
+    }
+
+    fn front_of(&self, balancer: &LoadBalancer) -> Vec<FrontListener> {
+        let failed_zones = self.targets.failed_zones(balancer);
+        let listener = |l: &world::Listener| {
+            let front_door = self.doors.actual((self.options.front_door.into(), l.port))?;
+            let node = |n: &world::Node| Some((n.zone.clone(), self.doors.actual((n.front.into(), l.port))?));
+            let (scheme, default) = if l.protocol == Protocol::Https { ("https", 443) } else { ("http", 80) };
+            let port = if front_door.port() == default { String::new() } else { format!(":{}", front_door.port()) };
+            Some(FrontListener {
+                load_balancer: balancer.id.to_string(),
+                dns_name: balancer.dns_name.clone(),
+                listener: l.id.to_string(),
+                port: l.port,
+                front_door,
+                front_door_v6: self.doors.actual((compile::FRONT_DOOR_V6, l.port)).filter(|_| balancer.dualstack),
+                nodes: balancer.nodes.iter().filter_map(node).collect(),
+                failed_zones: failed_zones.clone(),
+                url: format!("{scheme}://{}{port}/", balancer.dns_name),
+            })
+        };
+        balancer.listeners.iter().filter_map(listener).collect()
+    }
+}
+
+/// What an edge listened on that was killed: one that ends by itself takes its report away.
+pub(super) fn told(paths: &RunPaths) -> BTreeMap<Wanted, u16> {
+    let report = FrontReport::read(paths).unwrap_or_default();
+    let addresses = |l: FrontListener| {
+        let shared = [Some(l.front_door), l.front_door_v6].into_iter().flatten();
+        l.nodes.into_iter().map(|(_, at)| at).chain(shared).map(move |at| ((at.ip(), l.port), at.port()))
+    };
+    report.listeners.into_iter().flat_map(addresses).collect()
+}
