@@ -7,8 +7,9 @@ use crate::target::WEIGHT_FULL;
 pub const LOOK_EVERY_MS: u64 = 1_000;
 /// Healthy targets that a group needs: with fewer, nobody is the odd one out.
 pub const TARGETS_MIN: usize = 3;
-/// What the last look leaves of the ones before: a record is mostly of the last five seconds.
-const KEPT: f32 = 0.8;
+/// What the last look leaves of the ones before: a record is mostly of the last three seconds, so that a target which gets few
+/// requests can show soon that it has recovered.
+const KEPT: f32 = 0.6;
 /// Requests on record that are enough to judge by.
 const REQUESTS_MIN: f32 = 5.0;
 /// A target is anomalous when it fails this much more of its requests than the others together do, and so many times as many.

@@ -30,6 +30,7 @@ pub struct Own {
     pub status: u16,
     pub by: By,
     /// Priority of the rule that was taken; zero is the default action, none when it did not come to that.
+    #[allow(dead_code, reason = "the access log names it")]
     pub rule: Option<u32>,
     /// Whose answer it is, when it is anybody's.
     pub site: Option<Arc<Site>>,
@@ -54,6 +55,7 @@ pub struct Forward {
     pub site: Arc<Site>,
     pub group: Arc<Group>,
     /// Priority of the rule that was taken; zero is the default action.
+    #[allow(dead_code, reason = "the access log names it")]
     pub rule: u32,
     /// When its action or its group is sticky.
     pub session: Option<Box<Session>>,
