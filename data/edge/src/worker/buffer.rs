@@ -8,8 +8,9 @@ use crate::http::scan::HEAD_BYTES_MAX;
 pub const SMALL_BYTES: usize = 20 * 1024;
 /// Holds the largest head, and a good piece of a long body.
 pub const LARGE_BYTES: usize = HEAD_BYTES_MAX + 16 * 1024;
-const SMALL_KEPT_MAX: usize = 32;
-const LARGE_KEPT_MAX: usize = 8;
+/// Two for each of so many requests under way; what a new one costs is noticed in every request.
+const SMALL_KEPT_MAX: usize = 256;
+const LARGE_KEPT_MAX: usize = 32;
 
 /// Bytes that were read and not yet used, with room for more behind them.
 #[derive(Debug, Default)]
