@@ -85,7 +85,7 @@ mod tests {
             assert!(names(bad, &[]).is_err(), "{bad}");
         }
         for good in ["example.com", "*.elb.localhost", "a-b.Example.COM", "1.2.3.44", "xn--bcher-kva.example"] {
-            assert_eq!(names(good, &[long.clone()]).unwrap(), [good.to_ascii_lowercase(), long.clone()], "{good}");
+            assert_eq!(names(good, std::slice::from_ref(&long)).unwrap(), [good.to_ascii_lowercase(), long.clone()], "{good}");
         }
         let many: Vec<String> = (0..100).map(|i| format!("a{i}.example")).collect();
         assert!(names("a0.example", &many).is_ok(), "the same name counts once");

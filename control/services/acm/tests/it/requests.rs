@@ -168,12 +168,12 @@ fn listings_show_rsa_only_unless_asked_for_more() {
         let found = region.call::<ops::ListCertificates>(input).unwrap().certificate_summary_list;
         found.into_iter().filter_map(|c| c.certificate_arn).collect()
     };
-    assert_eq!(list(s::ListCertificatesRequest::default()), [rsa.clone()]);
+    assert_eq!(list(s::ListCertificatesRequest::default()), std::slice::from_ref(&rsa));
     let keys = s::Filters { key_types: vec!["EC_secp384r1".into(), "RSA_2048".into()], ..Default::default() };
     let both = s::ListCertificatesRequest { includes: Some(keys), ..Default::default() };
     assert_eq!(list(both.clone()).len(), 2);
     let statuses = vec!["PENDING_VALIDATION".into()];
-    assert_eq!(list(s::ListCertificatesRequest { certificate_statuses: statuses, ..both.clone() }), [ec.clone()]);
+    assert_eq!(list(s::ListCertificatesRequest { certificate_statuses: statuses, ..both.clone() }), std::slice::from_ref(&ec));
     let first = s::ListCertificatesRequest { max_items: Some(1), ..both };
     let page = region.call::<ops::ListCertificates>(first.clone()).unwrap();
     let rest = region.call::<ops::ListCertificates>(s::ListCertificatesRequest { next_token: page.next_token, ..first }).unwrap();
