@@ -40,6 +40,9 @@ enum Place {
 /// Texts of which a request must have one, if it is to meet the rule.
 type Keys = Vec<(Place, Vec<u8>)>;
 
+/// Texts, each with the number of a rule.
+type Numbered = Vec<(Vec<u8>, u32)>;
+
 /// Keys with the rules below them.
 #[derive(Debug, Default)]
 struct Prefixes(Vec<Entry>);
@@ -82,7 +85,7 @@ impl Index {
         let mut crowds: HashMap<&(Place, Vec<u8>), usize> = HashMap::new();
         options.iter().flatten().flatten().for_each(|key| *crowds.entry(key).or_default() += 1);
         let mut index = Self::default();
-        let mut chosen: Vec<(Place, Vec<(Vec<u8>, u32)>)> = Vec::new();
+        let mut chosen: Vec<(Place, Numbered)> = Vec::new();
         for options in &options {
             let number = index.count;
             index.count += 1;
@@ -204,7 +207,7 @@ fn end(pattern: &Pattern) -> Vec<u8> {
 }
 
 impl Prefixes {
-    fn new(mut rules: Vec<(Vec<u8>, u32)>) -> Self {
+    fn new(mut rules: Numbered) -> Self {
         rules.sort_unstable();
         let mut entries: Vec<Entry> = Vec::new();
         for same in rules.chunk_by(|(a, _), (b, _)| a == b) {
