@@ -21,7 +21,7 @@ const DATA: usize = 1_000;
 const SAMPLES_MIN: f64 = 200_000.0;
 /// The same of the comparison, whose other side is slow.
 const COMPARED: Rounds = Rounds { rounds: 3, connections: 1, requests: 10 };
-/// Metrics of the question that both sides are asked. moto looks at every datum for each period of each of them: of more, and over
+/// Metrics of the question that both are asked. moto looks at every datum for each period of each of them: of more, and over
 /// a longer time, it would take minutes.
 const QUERIES: usize = 20;
 const ASKED_S: u64 = 240;

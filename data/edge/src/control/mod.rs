@@ -34,8 +34,8 @@ use world::{Effect, Executor, Frame, LoadBalancer, Observation, RunPaths, Slot, 
 use crate::clock::wall;
 use crate::connector::Connector;
 use crate::front::FrontReport;
-use crate::route::cookie::Sealer;
 use crate::route::RulesCache;
+use crate::route::cookie::Sealer;
 use crate::target::Target;
 use crate::tls::listener::Listener as SecureListener;
 use crate::tls::tickets::TicketKeys;

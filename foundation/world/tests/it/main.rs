@@ -113,7 +113,14 @@ fn reports() -> Vec<Frame> {
     };
     let mut response_time_us = Histogram::default();
     [(0.0, 1), (1_500.0, 2), (20_000.5, 1)].into_iter().for_each(|(value, count)| response_time_us.add(value, count));
-    let group = GroupTraffic { id: "arn:tg".into(), requests: 4, answers: [1, 0, 2, 1], connection_errors: 1, tls_errors: 0, response_time_us };
+    let group = GroupTraffic {
+        id: "arn:tg".into(),
+        requests: 4,
+        answers: [1, 0, 2, 1],
+        connection_errors: 1,
+        tls_errors: 0,
+        response_time_us,
+    };
     let traffic = BalancerTraffic {
         id: "arn:lb".into(),
         zone: "eu-central-1a".into(),

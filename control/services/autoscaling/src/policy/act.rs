@@ -123,7 +123,8 @@ fn step_for<'a>(
     decide::step_of(steps, value - threshold)
 }
 
-/// "MetricAggregationType": the data point of the period that began at `at` anew by the policy's statistic, where it is another than the alarm's own
+/// "MetricAggregationType": the data point of the period that began at `at`, anew by the policy's statistic where that is another
+/// than the alarm's own
 /// and the alarm watches one metric.
 fn aggregated(state: &State, aggregation: Aggregation, alarm: &Alarm, at: Time) -> Option<f64> {
     let Watched::Metrics { queries, .. } = &alarm.watched else { return None };

@@ -1,5 +1,5 @@
-//! What a refresh does with the warm pool's instances: pure. They are replaced beside those of the group, with as many of the pool
-//! ready as the minimum healthy percentage says ("Use an instance refresh", Auto Scaling groups with a warm pool;
+//! What a refresh does with the warm pool's instances: pure. They are replaced beside those of the group, with as many of the
+//! pool ready as the minimum healthy percentage says ("Use an instance refresh", Auto Scaling groups with a warm pool;
 //! "InstanceRefreshWarmPoolProgress").
 
 use base::{InstanceId, Time};
