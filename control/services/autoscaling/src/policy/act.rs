@@ -124,8 +124,7 @@ fn step_for<'a>(
 }
 
 /// "MetricAggregationType": the data point of the period that began at `at`, anew by the policy's statistic where that is another
-/// than the alarm's own
-/// and the alarm watches one metric.
+/// than the alarm's own and the alarm watches one metric.
 fn aggregated(state: &State, aggregation: Aggregation, alarm: &Alarm, at: Time) -> Option<f64> {
     let Watched::Metrics { queries, .. } = &alarm.watched else { return None };
     let [query] = queries.as_slice() else { return None };

@@ -232,7 +232,8 @@ fn lowest_free(cidr: &Cidr, count: impl Fn(u32) -> usize, taken: impl Fn(u32) ->
     for block in first >> BLOCK_BITS..=last >> BLOCK_BITS {
         let begin = first.max(block << BLOCK_BITS);
         let end = last.min((block << BLOCK_BITS) | ((1 << BLOCK_BITS) - 1));
-        if count(block) > (end - begin) as usize {
+        // Where some are reserved, a count does not tell whether one is free.
+        if count(block) >= 1 << BLOCK_BITS {
             continue;
         }
         let taken = taken(block);
