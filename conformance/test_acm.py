@@ -165,3 +165,69 @@ def test_a_trust_store_is_read_from_its_bucket(client, region, root):
     refused("DuplicateTrustStoreName", elb.create_trust_store, Name="clients", **place)
     elb.delete_trust_store(TrustStoreArn=store["TrustStoreArn"])
     refused("TrustStoreNotFound", elb.describe_trust_stores, TrustStoreArns=[store["TrustStoreArn"]])
+
+
+def openssl(folder, *words):
+    subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True, timeout=20)
+
+
+@pytest.fixture(scope="module")
+def clients(tmp_path_factory):
+    """A folder with an authority of clients (`ca.pem`), a client of it (`client.pem`, `client.key`) and a list that revokes that one."""
+    folder = tmp_path_factory.mktemp("clients")
+    (folder / "ca.cnf").write_text(
+        "[ca]\ndefault_ca = own\n[own]\ndatabase = index.txt\ncrlnumber = number\ncertificate = ca.pem\nprivate_key = ca.key\n"
+        "default_md = sha256\ndefault_crl_days = 2\n"
+    )
+    (folder / "index.txt").write_text("")
+    (folder / "number").write_text("01\n")
+    (folder / "client.ext").write_text("basicConstraints = CA:false\nextendedKeyUsage = clientAuth\n")
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    usage = ["-addext", "keyUsage = critical, keyCertSign, cRLSign"]
+    openssl(folder, "req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=clients", "-days", "2", *usage)
+    openssl(folder, "req", "-new", *key, "-keyout", "client.key", "-out", "client.csr", "-subj", "/CN=ada")
+    signing = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "client.ext"]
+    openssl(folder, "x509", "-req", "-in", "client.csr", "-out", "client.pem", *signing)
+    openssl(folder, "ca", "-config", "ca.cnf", "-revoke", "client.pem")
+    openssl(folder, "ca", "-config", "ca.cnf", "-gencrl", "-out", "crl.pem")
+    return folder
+
+
+def test_clients_show_a_certificate_that_the_trust_store_vouches_for(client, region, root, listener, balancer, clients):
+    elb, (arn, _, front) = client("elbv2"), listener
+    bucket = region.data / "buckets" / "mutual"
+    bucket.mkdir(parents=True, exist_ok=True)
+    for name in ["ca.pem", "crl.pem"]:
+        (bucket / name).write_bytes((clients / name).read_bytes())
+    made = elb.create_trust_store(Name="mutual", CaCertificatesBundleS3Bucket="mutual", CaCertificatesBundleS3Key="ca.pem")
+    store = made["TrustStores"][0]["TrustStoreArn"]
+    elb.modify_listener(ListenerArn=arn, MutualAuthentication={"Mode": "verify", "TrustStoreArn": store})
+    users = elb.describe_trust_store_associations(TrustStoreArn=store)["TrustStoreAssociations"]
+    assert users == [{"ResourceArn": balancer["LoadBalancerArn"]}]
+    refused("TrustStoreInUse", elb.delete_trust_store, TrustStoreArn=store)
+
+    ask = [balancer["DNSName"], front, root]
+    own = ["--cert", str(clients / "client.pem"), "--key", str(clients / "client.key")]
+    wait_for("a client without a certificate is turned away", lambda: curl(*ask).returncode != 0)
+    said = curl(*ask, *own)
+    assert said.stdout == "hello", said.stderr
+
+    crl = {"S3Bucket": "mutual", "S3Key": "crl.pem", "RevocationType": "CRL"}
+    added = elb.add_trust_store_revocations(TrustStoreArn=store, RevocationContents=[crl])["TrustStoreRevocations"]
+    assert [(r["RevocationType"], r["NumberOfRevokedEntries"]) for r in added] == [("CRL", 1)]
+    listed = elb.describe_trust_store_revocations(TrustStoreArn=store)["TrustStoreRevocations"]
+    assert [r["RevocationId"] for r in listed] == [added[0]["RevocationId"]]
+    wait_for("the revoked client is turned away", lambda: curl(*ask, *own).returncode != 0)
+    elb.remove_trust_store_revocations(TrustStoreArn=store, RevocationIds=[added[0]["RevocationId"]])
+    wait_for("the client is trusted again", lambda: curl(*ask, *own).stdout == "hello")
+
+    (bucket / "region.pem").write_bytes(open(root, "rb").read())
+    elb.modify_trust_store(TrustStoreArn=store, CaCertificatesBundleS3Bucket="mutual", CaCertificatesBundleS3Key="region.pem")
+    assert elb.describe_trust_stores(TrustStoreArns=[store])["TrustStores"][0]["NumberOfCaCertificates"] == 1
+    wait_for("a client of another authority is turned away", lambda: curl(*ask, *own).returncode != 0)
+
+    refused("InvalidConfigurationRequest", elb.get_trust_store_ca_certificates_bundle, TrustStoreArn=store)
+    refused("RevocationIdNotFound", elb.get_trust_store_revocation_content, TrustStoreArn=store, RevocationId=9)
+    elb.modify_listener(ListenerArn=arn, MutualAuthentication={"Mode": "off"})
+    wait_for("nobody is asked", lambda: curl(*ask).stdout == "hello")
+    elb.delete_trust_store(TrustStoreArn=store)
