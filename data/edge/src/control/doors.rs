@@ -1,5 +1,5 @@
-//! The addresses on which users are listened to. It binds sockets, one for each worker, and knows which port it got
-//! in place of which; who is served there is not its business.
+//! The addresses on which users are listened to. It binds sockets, one for each worker, or takes up those that another edge
+//! has left, and knows which port it got in place of which; who is served there is not its business.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -21,18 +21,38 @@ const PATIENCE: [Duration; 5] = [Duration::from_millis(10); 5];
 /// An address that is wanted: where, and the listener's port.
 pub type Wanted = (IpAddr, u16);
 
-/// A new address with a listener for each worker.
+/// A new address with a listener for each worker, or more where it was taken over from an edge of more workers: each of them
+/// must be accepted from, for the kernel goes on queueing connections in all.
 #[derive(Debug)]
 pub struct Opened {
     pub at: SocketAddr,
     pub listeners: Vec<StdListener>,
 }
 
+/// An open address as it goes from one process to another.
+#[derive(Debug)]
+pub struct Passed {
+    pub wanted: Wanted,
+    /// The port that it really has.
+    pub port: u16,
+    pub sockets: Vec<OwnedFd>,
+}
+
+#[derive(Debug)]
+struct Bound {
+    port: u16,
+    /// The workers' own sockets once more: who has them can give them away.
+    sockets: Vec<StdListener>,
+}
+
 /// All open addresses.
 #[derive(Debug)]
 pub struct Doors {
-    /// Each with the port that it really has.
-    bound: BTreeMap<Wanted, u16>,
+    bound: BTreeMap<Wanted, Bound>,
+    /// Taken over, and not asked for yet.
+    passed: BTreeMap<Wanted, Bound>,
+    /// What is open has changed since it was last asked.
+    changed: bool,
     /// The ports that users were told by an edge that was killed.
     told: BTreeMap<Wanted, u16>,
     workers: usize,
@@ -43,12 +63,46 @@ impl Doors {
     /// `told` has what a killed edge listened on: users know those addresses, so those ports are tried first, also
     /// where the listener's own port could be had by now.
     pub fn new(workers: usize, fallback_offset: u16, told: BTreeMap<Wanted, u16>) -> Self {
-        Self { bound: BTreeMap::new(), told, workers, fallback_offset }
+        let (bound, passed) = Default::default();
+        Self { bound, passed, changed: false, told, workers, fallback_offset }
+    }
+
+    /// Takes over what another edge has listened on, to be used where it is asked for.
+    pub fn take_over(&mut self, passed: Vec<Passed>) {
+        for Passed { wanted, port, sockets } in passed {
+            let sockets = sockets.into_iter().map(StdListener::from).collect();
+            self.passed.insert(wanted, Bound { port, sockets });
+        }
+    }
+
+    /// Closes what was taken over and nobody has asked for.
+    pub fn close_unclaimed(&mut self) {
+        self.passed.clear();
+    }
+
+    /// All that is open, for another process.
+    pub fn pass_on(&self) -> io::Result<Vec<Passed>> {
+        let pass = |(wanted, bound): (&Wanted, &Bound)| {
+            let sockets = bound.sockets.iter().map(|socket| socket.try_clone().map(OwnedFd::from));
+            Ok(Passed { wanted: *wanted, port: bound.port, sockets: sockets.collect::<io::Result<_>>()? })
+        };
+        self.bound.iter().map(pass).collect()
+    }
+
+    /// Whether something was opened or closed since the last call.
+    pub fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// Lets go of everything; the workers close theirs.
+    pub fn close(&mut self) {
+        self.bound.clear();
+        self.passed.clear();
     }
 
     /// Where this one really is.
     pub fn actual(&self, wanted: Wanted) -> Option<SocketAddr> {
-        self.bound.get(&wanted).map(|port| SocketAddr::new(wanted.0, *port))
+        self.bound.get(&wanted).map(|bound| SocketAddr::new(wanted.0, bound.port))
     }
 
     /// Opens what is not open yet. On an error nothing was opened.
@@ -56,9 +110,9 @@ impl Doors {
         let missing: Vec<Wanted> = wanted.iter().filter(|w| !self.bound.contains_key(w)).copied().collect();
         let mut opened = Vec::new();
         for door in missing.iter().copied() {
-            match self.open_one(door, patient) {
-                Ok(new) => {
-                    self.bound.insert(door, new.at.port());
+            match self.open_one(door, patient).and_then(|bound| Ok((open(door.0, &bound)?, bound))) {
+                Ok((new, bound)) => {
+                    self.bound.insert(door, bound);
                     opened.push(new);
                 }
                 Err(reason) => {
@@ -67,16 +121,26 @@ impl Doors {
                 }
             }
         }
+        self.changed |= !opened.is_empty();
         Ok(opened)
     }
 
     /// Forgets what is wanted no more; the workers close it.
     pub fn keep(&mut self, wanted: &BTreeSet<Wanted>) {
+        let before = self.bound.len();
         self.bound.retain(|door, _| wanted.contains(door));
+        self.changed |= self.bound.len() != before;
         self.told.retain(|door, _| !self.bound.contains_key(door));
     }
 
-    fn open_one(&self, (address, port): Wanted, patient: bool) -> Result<Opened, String> {
+    fn open_one(&mut self, (address, port): Wanted, patient: bool) -> Result<Bound, String> {
+        if let Some(mut passed) = self.passed.remove(&(address, port)) {
+            let at = SocketAddr::new(address, passed.port);
+            while passed.sockets.len() < self.workers {
+                passed.sockets.push(listen_beside(at).map_err(|e| format!("cannot listen on {at}: {e}"))?);
+            }
+            return Ok(passed);
+        }
         let fallbacks = (1..=FALLBACKS).map_while(|i| port.checked_add(self.fallback_offset.checked_mul(i)?));
         let told = self.told.get(&(address, port)).copied().filter(|told| *told != port);
         let first = told.unwrap_or(port);
@@ -84,11 +148,11 @@ impl Doors {
         for candidate in told.into_iter().chain([port]).chain(fallbacks) {
             let at = SocketAddr::new(address, candidate);
             match listen_for_all(at, self.workers, patient && candidate == first) {
-                Ok(listeners) => {
+                Ok(sockets) => {
                     if let Some(e) = first_error {
                         tracing::warn!("port {first} cannot be had on {address} ({e}): listening on {candidate} instead");
                     }
-                    return Ok(Opened { at, listeners });
+                    return Ok(Bound { port: candidate, sockets });
                 }
                 Err(e) if matches!(e.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied) => {
                     first_error.get_or_insert(e);
@@ -101,6 +165,13 @@ impl Doors {
     }
 }
 
+/// The workers' share in an address.
+fn open(address: IpAddr, bound: &Bound) -> Result<Opened, String> {
+    let at = SocketAddr::new(address, bound.port);
+    let listeners = bound.sockets.iter().map(StdListener::try_clone).collect::<io::Result<_>>();
+    Ok(Opened { at, listeners: listeners.map_err(|e| format!("cannot listen on {at}: {e}"))? })
+}
+
 fn listen_for_all(at: SocketAddr, workers: usize, patient: bool) -> io::Result<Vec<StdListener>> {
     let mut patience = PATIENCE.iter().filter(|_| patient);
     while let Err(e) = prove_free(at) {
@@ -109,14 +180,16 @@ fn listen_for_all(at: SocketAddr, workers: usize, patient: bool) -> io::Result<V
             _ => return Err(e),
         }
     }
-    let listener = || -> io::Result<StdListener> {
-        let socket = open_socket(at)?;
-        set_socket_reuseport(&socket, true)?;
-        bind(&socket, &at)?;
-        listen(&socket, BACKLOG)?;
-        Ok(socket.into())
-    };
-    (0..workers).map(|_| listener()).collect()
+    (0..workers).map(|_| listen_beside(at)).collect()
+}
+
+/// One more socket beside our others at an address.
+fn listen_beside(at: SocketAddr) -> io::Result<StdListener> {
+    let socket = open_socket(at)?;
+    set_socket_reuseport(&socket, true)?;
+    bind(&socket, &at)?;
+    listen(&socket, BACKLOG)?;
+    Ok(socket.into())
 }
 
 /// SO_REUSEPORT would let two edges share a port and each get a part of the other's users. A socket without it finds
@@ -139,7 +212,7 @@ fn open_socket(at: SocketAddr) -> io::Result<OwnedFd> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use std::collections::{BTreeMap, BTreeSet};
-    use std::net::{IpAddr, TcpListener};
+    use std::net::{IpAddr, TcpListener, TcpStream};
 
     use super::Doors;
 
@@ -155,9 +228,34 @@ mod tests {
         assert_eq!((opened[0].at.port(), opened[0].listeners.len()), (port + 1_000, 2));
         let mut second = Doors::new(2, 1_000, BTreeMap::new());
         assert_eq!(second.open(&wanted, false).unwrap()[0].at.port(), port + 2_000);
+        assert!(doors.take_changed() && !doors.take_changed());
         drop((taken, opened, doors));
         let told = BTreeMap::from([((address, port), port + 1_000)]);
         let mut again = Doors::new(2, 1_000, told);
         assert_eq!(again.open(&wanted, true).unwrap()[0].at.port(), port + 1_000, "what users were told goes on");
+    }
+
+    #[test]
+    fn an_address_that_is_passed_on_goes_on_with_its_sockets_and_as_many_more_as_there_are_workers() {
+        let address = IpAddr::from([127, 83, 1, 2]);
+        let wanted = BTreeSet::from([(address, 40_001)]);
+        let mut first = Doors::new(2, 1_000, BTreeMap::new());
+        let opened = first.open(&wanted, false).unwrap();
+        let waiting = TcpStream::connect(opened[0].at).unwrap();
+        let mut second = Doors::new(3, 1_000, BTreeMap::new());
+        second.take_over(first.pass_on().unwrap());
+        let taken = second.open(&wanted, false).unwrap();
+        assert_eq!((taken[0].at, taken[0].listeners.len()), (opened[0].at, 3));
+        drop((first, opened));
+        let accepted = || taken[0].listeners.iter().find_map(|l| l.accept().ok());
+        assert_eq!(accepted().unwrap().1, waiting.local_addr().unwrap(), "who waited is not lost");
+        let mut third = Doors::new(1, 1_000, BTreeMap::new());
+        third.take_over(second.pass_on().unwrap());
+        assert_eq!(third.open(&wanted, false).unwrap()[0].listeners.len(), 3, "none of their queues is left alone");
+        third.take_over(second.pass_on().unwrap());
+        third.close_unclaimed();
+        drop((second, taken));
+        third.keep(&BTreeSet::new());
+        assert!(third.take_changed() && TcpStream::connect((address, 40_001)).is_err());
     }
 }

@@ -339,7 +339,9 @@ impl Control {
         let snapshot = Arc::new(self.compile());
         let mut parts: Vec<Vec<_>> = self.workers.iter().map(|_| Vec::new()).collect();
         for Opened { at, listeners } in opened {
-            parts.iter_mut().zip(listeners).for_each(|(part, listener)| part.push((at, listener)));
+            for (number, listener) in listeners.into_iter().enumerate() {
+                parts[number % self.workers.len()].push((at, listener));
+            }
         }
         let gone = || EdgeError::io("a worker")(io::ErrorKind::BrokenPipe.into());
         let mut answers = Vec::new();

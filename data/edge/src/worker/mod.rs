@@ -7,7 +7,6 @@ pub(crate) mod pool;
 pub(crate) mod watch;
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::io::Result as IoResult;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::rc::Rc;
@@ -32,6 +31,10 @@ use watch::{SWEEP_EVERY_MS, Watches};
 const COMMANDS_MAX: usize = 64;
 /// Pause after an accept that failed for want of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// After another edge has taken over: how long connections between two requests are waited for, so that a request which is on
+/// its way finds an open connection, and how long all others.
+const DRAIN_IDLE_MS: u64 = 5_000;
+const DRAIN_MS_MAX: u64 = 300_000;
 /// Client connections of one worker; more wait in the kernel's queue.
 const CLIENTS_MAX: usize = 50_000;
 /// Buffers are given back to the machine after this many sweeps without a connection.
@@ -44,6 +47,8 @@ pub enum Command {
     Apply { snapshot: Arc<Snapshot>, listeners: Vec<(SocketAddr, StdListener)>, done: oneshot::Sender<Arc<Snapshot>> },
     /// Cut every connection to this target.
     Cut(u64),
+    /// Accept no more, another edge does; ask clients to come anew, and tell when none is left.
+    Drain { stopped: oneshot::Sender<()>, done: oneshot::Sender<()> },
     /// Accept no more, finish what is under way, for so long at most.
     Stop { grace: Duration, done: oneshot::Sender<()> },
 }
@@ -68,7 +73,7 @@ pub struct Worker {
     /// TLS handshakes under way with clients.
     pub handshakes: Cell<usize>,
     stopping: Cell<bool>,
-    listening: RefCell<HashMap<SocketAddr, AbortHandle>>,
+    listening: RefCell<Vec<(SocketAddr, AbortHandle)>>,
 }
 
 /// Starts a worker's thread.
@@ -114,6 +119,15 @@ async fn obey(worker: Rc<Worker>, mut inbox: mpsc::Receiver<Command>) {
                 worker.pool.forget(target);
                 worker.watches.cut_target(target);
             }
+            Command::Drain { stopped, done } => {
+                worker.accept_no_more();
+                let _ = stopped.send(());
+                let worker = worker.clone();
+                spawn_local(async move {
+                    worker.drain().await;
+                    let _ = done.send(());
+                });
+            }
             Command::Stop { grace, done } => {
                 worker.stop(grace).await;
                 let _ = done.send(());
@@ -149,12 +163,12 @@ impl Worker {
             match TcpListener::from_std(listener) {
                 Ok(listener) => {
                     let task = spawn_local(accept(self.clone(), at, listener));
-                    self.listening.borrow_mut().insert(at, task.abort_handle());
+                    self.listening.borrow_mut().push((at, task.abort_handle()));
                 }
                 Err(e) => tracing::error!(%at, "a listener cannot be taken over: {e}"),
             }
         }
-        self.listening.borrow_mut().retain(|at, task| {
+        self.listening.borrow_mut().retain(|(at, task)| {
             let stays = snapshot.doors.contains_key(at);
             if !stays {
                 task.abort();
@@ -173,9 +187,26 @@ impl Worker {
         !self.stopping.get() && self.snapshot.borrow().doors.contains_key(&at)
     }
 
-    async fn stop(&self, grace: Duration) {
+    fn accept_no_more(&self) {
         self.stopping.set(true);
-        self.listening.borrow_mut().drain().for_each(|(_, task)| task.abort());
+        self.listening.borrow_mut().drain(..).for_each(|(_, task)| task.abort());
+    }
+
+    /// Waits until clients have gone by themselves: their next answer asks them to. Who says nothing is let go after a while, and
+    /// what lasts is cut at the end.
+    async fn drain(&self) {
+        let begun = now_ms();
+        while self.watches.clients() > 0 && now_ms() - begun < DRAIN_MS_MAX {
+            if now_ms() - begun >= DRAIN_IDLE_MS {
+                self.watches.close_idle(|_| true);
+            }
+            tokio::time::sleep(Duration::from_millis(SWEEP_EVERY_MS)).await;
+        }
+        self.watches.cut_all();
+    }
+
+    async fn stop(&self, grace: Duration) {
+        self.accept_no_more();
         let end = now_ms() + u64::try_from(grace.as_millis()).unwrap_or(u64::MAX / 2);
         while self.watches.clients() > 0 && now_ms() < end {
             self.watches.close_idle(|_| true);
