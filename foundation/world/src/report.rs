@@ -38,6 +38,37 @@ pub struct BalancerTraffic {
     /// Answers that the load balancer itself made, `(status, how many)`, in order of status.
     pub own_answers: Vec<(u16, u64)>,
     pub groups: Vec<GroupTraffic>,
+    /// Of a network load balancer, which has neither requests nor answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flows: Option<FlowTraffic>,
+}
+
+/// What a network load balancer did in a period in one of its zones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowTraffic {
+    pub tcp: FlowCounts,
+    pub tls: FlowCounts,
+    pub udp: FlowCounts,
+    /// Connections that the client reset, the target, or the load balancer itself.
+    pub client_resets: u64,
+    pub target_resets: u64,
+    pub balancer_resets: u64,
+    /// Flows for which there was no room.
+    pub rejected: u64,
+    /// Flows sent to targets of any health, for want of healthy ones.
+    pub unhealthy_routed: u64,
+    /// Connections to targets on which TLS could not be agreed.
+    pub target_tls_errors: u64,
+}
+
+/// Flows of listeners of one protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowCounts {
+    /// At the end of the period.
+    pub active: u64,
+    pub new: u64,
+    /// Of payload, both ways.
+    pub processed_bytes: u64,
 }
 
 /// What went to one target group through one zone of a load balancer.

@@ -119,6 +119,7 @@ impl Load {
                     client_tls_errors: 0,
                     own_answers: own.collect(),
                     groups,
+                    flows: None,
                 });
             }
         }

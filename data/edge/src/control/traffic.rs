@@ -106,6 +106,7 @@ impl Zone {
             client_tls_errors: now.tls_failures.wrapping_sub(before.tls_failures),
             own_answers: now.own_answers_since(&before),
             groups,
+            flows: None,
         }
     }
 }

@@ -133,6 +133,7 @@ fn reports() -> Vec<Frame> {
         client_tls_errors: 0,
         own_answers: vec![(503, 2)],
         groups: vec![group],
+        flows: None,
     };
     let (from, until) = (Time::from_unix_ms(1_769_860_740_000), Time::from_unix_ms(1_769_860_800_000));
     vec![

@@ -109,6 +109,7 @@ impl Region {
                 tls_errors: u64::from(requests > 0),
                 response_time_us,
             }],
+            flows: None,
         }
     }
 
