@@ -15,6 +15,7 @@ mod clock;
 mod connector;
 mod control;
 mod front;
+mod h2;
 mod http;
 mod metrics;
 mod proxy;

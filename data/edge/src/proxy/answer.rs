@@ -20,7 +20,7 @@ use crate::worker::io::{read, write_all};
 use crate::worker::watch::Watch;
 
 /// Informational answers (1xx) before the final one.
-const INFORMATIONAL_MAX: u32 = 16;
+pub const INFORMATIONAL_MAX: u32 = 16;
 /// A smaller body that is all there is copied behind its head: one piece costs the kernel less than two.
 const COPIED_BYTES_MAX: usize = 4 * 1024;
 

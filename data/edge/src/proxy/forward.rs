@@ -27,7 +27,7 @@ use crate::worker::io::write_all;
 use crate::worker::pool::{Freshness, Upstream};
 
 /// Targets that a request is taken to at most.
-const TRIES_MAX: usize = 3;
+pub const TRIES_MAX: usize = 3;
 /// All connecting of a request together ("ELB User Guide, Troubleshoot: HTTP 504", 10 s).
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// Connecting to one target while there are others.
@@ -208,7 +208,7 @@ fn after_error(
 }
 
 /// One that is kept, or a new one.
-async fn connection(
+pub async fn connection(
     worker: &Worker,
     plan: &Forward,
     target: &Target,

@@ -1,9 +1,9 @@
 //! From a client's connection to a target's and back: reads requests, lets [`plan`] decide, forwards, tries again
 //! where nothing was lost, answers by itself where it must. It never decides who is healthy.
 
-mod answer;
-mod forward;
-mod plan;
+pub(crate) mod answer;
+pub(crate) mod forward;
+pub(crate) mod plan;
 mod relay;
 mod secure;
 mod tunnel;

@@ -1,0 +1,287 @@
+//! One exchange with HTTP/2 on a side, or on both. Two seams keep it one path: a [`Source`] gives a request's body as it comes,
+//! whoever sent it, and a [`Sink`] takes its answer, whoever gets it. What targets speak decides which attempt is made with
+//! the two. HTTP/1.1 on both sides does not come by here: `proxy::forward` is faster.
+//!
+//! Heads cross in the words of HTTP/1.1, which all rules for headers are written for: a request's as the text that
+//! `proxy::plan` has made ([`Forward::head`]), an answer's as the borrowed [`Answer`], to which the sink applies the rules.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::HeaderMap;
+
+use super::to_http1;
+use crate::clock::now_ms;
+use crate::http::HttpError;
+use crate::http::head::{Answer, Framing};
+use crate::proxy::forward::TRIES_MAX;
+use crate::proxy::plan::Forward;
+use crate::target::Target;
+use crate::worker::Worker;
+
+/// A request's body on its way in.
+pub trait Source {
+    /// All of it has come and is kept: it may be read again after [`Source::rewind`], and reading it never waits.
+    fn is_at_hand(&self) -> bool;
+
+    /// Begins anew with a body that is at hand.
+    fn rewind(&mut self);
+
+    /// The next piece, which is not empty; none at the end. It waits no longer than the idle timeout.
+    fn next(&mut self) -> impl Future<Output = Result<Option<Bytes>, SourceError>>;
+
+    /// What came behind the body, once that has ended.
+    fn trailers(&mut self) -> Option<HeaderMap>;
+}
+
+/// Why there is no more of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceError {
+    /// The client said nothing for the idle timeout.
+    Late,
+    /// It broke the rules of its framing, or broke off.
+    Broken,
+}
+
+impl SourceError {
+    /// What to answer with, as long as nothing else was.
+    pub fn status(self) -> u16 {
+        match self {
+            SourceError::Late => 408,
+            SourceError::Broken => 400,
+        }
+    }
+}
+
+/// The client takes no more of its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone;
+
+/// An answer on its way out: any number of informational heads, a final one, data, and the end.
+pub trait Sink {
+    /// Takes an answer's head and changes it as its listener wants. It may lie here until more comes or [`Sink::flush`] is
+    /// called. A final head that [`is_bare`] is the whole answer, and nothing follows; `UntilClose` says that the length is not
+    /// known.
+    fn head(&mut self, answer: &Answer<'_, '_>, cookies: &[String]) -> Result<(), Gone>;
+
+    /// Takes data, as fast as the client does; `last` when nothing follows, not even trailers.
+    fn data(&mut self, piece: Bytes, last: bool) -> impl Future<Output = Result<(), Gone>>;
+
+    /// Ends an answer that had no last piece.
+    fn end(&mut self, trailers: Option<HeaderMap>) -> impl Future<Output = Result<(), Gone>>;
+
+    /// Sends what lies here.
+    fn flush(&mut self) -> impl Future<Output = Result<(), Gone>>;
+
+    /// Ready when the client does not want its answer any more; a sink that cannot tell is never ready.
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<Gone>;
+}
+
+/// Whether an answer's head is all of it.
+pub fn is_bare(framing: Framing) -> bool {
+    matches!(framing, Framing::None | Framing::Length(0))
+}
+
+/// Waits for something that has to do with the target, unless the client leaves meanwhile.
+pub async fn unless_gone<K: Sink, T>(sink: &mut K, work: impl Future<Output = T>) -> Result<T, Gone> {
+    let mut work = pin!(work);
+    poll_fn(|cx| match work.as_mut().poll(cx) {
+        Poll::Ready(done) => Poll::Ready(Ok(done)),
+        Poll::Pending => sink.poll_gone(cx).map(Err),
+    })
+    .await
+}
+
+/// A target has answered, and the client has all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answered {
+    pub status: u16,
+    /// The answer ended before the request's body did.
+    pub early: bool,
+}
+
+/// Why an attempt at a target failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// There was no connection to be had; nothing was sent, and nothing of the source was read.
+    NotConnected(Connecting),
+    /// The target says that it did nothing with the request (REFUSED_STREAM, or a GOAWAY that names an earlier one).
+    Unprocessed,
+    /// The connection ended before any answer. One that was used before may have been closed by the target meanwhile.
+    Lost { reused: bool },
+    /// No answer within the idle timeout.
+    Late,
+    /// The answer is not understood.
+    Garbage(HttpError),
+    /// The request's body did not come whole.
+    Request(SourceError),
+    /// The target failed within its answer: the client has got a part.
+    Broken,
+    /// The client is gone.
+    Gone,
+}
+
+/// How connecting failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connecting {
+    Refused,
+    Late,
+    /// TLS, or the protocol above it, was not agreed on.
+    NotAgreed,
+}
+
+impl Connecting {
+    pub fn of(error: &std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::TimedOut => Connecting::Late,
+            std::io::ErrorKind::InvalidData => Connecting::NotAgreed,
+            _ => Connecting::Refused,
+        }
+    }
+}
+
+impl From<Gone> for Fault {
+    fn from(_: Gone) -> Self {
+        Fault::Gone
+    }
+}
+
+/// One attempt, as the protocols that targets speak need it.
+pub struct Attempt<'a> {
+    pub worker: &'a Worker,
+    pub plan: &'a Forward,
+    pub target: &'a Arc<Target>,
+    /// Targets that failed this request before.
+    pub tried: &'a [u64],
+    /// When the exchange began.
+    pub begun: Instant,
+}
+
+impl Attempt<'_> {
+    /// Counts a final answer of the target, with the time since the request was sent to it.
+    pub fn count(&self, status: u16, sent: Instant) {
+        let micros = u64::try_from(sent.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.plan.group.counters[self.plan.site.node].worker(self.worker.index).answered(status, micros);
+    }
+
+    fn count_unconnected(&self, how: Connecting) {
+        let group = self.plan.group.counters[self.plan.site.node].worker(self.worker.index);
+        match how {
+            Connecting::NotAgreed => group.not_agreed(),
+            Connecting::Refused | Connecting::Late => group.not_connected(),
+        }
+    }
+}
+
+/// How an exchange ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    Answered(Answered),
+    /// The client has got nothing yet, and is to get a page of this status.
+    Failed(u16),
+    /// The client has got a part of an answer that will not become whole.
+    Broken,
+    Gone,
+}
+
+/// Takes a request to a target, and to another one where that loses nothing: by the same rules as `proxy::forward`, and when
+/// a target has told that it did nothing with the request (RFC 9113, 8.7).
+pub async fn exchange<S: Source, K: Sink>(worker: &Worker, plan: &Forward, source: &mut S, sink: &mut K) -> End {
+    let group = plan.group.counters[plan.site.node].worker(worker.index);
+    let zone = plan.site.counters.worker(worker.index);
+    let begun = Instant::now();
+    let mut tried: Vec<u64> = Vec::new();
+    let mut status = 503;
+    for number in 0..TRIES_MAX {
+        let Some(flight) = plan.choose(worker, &tried) else { break };
+        if number == 0 {
+            zone.requested();
+            group.requested();
+        } else if source.is_at_hand() {
+            source.rewind();
+        }
+        let target = flight.target();
+        let attempt = Attempt { worker, plan, target, tried: &tried, begun };
+        let outcome = to_http1::attempt(&attempt, source, sink).await;
+        let fault = match outcome {
+            Ok(answered) => {
+                target.call_back();
+                if answered.status >= 500 {
+                    target.failed();
+                }
+                return End::Answered(answered);
+            }
+            Err(fault) => fault,
+        };
+        match after(&attempt, fault, source.is_at_hand()) {
+            After::End(end) => {
+                count_own(worker, plan, end);
+                return end;
+            }
+            After::Again { status: failed, without } => {
+                status = failed;
+                if without {
+                    let number = target.number;
+                    tried.push(number);
+                }
+            }
+        }
+    }
+    count_own(worker, plan, End::Failed(status));
+    End::Failed(status)
+}
+
+fn count_own(worker: &Worker, plan: &Forward, end: End) {
+    if let End::Failed(status) = end {
+        plan.site.counters.worker(worker.index).answered(status);
+    }
+}
+
+enum After {
+    End(End),
+    /// Another target may try; this status if there is none. This one is to be avoided.
+    Again {
+        status: u16,
+        without: bool,
+    },
+}
+
+fn after(attempt: &Attempt<'_>, fault: Fault, at_hand: bool) -> After {
+    let (target, plan) = (attempt.target, attempt.plan);
+    if !matches!(fault, Fault::Request(_) | Fault::Gone | Fault::Unprocessed) {
+        target.failed();
+    }
+    match fault {
+        Fault::NotConnected(how) => {
+            tracing::debug!(target = %target.address, "no connection: {how:?}");
+            attempt.count_unconnected(how);
+            target.set_aside(now_ms());
+            After::Again { status: if how == Connecting::Late { 504 } else { 502 }, without: true }
+        }
+        Fault::Unprocessed if at_hand && !target.is_cut() => After::Again { status: 502, without: false },
+        Fault::Lost { reused } => {
+            attempt.worker.pool.forget(target.number);
+            if !reused {
+                target.set_aside(now_ms());
+            }
+            if plan.idempotent && at_hand && !target.is_cut() {
+                After::Again { status: 502, without: !reused }
+            } else {
+                After::End(End::Failed(502))
+            }
+        }
+        Fault::Unprocessed => After::End(End::Failed(502)),
+        Fault::Late => After::End(End::Failed(504)),
+        Fault::Garbage(why) => {
+            tracing::warn!(target = %target.address, "an answer is not understood: {why}");
+            After::End(End::Failed(502))
+        }
+        Fault::Request(error) => After::End(End::Failed(error.status())),
+        Fault::Broken => After::End(End::Broken),
+        Fault::Gone => After::End(End::Gone),
+    }
+}

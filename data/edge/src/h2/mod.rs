@@ -1,0 +1,7 @@
+//! HTTP/2: from clients, and to targets. Frames, HPACK and flow control are those of the crate `h2`; what a request means and
+//! where it goes is decided as for HTTP/1.1.
+
+#![allow(dead_code, reason = "its users are on their way")]
+
+pub(crate) mod exchange;
+mod to_http1;

@@ -1,0 +1,289 @@
+//! HTTP/2 connections to targets: opened when there is no room on those that are there, shared by the requests of a worker,
+//! given up when their target says so, ends them, or has had none for a while. What the requests are is not its business.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet};
+use std::future::{Future, poll_fn};
+use std::io::{self, ErrorKind};
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use ::h2::client::{Builder, Connection, ResponseFuture, SendRequest};
+use ::h2::{Reason, SendStream};
+use ::http::Request;
+use bytes::Bytes;
+use tokio::sync::Notify;
+use tokio::task::spawn_local;
+use tokio::time::timeout;
+
+use crate::clock::now_ms;
+use crate::http::scan::HEAD_BYTES_MAX;
+use crate::metrics::{Open, ZoneCounters};
+use crate::stream::Stream;
+use crate::target::Target;
+use crate::tls::outgoing::Speaks;
+use crate::worker::Worker;
+use crate::worker::watch::{Role, Watch};
+
+/// Requests on one connection at a time, if its target allows as many.
+pub const STREAMS_MAX: usize = 128;
+/// Connections of a worker to one target.
+pub const LINKS_MAX: usize = 64;
+/// Longest life of a connection without requests.
+const IDLE_MS_MAX: u64 = 60_000;
+/// What a target may send of an answer before its client has taken any of it.
+const STREAM_WINDOW_BYTES: u32 = 128 * 1024;
+/// Likewise of all answers of a connection: those that are not taken do not hold up the others.
+const LINK_WINDOW_BYTES: u32 = STREAM_WINDOW_BYTES * STREAMS_MAX as u32;
+/// Bytes of a request that wait for the socket.
+const SEND_BUFFER_BYTES_MAX: usize = 128 * 1024;
+/// Stands for the number of streams that a target allows while it has not said how many.
+const NOT_SAID: usize = usize::MAX >> 1;
+
+/// Why there is no place for a request on a connection.
+#[derive(Debug)]
+pub enum NoSeat {
+    /// All connections that a worker may have to this target are full.
+    Full,
+    /// `TimedOut` when it took too long, `InvalidData` when TLS could not be agreed.
+    Io(ErrorKind),
+}
+
+/// The HTTP/2 connections of a worker, by target.
+#[derive(Debug, Default)]
+pub struct Links {
+    by_target: RefCell<HashMap<u64, Vec<Rc<Link>>>>,
+}
+
+/// One connection, from the moment that it is wanted.
+pub struct Link {
+    sender: RefCell<Option<SendRequest<Bytes>>>,
+    failed: Cell<Option<ErrorKind>>,
+    /// Told when it is open, or has failed.
+    settled: Notify,
+    /// Seats that are taken.
+    seats: Cell<usize>,
+    idle_since: Cell<u64>,
+    /// It has carried a request before.
+    used: Cell<bool>,
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link").field("seats", &self.seats).field("failed", &self.failed).finish_non_exhaustive()
+    }
+}
+
+/// The right to one stream of a connection; free again when dropped.
+#[derive(Debug)]
+pub struct Seat {
+    link: Rc<Link>,
+    /// The connection has carried a request before.
+    pub reused: bool,
+}
+
+impl Seat {
+    fn new(link: Rc<Link>) -> Self {
+        link.seats.set(link.seats.get() + 1);
+        let reused = link.used.get();
+        Self { link, reused }
+    }
+
+    /// Waits until the connection is open.
+    async fn settled(&self) -> Result<(), NoSeat> {
+        loop {
+            let told = self.link.settled.notified();
+            if let Some(kind) = self.link.failed.get() {
+                return Err(NoSeat::Io(kind));
+            }
+            if self.link.sender.borrow().is_some() {
+                return Ok(());
+            }
+            told.await;
+        }
+    }
+
+    /// Sends the head of a request.
+    pub fn send(&self, head: Request<()>, ends: bool) -> Result<(ResponseFuture, SendStream<Bytes>), ::h2::Error> {
+        self.link.used.set(true);
+        // Each seat has a sender of its own: one that waits for its stream to open does not hold up the others.
+        let sender = self.link.sender.borrow().clone();
+        sender.map_or_else(|| Err(Reason::REFUSED_STREAM.into()), |mut sender| sender.send_request(head, ends))
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.link.seats.set(self.link.seats.get() - 1);
+        self.link.idle_since.set(now_ms());
+    }
+}
+
+impl Link {
+    fn new() -> Self {
+        Self {
+            sender: RefCell::default(),
+            failed: Cell::default(),
+            settled: Notify::new(),
+            seats: Cell::new(0),
+            idle_since: Cell::new(now_ms()),
+            used: Cell::new(false),
+        }
+    }
+
+    /// Whether another request can go this way. One whose target has said goodbye takes none.
+    fn has_room(&self) -> bool {
+        let mut sender = self.sender.borrow_mut();
+        let allowed = match sender.as_mut() {
+            None => STREAMS_MAX,
+            Some(sender) => {
+                if !matches!(sender.poll_ready(&mut Context::from_waker(Waker::noop())), Poll::Ready(Ok(()))) {
+                    return false;
+                }
+                sender.current_max_send_streams().min(STREAMS_MAX)
+            }
+        };
+        self.failed.get().is_none() && self.seats.get() < allowed
+    }
+
+    fn settle(&self, outcome: Result<SendRequest<Bytes>, ErrorKind>) {
+        match outcome {
+            Ok(sender) => *self.sender.borrow_mut() = Some(sender),
+            Err(kind) => self.failed.set(Some(kind)),
+        }
+        self.settled.notify_waiters();
+    }
+}
+
+impl Links {
+    /// Gives up the connections of a target: those that carry requests end with these.
+    pub fn forget(&self, target: u64) {
+        self.by_target.borrow_mut().remove(&target);
+    }
+
+    /// Keeps only the connections of targets that `keep` names.
+    pub fn retain(&self, keep: impl Fn(u64) -> bool) {
+        self.by_target.borrow_mut().retain(|target, _| keep(*target));
+    }
+
+    /// Gives up connections that have been idle for too long, and those of targets that are no longer there.
+    pub fn sweep(&self, targets: &HashSet<u64>) {
+        let oldest = now_ms().saturating_sub(IDLE_MS_MAX);
+        self.by_target.borrow_mut().retain(|target, links| {
+            links.retain(|link| link.seats.get() > 0 || link.idle_since.get() >= oldest);
+            targets.contains(target) && !links.is_empty()
+        });
+    }
+
+    fn with_room(&self, target: u64) -> Option<Rc<Link>> {
+        self.by_target.borrow().get(&target)?.iter().find(|link| link.has_room()).cloned()
+    }
+
+    fn add(&self, target: u64) -> Option<Rc<Link>> {
+        let mut by_target = self.by_target.borrow_mut();
+        let links = by_target.entry(target).or_default();
+        if links.len() >= LINKS_MAX {
+            return None;
+        }
+        let link = Rc::new(Link::new());
+        links.push(link.clone());
+        Some(link)
+    }
+
+    fn remove(&self, target: u64, link: &Weak<Link>) {
+        let mut by_target = self.by_target.borrow_mut();
+        if let Some(links) = by_target.get_mut(&target) {
+            links.retain(|other| !std::ptr::eq(Rc::as_ptr(other), link.as_ptr()));
+            if links.is_empty() {
+                by_target.remove(&target);
+            }
+        }
+    }
+}
+
+/// A place for a request on a connection to this target: one that is open, or a new one, on behalf of a load balancer in one
+/// of its zones.
+pub async fn seat(worker: &Rc<Worker>, target: &Arc<Target>, zone: &Arc<ZoneCounters>, within: Duration) -> Result<Seat, NoSeat> {
+    let link = match worker.links.with_room(target.number) {
+        Some(link) => link,
+        None => {
+            let link = worker.links.add(target.number).ok_or(NoSeat::Full)?;
+            // A task of its own: others wait for it too when the request that wanted it is gone.
+            spawn_local(carry(worker.clone(), target.clone(), zone.clone(), within, Rc::downgrade(&link)));
+            link
+        }
+    };
+    let seat = Seat::new(link);
+    if seat.link.sender.borrow().is_none() {
+        timeout(within, seat.settled()).await.map_err(|_| NoSeat::Io(ErrorKind::TimedOut))??;
+    }
+    Ok(seat)
+}
+
+/// A connection with its watch, which goes before the socket.
+struct Carrier {
+    _watch: Watch,
+    connection: Connection<Stream, Bytes>,
+}
+
+/// Opens a connection and carries it to its end: until its target ends it, or the last request after it was given up.
+async fn carry(worker: Rc<Worker>, target: Arc<Target>, zone: Arc<ZoneCounters>, within: Duration, link: Weak<Link>) {
+    let opened = timeout(within, open(&worker, &target)).await.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()));
+    match opened {
+        Err(e) => {
+            tracing::debug!(target = %target.address, "no HTTP/2 connection: {e}");
+            if let Some(link) = link.upgrade() {
+                link.settle(Err(e.kind()));
+            }
+        }
+        Ok((sender, mut carrier)) => {
+            let _open = Open::new(&zone, worker.index);
+            // Whoever holds the link holds the connection: this task does not.
+            if let Some(link) = link.upgrade() {
+                link.settle(Ok(sender));
+            } else {
+                drop(sender);
+            }
+            if let Err(e) = poll_fn(|cx| Pin::new(&mut carrier.connection).poll(cx)).await {
+                tracing::debug!(target = %target.address, "an HTTP/2 connection ended: {e}");
+            }
+        }
+    }
+    worker.links.remove(target.number, &link);
+}
+
+/// Connects, and waits until the target has said what it allows: what does not speak HTTP/2 gets no request.
+async fn open(worker: &Worker, target: &Target) -> io::Result<(SendRequest<Bytes>, Carrier)> {
+    let stream = worker.connector.open(&target.from, target.address, target.secure.then_some(Speaks::Http2)).await?;
+    let watch = worker.watches.watch(&stream, Role::Target(target.number));
+    let (sender, connection) = builder().handshake(stream).await.map_err(|e| not_http2(&e))?;
+    let mut carrier = Carrier { _watch: watch, connection };
+    poll_fn(|cx| match Pin::new(&mut carrier.connection).poll(cx) {
+        Poll::Ready(Err(e)) => Poll::Ready(Err(not_http2(&e))),
+        Poll::Ready(Ok(())) => Poll::Ready(Err(ErrorKind::ConnectionAborted.into())),
+        Poll::Pending if carrier.connection.max_concurrent_send_streams() == NOT_SAID => Poll::Pending,
+        Poll::Pending => Poll::Ready(Ok(())),
+    })
+    .await?;
+    Ok((sender, carrier))
+}
+
+fn not_http2(error: &::h2::Error) -> io::Error {
+    io::Error::new(ErrorKind::ConnectionAborted, error.to_string())
+}
+
+/// How connections to targets are set up.
+pub fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder
+        .enable_push(false)
+        .initial_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(LINK_WINDOW_BYTES)
+        .initial_max_send_streams(NOT_SAID)
+        .max_header_list_size(HEAD_BYTES_MAX as u32)
+        .max_send_buffer_size(SEND_BUFFER_BYTES_MAX);
+    builder
+}
