@@ -12,13 +12,16 @@ use crate::route::Route;
 use crate::tls::Agreed;
 use crate::tls::listener::Front;
 
+/// Hashes what is looked up with every request.
+pub type Quick = foldhash::fast::RandomState;
+
 /// Everything a worker needs to know.
 #[derive(Debug, Default)]
 pub struct Snapshot {
     /// By the address on which a connection came in.
-    pub doors: HashMap<SocketAddr, Door>,
+    pub doors: HashMap<SocketAddr, Door, Quick>,
     /// Numbers of the targets that may keep idle connections.
-    pub targets: HashSet<u64>,
+    pub targets: HashSet<u64, Quick>,
 }
 
 /// Who is served at an address.

@@ -7,7 +7,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use rustix::net::{RecvFlags, recv};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::tls::session::Session;
@@ -31,7 +32,7 @@ impl Stream {
     /// What can be read without waiting; an error of kind `WouldBlock` when there is nothing.
     pub async fn read_now(&mut self, space: &mut [u8]) -> io::Result<usize> {
         match self {
-            Stream::Plain(socket) => socket.try_read(space),
+            Stream::Plain(socket) => read_now(socket, space),
             Stream::Tls(session) => session.read_now(space),
         }
     }
@@ -59,6 +60,21 @@ impl Stream {
             session.say_farewell();
         }
     }
+}
+
+/// Reads what there is without waiting. What comes short of the space was all there was: the runtime is told, so that the next
+/// reader waits for more without asking the kernel in vain.
+pub fn read_now(socket: &TcpStream, space: &mut [u8]) -> io::Result<usize> {
+    let mut short = None;
+    let read = socket.try_io(Interest::READABLE, || match recv(socket, &mut *space, RecvFlags::empty()) {
+        Ok((bytes, _)) if bytes > 0 && bytes < space.len() => {
+            short = Some(bytes);
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+        Ok((bytes, _)) => Ok(bytes),
+        Err(e) => Err(e.into()),
+    });
+    short.map_or(read, Ok)
 }
 
 impl AsFd for Stream {

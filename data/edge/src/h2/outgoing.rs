@@ -2,7 +2,7 @@
 //! given up when their target says so, ends them, or has had none for a while. What the requests are is not its business.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
@@ -22,6 +22,7 @@ use tokio::time::timeout;
 use crate::clock::now_ms;
 use crate::http::scan::HEAD_BYTES_MAX;
 use crate::metrics::{Open, ZoneCounters};
+use crate::snapshot::Quick;
 use crate::stream::Stream;
 use crate::target::Target;
 use crate::tls::outgoing::Speaks;
@@ -53,9 +54,11 @@ pub enum NoSeat {
 }
 
 /// The HTTP/2 connections of a worker, by target.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Links {
     by_target: RefCell<HashMap<u64, Vec<Rc<Link>>>>,
+    /// Whose they are.
+    worker: Weak<Worker>,
 }
 
 /// One connection, from the moment that it is wanted.
@@ -159,6 +162,10 @@ impl Link {
 }
 
 impl Links {
+    pub fn new(worker: Weak<Worker>) -> Self {
+        Self { by_target: RefCell::default(), worker }
+    }
+
     /// Gives up the connections of a target: those that carry requests end with these.
     pub fn forget(&self, target: u64) {
         self.by_target.borrow_mut().remove(&target);
@@ -170,11 +177,11 @@ impl Links {
     }
 
     /// Gives up connections that have been idle for too long, and those of targets that are no longer there.
-    pub fn sweep(&self, targets: &HashSet<u64>) {
+    pub fn sweep(&self, keep: impl Fn(u64) -> bool) {
         let oldest = now_ms().saturating_sub(IDLE_MS_MAX);
         self.by_target.borrow_mut().retain(|target, links| {
             links.retain(|link| link.seats.get() > 0 || link.idle_since.get() >= oldest);
-            targets.contains(target) && !links.is_empty()
+            keep(*target) && !links.is_empty()
         });
     }
 
@@ -206,13 +213,14 @@ impl Links {
 
 /// A place for a request on a connection to this target: one that is open, or a new one, on behalf of a load balancer in one
 /// of its zones.
-pub async fn seat(worker: &Rc<Worker>, target: &Arc<Target>, zone: &Arc<ZoneCounters>, within: Duration) -> Result<Seat, NoSeat> {
-    let link = match worker.links.with_room(target.number) {
+pub async fn seat(links: &Links, target: &Arc<Target>, zone: &Arc<ZoneCounters>, within: Duration) -> Result<Seat, NoSeat> {
+    let link = match links.with_room(target.number) {
         Some(link) => link,
         None => {
-            let link = worker.links.add(target.number).ok_or(NoSeat::Full)?;
+            let worker = links.worker.upgrade().ok_or(NoSeat::Full)?;
+            let link = links.add(target.number).ok_or(NoSeat::Full)?;
             // A task of its own: others wait for it too when the request that wanted it is gone.
-            spawn_local(carry(worker.clone(), target.clone(), zone.clone(), within, Rc::downgrade(&link)));
+            spawn_local(carry(worker, target.clone(), zone.clone(), within, Rc::downgrade(&link)));
             link
         }
     };

@@ -11,6 +11,8 @@ use rustls::{Connection, ProtocolVersion};
 use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 
+use crate::stream::read_now;
+
 /// Ciphertext that is read at once: a few records.
 const SCRATCH_BYTES: usize = 64 * 1024;
 /// Reads one after the other that bring ciphertext and no data: half records, or records with nothing in them.
@@ -139,6 +141,16 @@ impl Session {
         Poll::Ready(Ok(std::mem::take(&mut self.accepted)))
     }
 
+    /// Takes in data that goes out with the next flush, or when no more fits.
+    pub fn poll_write_later(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let accepted = self.tls.writer().write_vectored(slices)?;
+        if accepted > 0 || slices.iter().all(|slice| slice.is_empty()) {
+            return Poll::Ready(Ok(accepted));
+        }
+        ready!(self.poll_flush(cx))?;
+        Poll::Ready(self.tls.writer().write_vectored(slices))
+    }
+
     /// Hands over all ciphertext to the socket.
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.tls.wants_write() {
@@ -178,7 +190,7 @@ impl Session {
         }
         SCRATCH.with_borrow_mut(|scratch| {
             let most = (space.len() - MARGIN_BYTES).min(scratch.len());
-            let bytes = self.socket.try_read(&mut scratch[..most])?;
+            let bytes = read_now(&self.socket, &mut scratch[..most])?;
             if bytes == 0 {
                 self.tls.read_tls(&mut io::empty())?;
                 return Ok(Pulled::End);
@@ -228,7 +240,7 @@ struct Socket<'a>(&'a TcpStream);
 
 impl Read for Socket<'_> {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
-        self.0.try_read(space)
+        read_now(self.0, space)
     }
 }
 

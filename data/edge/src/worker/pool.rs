@@ -13,6 +13,7 @@ use super::Worker;
 use super::watch::{Role, Watch};
 use crate::clock::now_ms;
 use crate::metrics::{Open, ZoneCounters};
+use crate::snapshot::Quick;
 use crate::stream::Stream;
 use crate::target::Target;
 use crate::tls::outgoing::Speaks;
@@ -45,7 +46,7 @@ pub enum Freshness {
 /// Idle connections by target; those used last are used next.
 #[derive(Debug, Default)]
 pub struct Pool {
-    idle: RefCell<HashMap<u64, Vec<Upstream>>>,
+    idle: RefCell<HashMap<u64, Vec<Upstream>, Quick>>,
 }
 
 impl Pool {
