@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
 use base::NetworkInterfaceId;
 use fastrand::Rng;
 use tokio::sync::Notify;
-use world::Algorithm;
+use world::{Algorithm, ProtocolVersion};
 
 use crate::metrics::GroupCounters;
 use crate::route::session::Sticky;
@@ -222,6 +222,8 @@ impl FailOpen {
 /// A target group as the workers route to it.
 #[derive(Debug)]
 pub struct Group {
+    /// What its targets speak.
+    pub version: ProtocolVersion,
     pub algorithm: Algorithm,
     pub slow_start_ms: u64,
     /// Stands for it in cookies.

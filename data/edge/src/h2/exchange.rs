@@ -14,7 +14,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::HeaderMap;
 
-use super::to_http1;
+use super::{to_http1, to_http2};
 use crate::clock::now_ms;
 use crate::http::HttpError;
 use crate::http::head::{Answer, Framing};
@@ -22,6 +22,7 @@ use crate::proxy::forward::TRIES_MAX;
 use crate::proxy::plan::Forward;
 use crate::target::Target;
 use crate::worker::Worker;
+use world::ProtocolVersion;
 
 /// A request's body on its way in.
 pub trait Source {
@@ -206,7 +207,10 @@ pub async fn exchange<S: Source, K: Sink>(worker: &Worker, plan: &Forward, sourc
         }
         let target = flight.target();
         let attempt = Attempt { worker, plan, target, tried: &tried, begun };
-        let outcome = to_http1::attempt(&attempt, source, sink).await;
+        let outcome = match plan.group.version {
+            ProtocolVersion::Http1 => to_http1::attempt(&attempt, source, sink).await,
+            ProtocolVersion::Http2 | ProtocolVersion::Grpc => to_http2::attempt(&attempt, source, sink).await,
+        };
         let fault = match outcome {
             Ok(answered) => {
                 target.call_back();

@@ -4,4 +4,7 @@
 #![allow(dead_code, reason = "its users are on their way")]
 
 pub(crate) mod exchange;
+pub(crate) mod grpc;
+pub(crate) mod outgoing;
 mod to_http1;
+mod to_http2;

@@ -22,7 +22,6 @@ use tokio::time::timeout;
 use crate::clock::now_ms;
 use crate::http::scan::HEAD_BYTES_MAX;
 use crate::metrics::{Open, ZoneCounters};
-use crate::snapshot::Quick;
 use crate::stream::Stream;
 use crate::target::Target;
 use crate::tls::outgoing::Speaks;

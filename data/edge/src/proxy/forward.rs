@@ -221,9 +221,13 @@ pub async fn connection(
     if let Some(kept) = worker.pool.take(target.number, idle_ms_max, freshness) {
         return Ok(kept);
     }
+    worker.connect(target, &plan.site.counters, patience(plan, target, tried, begun)).await
+}
+
+/// How long connecting to this target may take.
+pub fn patience(plan: &Forward, target: &Target, tried: &[u64], begun: Instant) -> Duration {
     let left = CONNECT_MAX.saturating_sub(begun.elapsed());
-    let within = if plan.group.has_alternative(plan.site.node, tried, target) { CONNECT_SHORT.min(left) } else { left };
-    worker.connect(target, &plan.site.counters, within).await
+    if plan.group.has_alternative(plan.site.node, tried, target) { CONNECT_SHORT.min(left) } else { left }
 }
 
 /// A request that is all there: sent at once, and kept until an answer comes.

@@ -21,6 +21,7 @@ use tokio::task::{AbortHandle, LocalSet, spawn_local};
 
 use crate::clock::{DateText, now_ms};
 use crate::connector::Connector;
+use crate::h2::outgoing::Links;
 use crate::proxy;
 use crate::snapshot::Snapshot;
 use buffer::Buffers;
@@ -67,6 +68,8 @@ pub struct Worker {
     pub buffers: Buffers,
     pub watches: Rc<Watches>,
     pub pool: Pool,
+    /// HTTP/2 connections to targets.
+    pub links: Links,
     pub connector: Connector,
     pub date: DateText,
     pub rng: RefCell<Rng>,
@@ -89,13 +92,15 @@ pub fn start(index: usize, connector: impl FnOnce() -> IoResult<Connector> + Sen
 
 fn run(index: usize, connector: impl FnOnce() -> IoResult<Connector>, inbox: mpsc::Receiver<Command>) -> IoResult<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    let worker = Rc::new(Worker {
+    let connector = connector()?;
+    let worker = Rc::new_cyclic(|worker| Worker {
         index,
         snapshot: RefCell::default(),
         buffers: Buffers::default(),
         watches: Rc::default(),
         pool: Pool::default(),
-        connector: connector()?,
+        links: Links::new(worker.clone()),
+        connector,
         date: DateText::default(),
         rng: RefCell::new(Rng::new()),
         handshakes: Cell::new(0),
@@ -117,6 +122,7 @@ async fn obey(worker: Rc<Worker>, mut inbox: mpsc::Receiver<Command>) {
             }
             Command::Cut(target) => {
                 worker.pool.forget(target);
+                worker.links.forget(target);
                 worker.watches.cut_target(target);
             }
             Command::Drain { stopped, done } => {
@@ -153,6 +159,7 @@ async fn sweep(worker: Rc<Worker>) {
         tokio::time::sleep(Duration::from_millis(SWEEP_EVERY_MS)).await;
         worker.watches.sweep();
         worker.pool.sweep();
+        worker.links.sweep(|target| worker.snapshot.borrow().targets.contains(&target));
     }
 }
 
@@ -179,6 +186,7 @@ impl Worker {
             self.watches.close_idle(|at| !snapshot.doors.contains_key(&at));
         }
         self.pool.retain(|target| snapshot.targets.contains(&target));
+        self.links.retain(|target| snapshot.targets.contains(&target));
         before
     }
 

@@ -1,0 +1,322 @@
+//! An attempt at a target that speaks HTTP/2: plain or gRPC, which differ in nothing here. The request's body and the answer
+//! go their ways at the same time, each as fast as its taker allows.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::mem::MaybeUninit;
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use ::h2::client::ResponseFuture;
+use ::h2::{Reason, RecvStream, SendStream};
+use ::http::header::{DATE, HeaderName, SERVER, TE};
+use ::http::uri::{Scheme, Uri};
+use ::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
+use bytes::Bytes;
+use httparse::Header;
+
+use super::exchange::{Answered, Attempt, Connecting, Fault, Sink, Source, SourceError, is_bare, unless_gone};
+use super::outgoing::{NoSeat, seat};
+use crate::clock::now_ms;
+use crate::http::HttpError;
+use crate::http::head::{Answer, Framing, HEADERS_MAX, Known};
+use crate::proxy::answer::INFORMATIONAL_MAX;
+use crate::proxy::forward::patience;
+use crate::proxy::plan::Forward;
+
+/// Sends the request on a shared connection, and hands the answer to the sink.
+pub async fn attempt<S: Source, K: Sink>(attempt: &Attempt<'_>, source: &mut S, sink: &mut K) -> Result<Answered, Fault> {
+    let Attempt { worker, plan, target, tried, begun } = *attempt;
+    let head = request_head(plan, target.secure).ok_or(Fault::Request(SourceError::Broken))?;
+    let within = patience(plan, target, tried, begun);
+    let seated = unless_gone(sink, seat(&worker.links, target, &plan.site.counters, within)).await?;
+    let seat = seated.map_err(|e| match e {
+        // The request waits for another moment, or goes to another target, as if this one had refused the stream.
+        NoSeat::Full => Fault::Unprocessed,
+        NoSeat::Io(kind) => Fault::NotConnected(Connecting::of(&kind.into())),
+    })?;
+    let ends = plan.framing == Framing::None;
+    // What cannot be sent was not processed: the target has said goodbye meanwhile.
+    let (response, stream) = seat.send(head, ends).map_err(|_| Fault::Unprocessed)?;
+    let idle = Idle::new(plan.site.balancer.idle_timeout_ms);
+    let begun = Cell::new(false);
+    let sent = Instant::now();
+    let mut up = pin!(send_body(source, (!ends).then_some(stream), &idle));
+    let mut down = pin!(Answering { attempt, sink, idle: &idle, begun: &begun, sent, reused: seat.reused }.run(response));
+    let mut late = pin!(idle.over());
+    let mut sending = true;
+    loop {
+        tokio::select! {
+            biased;
+            result = &mut up, if sending => match result {
+                Ok(()) => sending = false,
+                // It may have answered before it stopped listening.
+                Err(SendError::Target) => sending = false,
+                Err(SendError::Source(_)) if begun.get() => return Err(Fault::Broken),
+                Err(SendError::Source(error)) => return Err(Fault::Request(error)),
+            },
+            result = &mut down => return result.map(|status| Answered { status, early: sending }),
+            () = &mut late => return Err(if begun.get() { Fault::Broken } else { Fault::Late }),
+        }
+    }
+}
+
+/// The head as HTTP/2 has it; none when that cannot be said.
+fn request_head(plan: &Forward, secure: bool) -> Option<Request<()>> {
+    let mut slots = [const { MaybeUninit::uninit() }; HEADERS_MAX];
+    let mut parsed = httparse::Request::new(&mut []);
+    parsed.parse_with_uninit_headers(&plan.head, &mut slots).ok()?;
+    let host = parsed.headers.iter().find(|h| Known::of(h.name) == Known::Host)?;
+    let scheme = if secure { Scheme::HTTPS } else { Scheme::HTTP };
+    let uri = Uri::builder().scheme(scheme).authority(host.value).path_and_query(parsed.path?).build().ok()?;
+    let mut head = Request::new(());
+    *head.method_mut() = parsed.method?.parse().ok()?;
+    *head.uri_mut() = uri;
+    *head.version_mut() = Version::HTTP_2;
+    let headers = head.headers_mut();
+    headers.reserve(parsed.headers.len());
+    for header in parsed.headers.iter() {
+        match Known::of(header.name) {
+            Known::Host | Known::Connection | Known::TransferEncoding | Known::Upgrade => {}
+            _ => {
+                let name = HeaderName::from_bytes(header.name.as_bytes()).ok()?;
+                headers.append(name, HeaderValue::from_bytes(header.value).ok()?);
+            }
+        }
+    }
+    // Trailers are passed on, and gRPC asks for this.
+    headers.insert(TE, HeaderValue::from_static("trailers"));
+    Some(head)
+}
+
+/// How long nothing has moved in an exchange.
+struct Idle {
+    idle_ms: u64,
+    moved_ms: Cell<u64>,
+    /// It is the client for whom the exchange waits; others see to that.
+    is_clients: Cell<bool>,
+}
+
+impl Idle {
+    fn new(idle_ms: u64) -> Self {
+        Self { idle_ms, moved_ms: Cell::new(now_ms()), is_clients: Cell::new(false) }
+    }
+
+    fn moved(&self) {
+        self.moved_ms.set(now_ms());
+    }
+
+    fn left_ms(&self) -> u64 {
+        if self.is_clients.get() { self.idle_ms } else { (self.moved_ms.get() + self.idle_ms).saturating_sub(now_ms()) }
+    }
+
+    /// Waits until nothing has moved for the idle timeout.
+    async fn over(&self) {
+        loop {
+            match self.left_ms() {
+                0 => return,
+                left => tokio::time::sleep(Duration::from_millis(left)).await,
+            }
+        }
+    }
+
+    /// Lets the client take its time with this.
+    async fn for_client<T>(&self, work: impl Future<Output = T>) -> T {
+        self.is_clients.set(true);
+        let done = work.await;
+        self.is_clients.set(false);
+        self.moved();
+        done
+    }
+}
+
+enum SendError {
+    Source(SourceError),
+    /// It takes no more; what it answers, or fails to, tells why.
+    Target,
+}
+
+impl From<::h2::Error> for SendError {
+    fn from(_: ::h2::Error) -> Self {
+        SendError::Target
+    }
+}
+
+/// Sends the body to its end; without a stream there is none.
+async fn send_body<S: Source>(source: &mut S, stream: Option<SendStream<Bytes>>, idle: &Idle) -> Result<(), SendError> {
+    let Some(mut stream) = stream else { return Ok(()) };
+    let mut held = next(source, idle).await?;
+    while let Some(piece) = held {
+        // Whether this piece is the last one is only known where that costs no waiting.
+        let following = if source.is_at_hand() { next(source, idle).await? } else { None };
+        let trailers = if source.is_at_hand() && following.is_none() { source.trailers() } else { None };
+        let ends = source.is_at_hand() && following.is_none() && trailers.is_none();
+        send_piece(&mut stream, piece, ends).await?;
+        idle.moved();
+        if ends {
+            return Ok(());
+        }
+        if let Some(trailers) = trailers {
+            return Ok(stream.send_trailers(trailers)?);
+        }
+        held = if following.is_some() { following } else { next(source, idle).await? };
+    }
+    match source.trailers() {
+        Some(trailers) => stream.send_trailers(trailers)?,
+        None => stream.send_data(Bytes::new(), true)?,
+    }
+    Ok(())
+}
+
+/// The next piece. A client that says nothing while its answer goes on is not late.
+async fn next<S: Source>(source: &mut S, idle: &Idle) -> Result<Option<Bytes>, SendError> {
+    loop {
+        match source.next().await {
+            Err(SourceError::Late) if idle.left_ms() > 0 => {}
+            other => return other.map_err(SendError::Source),
+        }
+    }
+}
+
+/// Sends a piece as the target's windows let it.
+async fn send_piece(stream: &mut SendStream<Bytes>, mut piece: Bytes, ends: bool) -> Result<(), SendError> {
+    while !piece.is_empty() {
+        stream.reserve_capacity(piece.len());
+        while stream.capacity() == 0 {
+            match poll_fn(|cx| stream.poll_capacity(cx)).await {
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Err(SendError::Target),
+            }
+        }
+        let part = piece.split_to(stream.capacity().min(piece.len()));
+        stream.send_data(part, ends && piece.is_empty())?;
+    }
+    Ok(())
+}
+
+struct Answering<'a, K> {
+    attempt: &'a Attempt<'a>,
+    sink: &'a mut K,
+    idle: &'a Idle,
+    /// The sink has the final head.
+    begun: &'a Cell<bool>,
+    sent: Instant,
+    reused: bool,
+}
+
+impl<K: Sink> Answering<'_, K> {
+    /// Waits for the answer and hands it over; its status.
+    async fn run(mut self, mut response: ResponseFuture) -> Result<u16, Fault> {
+        let response = self.final_head(&mut response).await?;
+        let (head, mut body) = response.into_parts();
+        let status = head.status.as_u16();
+        let framing = if self.attempt.plan.to_head || body.is_end_stream() { Framing::None } else { Framing::UntilClose };
+        self.pass_head(head.status, &head.headers, framing)?;
+        self.begun.set(true);
+        self.attempt.count(status, self.sent);
+        self.idle.moved();
+        if is_bare(framing) {
+            self.idle.for_client(self.sink.flush()).await?;
+        } else {
+            self.body(&mut body).await?;
+        }
+        Ok(status)
+    }
+
+    async fn final_head(&mut self, response: &mut ResponseFuture) -> Result<Response<RecvStream>, Fault> {
+        let reused = self.reused;
+        for _ in 0..=INFORMATIONAL_MAX {
+            let next = unless_gone(self.sink, next_head(response)).await?;
+            self.idle.moved();
+            match next.map_err(|e| fault_of(&e, reused))? {
+                Head::Final(response) => return Ok(response),
+                Head::Informational(head) => {
+                    self.pass_head(head.status(), head.headers(), Framing::None)?;
+                    self.idle.for_client(self.sink.flush()).await?;
+                }
+            }
+        }
+        Err(Fault::Garbage(HttpError::TooLarge("the number of informational answers")))
+    }
+
+    /// Hands a head to the sink.
+    fn pass_head(&mut self, status: StatusCode, headers: &HeaderMap, framing: Framing) -> Result<(), Fault> {
+        if headers.len() > HEADERS_MAX {
+            return Err(Fault::Garbage(HttpError::TooLarge("the number of headers")));
+        }
+        let headers_of: Vec<Header<'_>> =
+            headers.iter().map(|(name, value)| Header { name: name.as_str(), value: value.as_bytes() }).collect();
+        let answer = Answer {
+            status: status.as_u16(),
+            reason: status.canonical_reason().unwrap_or_default(),
+            headers: &headers_of,
+            framing,
+            keep_alive: true,
+            names_headers: false,
+            has_date: headers.contains_key(DATE),
+            has_server: headers.contains_key(SERVER),
+        };
+        let cookies = self.attempt.plan.cookies(self.attempt.worker, &answer);
+        Ok(self.sink.head(&answer, &cookies)?)
+    }
+
+    async fn body(&mut self, body: &mut RecvStream) -> Result<(), Fault> {
+        loop {
+            // What is there already goes along with the head.
+            let piece = match poll_fn(|cx| Poll::Ready(body.poll_data(cx))).await {
+                Poll::Ready(piece) => piece,
+                Poll::Pending => {
+                    self.idle.for_client(self.sink.flush()).await?;
+                    unless_gone(self.sink, poll_fn(|cx| body.poll_data(cx))).await?
+                }
+            };
+            self.idle.moved();
+            let Some(piece) = piece else { break };
+            let piece = piece.map_err(|_| Fault::Broken)?;
+            let (length, last) = (piece.len(), body.is_end_stream());
+            if length > 0 || last {
+                self.idle.for_client(self.sink.data(piece, last)).await?;
+            }
+            // Only now may the target send as much again.
+            body.flow_control().release_capacity(length).map_err(|_| Fault::Broken)?;
+            if last {
+                return Ok(());
+            }
+        }
+        let trailers = unless_gone(self.sink, poll_fn(|cx| body.poll_trailers(cx))).await?;
+        let trailers = trailers.map_err(|_| Fault::Broken)?;
+        Ok(self.idle.for_client(self.sink.end(trailers)).await?)
+    }
+}
+
+enum Head {
+    Informational(Response<()>),
+    Final(Response<RecvStream>),
+}
+
+async fn next_head(response: &mut ResponseFuture) -> Result<Head, ::h2::Error> {
+    poll_fn(|cx| {
+        if let Poll::Ready(Some(informational)) = response.poll_informational(cx) {
+            return Poll::Ready(informational.map(Head::Informational));
+        }
+        Pin::new(&mut *response).poll(cx).map_ok(Head::Final)
+    })
+    .await
+}
+
+/// What became of a request whose stream ended before an answer (RFC 9113, 8.7: what REFUSED_STREAM or a GOAWAY with an earlier
+/// stream's number ends was not processed).
+fn fault_of(error: &::h2::Error, reused: bool) -> Fault {
+    let refused = error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM);
+    if error.is_remote() && (refused || error.is_go_away()) {
+        Fault::Unprocessed
+    } else if error.is_io() {
+        Fault::Lost { reused }
+    } else if error.is_remote() {
+        // It gave up this request alone: its connection is as good as before.
+        Fault::Lost { reused: true }
+    } else {
+        Fault::Garbage(HttpError::Syntax("an HTTP/2 answer"))
+    }
+}
