@@ -1,5 +1,6 @@
 //! Predicts a day of many instances whose groups follow their load, and tells how long that took:
-//! `cargo run --release -p rehearsal --example large -- 10000 24`.
+//! `cargo run --release -p rehearsal --example large -- 10000 24`. With the word `one` behind it, all are one group behind one
+//! load balancer.
 
 use std::time::{Duration, Instant};
 
@@ -17,23 +18,41 @@ Resources:
   Template: {Type: AWS::EC2::LaunchTemplate, Properties: {LaunchTemplateData: {ImageId: ami-host, InstanceType: t3.micro}}}
 ";
 
-fn group(index: u32) -> String {
+const BALANCER: &str = "  Gateway: {Type: AWS::EC2::InternetGateway}
+  Attached: {Type: AWS::EC2::VPCGatewayAttachment, Properties: {VpcId: !Ref Vpc, InternetGatewayId: !Ref Gateway}}
+  Balancer: {Type: AWS::ElasticLoadBalancingV2::LoadBalancer, DependsOn: Attached, Properties: {Subnets: [!Ref A, !Ref B]}}
+  Targets: {Type: AWS::ElasticLoadBalancingV2::TargetGroup, Properties: {VpcId: !Ref Vpc, Protocol: HTTP, Port: 80}}
+  Listener:
+    Type: AWS::ElasticLoadBalancingV2::Listener
+    Properties:
+      LoadBalancerArn: !Ref Balancer
+      Protocol: HTTP
+      Port: 80
+      DefaultActions: [{Type: forward, TargetGroupArn: !Ref Targets}]
+";
+
+fn group(index: u32, most: u32, more: &str) -> String {
     format!(
-        "  Group{index}:\n    Type: AWS::AutoScaling::AutoScalingGroup\n    Properties:\n      MinSize: {}\n      MaxSize: {GROUP}\n      \
+        "  Group{index}:\n    Type: AWS::AutoScaling::AutoScalingGroup\n    Properties:\n      MinSize: {}\n      MaxSize: {most}\n      {more}\
          VPCZoneIdentifier: [!Ref A, !Ref B]\n      LaunchTemplate: {{LaunchTemplateId: !Ref Template, Version: !GetAtt \
          Template.LatestVersionNumber}}\n  Policy{index}:\n    Type: AWS::AutoScaling::ScalingPolicy\n    Properties:\n      \
          AutoScalingGroupName: !Ref Group{index}\n      PolicyType: TargetTrackingScaling\n      TargetTrackingConfiguration:\n        \
          PredefinedMetricSpecification: {{PredefinedMetricType: ASGAverageCPUUtilization}}\n        TargetValue: 50\n",
-        GROUP / 2
+        most / 2
     )
 }
 
 fn main() -> Result<(), String> {
-    let mut numbers = std::env::args().skip(1).map(|a| a.parse::<u32>().map_err(|e| e.to_string()));
+    let one = std::env::args().any(|a| a == "one");
+    let mut numbers = std::env::args().skip(1).filter(|a| a != "one").map(|a| a.parse::<u32>().map_err(|e| e.to_string()));
     let instances = numbers.next().transpose()?.unwrap_or(10_000);
     let hours = numbers.next().transpose()?.unwrap_or(24);
     let groups = instances.div_ceil(GROUP);
-    let template = NETWORK.to_string() + &(0..groups).map(group).collect::<String>();
+    let template = if one {
+        NETWORK.to_string() + BALANCER + &group(0, groups * GROUP, "TargetGroupARNs: [!Ref Targets]\n      ")
+    } else {
+        NETWORK.to_string() + &(0..groups).map(|index| group(index, GROUP, "")).collect::<String>()
+    };
     // Two cores and 20 ms a request: 50 a second at half use, with the peak at nine tenths of the maximum.
     let peak = f64::from(groups * GROUP) * 50.0 * 0.9;
     let scenario = Scenario {

@@ -196,14 +196,21 @@ impl Prediction {
 const FROM_LEAST: Time = Time::from_unix_ms(31_536_000_000);
 const FROM_MOST: Time = Time::from_unix_ms(7_258_118_400_000);
 
+/// Most targets of a group in a prediction: those who ask what ten thousand instances would do get their quota raised.
+const TARGETS_MAX: usize = 10_000;
+
 /// Name of the stack in the simulated region.
 const STACK: &str = "simulated";
 
 /// Runs a scenario; `progress` is told after each point how much of it is done, 0 to 1.
 pub fn predict(scenario: &Scenario, progress: &mut dyn FnMut(f64)) -> Result<Prediction, PredictionError> {
     check(scenario)?;
-    let settings =
-        Settings { vcpu_millicores: scenario.vcpu_millicores, metric_period_s: scenario.metric_period_s, ..Settings::default() };
+    let settings = Settings {
+        vcpu_millicores: scenario.vcpu_millicores,
+        metric_period_s: scenario.metric_period_s,
+        targets_max: TARGETS_MAX,
+        ..Settings::default()
+    };
     let place = Place { region: scenario.region.clone(), settings, begin: scenario.from - WARM_UP };
     let mut region = Rehearsal::at(place, scenario.seed, scenario.delays.clone(), Scrutiny::Never);
     *region.kernel.store_mut() = Told::Watched;

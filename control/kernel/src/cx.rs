@@ -21,6 +21,8 @@ pub struct Settings {
     pub first_front: Ipv4Addr,
     /// Where subscribers' endpoints may be beside the Internet and this machine's loopback.
     pub endpoint_networks: EndpointNetworks,
+    /// Most targets of one target group ("Quotas for your Application Load Balancers": 1,000, more on request).
+    pub targets_max: usize,
 }
 
 impl Default for Settings {
@@ -31,6 +33,7 @@ impl Default for Settings {
             endpoint: "http://127.0.0.1:4566".into(),
             first_front: Ipv4Addr::new(127, 64, 0, 1),
             endpoint_networks: EndpointNetworks::default(),
+            targets_max: 1_000,
         }
     }
 }

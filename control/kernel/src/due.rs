@@ -2,6 +2,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base::Time;
 
+/// Most turns of one key in one go; a key that wants more is put off, for it does not converge.
+const TURNS_MAX: u32 = 64;
+
 /// Reconciler (by index in the registry) and key.
 pub(crate) type DueKey = (usize, String);
 pub(crate) type DueSet = BTreeSet<DueKey>;
@@ -43,9 +46,54 @@ impl DueQueue {
     }
 }
 
+/// The turns of one go: in each round a key has one.
+#[derive(Default)]
+pub(crate) struct Rounds {
+    ended: u32,
+    had_theirs: BTreeSet<DueKey>,
+    /// Made due again in this round: their turn is in the next.
+    again: BTreeSet<DueKey>,
+}
+
+pub(crate) enum Turn {
+    Run(DueKey),
+    /// It had [`TURNS_MAX`] turns and wants another.
+    Endless(DueKey),
+}
+
+impl Rounds {
+    /// Whose turn it is; none when nothing is due by `now`.
+    pub(crate) fn next(&mut self, queue: &mut DueQueue, now: Time) -> Option<Turn> {
+        loop {
+            while let Some(key) = queue.pop(now) {
+                if self.had_theirs.insert(key.clone()) {
+                    return Some(Turn::Run(key));
+                }
+                self.again.insert(key);
+            }
+            if self.ended + 1 >= TURNS_MAX {
+                return self.again.pop_first().map(Turn::Endless);
+            }
+            if self.again.is_empty() {
+                return None;
+            }
+            self.ended += 1;
+            self.end(queue, now);
+        }
+    }
+
+    /// Ends a round: whoever waits for the next is due again.
+    pub(crate) fn end(&mut self, queue: &mut DueQueue, now: Time) {
+        self.had_theirs.clear();
+        for key in std::mem::take(&mut self.again) {
+            queue.add(key, now);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::DueQueue;
+    use super::{DueQueue, Rounds, Turn};
     use base::Time;
 
     #[test]
@@ -61,5 +109,49 @@ mod tests {
         assert_eq!(queue.pop(t(10)), Some((0, "b".into())));
         assert_eq!(queue.pop(t(10)), Some((0, "a".into())));
         assert_eq!(queue.pop(t(10)), None);
+    }
+
+    #[test]
+    fn a_key_that_all_others_make_due_again_has_two_turns() {
+        let now = Time::from_unix_ms(1);
+        let mut queue = DueQueue::default();
+        (0..1_000).for_each(|n| queue.add((1, format!("{n}")), now));
+        queue.add((0, "one".into()), now);
+        let (mut rounds, mut turns) = (Rounds::default(), 0);
+        while let Some(turn) = rounds.next(&mut queue, now) {
+            match turn {
+                Turn::Run((1, _)) => queue.add((0, "one".into()), now),
+                Turn::Run(_) => turns += 1,
+                Turn::Endless(key) => panic!("{key:?}"),
+            }
+        }
+        assert_eq!(turns, 2);
+    }
+
+    #[test]
+    fn a_key_that_makes_itself_due_is_found() {
+        let now = Time::from_unix_ms(1);
+        let mut queue = DueQueue::default();
+        queue.add((0, "endless".into()), now);
+        let (mut rounds, mut turns) = (Rounds::default(), 0);
+        while let Some(Turn::Run(key)) = rounds.next(&mut queue, now) {
+            turns += 1;
+            queue.add(key, now);
+        }
+        assert_eq!((turns, queue.next_time()), (super::TURNS_MAX, None));
+    }
+
+    #[test]
+    fn who_waits_for_the_next_round_is_not_forgotten_when_the_go_ends() {
+        let now = Time::from_unix_ms(1);
+        let mut queue = DueQueue::default();
+        queue.add((0, "a".into()), now);
+        queue.add((1, "b".into()), now);
+        let mut rounds = Rounds::default();
+        assert!(matches!(rounds.next(&mut queue, now), Some(Turn::Run((0, _)))));
+        queue.add((0, "a".into()), now);
+        assert!(matches!(rounds.next(&mut queue, now), Some(Turn::Run((1, _)))));
+        rounds.end(&mut queue, now);
+        assert_eq!(queue.next_time(), Some(now));
     }
 }

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use base::{Caller, Fault, Rng, Scope, Time, Value};
 use world::{Effect, Executor, Observation, Slot};
 
 use crate::cx::{Cx, Settings};
-use crate::due::DueQueue;
+use crate::due::{DueKey, DueQueue, Rounds, Turn};
 use crate::journal::{Journal, JournalError, Write};
 use crate::objects::Objects;
 use crate::randomness::{Randomness, Secrets};
@@ -20,8 +20,6 @@ use crate::wanted::{Sequence, Wanted};
 
 /// Most keys reconciled in one go, so that requests get their turn.
 const RECONCILED_MAX: usize = 4_096;
-/// Most turns of one key in one go; a key that wants more is put off, for it does not converge.
-const TURNS_MAX: u32 = 64;
 /// When a reconciler that failed, or did not converge, is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -174,30 +172,40 @@ impl Kernel {
     }
 
     /// As [`Kernel::run_due`], `most` keys at most: so that the simulated world can commit, and crash, between any two.
+    /// A key that had its turn waits until every other that is due had one: what a thousand keys do to one is looked at
+    /// once.
     pub fn run_some_due(&mut self, now: Time, most: usize) {
         let now = now.max(self.now);
-        let mut turns: HashMap<(usize, String), u32> = HashMap::new();
-        for _ in 0..most {
-            let Some(key) = self.due.pop(now) else { return };
-            let turn = turns.entry(key.clone()).or_insert(0);
-            *turn += 1;
-            if *turn > TURNS_MAX {
-                let (name, _) = self.registry.reconciler_at(key.0);
-                tracing::error!(reconciler = name, key = key.1, "does not converge");
-                self.note_trouble(|| format!("{name} {} does not converge", key.1));
-                self.due.add(key, now + RETRY);
-                continue;
-            }
-            let (name, run) = self.registry.reconciler_at(key.0);
-            let cx = self.own_cx(now);
-            match self.transact(&cx, |tx, cx| run(tx, cx, &key.1)) {
-                Ok(Some(wake_at)) => self.due.add(key, wake_at),
-                Ok(None) => {}
-                Err(fault) => {
-                    tracing::error!(reconciler = name, key = key.1, %fault, "reconciliation failed, tried again later");
-                    self.note_trouble(|| format!("{name} {} failed: {fault}", key.1));
+        let mut rounds = Rounds::default();
+        let mut left = most;
+        while left > 0 {
+            match rounds.next(&mut self.due, now) {
+                Some(Turn::Run(key)) => {
+                    self.reconcile(now, key);
+                    left -= 1;
+                }
+                Some(Turn::Endless(key)) => {
+                    let (name, _) = self.registry.reconciler_at(key.0);
+                    tracing::error!(reconciler = name, key = key.1, "does not converge");
+                    self.note_trouble(|| format!("{name} {} does not converge", key.1));
                     self.due.add(key, now + RETRY);
                 }
+                None => return,
+            }
+        }
+        rounds.end(&mut self.due, now);
+    }
+
+    fn reconcile(&mut self, now: Time, key: DueKey) {
+        let (name, run) = self.registry.reconciler_at(key.0);
+        let cx = self.own_cx(now);
+        match self.transact(&cx, |tx, cx| run(tx, cx, &key.1)) {
+            Ok(Some(wake_at)) => self.due.add(key, wake_at),
+            Ok(None) => {}
+            Err(fault) => {
+                tracing::error!(reconciler = name, key = key.1, %fault, "reconciliation failed, tried again later");
+                self.note_trouble(|| format!("{name} {} failed: {fault}", key.1));
+                self.due.add(key, now + RETRY);
             }
         }
     }

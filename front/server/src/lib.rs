@@ -123,6 +123,7 @@ async fn serve(options: Options) -> Result<(), StartError> {
         metric_period_s: options.metric_period_s,
         first_front: identity::first_front(paths),
         endpoint_networks: options.endpoint_networks,
+        ..Settings::default()
     };
     let metric_period_s = settings.metric_period_s;
     let journal = RedbJournal::open(&paths.journal()).map_err(StartError::Journal)?;

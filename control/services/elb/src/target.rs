@@ -14,9 +14,6 @@ use crate::error::Error;
 use crate::load_balancer::LoadBalancer;
 use crate::target_group::{self, TargetGroup, TargetType, load_balancer_of};
 
-/// "Quotas for your Application Load Balancers": targets a group.
-pub(crate) const TARGETS_MAX: usize = 1_000;
-
 /// A target in a group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Registration {
@@ -228,7 +225,7 @@ pub(crate) fn subnet_of<'a>(state: &'a State, group: &TargetGroup, address: Ipv4
 }
 
 /// Puts targets into a group; one without a port gets the group's. All or none.
-pub(crate) fn register(tx: &mut Tx, group: &str, targets: &[(String, Option<u16>)]) -> Result<(), Error> {
+pub(crate) fn register(tx: &mut Tx, cx: &Cx, group: &str, targets: &[(String, Option<u16>)]) -> Result<(), Error> {
     let group = target_group::find(tx, group)?.clone();
     for (id, port) in targets {
         check_target(tx, &group, id)?;
@@ -237,8 +234,9 @@ pub(crate) fn register(tx: &mut Tx, group: &str, targets: &[(String, Option<u16>
         if old.is_some_and(|r| r.draining_until.is_none()) {
             continue;
         }
-        if old.is_none() && tx.rows_where::<Registration>("group", &group.arn).count() >= TARGETS_MAX {
-            let text = format!("The maximum number of targets has been reached for this target group: {TARGETS_MAX}");
+        if old.is_none() && tx.count_where::<Registration>("group", &group.arn) >= cx.settings.targets_max {
+            let text =
+                format!("The maximum number of targets has been reached for this target group: {}", cx.settings.targets_max);
             return Err(Error::TooMany("TooManyTargets", text));
         }
         let generation = tx.next_sequence();
@@ -303,8 +301,8 @@ pub(crate) fn deregister(tx: &mut Tx, cx: &Cx, group: &str, targets: &[(String, 
 }
 
 /// Registers an instance at the group's port.
-pub fn register_instance(tx: &mut Tx, _: &Cx, group: &TargetGroupArn, id: &InstanceId) -> Result<(), Error> {
-    register(tx, group, &[(id.to_string(), None)])
+pub fn register_instance(tx: &mut Tx, cx: &Cx, group: &TargetGroupArn, id: &InstanceId) -> Result<(), Error> {
+    register(tx, cx, group, &[(id.to_string(), None)])
 }
 
 /// Deregisters an instance: it finishes what it has within the deregistration delay.

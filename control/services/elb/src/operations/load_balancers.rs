@@ -8,7 +8,6 @@ use crate::error::{Error, refuse};
 use crate::listener::{GROUPS_MAX, LISTENERS_MAX, NETWORK_GROUPS_MAX};
 use crate::load_balancer::{self, LOAD_BALANCERS_MAX, LoadBalancer, LoadBalancerState};
 use crate::rule::RULES_MAX;
-use crate::target::TARGETS_MAX;
 use crate::target_group::TARGET_GROUPS_MAX;
 use crate::wanted_load_balancer::{NewLoadBalancer, is_dualstack, places};
 use crate::{action, condition, tags};
@@ -146,7 +145,7 @@ pub(super) fn set_security_groups(
     })
 }
 
-pub(super) fn limits(_: &mut Tx, _: &Cx, _: s::DescribeAccountLimitsInput) -> Result<s::DescribeAccountLimitsOutput, Fault> {
+pub(super) fn limits(_: &mut Tx, cx: &Cx, _: s::DescribeAccountLimitsInput) -> Result<s::DescribeAccountLimitsOutput, Fault> {
     let limit = |name: &str, max: usize| s::Limit { name: Some(name.into()), max: Some(max.to_string()) };
     let limits = vec![
         limit("application-load-balancers", LOAD_BALANCERS_MAX),
@@ -160,8 +159,8 @@ pub(super) fn limits(_: &mut Tx, _: &Cx, _: s::DescribeAccountLimitsInput) -> Re
         limit("target-groups-per-action-on-application-load-balancer", action::GROUPS_MAX),
         limit("target-groups-per-action-on-network-load-balancer", NETWORK_GROUPS_MAX),
         limit("target-groups-per-application-load-balancer", GROUPS_MAX),
-        limit("targets-per-application-load-balancer", TARGETS_MAX),
-        limit("targets-per-network-load-balancer", TARGETS_MAX),
+        limit("targets-per-application-load-balancer", cx.settings.targets_max),
+        limit("targets-per-network-load-balancer", cx.settings.targets_max),
     ];
     Ok(s::DescribeAccountLimitsOutput { limits, next_marker: None })
 }

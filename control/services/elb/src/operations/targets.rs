@@ -46,9 +46,9 @@ fn check_zone(state: &State, group: &TargetGroup, id: &str, zone: &str) -> Resul
     }
 }
 
-pub(super) fn register(tx: &mut Tx, _: &Cx, input: s::RegisterTargetsInput) -> Result<s::RegisterTargetsOutput, Fault> {
+pub(super) fn register(tx: &mut Tx, cx: &Cx, input: s::RegisterTargetsInput) -> Result<s::RegisterTargetsOutput, Fault> {
     let targets = asked(tx, target_group::find(tx, &input.target_group_arn)?, input.targets)?;
-    target::register(tx, &input.target_group_arn, &targets)?;
+    target::register(tx, cx, &input.target_group_arn, &targets)?;
     Ok(s::RegisterTargetsOutput {})
 }
 

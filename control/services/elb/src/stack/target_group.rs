@@ -41,7 +41,7 @@ impl StackResource for Type {
         let wanted = attribute_changes(&[], &attributes(request.properties, "TargetGroupAttributes"), |_| None);
         target_group::set_attributes(tx, &arn, &wanted)?;
         let targets = targets(tx, &arn, request.properties)?;
-        target::register(tx, &arn, &targets)?;
+        target::register(tx, cx, &arn, &targets)?;
         Ok(arn.to_string())
     }
 
@@ -57,7 +57,7 @@ impl StackResource for Type {
         let (old, new) = (targets(tx, physical_id, old)?, targets(tx, physical_id, request.properties)?);
         let gone: Vec<Named> = old.into_iter().filter(|t| !new.contains(t)).collect();
         target::deregister(tx, cx, physical_id, &gone)?;
-        target::register(tx, physical_id, &new)?;
+        target::register(tx, cx, physical_id, &new)?;
         tags::set(tx, physical_id, tags_of(request)?);
         Ok(())
     }
