@@ -17,6 +17,7 @@ mod control;
 mod front;
 mod h2;
 mod http;
+mod log;
 mod metrics;
 mod proxy;
 mod route;
@@ -50,6 +51,8 @@ pub struct EdgeOptions {
     pub fallback_offset: u16,
     /// How long requests under way may take at the end.
     pub stop_grace: Duration,
+    /// Log files are written at every multiple of it.
+    pub log_period: Duration,
 }
 
 impl EdgeOptions {
@@ -61,6 +64,7 @@ impl EdgeOptions {
             front_door: Ipv4Addr::LOCALHOST,
             fallback_offset: 8_000,
             stop_grace: Duration::from_secs(10),
+            log_period: Duration::from_secs(300),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use world::HttpAttributes;
 
 use crate::http::forward::{ListenerHeaders, split_port};
+use crate::log::SiteLog;
 use crate::metrics::ZoneCounters;
 use crate::route::Route;
 use crate::tls::Agreed;
@@ -67,6 +68,8 @@ pub struct Site {
     pub https: bool,
     pub headers: Arc<ListenerHeaders>,
     pub counters: Arc<ZoneCounters>,
+    /// None when nothing is logged.
+    pub log: Option<Arc<SiteLog>>,
 }
 
 impl Site {

@@ -222,6 +222,8 @@ impl FailOpen {
 /// A target group as the workers route to it.
 #[derive(Debug)]
 pub struct Group {
+    /// ARN.
+    pub id: Arc<str>,
     /// What its targets speak.
     pub version: ProtocolVersion,
     pub algorithm: Algorithm,

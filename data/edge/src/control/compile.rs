@@ -41,6 +41,7 @@ pub fn check(balancer: &LoadBalancer, sealer: &Arc<Sealer>, rules: &mut RulesCac
     if balancer.target_groups.iter().map(|g| g.targets.len()).sum::<usize>() > TARGETS_MAX {
         return Err(format!("it has more than {TARGETS_MAX} targets"));
     }
+    crate::log::check(balancer)?;
     balancer.target_groups.iter().try_for_each(check_group)?;
     balancer.listeners.iter().try_for_each(|listener| {
         if !matches!(listener.protocol, Protocol::Http | Protocol::Https) {

@@ -34,6 +34,7 @@ use world::{Effect, Executor, Frame, LoadBalancer, Observation, RunPaths, Slot, 
 use crate::clock::wall;
 use crate::connector::Connector;
 use crate::front::FrontReport;
+use crate::log::Logs;
 use crate::route::RulesCache;
 use crate::route::cookie::Sealer;
 use crate::target::Target;
@@ -116,13 +117,16 @@ struct Control {
     ticket_keys: Arc<TicketKeys>,
     /// The file on disk is behind.
     unsaved: bool,
+    /// Gone after all who write.
+    logs: Logs,
 }
 
 impl Control {
     fn new(options: EdgeOptions, paths: RunPaths, workers: usize, events: mpsc::Sender<TargetEvent>) -> Result<Self, EdgeError> {
+        let logs = Logs::start(&paths, options.log_period).map_err(EdgeError::io("the logging thread"))?;
         let start = |index| {
-            let (sockets, paths) = (options.sockets, paths.clone());
-            worker::start(index, move || Connector::new(sockets, paths)).map_err(EdgeError::io("a worker thread"))
+            let (sockets, paths, log) = (options.sockets, paths.clone(), logs.writer());
+            worker::start(index, log, move || Connector::new(sockets, paths)).map_err(EdgeError::io("a worker thread"))
         };
         let cookie_key = cookie_key(&paths);
         let sealer = Sealer::load(&cookie_key).map_err(EdgeError::io(format!("{}", cookie_key.display())))?;
@@ -139,6 +143,7 @@ impl Control {
             rules: RefCell::default(),
             ticket_keys: TicketKeys::new(),
             unsaved: false,
+            logs,
             options,
             paths,
         })
@@ -335,6 +340,7 @@ impl Control {
     /// Gives the workers the present configuration, and returns when all of them route by it.
     async fn publish(&mut self, opened: Vec<Opened>) -> Result<(), EdgeError> {
         self.traffic.configure(self.balancers.values().map(|served| &served.balancer));
+        self.logs.configure(self.balancers.values().map(|served| &served.balancer));
         self.rules.borrow_mut().keep(self.balancers.values().flat_map(|served| &served.balancer.listeners));
         let snapshot = Arc::new(self.compile());
         let mut parts: Vec<Vec<_>> = self.workers.iter().map(|_| Vec::new()).collect();

@@ -47,6 +47,7 @@ impl Control {
                 })
                 .collect();
             let zones = self.traffic.zones(balancer);
+            let logs: Vec<_> = balancer.nodes.iter().map(|node| self.logs.site(balancer, node.front)).collect();
             for listener in &balancer.listeners {
                 let route = match self.route(listener, &|id| groups.get(id).cloned()) {
                     Ok(route) => Arc::new(route),
@@ -60,7 +61,8 @@ impl Control {
                 for (node, address) in compile::front_addresses(balancer, self.options.front_door) {
                     let Some(at) = self.doors.actual((address, listener.port)) else { continue };
                     let (balancer, route, counters) = (shared.clone(), route.clone(), zones[node].clone());
-                    let site = Arc::new(Site { balancer, route, node, https, headers: headers.clone(), counters });
+                    let (headers, log) = (headers.clone(), logs[node].clone());
+                    let site = Arc::new(Site { balancer, route, node, https, headers, counters, log });
                     let door = snapshot.doors.entry(at).or_default();
                     match secure.get(&listener.id) {
                         None => door.sites.push(site),

@@ -374,6 +374,7 @@ impl Targets {
             false => Reach::ByNode(balancer.nodes.iter().map(|node| within(&node.zone)).collect()),
         };
         Some(Arc::new(Group {
+            id: group.id.as_str().into(),
             version: group.version,
             algorithm: group.algorithm,
             slow_start_ms: group.slow_start_ms,

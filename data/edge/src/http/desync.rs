@@ -8,12 +8,26 @@ use world::DesyncMode;
 use super::HttpError;
 use super::head::Known;
 
-/// From harmless to harmful. Severe requests are among those that the parser refuses.
+/// From harmless to harmful. Severe requests are among those that the parser refuses: none passes here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
     Compliant,
     Acceptable,
     Ambiguous,
+    /// Refused in every mode.
+    Severe,
+}
+
+impl Class {
+    /// As access logs have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Class::Compliant => "-",
+            Class::Acceptable => "Acceptable",
+            Class::Ambiguous => "Ambiguous",
+            Class::Severe => "Severe",
+        }
+    }
 }
 
 /// Why a request is less than compliant. The names are those of access logs.
@@ -40,6 +54,17 @@ impl Reason {
             _ => Class::Ambiguous,
         }
     }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Reason::GetHeadZeroContentLength => "GetHeadZeroContentLength",
+            Reason::UndefinedContentLengthSemantics => "UndefinedContentLengthSemantics",
+            Reason::UndefinedTransferEncodingSemantics => "UndefinedTransferEncodingSemantics",
+            Reason::DuplicateContentLength => "DuplicateContentLength",
+            Reason::BothTeClPresent => "BothTeClPresent",
+            Reason::SuspiciousHeader => "SuspiciousHeader",
+        }
+    }
 }
 
 /// What is done with a request.
@@ -57,8 +82,28 @@ pub fn treat(mode: DesyncMode, reason: Option<Reason>) -> Treatment {
     match (mode, reason.map_or(Class::Compliant, Reason::class)) {
         (_, Class::Compliant) | (DesyncMode::Monitor, _) | (DesyncMode::Defensive, Class::Acceptable) => Treatment::Pass,
         (DesyncMode::Defensive, Class::Ambiguous) => Treatment::PassAndClose,
-        (DesyncMode::Strictest, _) => Treatment::Block,
+        (DesyncMode::Strictest, _) | (_, Class::Severe) => Treatment::Block,
     }
+}
+
+/// The class and reason of a request that is refused for how it is written; none where it broke a limit of ours, not the
+/// rules ("Access logs, Classification reasons").
+pub fn of_refused(error: HttpError) -> Option<(Class, &'static str)> {
+    let reason = match error {
+        HttpError::Syntax("the Content-Length" | "what looks like a length") => "BadContentLength",
+        HttpError::Syntax("more than one Content-Length") => "MultipleContentLength",
+        HttpError::Syntax("more than one Transfer-Encoding") => "MultipleTransferEncodingChunked",
+        HttpError::TransferCoding | HttpError::Syntax("what looks like a transfer coding" | "a transfer coding in HTTP/1.0") => {
+            "BadTransferEncoding"
+        }
+        HttpError::Syntax("both Content-Length and Transfer-Encoding") => "BothTeClPresent",
+        HttpError::Syntax("the request target") => "BadUri",
+        HttpError::Syntax("the first line") => "BadMethod",
+        HttpError::Version => "BadVersion",
+        HttpError::Syntax(_) => "BadHeader",
+        HttpError::TooLarge(_) | HttpError::LineTooLong | HttpError::Method | HttpError::ForwardedFor => return None,
+    };
+    Some((Class::Severe, reason))
 }
 
 /// What a request's framing headers say, each as far as it was understood.

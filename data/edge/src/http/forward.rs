@@ -230,16 +230,21 @@ fn write_tls(out: &mut Vec<u8>, agreed: &Agreed, rules: &RequestRules<'_>) {
 
 /// A new root, or our own field before those that came ("ELB User Guide, Request tracing").
 fn write_trace(out: &mut Vec<u8>, came: Option<&[u8]>, trace: &str) {
+    push(out, &["X-Amzn-Trace-Id: "]);
+    push_trace(out, came, trace);
+    push(out, &["\r\n"]);
+}
+
+/// The value of `X-Amzn-Trace-Id`.
+pub fn push_trace(out: &mut Vec<u8>, came: Option<&[u8]>, trace: &str) {
     let Some(came) = came.map(<[u8]>::trim_ascii).filter(|c| !c.is_empty()) else {
-        push(out, &["X-Amzn-Trace-Id: Root=", trace, "\r\n"]);
-        return;
+        return push(out, &["Root=", trace]);
     };
-    push(out, &["X-Amzn-Trace-Id: Self=", trace]);
+    push(out, &["Self=", trace]);
     for field in came.split(|b| *b == b';').map(<[u8]>::trim_ascii).filter(|f| !f.is_empty() && !f.starts_with(b"Self=")) {
         out.push(b';');
         out.extend_from_slice(field);
     }
-    push(out, &["\r\n"]);
 }
 
 /// `routing.http.drop_invalid_header_fields.enabled`: names of letters, digits and hyphens only.

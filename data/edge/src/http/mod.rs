@@ -7,7 +7,7 @@ pub(crate) mod desync;
 pub(crate) mod forward;
 pub(crate) mod head;
 pub(crate) mod scan;
-mod text;
+pub(crate) mod text;
 
 use std::fmt;
 

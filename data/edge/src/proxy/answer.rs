@@ -79,6 +79,9 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> AnswerPath<'_, R, W> {
     pub async fn run(mut self) -> Result<Answered, AnswerError> {
         for _ in 0..=INFORMATIONAL_MAX {
             let span = self.read_head().await?;
+            if let Some(log) = &self.plan.log {
+                log.headed();
+            }
             let made = self.make(span).map_err(AnswerError::Garbage)?;
             self.buffer.consume(span.end);
             match made.status {
@@ -149,6 +152,9 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> AnswerPath<'_, R, W> {
     }
 
     fn count(&self, status: u16) {
+        if let Some(log) = &self.plan.log {
+            log.answered(status);
+        }
         let micros = u64::try_from(self.dispatched.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.plan.group.counters[self.plan.site.node].worker(self.worker.index).answered(status, micros);
     }

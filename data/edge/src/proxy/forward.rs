@@ -75,6 +75,9 @@ pub async fn forward(worker: &Worker, client: &mut Client, plan: Forward) -> Nex
         }
     }
     zone.answered(failure.status);
+    if let Some(log) = &plan.log {
+        log.refused(failure.status);
+    }
     let whole = !failure.unread && skip_body(&mut client.buffer, plan.framing);
     let close = !whole || !plan.keep_alive;
     let mut text = worker.buffers.text();
@@ -102,6 +105,9 @@ async fn one_try(
     let target = flight.target().clone();
     let at_hand = body_at_hand(&client.buffer, plan.framing);
     let repeatable = plan.idempotent && at_hand.is_some();
+    if let Some(log) = &plan.log {
+        log.tries(target.address);
+    }
     let mut upstream = match connection(worker, plan, &target, repeatable, tried, begun).await {
         Ok(upstream) => upstream,
         Err(e) => {
@@ -119,6 +125,9 @@ async fn one_try(
             return Tried::Failed(Failure { status, retry: true, unread: false });
         }
     };
+    if let Some(log) = &plan.log {
+        log.dispatched();
+    }
     let mut buffer = worker.buffers.small();
     let sent_on = Cell::new(false);
     let outcome = match at_hand {

@@ -17,10 +17,13 @@ use tokio::net::TcpStream;
 use crate::clock::now_ms;
 use crate::http::HttpError;
 use crate::http::answer::write_page;
+use crate::http::desync::of_refused;
 use crate::http::forward::PLAIN;
 use crate::http::scan::{HeadScan, HeadSpan};
+use crate::log::access::{self, Classified, Entry};
+use crate::log::connection;
 use crate::metrics::Open;
-use crate::snapshot::Door;
+use crate::snapshot::{Door, Site};
 use crate::stream::Stream;
 use crate::tls::Agreed;
 use crate::worker::Worker;
@@ -57,6 +60,8 @@ pub struct Caller {
     pub ends_ms: u64,
     /// What it has agreed on, if it speaks TLS.
     pub tls: Option<Rc<Agreed>>,
+    /// Its number among all connections of its worker.
+    pub serial: u64,
 }
 
 /// What becomes of a client's connection after a request.
@@ -81,10 +86,11 @@ pub async fn serve(worker: Rc<Worker>, socket: TcpStream, address: SocketAddr, a
     let _ = socket.set_nodelay(true);
     let watch = worker.watches.watch(&socket, Role::Client(at));
     let front = worker.snapshot.borrow().doors.get(&at).and_then(|door| door.front.clone());
+    let caller = Caller { address, at, ends_ms: u64::MAX, tls: None, serial: worker.next_serial() };
     let mut client = match front {
-        None => Client::new(&worker, watch, Stream::Plain(socket), Caller { address, at, ends_ms: u64::MAX, tls: None }),
+        None => Client::new(&worker, watch, Stream::Plain(socket), caller),
         // On the heap, and gone before the first request.
-        Some(front) => match Box::pin(secure::begin(&worker, &front, watch, socket, address, at)).await {
+        Some(front) => match Box::pin(secure::begin(&worker, &front, watch, socket, caller)).await {
             Some(client) => client,
             None => return,
         },
@@ -101,10 +107,10 @@ async fn serve_requests(worker: &Worker, client: &mut Client) {
             // On the heap, so that an idle connection does not hold what an exchange needs.
             Ok(span) => Box::pin(exchange(worker, client, span)).await,
             Err(NoRequest::Gone) => Next::Close,
-            Err(NoRequest::Late) => Box::pin(refuse(worker, client, 408)).await,
+            Err(NoRequest::Late) => Box::pin(refuse(worker, client, 408, None)).await,
             Err(NoRequest::Bad(error)) => {
                 tracing::debug!(client = %client.caller.address, "refused: {error}");
-                Box::pin(refuse(worker, client, error.status())).await
+                Box::pin(refuse(worker, client, error.status(), of_refused(error))).await
             }
         };
         match next {
@@ -121,8 +127,15 @@ impl Client {
         let snapshot = worker.snapshot.borrow();
         // Where several load balancers share an address, the first request tells where it counts.
         let site = snapshot.doors.get(&caller.at).and_then(|door| door.site(caller.tls.as_deref(), None));
-        let open = site.map(|site| Open::new(&site.counters, worker.index));
+        let open = site.map(|site| opened(worker, &caller, site));
         Self { watch, stream, buffer: Buffer::default(), caller, open }
+    }
+
+    /// Counts it as open at this listener, unless it counts somewhere already.
+    pub fn comes_to(&mut self, worker: &Worker, site: &Site) {
+        if self.open.is_none() {
+            self.open = Some(opened(worker, &self.caller, site));
+        }
     }
 
     /// Has its bytes counted where the connection is.
@@ -131,6 +144,14 @@ impl Client {
             open.line().processed(self.watch.take_moved());
         }
     }
+}
+
+/// It is known to which listener a connection leads.
+fn opened(worker: &Worker, caller: &Caller, site: &Site) -> Open {
+    if site.log.is_some() {
+        connection::established(worker, caller, site);
+    }
+    Open::new(&site.counters, worker.index)
 }
 
 /// Waits for the head of the next request.
@@ -211,10 +232,11 @@ fn idle_timeout_ms(worker: &Worker, at: SocketAddr) -> u64 {
 
 async fn exchange(worker: &Worker, client: &mut Client, span: HeadSpan) -> Next {
     let plan = plan::plan(worker, &client.caller, &client.buffer.filled()[span.begin..span.end]);
+    let line = plan.log().map(|log| Line::begin(log, client));
     client.buffer.consume(span.end);
     let next = match plan {
         Plan::Forward(forward) => {
-            client.open.get_or_insert_with(|| Open::new(&forward.site.counters, worker.index));
+            client.comes_to(worker, &forward.site);
             if client.caller.ends_ms == u64::MAX {
                 client.caller.ends_ms = now_ms().saturating_add(forward.site.balancer.client_keep_alive_ms);
             }
@@ -226,6 +248,9 @@ async fn exchange(worker: &Worker, client: &mut Client, span: HeadSpan) -> Next 
             let idle_ms = idle_timeout_ms(worker, client.caller.at);
             let sent = write_all(&mut client.stream, &client.watch, idle_ms, [&own.text, &[], &[], &[]]).await;
             worker.buffers.give_text_back(own.text);
+            if let Some(log) = &own.log {
+                log.refused(own.status);
+            }
             match sent {
                 Err(_) => Next::Close,
                 Ok(()) if !whole => Next::Linger,
@@ -234,13 +259,37 @@ async fn exchange(worker: &Worker, client: &mut Client, span: HeadSpan) -> Next 
             }
         }
     };
+    if let Some(line) = line {
+        line.finish(worker, client);
+    }
     client.count_moved();
     next
 }
 
+/// A request's line in the access log, and what had been read and written before it.
+struct Line {
+    log: Rc<Entry>,
+    read: u64,
+    written: u64,
+}
+
+impl Line {
+    /// The request is the first thing in the client's buffer.
+    fn begin(log: &Rc<Entry>, client: &Client) -> Self {
+        let (read, written) = client.watch.so_far();
+        Self { log: log.clone(), read: read - client.buffer.filled().len() as u64, written }
+    }
+
+    fn finish(&self, worker: &Worker, client: &Client) {
+        let (read, written) = client.watch.so_far();
+        let received = (read - client.buffer.filled().len() as u64).saturating_sub(self.read);
+        self.log.finish(worker, received, written - self.written);
+    }
+}
+
 fn count_own(worker: &Worker, client: &mut Client, own: &Own) {
     if let Some(site) = &own.site {
-        client.open.get_or_insert_with(|| Open::new(&site.counters, worker.index));
+        client.comes_to(worker, site);
         let line = site.counters.worker(worker.index);
         line.answered(own.status);
         // "RequestCount: only where the load balancer was able to choose a target", or an action that needs none.
@@ -258,7 +307,7 @@ fn count_own(worker: &Worker, client: &mut Client, own: &Own) {
 }
 
 /// Answers what cannot be understood, and ends the connection: nobody knows where a next request would begin.
-async fn refuse(worker: &Worker, client: &mut Client, status: u16) -> Next {
+async fn refuse(worker: &Worker, client: &mut Client, status: u16, classified: Classified) -> Next {
     if let Some(open) = &client.open {
         open.line().answered(status);
     }
@@ -269,8 +318,16 @@ async fn refuse(worker: &Worker, client: &mut Client, status: u16) -> Next {
     let headers = site.filter(|_| client.open.is_some()).map_or(&PLAIN, |site| &site.headers.answers);
     worker.date.with(|date| write_page(&mut text, status, date, true, false, headers));
     // Late clients had their reading side shut, not their writing side.
+    let log = site.filter(|_| client.open.is_some());
+    let log = log.and_then(|site| access::begin_unknown(worker, &client.caller, site, classified));
+    let line = log.map(|log| Line::begin(&log, client));
     let sent = write_all(&mut client.stream, &client.watch, LINGER_MS, [&text, &[], &[], &[]]).await;
     worker.buffers.give_text_back(text);
+    if let Some(line) = line {
+        line.log.refused(status);
+        client.buffer = Buffer::default();
+        line.finish(worker, client);
+    }
     if sent.is_ok() { Next::Linger } else { Next::Close }
 }
 

@@ -2,15 +2,17 @@
 //! nothing borrowed from the buffer outlives it.
 
 use std::mem::MaybeUninit;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::Caller;
 use crate::clock::{now_ms, unix_seconds};
 use crate::http::HttpError;
 use crate::http::answer::{OwnAnswer, write, write_page, write_with_page};
-use crate::http::desync::{Treatment, treat};
+use crate::http::desync::{Treatment, of_refused, treat};
 use crate::http::forward::{PLAIN, RequestRules, TraceId, host_and_path, write_request};
 use crate::http::head::{Answer, Framing, HEADERS_MAX, Request, parse_request};
+use crate::log::access::{self, Entry, Notes};
 use crate::route::action::{Action, Called};
 use crate::route::condition::Subject;
 use crate::route::session::{self, Session};
@@ -29,15 +31,14 @@ pub enum Plan {
 pub struct Own {
     pub status: u16,
     pub by: By,
-    /// Priority of the rule that was taken; zero is the default action, none when it did not come to that.
-    #[allow(dead_code, reason = "the access log names it")]
-    pub rule: Option<u32>,
     /// Whose answer it is, when it is anybody's.
     pub site: Option<Arc<Site>>,
     pub text: Vec<u8>,
     /// Where the request's body ends.
     pub framing: Framing,
     pub close: bool,
+    /// Its line in the access log.
+    pub log: Option<Rc<Entry>>,
 }
 
 /// Who decided that no target answers.
@@ -54,9 +55,6 @@ pub enum By {
 pub struct Forward {
     pub site: Arc<Site>,
     pub group: Arc<Group>,
-    /// Priority of the rule that was taken; zero is the default action.
-    #[allow(dead_code, reason = "the access log names it")]
-    pub rule: u32,
     /// When its action or its group is sticky.
     pub session: Option<Box<Session>>,
     /// The head as the target gets it.
@@ -71,39 +69,81 @@ pub struct Forward {
     pub keep_alive: bool,
     /// The target's may be, too.
     pub keep_target: bool,
+    /// Its line in the access log.
+    pub log: Option<Rc<Entry>>,
+}
+
+impl Plan {
+    pub fn log(&self) -> Option<&Rc<Entry>> {
+        match self {
+            Plan::Forward(forward) => forward.log.as_ref(),
+            Plan::Answer(own) => own.log.as_ref(),
+        }
+    }
+
+    fn set_log(&mut self, entry: Option<Rc<Entry>>) {
+        match self {
+            Plan::Forward(forward) => forward.log = entry,
+            Plan::Answer(own) => own.log = entry,
+        }
+    }
 }
 
 pub fn plan(worker: &Worker, caller: &Caller, head: &[u8]) -> Plan {
     let mut slots = [const { MaybeUninit::uninit() }; HEADERS_MAX];
-    let request = match parse_request(head, &mut slots) {
-        Ok(request) => request,
-        Err(error) => return Plan::Answer(refusal(worker, caller, error)),
-    };
+    match parse_request(head, &mut slots) {
+        Ok(request) => decide(worker, caller, &request),
+        Err(error) => Plan::Answer(refusal(worker, caller, error)),
+    }
+}
+
+/// What becomes of a request, whatever carried it.
+pub fn decide(worker: &Worker, caller: &Caller, request: &Request<'_, '_>) -> Plan {
     let snapshot = worker.snapshot.borrow().clone();
     let keep_alive = request.keep_alive && worker.keeps(caller.at) && now_ms() < caller.ends_ms;
     let Some(door) = snapshot.doors.get(&caller.at) else {
-        return Plan::Answer(page(worker, &request, 503, None, false));
+        return Plan::Answer(page(worker, request, 503, None, false));
     };
     let tls = caller.tls.as_deref();
-    let Some(site) = door.site(tls, host_and_path(&request).0) else {
-        return Plan::Answer(unknown_host(worker, &request, door.sites(tls), keep_alive));
+    let Some(site) = door.site(tls, host_and_path(request).0) else {
+        return Plan::Answer(unknown_host(worker, request, door.sites(tls), keep_alive));
     };
+    let (mut notes, trace) = (Notes::default(), trace_id(worker));
+    let mut plan = route(worker, caller, request, site, keep_alive, &trace, &mut notes);
+    if site.log.is_some() {
+        plan.set_log(access::begin(worker, caller, site, request, &trace, &notes));
+    }
+    plan
+}
+
+/// What becomes of a request at this listener.
+fn route(
+    worker: &Worker,
+    caller: &Caller,
+    request: &Request<'_, '_>,
+    site: &Arc<Site>,
+    keep_alive: bool,
+    trace: &TraceId,
+    notes: &mut Notes,
+) -> Plan {
     let treatment = treat(site.balancer.http.desync, request.flaw);
     if treatment == Treatment::Block {
         tracing::debug!(client = %caller.address, "blocked: {:?}", request.flaw);
         return Plan::Answer(blocked(worker, site));
     }
     let keep_alive = keep_alive && treatment == Treatment::Pass;
-    let subject = Subject::of(&request, caller.address.ip());
+    let subject = Subject::of(request, caller.address.ip());
     let rule = site.route.decide(&subject);
+    notes.rule = Some(rule.priority);
     match rule.action {
         Action::Fixed { status, content_type, body } => {
+            notes.action = Some(access::Action::FixedResponse);
             let mut text = worker.buffers.text();
             let to_head = request.method == "HEAD";
             let headers = &site.headers.answers;
             let answer = OwnAnswer { status: *status, content_type, body, close: !keep_alive, location: None, to_head, headers };
             worker.date.with(|date| write(&mut text, date, &answer));
-            Plan::Answer(Own { by: By::Fixed, rule: Some(rule.priority), ..own(*status, Some(site), text, &request, keep_alive) })
+            Plan::Answer(Own { by: By::Fixed, ..own(*status, Some(site), text, request, keep_alive) })
         }
         Action::Redirect(redirect) => {
             let called = Called { protocol: site.scheme(), dns_name: &site.balancer.dns_name, port: caller.at.port() };
@@ -119,27 +159,32 @@ pub fn plan(worker: &Worker, caller: &Caller, head: &[u8]) -> Plan {
                 headers: &site.headers.answers,
             };
             worker.date.with(|date| write_with_page(&mut text, date, &answer));
-            Plan::Answer(Own {
-                by: By::Redirect,
-                rule: Some(rule.priority),
-                ..own(redirect.status, Some(site), text, &request, keep_alive)
-            })
+            (notes.action, notes.location) = (Some(access::Action::Redirect), Some(location));
+            Plan::Answer(Own { by: By::Redirect, ..own(redirect.status, Some(site), text, request, keep_alive) })
         }
         Action::Forward(forwarding) => {
+            notes.action = Some(access::Action::Forward);
             let Some((group, session)) = session::begin(forwarding, request.headers, site.https, &worker.rng) else {
-                return Plan::Answer(page(worker, &request, 503, Some(site), keep_alive));
+                return Plan::Answer(page(worker, request, 503, Some(site), keep_alive));
             };
-            let rewritten = rule.transforms.map_or(Ok(Rewritten::default()), |transforms| transforms.apply(&request));
-            let Ok(rewritten) = rewritten else {
-                return Plan::Answer(page(worker, &request, 500, Some(site), keep_alive));
+            let rewritten = rule.transforms.map_or(Ok(Rewritten::default()), |transforms| transforms.apply(request));
+            if site.log.is_some() {
+                notes.group = Some(group.id.clone());
+            }
+            let rewritten = match rewritten {
+                Ok(rewritten) => rewritten,
+                Err(unusable) => {
+                    notes.transform = Some(unusable.name());
+                    return Plan::Answer(page(worker, request, 500, Some(site), keep_alive));
+                }
             };
-            let on_its_way = rewritten.of(&request);
-            Plan::Forward(Forward {
-                session,
-                rule: rule.priority,
-                keep_target: treatment == Treatment::Pass,
-                ..forward(worker, caller, &on_its_way, site, group, keep_alive)
-            })
+            let on_its_way = rewritten.of(request);
+            let keep_target = treatment == Treatment::Pass;
+            let forward = forward(worker, caller, &on_its_way, site, group, keep_alive, trace);
+            if !rewritten.is_as_it_was() {
+                (notes.transform, notes.rewritten) = (Some("TransformSuccess"), rewritten);
+            }
+            Plan::Forward(Forward { session, keep_target, ..forward })
         }
     }
 }
@@ -151,10 +196,10 @@ fn forward(
     site: &Arc<Site>,
     group: Arc<Group>,
     keep_alive: bool,
+    trace: &TraceId,
 ) -> Forward {
     let mut head = worker.buffers.text();
     let balancer = &site.balancer;
-    let trace = trace_id(worker);
     let rules = RequestRules {
         client: caller.address,
         port: caller.at.port(),
@@ -164,14 +209,14 @@ fn forward(
         forwarded_for: balancer.http.forwarded_for,
         client_port: balancer.http.forwarded_client_port,
         listener: &site.headers,
-        trace: &trace,
+        trace,
         tls: caller.tls.as_deref(),
         tls_headers: balancer.http.tls_headers,
     };
     write_request(&mut head, request, &rules);
     Forward {
         group,
-        rule: 0,
+        log: None,
         session: None,
         head,
         framing: request.framing,
@@ -209,7 +254,8 @@ impl Forward {
 }
 
 fn own(status: u16, site: Option<&Arc<Site>>, text: Vec<u8>, request: &Request<'_, '_>, keep_alive: bool) -> Own {
-    Own { status, by: By::Itself, rule: None, site: site.cloned(), text, framing: request.framing, close: !keep_alive }
+    let (by, framing, close) = (By::Itself, request.framing, !keep_alive);
+    Own { status, by, site: site.cloned(), text, framing, close, log: None }
 }
 
 fn trace_id(worker: &Worker) -> TraceId {
@@ -221,15 +267,22 @@ fn trace_id(worker: &Worker) -> TraceId {
 fn blocked(worker: &Worker, site: &Arc<Site>) -> Own {
     let mut text = worker.buffers.text();
     worker.date.with(|date| write_page(&mut text, 400, date, true, false, &site.headers.answers));
-    Own { status: 400, by: By::Itself, rule: None, site: Some(site.clone()), text, framing: Framing::UntilClose, close: true }
+    let (status, by, framing, close) = (400, By::Itself, Framing::UntilClose, true);
+    Own { status, by, site: Some(site.clone()), text, framing, close, log: None }
 }
 
 fn refusal(worker: &Worker, caller: &Caller, error: HttpError) -> Own {
     tracing::debug!(client = %caller.address, "refused: {error}");
     let mut text = worker.buffers.text();
     worker.date.with(|date| write_page(&mut text, error.status(), date, true, false, &PLAIN));
+    let (status, by, framing, close) = (error.status(), By::Itself, Framing::UntilClose, true);
+    let snapshot = worker.snapshot.borrow();
+    let log = match snapshot.doors.get(&caller.at).map(|door| door.sites(caller.tls.as_deref())) {
+        Some([site]) => access::begin_unknown(worker, caller, site, of_refused(error)),
+        _ => None,
+    };
     // Where its body ends is not known.
-    Own { status: error.status(), by: By::Itself, rule: None, site: None, text, framing: Framing::UntilClose, close: true }
+    Own { status, by, site: None, text, framing, close, log }
 }
 
 fn page(worker: &Worker, request: &Request<'_, '_>, status: u16, site: Option<&Arc<Site>>, keep_alive: bool) -> Own {

@@ -1,13 +1,13 @@
 //! The first moments of a client's connection where TLS is spoken: its handshake, or what becomes of plain text there.
 
 use std::cell::Cell;
-use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::io::{self, ErrorKind};
 
 use tokio::net::TcpStream;
 
 use super::{Caller, Client, linger};
 use crate::http::answer::write_plain_to_https;
+use crate::log::connection;
 use crate::stream::Stream;
 use crate::tls::accept::{Failed, First, accept};
 use crate::tls::listener::Front;
@@ -41,17 +41,15 @@ pub async fn begin(
     front: &Front,
     watch: Watch,
     socket: TcpStream,
-    address: SocketAddr,
-    at: SocketAddr,
+    caller: Caller,
 ) -> Option<Client> {
     let pending = Pending::new(&worker.handshakes)?;
-    let accepted = accept(front, socket, &watch, super::idle_timeout_ms(worker, at)).await;
+    let accepted = accept(front, socket, &watch, super::idle_timeout_ms(worker, caller.at)).await;
     drop(pending);
-    let caller = Caller { address, at, ends_ms: u64::MAX, tls: None };
     match accepted {
         Ok(First::Tls(session, agreed)) => {
             tracing::debug!(
-                client = %address,
+                client = %caller.address,
                 version = agreed.version,
                 cipher = agreed.cipher,
                 key_exchange = ?agreed.key_exchange,
@@ -66,8 +64,8 @@ pub async fn begin(
         Ok(First::Plain(socket, bytes)) => plain(worker, Client::new(worker, watch, Stream::Plain(socket), caller), &bytes).await,
         Err(Failed::Silent) => None,
         Err(Failed::Handshake(called, error)) => {
-            tracing::debug!(client = %address, "no TLS handshake: {error}");
-            count_failed(worker, front, at, called);
+            tracing::debug!(client = %caller.address, "no TLS handshake: {error}");
+            count_failed(worker, front, &caller, called, &error);
             None
         }
     }
@@ -92,9 +90,9 @@ async fn plain(worker: &Worker, mut client: Client, bytes: &[u8]) -> Option<Clie
 }
 
 /// `ClientTLSNegotiationErrorCount`: "TLS connections initiated by the client that did not establish a session".
-fn count_failed(worker: &Worker, front: &Front, at: SocketAddr, called: Option<usize>) {
+fn count_failed(worker: &Worker, front: &Front, caller: &Caller, called: Option<usize>, error: &io::Error) {
     let snapshot = worker.snapshot.borrow();
-    let Some(door) = snapshot.doors.get(&at) else { return };
+    let Some(door) = snapshot.doors.get(&caller.at) else { return };
     // Where nobody was named, only a door of one listener knows whose it was.
     let id = match called {
         Some(index) => front.get(index),
@@ -104,5 +102,6 @@ fn count_failed(worker: &Worker, front: &Front, at: SocketAddr, called: Option<u
     let site = id.and_then(|listener| door.front.as_ref()?.find(&listener.id)).and_then(|index| door.secure.get(index));
     if let Some(site) = site {
         site.counters.worker(worker.index).tls_failed();
+        connection::failed(worker, caller, site, error);
     }
 }

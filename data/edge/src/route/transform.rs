@@ -42,9 +42,28 @@ pub struct Rewritten {
 
 /// A replacement makes no usable path or host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unusable;
+pub enum Unusable {
+    TooLong,
+    Path,
+    Host,
+}
+
+impl Unusable {
+    /// As access logs have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Unusable::TooLong => "TransformBufferTooSmall",
+            Unusable::Path => "TransformInvalidPath",
+            Unusable::Host => "TransformInvalidHost",
+        }
+    }
+}
 
 impl Rewritten {
+    pub fn is_as_it_was(&self) -> bool {
+        self.target.is_none() && self.host.is_none()
+    }
+
     /// The request as it goes on.
     pub fn of<'a>(&'a self, request: &'a Request<'_, '_>) -> Request<'a, 'a> {
         // An absolute target's host would be lost with it.
@@ -95,13 +114,15 @@ impl Transforms {
 }
 
 fn checked_target(target: Vec<u8>) -> Result<String, Unusable> {
-    let usable = target.len() <= URL_BYTES_MAX && target.first() == Some(&b'/');
-    let clean = target.iter().all(|b| (0x21..0x7f).contains(b) && *b != b'#');
-    String::from_utf8(target).ok().filter(|_| usable && clean).ok_or(Unusable)
+    if target.len() > URL_BYTES_MAX {
+        return Err(Unusable::TooLong);
+    }
+    let clean = target.first() == Some(&b'/') && target.iter().all(|b| (0x21..0x7f).contains(b) && *b != b'#');
+    String::from_utf8(target).ok().filter(|_| clean).ok_or(Unusable::Path)
 }
 
 fn checked_host(host: Vec<u8>) -> Result<String, Unusable> {
-    String::from_utf8(host).ok().filter(|h| h.len() <= HOST_BYTES_MAX && is_host(h)).ok_or(Unusable)
+    String::from_utf8(host).ok().filter(|h| h.len() <= HOST_BYTES_MAX && is_host(h)).ok_or(Unusable::Host)
 }
 
 impl Rewrite {
@@ -187,10 +208,10 @@ mod tests {
     fn what_a_replacement_makes_must_be_usable() {
         assert!(Rewrite::compile("(a)", "$2", Case::Matters).unwrap_err().contains("$2"));
         for bad in ["", "no-slash", "/a b", "/a\r\nX: y", "/a#b", "/\u{e9}"] {
-            assert_eq!(checked_target(bad.into()), Err(Unusable), "{bad:?}");
+            assert_eq!(checked_target(bad.into()), Err(Unusable::Path), "{bad:?}");
         }
         for bad in ["", "a b", "a/b", "a\r\n"] {
-            assert_eq!(checked_host(bad.into()), Err(Unusable), "{bad:?}");
+            assert_eq!(checked_host(bad.into()), Err(Unusable::Host), "{bad:?}");
         }
     }
 }

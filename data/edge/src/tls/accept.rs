@@ -6,10 +6,11 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use rustls::server::{Accepted, Acceptor};
-use rustls::{Connection, ProtocolVersion};
+use rustls::{Connection, HandshakeKind, ProtocolVersion};
 use tokio::net::TcpStream;
 
 use super::Agreed;
+use super::certificate::{Shown, take_shown};
 use super::clients::ClientIdentity;
 use super::listener::{Called, Front, Listener};
 use super::policy::cipher_name;
@@ -136,6 +137,8 @@ async fn shake_hands(
             return Err(failed(io::Error::new(ErrorKind::InvalidData, error)));
         }
     };
+    // Nobody else has begun a handshake on this thread since.
+    let shown = take_shown();
     let mut session = Session::new(socket, Connection::Server(connection));
     session.feed(rest).map_err(failed)?;
     let waits = |wait| {
@@ -146,7 +149,9 @@ async fn shake_hands(
     let shaken = session.shake_hands(waits).await;
     watch.write_done();
     shaken.map_err(failed)?;
-    let agreed = agree(&session, &listener, called, begun);
+    let mut agreed = agree(&session, &listener, called, begun);
+    let reused = session.connection().handshake_kind() == Some(HandshakeKind::Resumed);
+    agreed.shown = shown.map(|shown| Shown { reused, ..shown });
     Ok((session, agreed))
 }
 
@@ -164,6 +169,7 @@ fn agree(session: &Session, listener: &Listener, called: Called, begun: Instant)
         key_exchange: tls.negotiated_key_exchange_group().map(|group| group.name()),
         server_name,
         client: tls.peer_certificates().and_then(|chain| ClientIdentity::of(chain, listener.tell)),
+        shown: None,
         handshake_us: u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX),
     }
 }

@@ -1,6 +1,7 @@
 //! A listener's certificates, and which of them a client gets ("ELB User Guide, SSL certificates for your Application Load
 //! Balancer: Certificate selection process").
 
+use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,8 +20,41 @@ use crate::clock::unix_seconds;
 /// Certificates in a chain.
 const CHAIN_MAX: usize = 10;
 
+thread_local! {
+    /// What was chosen last, for whoever began the handshake to take at once.
+    static SHOWN: RefCell<Option<Shown>> = const { RefCell::new(None) };
+}
+
+/// The certificate that a client got.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// ARN.
+    id: Arc<str>,
+    /// It is for the host that the client called.
+    pub is_for_host: bool,
+    /// The client took up a session, and got none.
+    pub reused: bool,
+}
+
+impl Shown {
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// `chosen_cert_arn`: "This value is set to `session-reused` if the session is reused."
+    pub fn name(&self) -> &str {
+        if self.reused { "session-reused" } else { &self.id }
+    }
+}
+
+/// The certificate that the handshake shows which has just begun on this thread.
+pub fn take_shown() -> Option<Shown> {
+    SHOWN.take()
+}
+
 #[derive(Debug)]
 struct Known {
+    id: Arc<str>,
     key: Arc<CertifiedKey>,
     facts: Facts,
 }
@@ -83,7 +117,7 @@ impl Certificates {
     }
 
     /// For this host the best of those that the client supports, which a client without a host gets the default one of.
-    fn choose(&self, host: Option<&str>, offer: &Offer<'_>) -> Arc<CertifiedKey> {
+    fn choose(&self, host: Option<&str>, offer: &Offer<'_>) -> (&Known, bool) {
         let now = i64::try_from(unix_seconds()).unwrap_or(i64::MAX);
         let candidates = host.map(|host| {
             let exact = self.exact.get(host).into_iter().flatten();
@@ -92,7 +126,7 @@ impl Certificates {
         let supported = candidates.into_iter().flatten().map(|index| &self.all[*index]).filter(|c| offer.supports(c));
         // Of equals the one that was named first.
         let best = supported.min_by_key(|c| Reverse(rank(&c.facts, now)));
-        best.unwrap_or(&self.all[0]).key.clone()
+        (best.unwrap_or(&self.all[0]), best.is_some())
     }
 }
 
@@ -118,7 +152,7 @@ fn understand(certificate: &Certificate, provider: &CryptoProvider) -> Result<Kn
     let key = CertifiedKey::from_der(chain, key, provider);
     let key =
         key.map_err(|_| format!("the private key of the certificate {id} is not its own, or of a kind that is not served"))?;
-    Ok(Known { key: Arc::new(key), facts })
+    Ok(Known { id: id.as_str().into(), key: Arc::new(key), facts })
 }
 
 /// What a client says it understands.
@@ -161,7 +195,9 @@ impl ResolvesServerCert for Certificates {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let host = hello.server_name().map(str::to_ascii_lowercase);
         let offer = Offer { schemes: hello.signature_schemes(), suites: hello.cipher_suites() };
-        Some(self.choose(host.as_deref(), &offer))
+        let (chosen, is_for_host) = self.choose(host.as_deref(), &offer);
+        SHOWN.set(Some(Shown { id: chosen.id.clone(), is_for_host, reused: false }));
+        Some(chosen.key.clone())
     }
 }
 
@@ -187,7 +223,7 @@ mod tests {
 
     fn chosen(certificates: &Certificates, host: Option<&str>, schemes: &[SignatureScheme]) -> usize {
         let offer = Offer { schemes, suites: &[CipherSuite::TLS13_AES_128_GCM_SHA256] };
-        let key = certificates.choose(host, &offer);
+        let key = certificates.choose(host, &offer).0.key.clone();
         certificates.all.iter().position(|known| std::sync::Arc::ptr_eq(&known.key, &key)).unwrap()
     }
 

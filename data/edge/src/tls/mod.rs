@@ -9,8 +9,9 @@ pub(crate) mod outgoing;
 mod policy;
 pub(crate) mod session;
 pub(crate) mod tickets;
-mod x509;
+pub(crate) mod x509;
 
+use certificate::Shown;
 use clients::ClientIdentity;
 
 /// Ciphertext that is read at once before the client's greeting is whole.
@@ -33,6 +34,8 @@ pub struct Agreed {
     /// The host that the client called in its greeting.
     pub server_name: Option<String>,
     pub client: Option<ClientIdentity>,
+    /// The certificate that the client got.
+    pub shown: Option<Shown>,
     /// From the client's first byte.
     pub handshake_us: u64,
 }

@@ -70,7 +70,7 @@ pub async fn write_all<W: AsyncWrite + Unpin>(
         match written {
             Ok(0) => break Err(io::ErrorKind::WriteZero.into()),
             Ok(bytes) => {
-                watch.moved(bytes);
+                watch.wrote(bytes);
                 advance(&mut slices, bytes);
             }
             Err(e) => break Err(e),

@@ -22,6 +22,7 @@ use tokio::task::{AbortHandle, LocalSet, spawn_local};
 use crate::clock::{DateText, now_ms};
 use crate::connector::Connector;
 use crate::h2::outgoing::Links;
+use crate::log::Writer;
 use crate::proxy;
 use crate::snapshot::Snapshot;
 use buffer::Buffers;
@@ -75,22 +76,33 @@ pub struct Worker {
     pub rng: RefCell<Rng>,
     /// TLS handshakes under way with clients.
     pub handshakes: Cell<usize>,
+    pub log: Writer,
+    serial: Cell<u64>,
     stopping: Cell<bool>,
     listening: RefCell<Vec<(SocketAddr, AbortHandle)>>,
 }
 
 /// Starts a worker's thread.
-pub fn start(index: usize, connector: impl FnOnce() -> IoResult<Connector> + Send + 'static) -> IoResult<WorkerHandle> {
+pub fn start(
+    index: usize,
+    log: Writer,
+    connector: impl FnOnce() -> IoResult<Connector> + Send + 'static,
+) -> IoResult<WorkerHandle> {
     let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
     let thread = std::thread::Builder::new().name(format!("edge-{index}")).spawn(move || {
-        if let Err(e) = run(index, connector, inbox) {
+        if let Err(e) = run(index, log, connector, inbox) {
             tracing::error!(index, "a worker cannot run: {e}");
         }
     })?;
     Ok(WorkerHandle { commands, thread })
 }
 
-fn run(index: usize, connector: impl FnOnce() -> IoResult<Connector>, inbox: mpsc::Receiver<Command>) -> IoResult<()> {
+fn run(
+    index: usize,
+    log: Writer,
+    connector: impl FnOnce() -> IoResult<Connector>,
+    inbox: mpsc::Receiver<Command>,
+) -> IoResult<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     let connector = connector()?;
     let worker = Rc::new_cyclic(|worker| Worker {
@@ -104,6 +116,8 @@ fn run(index: usize, connector: impl FnOnce() -> IoResult<Connector>, inbox: mps
         date: DateText::default(),
         rng: RefCell::new(Rng::new()),
         handshakes: Cell::new(0),
+        log,
+        serial: Cell::new(0),
         stopping: Cell::new(false),
         listening: RefCell::default(),
     });
@@ -159,6 +173,7 @@ async fn sweep(worker: Rc<Worker>) {
         tokio::time::sleep(Duration::from_millis(SWEEP_EVERY_MS)).await;
         worker.watches.sweep();
         worker.pool.sweep();
+        worker.log.flush();
         worker.links.sweep(|target| worker.snapshot.borrow().targets.contains(&target));
     }
 }
@@ -166,6 +181,7 @@ async fn sweep(worker: Rc<Worker>) {
 impl Worker {
     fn apply(self: &Rc<Self>, snapshot: Arc<Snapshot>, listeners: Vec<(SocketAddr, StdListener)>) -> Arc<Snapshot> {
         let before = self.snapshot.replace(snapshot.clone());
+        self.log.flush();
         for (at, listener) in listeners {
             match TcpListener::from_std(listener) {
                 Ok(listener) => {
@@ -188,6 +204,13 @@ impl Worker {
         self.pool.retain(|target| snapshot.targets.contains(&target));
         self.links.retain(|target| snapshot.targets.contains(&target));
         before
+    }
+
+    /// The number of a new connection.
+    pub fn next_serial(&self) -> u64 {
+        let serial = self.serial.get();
+        self.serial.set(serial + 1);
+        serial
     }
 
     /// Whether a connection accepted here may be kept for another request.

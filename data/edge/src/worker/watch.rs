@@ -34,8 +34,10 @@ struct Entry {
     expired: Cell<bool>,
     /// A client's connection between two requests.
     idle: Cell<bool>,
-    /// Read and written since they were last taken.
-    bytes: Cell<u64>,
+    /// Read and written so far, and how much of both was taken.
+    read: Cell<u64>,
+    written: Cell<u64>,
+    taken: Cell<u64>,
 }
 
 /// The sockets of one worker.
@@ -64,7 +66,9 @@ impl Watches {
             write_by: Cell::new(0),
             expired: Cell::new(false),
             idle: Cell::new(false),
-            bytes: Cell::new(0),
+            read: Cell::new(0),
+            written: Cell::new(0),
+            taken: Cell::new(0),
         });
         let mut entries = self.entries.borrow_mut();
         let index = self.free.borrow_mut().pop().unwrap_or_else(|| {
@@ -178,14 +182,25 @@ impl Watch {
         self.entry.expired.get()
     }
 
-    /// So many bytes were read or written.
+    /// So many bytes were read.
     pub fn moved(&self, bytes: usize) {
-        self.entry.bytes.set(self.entry.bytes.get() + bytes as u64);
+        self.entry.read.set(self.entry.read.get() + bytes as u64);
     }
 
-    /// How many were since the last call.
+    /// So many bytes were written.
+    pub fn wrote(&self, bytes: usize) {
+        self.entry.written.set(self.entry.written.get() + bytes as u64);
+    }
+
+    /// Bytes that were read and written so far.
+    pub fn so_far(&self) -> (u64, u64) {
+        (self.entry.read.get(), self.entry.written.get())
+    }
+
+    /// How many were read and written since the last call.
     pub fn take_moved(&self) -> u64 {
-        self.entry.bytes.take()
+        let all = self.entry.read.get() + self.entry.written.get();
+        all - self.entry.taken.replace(all)
     }
 
     pub fn set_idle(&self, idle: bool) {
