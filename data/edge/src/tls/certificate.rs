@@ -29,7 +29,7 @@ thread_local! {
 #[derive(Clone, Debug)]
 pub struct Shown {
     /// ARN.
-    id: Arc<str>,
+    pub(super) id: Arc<str>,
     /// It is for the host that the client called.
     pub is_for_host: bool,
     /// The client took up a session, and got none.
