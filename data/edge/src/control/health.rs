@@ -5,33 +5,20 @@
 //! connections or answers wrongly, it is looked at more often, so that it serves as soon as its application listens.
 //! Such extra checks can only make it healthy; those that count against it keep to the interval.
 
-use std::io;
-use std::mem::MaybeUninit;
 use std::net::SocketAddrV4;
 use std::rc::Rc;
 use std::time::Duration;
 
 use base::NetworkInterfaceId;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::{Instant, sleep_until, timeout};
-use world::{HealthCheck, Protocol, TargetHealth, TargetReason};
+use tokio::time::{Instant, sleep_until};
+use world::{HealthCheck, ProtocolVersion, TargetHealth, TargetReason};
 
+use super::probe::probe;
 use crate::connector::Connector;
-use crate::http::HttpError;
-use crate::http::head::{HEADERS_MAX, parse_answer};
-use crate::http::scan::HeadScan;
-use crate::stream::Stream;
-use crate::tls::outgoing::Speaks;
 
 /// Pauses between the looks at a new target; the last one is repeated for a while, then doubled up to the interval.
 const EARLY_PAUSES_MS: [u64; 4] = [50, 100, 200, 250];
 const EARLY_STEADY_LOOKS: u32 = 40;
-/// Head of a check's answer that is read.
-const ANSWER_BYTES_MAX: usize = 16 * 1024;
-/// What follows the head is read for so long, so that the application is not cut off while it writes.
-const REST_MAX: Duration = Duration::from_millis(500);
-const REST_BYTES_MAX: usize = 1024 * 1024;
-
 /// What one check has found.
 pub type Outcome = Result<(), TargetReason>;
 
@@ -80,6 +67,8 @@ impl Judge {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
     pub check: HealthCheck,
+    /// What the group's targets speak.
+    pub version: ProtocolVersion,
     pub address: SocketAddrV4,
     pub from: NetworkInterfaceId,
 }
@@ -102,15 +91,15 @@ pub async fn keep_checking(
         if counts {
             next_counting = started + interval;
         }
-        let (outcome, connection) = probe(&subject, &connector).await;
+        let (outcome, rest) = probe(&subject, &connector).await;
         if outcome.is_ok() {
             passed();
         }
         if let Some(health) = judge.judge(&outcome, &subject.check, counts) {
             changed(health).await;
         }
-        if let Some(connection) = connection {
-            read_rest(connection).await;
+        if let Some(rest) = rest {
+            rest.read().await;
         }
         let impatient = *judge.health() == TargetHealth::Initial && outcome != Err(TargetReason::Timeout);
         let next = if impatient { next_counting.min(Instant::now() + early.pause(interval)) } else { next_counting };
@@ -131,72 +120,6 @@ impl EarlyLooks {
         let ms = EARLY_PAUSES_MS.get(look as usize).copied().unwrap_or(last) << doublings;
         Duration::from_millis(ms).min(interval)
     }
-}
-
-/// One check. The connection comes along when the application may still be writing to it.
-async fn probe(subject: &Subject, connector: &Connector) -> (Outcome, Option<Stream>) {
-    let within = Duration::from_millis(subject.check.timeout_ms);
-    if subject.check.protocol == Protocol::Tcp {
-        // "A TCP health check attempts to open a TCP connection on the specified port" and needs no more.
-        return match timeout(within, connector.connect(&subject.from, subject.address)).await {
-            Err(_) => (Err(TargetReason::Timeout), None),
-            Ok(connected) => (connected.map(|_| ()).map_err(|_| TargetReason::FailedHealthChecks), None),
-        };
-    }
-    match timeout(within, ask(subject, connector)).await {
-        Err(_) => (Err(TargetReason::Timeout), None),
-        Ok(Err(_)) => (Err(TargetReason::FailedHealthChecks), None),
-        Ok(Ok((status, connection))) => {
-            let passes = subject.check.matcher.iter().any(|(low, high)| (*low..=*high).contains(&status));
-            (if passes { Ok(()) } else { Err(TargetReason::ResponseCodeMismatch { status }) }, Some(connection))
-        }
-    }
-}
-
-async fn ask(subject: &Subject, connector: &Connector) -> io::Result<(u16, Stream)> {
-    let tls = (subject.check.protocol == Protocol::Https).then_some(Speaks::Http1);
-    let mut connection = connector.open(&subject.from, subject.address, tls).await?;
-    let request = format!(
-        "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nUser-Agent: ELB-HealthChecker/2.0\r\nAccept-Encoding: gzip, compressed\r\n\r\n",
-        subject.check.path, subject.address
-    );
-    connection.write_all(request.as_bytes()).await?;
-    let mut answer = Vec::with_capacity(1024);
-    let mut scan = HeadScan::default();
-    loop {
-        if connection.read_buf(&mut answer).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        if let Some(span) = scan.advance(&answer).map_err(invalid)? {
-            return Ok((status_of(&answer[span.begin..span.end])?, connection));
-        }
-        if answer.len() > ANSWER_BYTES_MAX {
-            return Err(io::ErrorKind::InvalidData.into());
-        }
-    }
-}
-
-fn status_of(head: &[u8]) -> io::Result<u16> {
-    let mut slots = [const { MaybeUninit::uninit() }; HEADERS_MAX];
-    parse_answer(head, &mut slots, false).map(|a| a.status).map_err(invalid)
-}
-
-fn invalid(error: HttpError) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, error.to_string())
-}
-
-async fn read_rest(mut connection: Stream) {
-    let mut sink = vec![0; 4096];
-    let mut left = REST_BYTES_MAX;
-    let _ = timeout(REST_MAX, async {
-        while left > 0 {
-            match connection.read(&mut sink).await {
-                Ok(0) | Err(_) => return,
-                Ok(bytes) => left = left.saturating_sub(bytes),
-            }
-        }
-    })
-    .await;
 }
 
 #[cfg(test)]

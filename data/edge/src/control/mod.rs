@@ -7,6 +7,7 @@ mod compile;
 mod doors;
 mod health;
 mod link;
+mod probe;
 mod publish;
 mod store;
 mod targets;

@@ -130,7 +130,8 @@ impl Targets {
                     let old = self.admit(&key, group, wanted, address, from.clone(), remembered);
                     gone.extend(old);
                 }
-                let subject = Subject { check: group.health_check.clone(), address: check_address(group, wanted), from };
+                let (check, version) = (group.health_check.clone(), group.version);
+                let subject = Subject { check, version, address: check_address(group, wanted), from };
                 match wanted.mode {
                     TargetMode::Active => reports.extend(self.activate(&key, group, subject)),
                     TargetMode::Draining { until } => reports.extend(self.drain(&key, until)),

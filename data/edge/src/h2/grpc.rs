@@ -3,9 +3,16 @@
 
 use world::ProtocolVersion;
 
+use crate::http::head::Request;
+
 /// The status of a request that its target group does not take ("ELB User Guide, Troubleshoot your Application Load
 /// Balancers: HTTP 464").
 pub const INCOMPATIBLE: u16 = 464;
+
+/// Whether a group of this version takes a request.
+pub fn fits(request: &Request<'_, '_>, version: ProtocolVersion) -> bool {
+    RequestProtocol::of(request).fits(request.method, version)
+}
 
 /// What a request is, as the guide's table has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,10 +23,13 @@ pub enum RequestProtocol {
 }
 
 impl RequestProtocol {
-    /// Of a request that came by HTTP/2. What says so is the content type (gRPC over HTTP2: `application/grpc`, with a format or
-    /// parameters behind it).
-    pub fn of_http2(content_type: Option<&[u8]>) -> Self {
-        if content_type.is_some_and(is_grpc) { RequestProtocol::Grpc } else { RequestProtocol::Http2 }
+    /// What makes a request by HTTP/2 one of gRPC is its content type.
+    pub fn of(request: &Request<'_, '_>) -> Self {
+        if !request.http2 {
+            return RequestProtocol::Http1;
+        }
+        let content_type = request.headers.iter().find(|h| h.name.eq_ignore_ascii_case("content-type"));
+        if content_type.is_some_and(|h| is_grpc(h.value)) { RequestProtocol::Grpc } else { RequestProtocol::Http2 }
     }
 
     /// Whether a group of this version takes such a request: HTTP/1.1 goes to HTTP/1.1 only, gRPC never does, and what goes to
@@ -35,7 +45,8 @@ impl RequestProtocol {
     }
 }
 
-/// Whether this is the content type of a gRPC message.
+/// Whether this is the content type of a gRPC message: `application/grpc`, with a format or parameters behind it (gRPC over
+/// HTTP2).
 pub fn is_grpc(content_type: &[u8]) -> bool {
     let (begin, rest) = content_type.split_at(content_type.len().min("application/grpc".len()));
     begin.eq_ignore_ascii_case(b"application/grpc") && matches!(rest.first(), None | Some(b'+' | b';' | b' '))

@@ -40,6 +40,9 @@ pub fn write_page(out: &mut Vec<u8>, status: u16, date: &str, close: bool, to_he
 /// Writes an answer whose body is the page that an ALB shows for its status, such as that of a redirect.
 pub fn write_with_page(out: &mut Vec<u8>, date: &str, answer: &OwnAnswer<'_>) {
     let (status, phrase) = (answer.status, phrase(answer.status));
+    if phrase.is_empty() {
+        return write(out, date, answer);
+    }
     let body = format!(
         "<html>\r\n<head><title>{status} {phrase}</title></head>\r\n<body>\r\n<center><h1>{status} {phrase}</h1></center>\r\n</body>\r\n</html>\r\n"
     );
@@ -113,6 +116,8 @@ pub fn phrase(status: u16) -> &'static str {
         429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
         451 => "Unavailable For Legal Reasons",
+        // An ALB has neither words nor a page for it.
+        464 => "",
         500 => "Internal Server Error",
         501 => "Not Implemented",
         502 => "Bad Gateway",

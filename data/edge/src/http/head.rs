@@ -88,6 +88,8 @@ pub struct Request<'b, 'h> {
     pub target: &'b str,
     /// HTTP/1.1, not 1.0.
     pub http11: bool,
+    /// It came by HTTP/2.
+    pub http2: bool,
     pub headers: &'h [Header<'b>],
     pub host: Option<&'b str>,
     pub framing: Framing,
@@ -173,6 +175,7 @@ pub fn parse_request<'b, 'h>(bytes: &'b [u8], slots: &'h mut HeaderSlots<'b>) ->
         method,
         target,
         http11,
+        http2: false,
         headers,
         host: shared.host,
         framing,

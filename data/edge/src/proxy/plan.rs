@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::Caller;
 use crate::clock::{now_ms, unix_seconds};
+use crate::h2::grpc;
 use crate::http::HttpError;
 use crate::http::answer::{OwnAnswer, write, write_page, write_with_page};
 use crate::http::desync::{Treatment, of_refused, treat};
@@ -167,6 +168,9 @@ fn route(
             let Some((group, session)) = session::begin(forwarding, request.headers, site.https, &worker.rng) else {
                 return Plan::Answer(page(worker, request, 503, Some(site), keep_alive));
             };
+            if !grpc::fits(request, group.version) {
+                return Plan::Answer(page(worker, request, grpc::INCOMPATIBLE, Some(site), keep_alive));
+            }
             let rewritten = rule.transforms.map_or(Ok(Rewritten::default()), |transforms| transforms.apply(request));
             if site.log.is_some() {
                 notes.group = Some(group.id.clone());
