@@ -163,8 +163,19 @@ pub struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
+    /// There is a connection, and the request goes out on it now.
+    pub fn dispatched(&self) {
+        if let Some(log) = &self.plan.log {
+            log.dispatched();
+        }
+    }
+
     /// Counts a final answer of the target, with the time since the request was sent to it.
     pub fn count(&self, status: u16, sent: Instant) {
+        if let Some(log) = &self.plan.log {
+            log.headed();
+            log.answered(status);
+        }
         let micros = u64::try_from(sent.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.plan.group.counters[self.plan.site.node].worker(self.worker.index).answered(status, micros);
     }
@@ -207,6 +218,9 @@ pub async fn exchange<S: Source, K: Sink>(worker: &Worker, plan: &Forward, sourc
         }
         let target = flight.target();
         let attempt = Attempt { worker, plan, target, tried: &tried, begun };
+        if let Some(log) = &plan.log {
+            log.tries(target.address);
+        }
         let outcome = match plan.group.version {
             ProtocolVersion::Http1 => to_http1::attempt(&attempt, source, sink).await,
             ProtocolVersion::Http2 | ProtocolVersion::Grpc => to_http2::attempt(&attempt, source, sink).await,
@@ -242,6 +256,9 @@ pub async fn exchange<S: Source, K: Sink>(worker: &Worker, plan: &Forward, sourc
 fn count_own(worker: &Worker, plan: &Forward, end: End) {
     if let End::Failed(status) = end {
         plan.site.counters.worker(worker.index).answered(status);
+        if let Some(log) = &plan.log {
+            log.refused(status);
+        }
     }
 }
 

@@ -1,10 +1,15 @@
 //! HTTP/2: from clients, and to targets. Frames, HPACK and flow control are those of the crate `h2`; what a request means and
 //! where it goes is decided as for HTTP/1.1.
 
-#![allow(dead_code, reason = "its users are on their way")]
-
+mod answer;
 pub(crate) mod exchange;
 pub(crate) mod grpc;
 pub(crate) mod outgoing;
+mod incoming;
+mod io;
+mod link;
+mod request;
+pub(crate) mod serve;
+mod slots;
 mod to_http1;
 mod to_http2;

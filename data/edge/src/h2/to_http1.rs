@@ -29,6 +29,7 @@ pub async fn attempt<S: Source, K: Sink>(attempt: &Attempt<'_>, source: &mut S, 
     let repeatable = plan.idempotent && source.is_at_hand();
     let connected = unless_gone(sink, connection(worker, plan, target, repeatable, tried, begun)).await?;
     let mut upstream = connected.map_err(|e| Fault::NotConnected(Connecting::of(&e)))?;
+    attempt.dispatched();
     let mut buffer = worker.buffers.small();
     let outcome = if source.is_at_hand() {
         whole(attempt, &mut upstream, &mut buffer, source, sink).await

@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 
+use httparse::Header;
 use world::ForwardedFor;
 
 use crate::tls::Agreed;
@@ -74,9 +75,14 @@ impl AnswerHeaders {
         self.set.iter().any(|(set, _)| set.eq_ignore_ascii_case(name))
     }
 
+    /// Whether the answer gets the load balancer's name.
+    pub fn names_server(&self, has_server: bool) -> bool {
+        self.server && !has_server && !self.sets("server")
+    }
+
     /// Writes what is added to an answer.
     pub fn write(&self, out: &mut Vec<u8>, has_server: bool) {
-        if self.server && !has_server && !self.sets("server") {
+        if self.names_server(has_server) {
             push(out, &["Server: awselb/2.0\r\n"]);
         }
         for (name, value) in &self.set {
@@ -266,26 +272,30 @@ pub struct AnswerRules<'a> {
     pub listener: &'a AnswerHeaders,
 }
 
+/// Whether a header of a target's answer is for the client, too.
+pub fn goes_on(header: &Header<'_>, answer: &Answer<'_, '_>, listener: &AnswerHeaders) -> bool {
+    match Known::of(header.name) {
+        Known::Connection
+        | Known::KeepAlive
+        | Known::ProxyConnection
+        | Known::Te
+        | Known::Trailer
+        | Known::TransferEncoding
+        | Known::Upgrade => false,
+        // Content-Length of an answer without a body (to HEAD, 304) tells of what is not sent; 204 and 1xx must not have it.
+        Known::ContentLength if answer.status < 200 || answer.status == 204 => false,
+        _ if answer.names_headers && is_named_by_connection(answer.headers, header.name) => false,
+        _ => listener.set.is_empty() || answer.status < 200 || !listener.sets(header.name),
+    }
+}
+
 /// Writes the head of a target's answer as the client gets it.
 pub fn write_answer(out: &mut Vec<u8>, answer: &Answer<'_, '_>, rules: &AnswerRules<'_>) {
     push(out, &["HTTP/1.1 "]);
     push_number(out, answer.status.into());
     push(out, &[" ", answer.reason, "\r\n"]);
-    for header in answer.headers {
-        match Known::of(header.name) {
-            Known::Connection
-            | Known::KeepAlive
-            | Known::ProxyConnection
-            | Known::Te
-            | Known::Trailer
-            | Known::TransferEncoding
-            | Known::Upgrade => {}
-            // Content-Length of an answer without a body (to HEAD, 304) tells of what is not sent; 204 and 1xx must not have it.
-            Known::ContentLength if answer.status < 200 || answer.status == 204 => {}
-            _ if answer.names_headers && is_named_by_connection(answer.headers, header.name) => {}
-            _ if !rules.listener.set.is_empty() && answer.status >= 200 && rules.listener.sets(header.name) => {}
-            _ => push_header(out, header),
-        }
+    for header in answer.headers.iter().filter(|header| goes_on(header, answer, rules.listener)) {
+        push_header(out, header);
     }
     for cookie in rules.cookies {
         push(out, &["Set-Cookie: ", cookie, "\r\n"]);

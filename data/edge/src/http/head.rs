@@ -186,6 +186,54 @@ pub fn parse_request<'b, 'h>(bytes: &'b [u8], slots: &'h mut HeaderSlots<'b>) ->
     })
 }
 
+/// A request whose parts came by themselves, as HTTP/2 carries them (RFC 9113, 8.3.1): `headers` are the fields that are no
+/// pseudo-header fields, and `ended` tells that no body follows.
+pub fn assemble_request<'b, 'h>(
+    (method, target): (&'b str, &'b str),
+    authority: Option<&'b str>,
+    headers: &'h [Header<'b>],
+    ended: bool,
+) -> Result<Request<'b, 'h>, HttpError> {
+    let shared = read_shared(headers)?;
+    if method == "TRACE" || method == "CONNECT" {
+        return Err(HttpError::Method);
+    }
+    if !target.starts_with('/') && !(target == "*" && method == "OPTIONS") {
+        return Err(HttpError::Syntax("the path"));
+    }
+    let host = match (authority, shared.host) {
+        (Some(authority), _) if !is_host(authority) => return Err(HttpError::Syntax("the authority")),
+        (Some(authority), Some(host)) if !authority.eq_ignore_ascii_case(host) => {
+            return Err(HttpError::Syntax("an authority and another Host"));
+        }
+        (authority, host) => authority.or(host).filter(|h| !h.is_empty()).ok_or(HttpError::Syntax("no authority"))?,
+    };
+    if shared.forwarded_for > FORWARDED_FOR_MAX {
+        return Err(HttpError::ForwardedFor);
+    }
+    let framing = match (shared.length, ended) {
+        _ if shared.coding.is_some() || shared.length_repeats => return Err(HttpError::Syntax("the length of the body")),
+        (Some(1..), true) => return Err(HttpError::Syntax("a body that is not there")),
+        (Some(length), _) => Framing::Length(length),
+        (None, true) => Framing::None,
+        (None, false) => Framing::Chunked,
+    };
+    let framed = Framed { method, http11: true, length: shared.length, length_repeats: false, coded: framing == Framing::Chunked };
+    Ok(Request {
+        method,
+        target,
+        http11: true,
+        http2: true,
+        headers,
+        host: Some(host),
+        framing,
+        keep_alive: true,
+        websocket: false,
+        names_headers: false,
+        flaw: classify(&framed, headers)?,
+    })
+}
+
 /// Reads the head of an answer to a request with this method.
 pub fn parse_answer<'b, 'h>(bytes: &'b [u8], slots: &'h mut HeaderSlots<'b>, to_head: bool) -> Result<Answer<'b, 'h>, HttpError> {
     let mut parsed = httparse::Response::new(&mut []);

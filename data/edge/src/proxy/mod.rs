@@ -5,7 +5,7 @@ pub(crate) mod answer;
 pub(crate) mod forward;
 pub(crate) mod plan;
 mod relay;
-mod secure;
+pub(crate) mod secure;
 mod tunnel;
 
 use std::net::SocketAddr;
@@ -15,6 +15,7 @@ use rustix::net::{Shutdown, shutdown};
 use tokio::net::TcpStream;
 
 use crate::clock::now_ms;
+use crate::h2;
 use crate::http::HttpError;
 use crate::http::answer::write_page;
 use crate::http::desync::of_refused;
@@ -95,6 +96,9 @@ pub async fn serve(worker: Rc<Worker>, socket: TcpStream, address: SocketAddr, a
             None => return,
         },
     };
+    if client.caller.tls.as_ref().is_some_and(|tls| tls.http2) {
+        return Box::pin(h2::serve::serve(worker, client)).await;
+    }
     serve_requests(&worker, &mut client).await;
     client.stream.say_farewell();
     client.count_moved();
@@ -117,7 +121,7 @@ async fn serve_requests(worker: &Worker, client: &mut Client) {
             Next::Keep => continue,
             Next::Close => return,
             // On the heap for the sake of idle connections, too.
-            Next::Linger => return Box::pin(linger(client)).await,
+            Next::Linger => return Box::pin(linger(&mut client.stream, &client.watch)).await,
         }
     }
 }
@@ -147,7 +151,7 @@ impl Client {
 }
 
 /// It is known to which listener a connection leads.
-fn opened(worker: &Worker, caller: &Caller, site: &Site) -> Open {
+pub fn opened(worker: &Worker, caller: &Caller, site: &Site) -> Open {
     if site.log.is_some() {
         connection::established(worker, caller, site);
     }
@@ -224,7 +228,7 @@ async fn await_first_byte(worker: &Worker, client: &mut Client, idle_ms: u64) ->
     }
 }
 
-fn idle_timeout_ms(worker: &Worker, at: SocketAddr) -> u64 {
+pub fn idle_timeout_ms(worker: &Worker, at: SocketAddr) -> u64 {
     let snapshot = worker.snapshot.borrow();
     let first = |door: &'_ Door| door.sites.iter().chain(&door.secure).next().map(|site| site.balancer.idle_timeout_ms);
     snapshot.doors.get(&at).and_then(first).unwrap_or(DEFAULT_IDLE_MS)
@@ -290,19 +294,26 @@ impl Line {
 fn count_own(worker: &Worker, client: &mut Client, own: &Own) {
     if let Some(site) = &own.site {
         client.comes_to(worker, site);
-        let line = site.counters.worker(worker.index);
-        line.answered(own.status);
-        // "RequestCount: only where the load balancer was able to choose a target", or an action that needs none.
-        match own.by {
-            By::Fixed => {
-                line.requested();
-                line.fixed();
-            }
-            By::Redirect => line.requested(),
-            By::Itself => {}
+    }
+    count_own_at(worker, client.open.as_ref(), own);
+}
+
+/// Counts an answer of our own, on a connection that counts as open there.
+pub fn count_own_at(worker: &Worker, open: Option<&Open>, own: &Own) {
+    let Some(site) = &own.site else {
+        open.iter().for_each(|open| open.line().answered(own.status));
+        return;
+    };
+    let line = site.counters.worker(worker.index);
+    line.answered(own.status);
+    // "RequestCount: only where the load balancer was able to choose a target", or an action that needs none.
+    match own.by {
+        By::Fixed => {
+            line.requested();
+            line.fixed();
         }
-    } else if let Some(open) = &client.open {
-        open.line().answered(own.status);
+        By::Redirect => line.requested(),
+        By::Itself => {}
     }
 }
 
@@ -333,18 +344,18 @@ async fn refuse(worker: &Worker, client: &mut Client, status: u16, classified: C
 
 /// Says that nothing more comes, and reads on for a moment: closing with unread bytes would make the kernel send a
 /// reset, which may overtake the answer.
-async fn linger(client: &mut Client) {
-    client.stream.say_farewell();
-    let _ = shutdown(&client.stream, Shutdown::Write);
-    client.watch.read_by(now_ms() + LINGER_MS);
+pub async fn linger(stream: &mut Stream, watch: &Watch) {
+    stream.say_farewell();
+    let _ = shutdown(&*stream, Shutdown::Write);
+    watch.read_by(now_ms() + LINGER_MS);
     let mut sink = [0; 4096];
     let mut left = LINGER_BYTES_MAX;
     while left > 0 {
-        match client.stream.read_now(&mut sink).await {
+        match stream.read_now(&mut sink).await {
             Ok(0) => return,
             Ok(bytes) => left = left.saturating_sub(bytes),
             Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
-                if client.stream.readable().await.is_err() {
+                if stream.readable().await.is_err() {
                     return;
                 }
             }

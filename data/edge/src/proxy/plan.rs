@@ -275,7 +275,7 @@ fn blocked(worker: &Worker, site: &Arc<Site>) -> Own {
     Own { status, by, site: Some(site.clone()), text, framing, close, log: None }
 }
 
-fn refusal(worker: &Worker, caller: &Caller, error: HttpError) -> Own {
+pub fn refusal(worker: &Worker, caller: &Caller, error: HttpError) -> Own {
     tracing::debug!(client = %caller.address, "refused: {error}");
     let mut text = worker.buffers.text();
     worker.date.with(|date| write_page(&mut text, error.status(), date, true, false, &PLAIN));

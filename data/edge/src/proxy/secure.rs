@@ -18,10 +18,10 @@ use crate::worker::watch::Watch;
 const HANDSHAKES_MAX: usize = 4_096;
 
 /// A handshake that counts until this is dropped.
-struct Pending<'a>(&'a Cell<usize>);
+pub struct Pending<'a>(&'a Cell<usize>);
 
 impl<'a> Pending<'a> {
-    fn new(count: &'a Cell<usize>) -> Option<Self> {
+    pub fn new(count: &'a Cell<usize>) -> Option<Self> {
         (count.get() < HANDSHAKES_MAX).then(|| {
             count.set(count.get() + 1);
             Self(count)
@@ -84,7 +84,7 @@ async fn plain(worker: &Worker, mut client: Client, bytes: &[u8]) -> Option<Clie
     worker.date.with(|date| write_plain_to_https(&mut text, date));
     let sent = client.stream.socket().try_write(&text);
     if !matches!(sent, Err(e) if e.kind() != ErrorKind::WouldBlock) {
-        linger(&mut client).await;
+        linger(&mut client.stream, &client.watch).await;
     }
     None
 }

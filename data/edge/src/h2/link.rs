@@ -1,0 +1,173 @@
+//! What the streams of one client's connection share: who calls, deadlines, and what there is to hold against the client.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use ::h2::Reason;
+use http::HeaderMap;
+
+use super::io::Gauge;
+use crate::clock::now_ms;
+use crate::metrics::Open;
+use crate::proxy::{Caller, opened};
+use crate::snapshot::Site;
+use crate::worker::Worker;
+use crate::worker::watch::Watch;
+
+/// Requests that a client may break off beyond those that it lets end, before its connection does (CVE-2023-44487).
+const CREDIT_MAX: u32 = 200;
+/// Bytes of frames that bring nobody anything: settings, pings, priorities, windows, empty data.
+const IDLE_BYTES_MAX: usize = 1024 * 1024;
+
+/// A client's connection, as its streams see it.
+pub struct Link {
+    pub worker: Rc<Worker>,
+    pub caller: RefCell<Caller>,
+    pub watch: Rc<Watch>,
+    pub gauge: Rc<Gauge>,
+    /// Counts it as open, once it is known where.
+    pub open: RefCell<Option<Open>>,
+    /// No more requests after those that are there.
+    pub closing: Cell<bool>,
+    idle_ms: u64,
+    credit: Cell<u32>,
+    deadlines: RefCell<Vec<Deadline>>,
+}
+
+/// By when the client must have moved in a stream that waits for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Deadline {
+    #[default]
+    None,
+    At(u64),
+    Passed,
+}
+
+impl Link {
+    pub fn new(
+        worker: Rc<Worker>,
+        caller: Caller,
+        watch: Rc<Watch>,
+        gauge: Rc<Gauge>,
+        open: Option<Open>,
+        idle_ms: u64,
+    ) -> Self {
+        Self {
+            worker,
+            caller: RefCell::new(caller),
+            watch,
+            gauge,
+            open: RefCell::new(open),
+            closing: Cell::new(false),
+            idle_ms,
+            credit: Cell::new(CREDIT_MAX),
+            deadlines: RefCell::default(),
+        }
+    }
+
+    /// Counts the connection as open at this listener, unless it counts somewhere already.
+    pub fn comes_to(&self, site: &Site) {
+        self.open.borrow_mut().get_or_insert_with(|| opened(&self.worker, &self.caller.borrow(), site));
+    }
+
+    /// A request goes on from here: the connection lives as long as that site allows.
+    pub fn serves(&self, site: &Site) {
+        self.comes_to(site);
+        let mut caller = self.caller.borrow_mut();
+        if caller.ends_ms == u64::MAX {
+            caller.ends_ms = now_ms().saturating_add(site.balancer.client_keep_alive_ms);
+        }
+    }
+
+    /// Has the connection's bytes counted where it is.
+    pub fn count_moved(&self) {
+        if let Some(open) = &*self.open.borrow() {
+            open.line().processed(self.watch.take_moved());
+        }
+    }
+
+    /// Whether another request is welcome.
+    pub fn keeps(&self) -> bool {
+        let caller = self.caller.borrow();
+        !self.closing.get() && self.worker.keeps(caller.at) && now_ms() < caller.ends_ms
+    }
+
+    /// How long it may be without a request, in milliseconds.
+    pub fn may_idle_ms(&self) -> u64 {
+        self.idle_ms.min(self.caller.borrow().ends_ms.saturating_sub(now_ms()))
+    }
+
+    /// A request has ended; `whole` when the client got what it asked for.
+    pub fn ended(&self, whole: bool) {
+        let credit = self.credit.get();
+        self.credit.set(if whole { (credit + 1).min(CREDIT_MAX) } else { credit.saturating_sub(1) });
+        self.count_moved();
+    }
+
+    /// Why the client is not to be borne any longer.
+    pub fn complaint(&self) -> Option<Reason> {
+        let is_flood = self.credit.get() == 0 || self.gauge.idle_bytes() > IDLE_BYTES_MAX;
+        is_flood.then_some(Reason::ENHANCE_YOUR_CALM)
+    }
+
+    /// Gives streams' deadlines that have passed to `late`.
+    pub fn pass_deadlines(&self, mut late: impl FnMut(usize)) {
+        let now = now_ms();
+        for (slot, deadline) in self.deadlines.borrow_mut().iter_mut().enumerate() {
+            if matches!(*deadline, Deadline::At(by) if by <= now) {
+                *deadline = Deadline::Passed;
+                late(slot);
+            }
+        }
+    }
+}
+
+/// Adds to a count of bytes.
+pub fn add(count: &Cell<u64>, bytes: usize) {
+    count.set(count.get() + bytes as u64);
+}
+
+/// Bytes of header fields, as they are before they are compressed (RFC 9113, 6.5.2, without what it adds for each).
+pub fn size_of(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
+}
+
+/// One stream's way to its connection.
+pub struct Lane {
+    pub link: Rc<Link>,
+    slot: usize,
+    /// Bytes of the stream, without what carries them, as the access log tells them.
+    pub received: Cell<u64>,
+    pub sent: Cell<u64>,
+}
+
+impl Lane {
+    pub fn new(link: Rc<Link>, slot: usize) -> Self {
+        let lane = Self { link, slot, received: Cell::new(0), sent: Cell::new(0) };
+        lane.set(Deadline::None);
+        lane
+    }
+
+    fn set(&self, deadline: Deadline) {
+        let mut deadlines = self.link.deadlines.borrow_mut();
+        if deadlines.len() <= self.slot {
+            deadlines.resize(self.slot + 1, Deadline::None);
+        }
+        deadlines[self.slot] = deadline;
+    }
+
+    /// The stream waits for its client; true when it has for too long. Whoever waits runs again then.
+    pub fn is_late(&self) -> bool {
+        let deadline = self.link.deadlines.borrow().get(self.slot).copied().unwrap_or_default();
+        if deadline == Deadline::None {
+            self.set(Deadline::At(now_ms() + self.link.idle_ms));
+        }
+        deadline == Deadline::Passed
+    }
+
+    /// The client has moved.
+    pub fn moved(&self) {
+        self.set(Deadline::None);
+        self.link.gauge.progress();
+    }
+}
