@@ -66,7 +66,8 @@ fn code(error: &io::Error) -> &'static str {
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => "ClientCertExpired",
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "ClientCertNotYetValid",
             CertificateError::Revoked => "ClientCertCrlHit",
-            CertificateError::UnknownIssuer => "ClientCertUntrusted",
+            // A wrong signature is that of somebody who only has the name of an authority.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => "ClientCertUntrusted",
             CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => "ClientCertPurposeInvalid",
             CertificateError::UnknownRevocationStatus
             | CertificateError::ExpiredRevocationList

@@ -10,6 +10,7 @@ mod draining;
 mod failures;
 mod headers;
 mod health;
+mod logs;
 mod mutual_tls;
 mod namespaces;
 mod nonsense;
