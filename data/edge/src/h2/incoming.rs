@@ -10,15 +10,19 @@ use http::HeaderMap;
 
 use super::exchange::{Source, SourceError};
 use super::link::{Lane, add};
+use crate::http::head::Known;
 
-/// A body of up to so much that has come with its head is kept, so that the request may be repeated.
+/// A body of up to so much is kept, so that the request may be repeated.
 const KEPT_BYTES_MAX: usize = 64 * 1024;
 
 pub struct Incoming {
     body: RecvStream,
     lane: Rc<Lane>,
-    /// What came before the exchange began.
+    /// What came before the exchange began, and what was handed out since as long as it is little.
     kept: Vec<Bytes>,
+    kept_bytes: usize,
+    /// Nothing that was handed out is missing there.
+    keeps_all: bool,
     next: usize,
     /// `kept` is the whole body.
     at_hand: bool,
@@ -31,7 +35,8 @@ impl Incoming {
     /// Gathers what has come already.
     pub fn new(body: RecvStream, lane: Rc<Lane>) -> Self {
         let at_hand = body.is_end_stream();
-        let mut incoming = Self { body, lane, kept: Vec::new(), next: 0, at_hand, taken: 0, trailers: None };
+        let (kept, kept_bytes, keeps_all) = (Vec::new(), 0, true);
+        let mut incoming = Self { body, lane, kept, kept_bytes, keeps_all, next: 0, at_hand, taken: 0, trailers: None };
         if !at_hand {
             incoming.gather();
         }
@@ -40,24 +45,28 @@ impl Incoming {
 
     fn gather(&mut self) {
         let mut cx = Context::from_waker(Waker::noop());
-        let mut bytes = 0;
         // A body that breaks off tells so again when it is read on.
-        while let Poll::Ready(piece) = self.poll_piece(&mut cx) {
-            match piece {
-                Ok(Some(piece)) => {
-                    bytes += piece.len();
-                    self.release(piece.len());
-                    self.kept.push(piece);
-                }
-                Ok(None) => {
-                    self.at_hand = true;
-                    return;
-                }
-                Err(_) => return,
-            }
-            if bytes >= KEPT_BYTES_MAX {
+        while self.kept_bytes < KEPT_BYTES_MAX
+            && let Poll::Ready(Ok(piece)) = self.poll_piece(&mut cx)
+        {
+            let Some(piece) = piece else {
+                self.at_hand = true;
                 return;
-            }
+            };
+            self.taken += piece.len();
+            self.kept_bytes += piece.len();
+            self.kept.push(piece);
+        }
+    }
+
+    /// A piece goes on, and is kept too as long as all before it are.
+    fn keep(&mut self, piece: &Bytes) {
+        self.kept_bytes += piece.len();
+        if self.keeps_all && self.kept_bytes <= KEPT_BYTES_MAX {
+            self.kept.push(piece.clone());
+            self.next = self.kept.len();
+        } else if std::mem::take(&mut self.keeps_all) {
+            (self.kept, self.next) = (Vec::new(), 0);
         }
     }
 
@@ -79,16 +88,24 @@ impl Incoming {
 
     fn poll_trailers(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, SourceError>> {
         self.body.poll_trailers(cx).map(|trailers| {
-            self.trailers = trailers.map_err(|_| SourceError::Broken)?;
+            self.trailers = trailers.map_err(|_| SourceError::Broken)?.map(passable);
             Ok(None)
         })
     }
 
-    /// The client may send so much more.
-    fn release(&mut self, bytes: usize) {
-        // An error says that the stream is over.
-        let _ = self.body.flow_control().release_capacity(bytes);
+    /// The client may send as much more as was taken.
+    fn release_taken(&mut self) {
+        if self.taken > 0 {
+            // An error says that the stream is over.
+            let _ = self.body.flow_control().release_capacity(std::mem::take(&mut self.taken));
+        }
     }
+}
+
+/// What of trailers may go on: nothing that says how a message is carried, framed or routed (RFC 9110, 6.5.1).
+fn passable(trailers: HeaderMap) -> HeaderMap {
+    let fields = trailers.iter().filter(|(name, _)| Known::of(name.as_str()) == Known::Other);
+    fields.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 impl Source for Incoming {
@@ -101,24 +118,27 @@ impl Source for Incoming {
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, SourceError> {
-        if let Some(piece) = self.kept.get_mut(self.next) {
+        if let Some(piece) = self.kept.get(self.next) {
             self.next += 1;
-            return Ok(Some(if self.at_hand { piece.clone() } else { std::mem::take(piece) }));
+            return Ok(Some(piece.clone()));
         }
         if self.at_hand {
             return Ok(None);
         }
-        let taken = std::mem::take(&mut self.taken);
-        if taken > 0 {
-            self.release(taken);
-        }
+        self.release_taken();
         let piece = poll_fn(|cx| match self.poll_piece(cx) {
             Poll::Pending if self.lane.is_late() => Poll::Ready(Err(SourceError::Late)),
             piece => piece,
         })
         .await?;
         self.lane.moved();
-        self.taken = piece.as_ref().map_or(0, Bytes::len);
+        match &piece {
+            Some(piece) => {
+                self.taken = piece.len();
+                self.keep(piece);
+            }
+            None => self.at_hand = self.keeps_all,
+        }
         Ok(piece)
     }
 

@@ -44,14 +44,7 @@ enum Deadline {
 }
 
 impl Link {
-    pub fn new(
-        worker: Rc<Worker>,
-        caller: Caller,
-        watch: Rc<Watch>,
-        gauge: Rc<Gauge>,
-        open: Option<Open>,
-        idle_ms: u64,
-    ) -> Self {
+    pub fn new(worker: Rc<Worker>, caller: Caller, watch: Rc<Watch>, gauge: Rc<Gauge>, open: Option<Open>, idle_ms: u64) -> Self {
         Self {
             worker,
             caller: RefCell::new(caller),

@@ -62,6 +62,7 @@ pub async fn serve(worker: Rc<Worker>, client: Client) {
     })
     .await;
     drop(greeting);
+    watch.read_done();
     if let Some(connection) = greeted {
         let link = Rc::new(Link::new(worker.clone(), caller, watch.clone(), gauge, open, idle_ms));
         let mut serving = Serving { link, connection, tick: None, is_idle: false, said_farewell: false };
@@ -111,11 +112,8 @@ impl Serving {
         self.link.gauge.begin_turn();
         loop {
             slots.run(cx);
-            let accepted = if slots.is_full() {
-                self.connection.poll_closed(cx).map(|_| None)
-            } else {
-                self.connection.poll_accept(cx)
-            };
+            let accepted =
+                if slots.is_full() { self.connection.poll_closed(cx).map(|_| None) } else { self.connection.poll_accept(cx) };
             match accepted {
                 Poll::Ready(Some(Ok((request, respond)))) => {
                     self.link.gauge.progress();

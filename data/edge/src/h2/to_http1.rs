@@ -68,7 +68,7 @@ async fn whole<S: Source, K: Sink>(
 ) -> Result<Outcome, Fault> {
     let Upstream { stream, watch, .. } = upstream;
     let sent = Instant::now();
-    let mut request = Sending { attempt, to: stream, watch };
+    let mut request = Sending { attempt, to: stream, watch, waits_for_client: &Cell::new(false) };
     request.run(source).await.map_err(|e| match e {
         SendError::Source(error) => Fault::Request(error),
         SendError::Target(e) if e.kind() == ErrorKind::TimedOut => Fault::Late,
@@ -89,8 +89,8 @@ async fn streamed<S: Source, K: Sink>(
     let Upstream { stream, watch, .. } = upstream;
     let target = RefCell::new(stream);
     let (mut from, mut to) = (Half(&target), Half(&target));
-    let begun = Cell::new(false);
-    let mut request = Sending { attempt, to: &mut to, watch };
+    let (begun, waits_for_client) = (Cell::new(false), Cell::new(false));
+    let mut request = Sending { attempt, to: &mut to, watch, waits_for_client: &waits_for_client };
     let answer = Answering { attempt, from: &mut from, watch, buffer, sink, sent: Instant::now(), begun: &begun };
     let (request, answer) = (request.run(source), answer.run());
     tokio::pin!(request, answer);
@@ -109,7 +109,9 @@ async fn streamed<S: Source, K: Sink>(
                 }
             }
             result = &mut answer => {
-                let outcome = result?;
+                // A target need not answer before it has all of the request.
+                let late = if waits_for_client.get() { Fault::Request(SourceError::Late) } else { Fault::Late };
+                let outcome = result.map_err(|fault| if fault == Fault::Late { late } else { fault })?;
                 let answered = Answered { early: !sent, ..outcome.answered };
                 return Ok(Outcome { answered, keep: outcome.keep && sent });
             }
@@ -126,6 +128,8 @@ struct Sending<'a, W> {
     attempt: &'a Attempt<'a>,
     to: &'a mut W,
     watch: &'a Watch,
+    /// Nothing can be done before the client sends more.
+    waits_for_client: &'a Cell<bool>,
 }
 
 impl<W: AsyncWrite + Unpin> Sending<'_, W> {
@@ -138,7 +142,11 @@ impl<W: AsyncWrite + Unpin> Sending<'_, W> {
             self.write([std::mem::take(&mut head), &[], &[], &[]]).await?;
         }
         let chunked = plan.framing == Framing::Chunked;
-        while let Some(piece) = source.next().await.map_err(SendError::Source)? {
+        loop {
+            self.waits_for_client.set(true);
+            let piece = source.next().await.map_err(SendError::Source)?;
+            self.waits_for_client.set(false);
+            let Some(piece) = piece else { break };
             self.watch.refresh_read(plan.site.balancer.idle_timeout_ms);
             let line = if chunked { ChunkLine::new(piece.len()) } else { ChunkLine::default() };
             let end: &[u8] = if chunked { b"\r\n" } else { b"" };

@@ -120,7 +120,9 @@ fn bodies_of_any_size_are_streamed_both_ways() {
         },
         nothing,
     );
-    for (size, tells_length) in [(0, true), (1, true), (16_384, true), (3_000_000, true), (0, false), (100, false), (700_000, false)] {
+    for (size, tells_length) in
+        [(0, true), (1, true), (16_384, true), (3_000_000, true), (0, false), (100, false), (700_000, false)]
+    {
         let body: Bytes = (0..size).map(|n: usize| (n % 251) as u8).collect::<Vec<_>>().into();
         let mut request = client.request("POST", "/echo");
         if tells_length {
