@@ -1,0 +1,185 @@
+//! One direction of a connection: bytes go on as they come, what cannot be sent on is not read either, and who waits holds no
+//! buffer. It neither opens connections nor ends them.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io::{self, ErrorKind};
+use std::pin::Pin;
+use std::task::Poll;
+
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+
+use super::counters::Active;
+use super::splice::{Moved, splice};
+use crate::worker::Worker;
+use crate::worker::buffer::Buffer;
+use crate::worker::io::write_all;
+use crate::worker::watch::Watch;
+
+/// One end of a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    Client,
+    Target,
+}
+
+/// Why a flow ended before both sides were through.
+#[derive(Debug)]
+pub enum Broken {
+    /// Nobody has said anything for too long.
+    Idle,
+    /// Its target may have it no longer.
+    Cut,
+    Reset(Side),
+    /// Its machine is gone, or it broke the rules of TLS.
+    Lost(Side, io::Error),
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Broken::Idle => f.write_str("it was silent for too long"),
+            Broken::Cut => f.write_str("its target may have it no longer"),
+            Broken::Reset(side) => write!(f, "{side:?} has reset it"),
+            Broken::Lost(side, error) => write!(f, "{side:?} is lost: {error}"),
+        }
+    }
+}
+
+/// A direction.
+pub struct Way<'a> {
+    pub worker: &'a Worker,
+    pub active: &'a Active,
+    pub idle_ms: u64,
+    pub from: Side,
+    pub from_watch: &'a Watch,
+    pub to_watch: &'a Watch,
+}
+
+/// Why copying has stopped.
+enum Copied {
+    /// The source has said all.
+    All,
+    /// There is so much that another way may be better.
+    Much,
+}
+
+impl Way<'_> {
+    /// Carries everything, and then tells the sink that nothing more comes.
+    pub async fn carry<R, W>(&self, from: &mut R, to: &mut W) -> Result<(), Broken>
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin,
+    {
+        while let Copied::Much = self.copy(from, to).await? {}
+        // One that has closed altogether has nothing to be told.
+        let _ = to.shutdown().await;
+        Ok(())
+    }
+
+    /// Likewise, between two sockets: much of it moves within the kernel.
+    pub async fn carry_plain(&self, from: &mut ReadHalf<'_>, to: &mut WriteHalf<'_>) -> Result<(), Broken> {
+        while let Copied::Much = self.copy(from, to).await? {
+            let (source, sink): (&TcpStream, &TcpStream) = (from.as_ref(), to.as_ref());
+            if let Moved::All = splice(self, source, sink).await? {
+                break;
+            }
+        }
+        let _ = to.shutdown().await;
+        Ok(())
+    }
+
+    /// Copies until the source ends or a buffer was not enough for what it had.
+    async fn copy<R, W>(&self, from: &mut R, to: &mut W) -> Result<Copied, Broken>
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin,
+    {
+        loop {
+            let mut buffer = self.read(from).await?;
+            let bytes = buffer.filled().len();
+            if bytes == 0 {
+                self.worker.buffers.give_back(buffer);
+                return self.ended().map(|()| Copied::All);
+            }
+            self.moved(bytes);
+            let sent = write_all(to, self.to_watch, self.idle_ms, [buffer.filled(), &[], &[], &[]]).await;
+            let is_full = buffer.space().is_empty();
+            self.worker.buffers.give_back(buffer);
+            sent.map_err(|e| self.sink_failed(e))?;
+            if is_full {
+                return Ok(Copied::Much);
+            }
+        }
+    }
+
+    /// What comes next; nothing at the end.
+    async fn read<R: AsyncRead + Unpin>(&self, from: &mut R) -> Result<Buffer, Broken> {
+        let buffers = &self.worker.buffers;
+        let mut waits = false;
+        let read = poll_fn(|cx| {
+            let mut buffer = buffers.small();
+            let mut room = ReadBuf::new(buffer.space());
+            match Pin::new(&mut *from).poll_read(cx, &mut room) {
+                Poll::Ready(Ok(())) => {
+                    let bytes = room.filled().len();
+                    buffer.filled_by(bytes);
+                    Poll::Ready(Ok(buffer))
+                }
+                Poll::Ready(Err(e)) => {
+                    buffers.give_back(buffer);
+                    Poll::Ready(Err(e))
+                }
+                Poll::Pending => {
+                    buffers.give_back(buffer);
+                    if !std::mem::replace(&mut waits, true) {
+                        self.from_watch.read_within(self.idle_ms);
+                    }
+                    Poll::Pending
+                }
+            }
+        });
+        let read = read.await;
+        if waits {
+            self.from_watch.read_done();
+        }
+        read.map_err(|e| self.source_failed(e))
+    }
+
+    /// So many bytes came: neither side has been silent.
+    pub fn moved(&self, bytes: usize) {
+        self.active.moved(bytes);
+        self.to_watch.refresh_read(self.idle_ms);
+    }
+
+    /// The source gives no more: by itself, or because it was shut here.
+    pub fn ended(&self) -> Result<(), Broken> {
+        if self.from_watch.has_expired() {
+            Err(Broken::Idle)
+        } else if self.from_watch.was_cut() || self.to_watch.was_cut() {
+            Err(Broken::Cut)
+        } else {
+            Ok(())
+        }
+    }
+
+    pub fn source_failed(&self, error: io::Error) -> Broken {
+        self.failed(self.from, self.from_watch, error)
+    }
+
+    pub fn sink_failed(&self, error: io::Error) -> Broken {
+        let to = if self.from == Side::Client { Side::Target } else { Side::Client };
+        self.failed(to, self.to_watch, error)
+    }
+
+    fn failed(&self, side: Side, watch: &Watch, error: io::Error) -> Broken {
+        match error.kind() {
+            _ if watch.has_expired() => Broken::Idle,
+            _ if watch.was_cut() => Broken::Cut,
+            ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Broken::Reset(side),
+            _ => Broken::Lost(side, error),
+        }
+    }
+}

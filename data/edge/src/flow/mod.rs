@@ -1,0 +1,63 @@
+//! Network load balancers: connections and datagrams that are passed on as they are, by what their addresses say. It reads no
+//! byte of what users send, but for TLS where a listener ends it, and knows nothing of HTTP.
+//!
+//! A flow goes to one target for as long as it lasts. What AWS does per packet is done per connection here: the load balancer
+//! takes the client's connection and opens one of its own to the target, so that targets see the address of its node.
+
+mod carry;
+mod choose;
+pub(crate) mod compile;
+pub(crate) mod counters;
+pub(crate) mod doors;
+mod preface;
+mod splice;
+mod tcp;
+pub(crate) mod udp;
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::net::TcpStream;
+
+use crate::target::Group;
+use crate::tls::listener::Front;
+use crate::worker::Worker;
+pub(crate) use choose::mix;
+use counters::FlowCounters;
+
+/// "Network Load Balancers: Connection idle timeout": of TCP where nothing else is set, and of TLS always.
+pub const TCP_IDLE_MS: u64 = 350_000;
+/// Likewise, of UDP.
+pub const UDP_IDLE_MS: u64 = 120_000;
+
+/// A listener of a network load balancer at one of its addresses.
+#[derive(Debug)]
+pub struct Site {
+    pub group: Arc<Group>,
+    /// Nodes that answer here: one at an address of its own, all at one that load balancers share, as in DNS.
+    pub nodes: Vec<usize>,
+    /// Of each of the load balancer's nodes.
+    pub counters: Vec<Arc<FlowCounters>>,
+    pub kind: Kind,
+    pub idle_ms: u64,
+    /// A client's flows all go to one target.
+    pub sticky: bool,
+    /// Targets are told of the client by a header of the PROXY protocol, version 2.
+    pub announces: bool,
+    /// How a TLS listener speaks with clients.
+    pub front: Option<Arc<Front>>,
+}
+
+/// What a flow counts as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Tcp,
+    Tls,
+    Udp,
+}
+
+/// Serves a client's connection to its end.
+pub async fn serve(worker: Rc<Worker>, site: Arc<Site>, socket: TcpStream, address: SocketAddr, at: SocketAddr) {
+    tcp::serve(&worker, &site, socket, address, at).await;
+}

@@ -1,0 +1,217 @@
+//! Datagrams: those of one client to one listener are a flow, which has a target and a socket of its own towards it, so that
+//! answers find their way back, until nobody has said anything for a while. What does not fit anywhere is dropped, as networks do.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, UdpSocket as StdSocket};
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+use rustix::net::{SendFlags, send, sendto};
+use tokio::net::UdpSocket;
+use tokio::task::{AbortHandle, spawn_local};
+
+use super::choose::{Chosen, choose, home};
+use super::counters::Active;
+use super::{Kind, Site};
+use crate::clock::now_ms;
+use crate::target::InFlight;
+use crate::worker::Worker;
+
+/// Flows of one worker; each has a descriptor.
+const FLOWS_MAX: usize = 16_384;
+/// How often flows are looked through for those that have ended.
+const SWEEP_EVERY: Duration = Duration::from_millis(500);
+/// Datagrams that are handled one after the other before others get their turn.
+const BATCH: usize = 64;
+/// The longest datagram.
+const DATAGRAM_BYTES: usize = 65_535;
+
+thread_local! {
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; DATAGRAM_BYTES].into_boxed_slice());
+}
+
+/// What a worker has of datagrams.
+#[derive(Default)]
+pub struct Datagrams {
+    doors: RefCell<Vec<(SocketAddr, AbortHandle)>>,
+    /// By the address at which a client calls, and its own.
+    flows: RefCell<HashMap<(SocketAddr, SocketAddr), Flow>>,
+    sweeps: Cell<bool>,
+}
+
+/// A flow; its answers stop with it.
+struct Flow {
+    onward: Rc<Onward>,
+    answers: AbortHandle,
+}
+
+/// The way to a target.
+struct Onward {
+    socket: UdpSocket,
+    flight: InFlight,
+    active: Active,
+    last_ms: Cell<u64>,
+    idle_ms: u64,
+}
+
+impl Drop for Flow {
+    fn drop(&mut self) {
+        self.answers.abort();
+    }
+}
+
+impl Datagrams {
+    /// Takes over sockets, and closes those at addresses that are not served any more, with their flows: one that is left open
+    /// would go on getting a share of the datagrams.
+    pub fn apply(&self, worker: &Rc<Worker>, opened: Vec<(SocketAddr, StdSocket)>, is_served: impl Fn(&SocketAddr) -> bool) {
+        for (at, socket) in opened {
+            match UdpSocket::from_std(socket) {
+                Ok(socket) => {
+                    let task = spawn_local(receive(worker.clone(), at, Rc::new(socket)));
+                    self.doors.borrow_mut().push((at, task.abort_handle()));
+                }
+                Err(e) => tracing::error!(%at, "a socket for datagrams cannot be taken over: {e}"),
+            }
+        }
+        self.doors.borrow_mut().retain(|(at, task)| {
+            let stays = is_served(at);
+            if !stays {
+                task.abort();
+            }
+            stays
+        });
+        self.keep(|(at, _), _| is_served(at));
+    }
+
+    /// Ends all flows to this target.
+    pub fn cut(&self, target: u64) {
+        self.keep(|_, flow| flow.onward.flight.target().number != target);
+    }
+
+    /// Closes everything.
+    pub fn close(&self) {
+        self.doors.borrow_mut().drain(..).for_each(|(_, task)| task.abort());
+        self.keep(|_, _| false);
+    }
+
+    fn keep(&self, keep: impl Fn(&(SocketAddr, SocketAddr), &Flow) -> bool) {
+        let mut flows = self.flows.borrow_mut();
+        let gone: Vec<_> = flows.extract_if(|key, flow| !keep(key, flow)).collect();
+        drop(flows);
+        drop(gone);
+    }
+
+    /// Sends a datagram on; false when it belongs to no flow yet.
+    fn forward(&self, key: &(SocketAddr, SocketAddr), bytes: &[u8]) -> bool {
+        let flows = self.flows.borrow();
+        let Some(Flow { onward, .. }) = flows.get(key) else { return false };
+        onward.last_ms.set(now_ms());
+        // What is not taken is lost, which UDP allows; a target that is away is for health checks to find. Nobody waits, so the
+        // runtime, which has not yet heard of a new socket, is not asked.
+        if send(&onward.socket, bytes, SendFlags::DONTWAIT).is_ok() {
+            onward.active.moved(bytes.len());
+        }
+        true
+    }
+}
+
+/// Takes datagrams of clients for ever.
+async fn receive(worker: Rc<Worker>, at: SocketAddr, door: Rc<UdpSocket>) {
+    loop {
+        if let Err(e) = door.readable().await {
+            return tracing::error!(%at, "datagrams cannot be received any more: {e}");
+        }
+        for _ in 0..BATCH {
+            let received = SCRATCH.with_borrow_mut(|space| {
+                let (bytes, client) = door.try_recv_from(space)?;
+                take(&worker, at, &door, client, &space[..bytes]);
+                Ok::<(), io::Error>(())
+            });
+            match received {
+                Err(e) if e.kind() == ErrorKind::WouldBlock => break,
+                // Of a datagram sent before.
+                _ => {}
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+fn take(worker: &Rc<Worker>, at: SocketAddr, door: &Rc<UdpSocket>, client: SocketAddr, bytes: &[u8]) {
+    let key = (at, client);
+    if worker.datagrams.forward(&key, bytes) {
+        return;
+    }
+    let Some(site) = worker.snapshot.borrow().datagrams.get(&at).cloned() else { return };
+    if let Some(onward) = open(worker, &site, client, at) {
+        let onward = Rc::new(onward);
+        let answers = spawn_local(answer(onward.clone(), door.clone(), client)).abort_handle();
+        worker.datagrams.flows.borrow_mut().insert(key, Flow { onward, answers });
+        if !worker.datagrams.sweeps.replace(true) {
+            spawn_local(sweep(Rc::downgrade(worker)));
+        }
+        worker.datagrams.forward(&key, bytes);
+    }
+}
+
+/// Begins a flow, if there is a target and room for it.
+fn open(worker: &Worker, site: &Site, client: SocketAddr, at: SocketAddr) -> Option<Onward> {
+    let line = |node: usize| site.counters[node].worker(worker.index);
+    if worker.datagrams.flows.borrow().len() >= FLOWS_MAX {
+        line(home(site)).rejected();
+        return None;
+    }
+    let Chosen { node, flight, fails_open } = choose(site, client, at, now_ms(), &[])?;
+    let target = flight.target();
+    let socket = match worker.connector.datagrams(&target.from, target.address) {
+        Ok(socket) => socket,
+        Err(e) => {
+            tracing::debug!(target = %target.address, "no datagrams can be sent to a target: {e}");
+            line(node).rejected();
+            return None;
+        }
+    };
+    if fails_open {
+        line(node).unhealthy_routed();
+    }
+    let active = Active::new(&site.counters[node], worker.index, Kind::Udp);
+    Some(Onward { socket, flight, active, last_ms: Cell::new(now_ms()), idle_ms: site.idle_ms })
+}
+
+/// Sends a client what its target says.
+async fn answer(onward: Rc<Onward>, door: Rc<UdpSocket>, client: SocketAddr) {
+    while onward.socket.readable().await.is_ok() {
+        for _ in 0..BATCH {
+            let sent = SCRATCH.with_borrow_mut(|space| {
+                let bytes = onward.socket.try_recv(space)?;
+                onward.last_ms.set(now_ms());
+                if sendto(&door, &space[..bytes], SendFlags::DONTWAIT, &client).is_ok() {
+                    onward.active.moved(bytes);
+                }
+                Ok::<(), io::Error>(())
+            });
+            match sent {
+                Err(e) if e.kind() == ErrorKind::WouldBlock => break,
+                // It refused a datagram; the next one may be taken.
+                _ => {}
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Ends flows in which nothing was said for too long, for as long as there are any.
+async fn sweep(worker: Weak<Worker>) {
+    loop {
+        tokio::time::sleep(SWEEP_EVERY).await;
+        let Some(worker) = worker.upgrade() else { return };
+        let now = now_ms();
+        worker.datagrams.keep(|_, flow| now.saturating_sub(flow.onward.last_ms.get()) < flow.onward.idle_ms);
+        if worker.datagrams.flows.borrow().is_empty() {
+            worker.datagrams.sweeps.set(false);
+            return;
+        }
+    }
+}
