@@ -14,9 +14,9 @@ use rustix::fs::{fstat, stat};
 use rustix::net::sockopt::{
     set_socket_keepalive, set_tcp_keepcnt, set_tcp_keepidle, set_tcp_keepintvl, set_tcp_nodelay, set_tcp_user_timeout,
 };
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 use world::RunPaths;
 
 use crate::stream::Stream;
@@ -76,23 +76,42 @@ impl Connector {
 
     /// Connects to a target from an interface. The time it may take is up to the caller.
     pub async fn connect(&self, from: &NetworkInterfaceId, to: SocketAddrV4) -> io::Result<TcpStream> {
-        let socket = match self.sockets {
-            Sockets::Direct if !to.ip().is_loopback() => {
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidInput,
-                    "only loopback targets can be reached without namespaces",
-                ));
-            }
-            Sockets::Direct => open_socket()?,
-            Sockets::Namespace => self.socket_inside(from)?,
-        };
-        let stream = TcpSocket::from_std_stream(StdStream::from(socket)).connect(SocketAddr::V4(to)).await?;
+        let stream = self.reach(from, to).await?;
         bear(&stream, Stalls::Never);
         Ok(stream)
     }
 
+    /// Likewise, to a target that takes data as it pleases.
+    pub async fn reach(&self, from: &NetworkInterfaceId, to: SocketAddrV4) -> io::Result<TcpStream> {
+        let socket = self.socket(from, to, open_socket)?;
+        TcpSocket::from_std_stream(StdStream::from(socket)).connect(SocketAddr::V4(to)).await
+    }
+
+    /// Speaks TLS over a connection to a target.
+    pub async fn secure(&self, socket: TcpStream, to: SocketAddrV4, speaks: Speaks) -> io::Result<Stream> {
+        Ok(Stream::Tls(Box::new(self.outgoing.connect(socket, (*to.ip()).into(), speaks).await?)))
+    }
+
+    /// A socket for datagrams from an interface to a target and back.
+    pub fn datagrams(&self, from: &NetworkInterfaceId, to: SocketAddrV4) -> io::Result<UdpSocket> {
+        let socket = self.socket(from, to, open_datagram_socket)?;
+        connect(&socket, &to)?;
+        UdpSocket::from_std(socket.into())
+    }
+
+    fn socket(&self, from: &NetworkInterfaceId, to: SocketAddrV4, open: fn() -> io::Result<OwnedFd>) -> io::Result<OwnedFd> {
+        match self.sockets {
+            Sockets::Direct if !to.ip().is_loopback() => {
+                let why = "only loopback targets can be reached without namespaces";
+                Err(io::Error::new(io::ErrorKind::InvalidInput, why))
+            }
+            Sockets::Direct => open(),
+            Sockets::Namespace => self.socket_inside(from, open),
+        }
+    }
+
     /// A socket of the interface's namespace. There is no waiting between going in and coming back.
-    fn socket_inside(&self, interface: &NetworkInterfaceId) -> io::Result<OwnedFd> {
+    fn socket_inside(&self, interface: &NetworkInterfaceId, open_socket: fn() -> io::Result<OwnedFd>) -> io::Result<OwnedFd> {
         let mut open = self.open.borrow_mut();
         let path = self.paths.interface_namespace(interface);
         let found = stat(&path)?;
@@ -131,6 +150,10 @@ pub fn bear(stream: &TcpStream, stalls: Stalls) {
     let unconfirmed_ms_max = if stalls == Stalls::Never { UNCONFIRMED_MS_MAX } else { 0 };
     // Without it the idle timeout still ends the exchange.
     let _ = set_tcp_user_timeout(stream, unconfirmed_ms_max);
+}
+
+fn open_datagram_socket() -> io::Result<OwnedFd> {
+    Ok(socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC, None)?)
 }
 
 fn open_socket() -> io::Result<OwnedFd> {

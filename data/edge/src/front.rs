@@ -12,6 +12,11 @@ use world::RunPaths;
 /// The content of `run/edge-front.json`. It is replaced as a whole when a listener comes or goes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FrontReport {
+    /// The edge that serves: its process, and the version of its binary.
+    #[serde(default)]
+    pub pid: u32,
+    #[serde(default)]
+    pub version: String,
     pub listeners: Vec<FrontListener>,
 }
 
@@ -30,13 +35,17 @@ pub struct FrontListener {
     /// The same by IPv6, where the load balancer has that too.
     #[serde(default)]
     pub front_door_v6: Option<SocketAddr>,
+    /// ARN of another listener that wants the front door's port too, where this one is of a network load balancer and so does
+    /// not have it: `front_door` is then the address of its first node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub front_door_wanted_by: Option<String>,
     /// The load balancer's own addresses, with the zone of each.
     pub nodes: Vec<(String, SocketAddr)>,
     /// Zones that have too few healthy targets for users to be sent there (`target_group_health.dns_failover.*`). When all
     /// have, nobody is better off elsewhere.
     #[serde(default)]
     pub failed_zones: Vec<String>,
-    /// `http://NAME[:PORT]/` by way of the front door.
+    /// `http://NAME[:PORT]/` by way of the front door; `tcp://NAME:PORT`, `tls:` or `udp:` of a network load balancer.
     pub url: String,
 }
 

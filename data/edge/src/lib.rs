@@ -14,8 +14,10 @@
 mod clock;
 mod connector;
 mod control;
+mod flow;
 mod front;
 mod h2;
+mod handover;
 mod http;
 mod log;
 mod metrics;
@@ -36,6 +38,7 @@ use std::time::Duration;
 pub use connector::Sockets;
 pub use control::run;
 pub use front::{FrontListener, FrontReport};
+pub use handover::keeper::keep_sockets;
 
 /// How the edge is run.
 #[derive(Clone, Debug)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use world::HttpAttributes;
 
+use crate::flow;
 use crate::http::forward::{ListenerHeaders, split_port};
 use crate::log::SiteLog;
 use crate::metrics::ZoneCounters;
@@ -21,6 +22,8 @@ pub type Quick = foldhash::fast::RandomState;
 pub struct Snapshot {
     /// By the address on which a connection came in.
     pub doors: HashMap<SocketAddr, Door, Quick>,
+    /// By the address on which a datagram came in.
+    pub datagrams: HashMap<SocketAddr, Arc<flow::Site>, Quick>,
     /// Numbers of the targets that may keep idle connections.
     pub targets: HashSet<u64, Quick>,
 }
@@ -34,6 +37,8 @@ pub struct Door {
     pub secure: Vec<Arc<Site>>,
     /// How they speak TLS; none where there are none.
     pub front: Option<Arc<Front>>,
+    /// The listener of a network load balancer, which shares its address with nobody.
+    pub flow: Option<Arc<flow::Site>>,
 }
 
 impl Door {

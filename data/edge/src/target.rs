@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
 use base::NetworkInterfaceId;
 use fastrand::Rng;
 use tokio::sync::Notify;
-use world::{Algorithm, ProtocolVersion};
+use world::{Algorithm, FlowAttributes, Protocol, ProtocolVersion};
 
+use crate::flow::mix;
 use crate::metrics::GroupCounters;
 use crate::route::session::Sticky;
 
@@ -18,6 +19,10 @@ use crate::route::session::Sticky;
 const ASIDE_MS: u64 = 1_000;
 /// The weight of a target about which nothing is known that would make it lighter.
 pub const WEIGHT_FULL: u32 = 1_000;
+
+const KEEPS_FLOWS: u8 = 1;
+const CUT_WHEN_UNHEALTHY: u8 = 2;
+const DEREGISTERED: u8 = 4;
 
 /// Health as far as routing goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +62,8 @@ pub struct Target {
     failures: AtomicU32,
     /// Cut: what is under way ends without a retry.
     cut: AtomicBool,
+    /// What becomes of its flows, where its load balancer is one of flows.
+    flows: AtomicU8,
     /// Told when the last request of a draining target ends.
     idle: Arc<Notify>,
 }
@@ -77,6 +84,7 @@ impl Target {
             requests: AtomicU32::new(0),
             failures: AtomicU32::new(0),
             cut: AtomicBool::new(false),
+            flows: AtomicU8::new(0),
             idle,
         }
     }
@@ -140,6 +148,35 @@ impl Target {
 
     pub fn is_cut(&self) -> bool {
         self.cut.load(Ordering::Acquire)
+    }
+
+    /// What becomes of the flows to it; of an application load balancer's group nothing that is not so anyway.
+    pub fn set_flows(&self, protocol: Protocol, wanted: FlowAttributes) {
+        let is_flow = !matches!(protocol, Protocol::Http | Protocol::Https);
+        let keeps = if is_flow && !wanted.cut_at_deregistration { KEEPS_FLOWS } else { 0 };
+        let cuts = if is_flow && wanted.cut_when_unhealthy { CUT_WHEN_UNHEALTHY } else { 0 };
+        let known = self.flows.load(Ordering::Relaxed) & DEREGISTERED;
+        self.flows.store(known | keeps | cuts, Ordering::Relaxed);
+    }
+
+    /// Flows go on when its deregistration is over.
+    pub fn keeps_flows(&self) -> bool {
+        self.flows.load(Ordering::Relaxed) & KEEPS_FLOWS != 0
+    }
+
+    /// It leaves because somebody said so, and not because its group does.
+    pub fn set_deregistered(&self) {
+        self.flows.fetch_or(DEREGISTERED, Ordering::Relaxed);
+    }
+
+    /// What is under way there is let be, for as long as it lasts.
+    pub fn is_let_be(&self) -> bool {
+        self.keeps_flows() && self.flows.load(Ordering::Relaxed) & DEREGISTERED != 0
+    }
+
+    /// Flows end when it becomes unhealthy.
+    pub fn cuts_when_unhealthy(&self) -> bool {
+        self.flows.load(Ordering::Relaxed) & CUT_WHEN_UNHEALTHY != 0
     }
 
     /// Whether requests avoid it now.
@@ -313,6 +350,23 @@ impl Group {
             }
         });
         chosen.map(|target| InFlight::new(target, seeker.now_ms))
+    }
+
+    /// Chooses the target to which a hash leads, other than those tried already: the others keep their hashes when one comes or
+    /// goes.
+    pub fn choose_by_hash(&self, seeker: Seeker<'_>, hash: u64) -> Option<InFlight> {
+        let open = self.fail_open.is_set(seeker.node);
+        let chosen = [true, false].into_iter().find_map(|avoid_aside| {
+            let eligible = Eligible { seeker, open, avoid_aside };
+            let targets = self.targets.of(seeker.node).iter().filter(|t| eligible.takes(t));
+            targets.max_by_key(|t| mix(hash ^ t.scope))
+        });
+        chosen.map(|target| InFlight::new(target, seeker.now_ms))
+    }
+
+    /// Whether unhealthy targets are chosen too.
+    pub fn fails_open(&self, node: usize) -> bool {
+        self.fail_open.is_set(node)
     }
 
     /// The next one; where that cannot take it, the turns of those that cannot are spread evenly over the others.

@@ -43,6 +43,11 @@ impl Periods {
         })
     }
 
+    /// The period that is not over yet; none while nobody wants reports.
+    pub fn under_way(&self) -> Option<(Time, Time)> {
+        (self.every_ms > 0).then(|| (self.begin, Time::from_unix_ms(self.begin.unix_ms() + self.every_ms)))
+    }
+
     /// The period that has ended by now, if one has: report it.
     pub fn ended(&mut self, now: Time) -> Option<(Time, Time)> {
         if self.every_ms == 0 {

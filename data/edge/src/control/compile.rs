@@ -6,9 +6,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4};
 use std::sync::Arc;
 
 use base::NetworkInterfaceId;
-use world::{Action, HealthCheckPort, Listener, LoadBalancer, Protocol, Stickiness, Target, TargetGroup};
+use world::{Action, BalancerKind, HealthCheckPort, Listener, LoadBalancer, Protocol, Stickiness, Target, TargetGroup};
 
 use super::doors::Wanted;
+use crate::flow::compile as flow;
 use crate::route::cookie::Sealer;
 use crate::route::{Route, RulesCache};
 use crate::snapshot::Balancer;
@@ -42,11 +43,14 @@ pub fn check(balancer: &LoadBalancer, sealer: &Arc<Sealer>, rules: &mut RulesCac
         return Err(format!("it has more than {TARGETS_MAX} targets"));
     }
     crate::log::check(balancer)?;
-    balancer.target_groups.iter().try_for_each(check_group)?;
+    balancer.target_groups.iter().try_for_each(|group| check_group(balancer.kind, group))?;
+    if balancer.kind == BalancerKind::Network {
+        return balancer.listeners.iter().try_for_each(|listener| flow::check_listener(balancer, listener));
+    }
     balancer.listeners.iter().try_for_each(|listener| {
         if !matches!(listener.protocol, Protocol::Http | Protocol::Https) {
             return Err(format!(
-                "the listener on port {} is {:?}, which this edge cannot serve yet",
+                "the listener on port {} is {:?}, which takes a network load balancer",
                 listener.port, listener.protocol
             ));
         }
@@ -55,10 +59,10 @@ pub fn check(balancer: &LoadBalancer, sealer: &Arc<Sealer>, rules: &mut RulesCac
     })
 }
 
-fn check_group(group: &TargetGroup) -> Result<(), String> {
+fn check_group(kind: BalancerKind, group: &TargetGroup) -> Result<(), String> {
     let check = &group.health_check;
-    if !is_http(group.protocol) || (check.enabled && !is_http(check.protocol) && check.protocol != Protocol::Tcp) {
-        return Err(format!("{} uses neither HTTP nor HTTPS towards its targets, which this edge cannot do yet", group.id));
+    if check.enabled && !is_http(check.protocol) && check.protocol != Protocol::Tcp {
+        return Err(format!("{} is to be checked by {:?}, which nobody can", group.id, check.protocol));
     }
     if check.interval_ms == 0 || check.timeout_ms == 0 || check.healthy_threshold == 0 || check.unhealthy_threshold == 0 {
         return Err(format!("the health check of {} has a zero in it", group.id));
@@ -66,6 +70,12 @@ fn check_group(group: &TargetGroup) -> Result<(), String> {
     let has_path = check.protocol != Protocol::Tcp;
     if has_path && (!check.path.starts_with('/') || check.path.bytes().any(|b| !(0x21..0x7f).contains(&b))) {
         return Err(format!("the health check of {} has no valid path", group.id));
+    }
+    if kind == BalancerKind::Network {
+        return flow::check_group(group);
+    }
+    if !is_http(group.protocol) {
+        return Err(format!("{} is of {:?}, which takes a network load balancer", group.id, group.protocol));
     }
     match &group.stickiness {
         Some(Stickiness::SourceIp) => {

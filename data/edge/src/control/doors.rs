@@ -89,6 +89,11 @@ impl Doors {
         self.bound.iter().map(pass).collect()
     }
 
+    /// As if something had changed.
+    pub fn touch(&mut self) {
+        self.changed = true;
+    }
+
     /// Whether something was opened or closed since the last call.
     pub fn take_changed(&mut self) -> bool {
         std::mem::take(&mut self.changed)

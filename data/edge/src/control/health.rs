@@ -13,8 +13,10 @@ use base::NetworkInterfaceId;
 use tokio::time::{Instant, sleep_until};
 use world::{HealthCheck, ProtocolVersion, TargetHealth, TargetReason};
 
-use super::probe::probe;
+use super::probe::{Look, probe};
 use crate::connector::Connector;
+use crate::log::health::Checked;
+use crate::log::text::Moment;
 
 /// Pauses between the looks at a new target; the last one is repeated for a while, then doubled up to the interval.
 const EARLY_PAUSES_MS: [u64; 4] = [50, 100, 200, 250];
@@ -73,14 +75,13 @@ pub struct Subject {
     pub from: NetworkInterfaceId,
 }
 
-/// Checks a target for as long as it is polled; calls `changed` with each new health, and `passed` after each check
-/// that succeeds.
+/// Checks a target for as long as it is polled; calls `checked` after each check, and `changed` with each new health.
 pub async fn keep_checking(
     subject: Subject,
     connector: Rc<Connector>,
     mut judge: Judge,
     mut changed: impl AsyncFnMut(TargetHealth),
-    passed: impl Fn(),
+    checked: impl Fn(&Checked<'_>),
 ) {
     let interval = Duration::from_millis(subject.check.interval_ms);
     let mut early = EarlyLooks::default();
@@ -91,10 +92,9 @@ pub async fn keep_checking(
         if counts {
             next_counting = started + interval;
         }
-        let (outcome, rest) = probe(&subject, &connector).await;
-        if outcome.is_ok() {
-            passed();
-        }
+        let began = Moment::now();
+        let Look { outcome, code, rest } = probe(&subject, &connector).await;
+        checked(&Checked { started: began, took: started.elapsed(), status: code, outcome: &outcome });
         if let Some(health) = judge.judge(&outcome, &subject.check, counts) {
             changed(health).await;
         }

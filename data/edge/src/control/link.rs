@@ -1,16 +1,20 @@
 //! The connection to `serve`: frames in, frames out. The newest connection is the one that counts. What frames mean
-//! is decided by its owner.
+//! is decided by its owner. And the sockets by which the edge is found.
 
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
-use tokio::task::spawn_local;
-use world::{Frame, FrameReader};
+use tokio::task::{AbortHandle, spawn_local};
+use world::{Frame, FrameReader, RunPaths};
+
+use crate::EdgeError;
+use crate::handover::{self, give, give::HeirEvent};
 
 /// Frames that may wait for `serve`; when it reads no faster it is cut off, and told everything when it comes back.
 const FRAMES_MAX: usize = 65_536;
@@ -42,7 +46,7 @@ impl Link {
 }
 
 /// Listens for `serve`, readable by our user alone. The socket appears ready under its name, in place of an old one.
-pub fn listen(path: &Path) -> io::Result<UnixListener> {
+fn listen(path: &Path) -> io::Result<UnixListener> {
     let fresh = path.with_extension("sock.new");
     match fs::remove_file(&fresh) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
@@ -54,13 +58,32 @@ pub fn listen(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
+/// Where `serve`, and an edge that wants to take over, find this one; closed when it is dropped.
+#[derive(Debug)]
+pub struct Entrances([AbortHandle; 2]);
+
+impl Entrances {
+    pub fn open(paths: &RunPaths, links: &mpsc::Sender<LinkEvent>, heirs: &mpsc::Sender<HeirEvent>) -> Result<Self, EdgeError> {
+        let open = |path: PathBuf| listen(&path).map_err(EdgeError::io(format!("{}", path.display())));
+        let for_heirs = spawn_local(give::accept(open(handover::socket(paths))?, heirs.clone()));
+        let for_serve = spawn_local(accept(open(paths.edge_socket())?, links.clone()));
+        Ok(Self([for_serve.abort_handle(), for_heirs.abort_handle()]))
+    }
+}
+
+impl Drop for Entrances {
+    fn drop(&mut self) {
+        self.0.iter().for_each(AbortHandle::abort);
+    }
+}
+
 /// Takes in connections for ever.
-pub async fn accept(listener: UnixListener, events: mpsc::Sender<LinkEvent>) {
-    let mut number = 0;
+async fn accept(listener: UnixListener, events: mpsc::Sender<LinkEvent>) {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                number += 1;
+                let number = NUMBER.fetch_add(1, Ordering::Relaxed);
                 spawn_local(converse(number, stream, events.clone()));
             }
             Err(e) => {

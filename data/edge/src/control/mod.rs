@@ -4,63 +4,68 @@
 
 mod anomaly;
 mod compile;
-mod doors;
+pub(crate) mod doors;
+mod flows;
 mod health;
-mod link;
+pub(crate) mod link;
 mod probe;
 mod publish;
-mod store;
-mod targets;
+mod signals;
+pub(crate) mod store;
+mod succession;
+pub(crate) mod targets;
 mod traffic;
+
+pub(crate) use compile::FRONT_DOOR_V6;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use base::ListenerArn;
-use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{LocalSet, spawn_local};
+use tokio::task::LocalSet;
 use tokio::time::MissedTickBehavior;
 use world::{Effect, Executor, Frame, LoadBalancer, Observation, RunPaths, Slot, SlotKind, Want};
 
 use crate::clock::wall;
 use crate::connector::Connector;
+use crate::flow;
 use crate::front::FrontReport;
+use crate::handover::keeper::Keeper;
+use crate::handover::take::{Taken, Word};
+use crate::handover::{self, Message, Peer};
 use crate::log::Logs;
 use crate::route::RulesCache;
 use crate::route::cookie::Sealer;
-use crate::target::Target;
 use crate::tls::listener::Listener as SecureListener;
 use crate::tls::tickets::TicketKeys;
 use crate::worker::{self, Command, WorkerHandle};
 use crate::{EdgeError, EdgeOptions};
-use doors::{Doors, Opened, Wanted};
-use link::{Link, LinkEvent};
+use doors::Doors;
+use flows::OpenedDoors;
+use link::{Entrances, Link, LinkEvent};
 use publish::told;
-use store::{Stored, StoredBalancer};
+use signals::Signals;
+use store::StoredBalancer;
+use succession::{Step, claim, next_word};
 use targets::{TargetEvent, Targets};
 use traffic::Traffic;
 
 /// Events that may wait for the control thread.
 const EVENTS_MAX: usize = 1_024;
-/// Requests under way at a target that is gone from the configuration may take this long.
-const REMOVED_GRACE: Duration = Duration::from_secs(10);
-
 /// The body of the process `allod edge`: serves until it is told to end, by `serve` or by a signal.
 pub fn run(options: EdgeOptions) -> Result<(), EdgeError> {
     let paths = RunPaths::new(&options.data);
     let run = paths.run();
     fs::create_dir_all(&run).map_err(EdgeError::io(format!("{}", run.display())))?;
-    let _lock = lock(run.join("edge.lock"))?;
+    let (lock, taken) = claim(&paths)?;
     raise_descriptor_limit();
     let workers = match options.workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -71,20 +76,10 @@ pub fn run(options: EdgeOptions) -> Result<(), EdgeError> {
     LocalSet::new().block_on(&runtime, async {
         let (events, inbox) = mpsc::channel(EVENTS_MAX);
         let mut control = Control::new(options, paths, workers, events)?;
-        control.restore().await?;
-        control.serve(inbox).await
+        control.lock = Some(lock);
+        let predecessor = control.restore(taken).await?;
+        control.serve(inbox, predecessor).await
     })
-}
-
-/// One edge for a data directory. The lock goes with the process, however it ends.
-fn lock(path: PathBuf) -> Result<File, EdgeError> {
-    let opened = OpenOptions::new().create(true).write(true).truncate(false).mode(0o600).open(&path);
-    let file = opened.map_err(EdgeError::io(format!("{}", path.display())))?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(EdgeError::AlreadyRunning(path)),
-        Err(e) => Err(EdgeError::io(format!("{}", path.display()))(e.into())),
-    }
 }
 
 /// Every connection needs two descriptors.
@@ -106,6 +101,7 @@ struct Control {
     paths: RunPaths,
     workers: Vec<WorkerHandle>,
     doors: Doors,
+    datagrams: flow::doors::Doors,
     targets: Targets,
     traffic: Traffic,
     balancers: BTreeMap<String, Served>,
@@ -118,6 +114,17 @@ struct Control {
     ticket_keys: Arc<TicketKeys>,
     /// The file on disk is behind.
     unsaved: bool,
+    /// Of the data directory; gone with the office.
+    lock: Option<File>,
+    /// It listens for `serve`.
+    in_office: bool,
+    keeper: Keeper,
+    /// Another edge is about to take over: nothing changes meanwhile.
+    promised: bool,
+    /// The edge that this one took over from, while it has connections.
+    predecessor: Option<Peer>,
+    /// What that one did in the period under way.
+    late: Vec<Observation>,
     /// Gone after all who write.
     logs: Logs,
 }
@@ -135,7 +142,8 @@ impl Control {
         Ok(Self {
             workers: (0..workers).map(start).collect::<Result<_, _>>()?,
             doors: Doors::new(workers, options.fallback_offset, told(&paths)),
-            targets: Targets::new(Rc::new(connector), events),
+            datagrams: flow::doors::Doors::new(workers, options.fallback_offset),
+            targets: Targets::new(Rc::new(connector), events, logs.writer()),
             traffic: Traffic::new(workers),
             balancers: BTreeMap::new(),
             link: None,
@@ -144,38 +152,59 @@ impl Control {
             rules: RefCell::default(),
             ticket_keys: TicketKeys::new(),
             unsaved: false,
+            lock: None,
+            in_office: false,
+            keeper: Keeper::new(&paths),
+            promised: false,
+            predecessor: None,
+            late: Vec::new(),
             logs,
             options,
             paths,
         })
     }
 
-    /// Takes up what was served when the last edge ended.
-    async fn restore(&mut self) -> Result<(), EdgeError> {
-        let stored = store::load(&self.paths);
+    /// Takes up what the edge before this one serves, or what the last one served when it ended.
+    async fn restore(&mut self, taken: Option<Taken>) -> Result<Option<Peer>, EdgeError> {
+        let (stored, doors, predecessor) = match taken {
+            Some(Taken { estate, doors, predecessor, .. }) => {
+                self.ticket_keys = TicketKeys::taken_over(&estate.tickets);
+                (estate.stored, doors, Some(predecessor))
+            }
+            None => (store::load(&self.paths), self.keeper.fetch(), None),
+        };
+        self.doors.take_over(doors);
+        self.datagrams.set_shared(predecessor.is_some());
         for StoredBalancer { version, balancer } in stored.balancers {
             let name = balancer.name.clone();
             if let Err(reason) = self.adopt(version, balancer, &stored.health, true).await? {
                 tracing::error!(name, "a load balancer is not served again: {reason}");
             }
         }
-        self.save();
-        Ok(())
+        self.doors.close_unclaimed();
+        self.datagrams.set_shared(false);
+        Ok(predecessor)
     }
 
-    async fn serve(&mut self, mut target_events: mpsc::Receiver<TargetEvent>) -> Result<(), EdgeError> {
-        let socket = self.paths.edge_socket();
-        let listener = link::listen(&socket).map_err(EdgeError::io(format!("{}", socket.display())))?;
-        let (link_events, mut from_serve) = mpsc::channel(EVENTS_MAX);
-        spawn_local(link::accept(listener, link_events));
-        let mut terminate = signal(SignalKind::terminate()).map_err(EdgeError::io("signals"))?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(EdgeError::io("signals"))?;
+    async fn serve(
+        &mut self,
+        mut target_events: mpsc::Receiver<TargetEvent>,
+        predecessor: Option<Peer>,
+    ) -> Result<(), EdgeError> {
+        let mut signals = Signals::new().map_err(EdgeError::io("signals"))?;
+        let ((links, mut from_serve), (asked, mut heirs)) = (mpsc::channel(EVENTS_MAX), mpsc::channel(EVENTS_MAX));
+        let mut entrances = Entrances::open(&self.paths, &links, &asked)?;
+        let mut words = predecessor.and_then(|predecessor| self.succeed(predecessor));
+        self.in_office = true;
+        self.write_front();
+        self.save();
         let idle = self.targets.idle.clone();
         let mut looks = tokio::time::interval(Duration::from_millis(anomaly::LOOK_EVERY_MS));
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            self.keep_doors();
             tokio::select! {
-                Some(event) = from_serve.recv() => match event {
+                Some(event) = from_serve.recv(), if !self.promised => match event {
                     LinkEvent::Connected(link) => self.connected(link),
                     LinkEvent::Frame(number, frame) if self.link.as_ref().is_some_and(|l| l.number == number) => {
                         if let Some(purge) = self.obey(frame).await? {
@@ -185,6 +214,18 @@ impl Control {
                     LinkEvent::Frame(..) => {}
                 },
                 Some(event) = target_events.recv() => self.target_event(event).await?,
+                Some(event) = heirs.recv() => match self.heir_event(event) {
+                    Step::Stay => {}
+                    Step::Return => entrances = Entrances::open(&self.paths, &links, &asked)?,
+                    Step::Depart(heir) => {
+                        drop((entrances, from_serve));
+                        return self.depart(heir, heirs, target_events, signals).await;
+                    }
+                },
+                word = next_word(&mut words) => {
+                    words = words.filter(|_| !matches!(word, Word::Gone));
+                    self.hear(word);
+                }
                 () = idle.notified() => self.report_drained(),
                 () = period_end(self.traffic.periods.wait_ms(wall())) => self.report_traffic(),
                 _ = looks.tick(), if self.targets.can_stand_out() => {
@@ -192,8 +233,7 @@ impl Control {
                         self.report(observation);
                     }
                 }
-                _ = terminate.recv() => return self.end(Purge::No).await,
-                _ = interrupt.recv() => return self.end(Purge::No).await,
+                () = signals.wait() => return self.end(Purge::No).await,
             }
             self.save();
         }
@@ -203,6 +243,9 @@ impl Control {
         let slot = |id: &String| Slot::new(SlotKind::LoadBalancer, id.as_str());
         let applied = self.balancers.iter().map(|(id, served)| (slot(id), served.version)).collect();
         self.link = Some(link);
+        // Another `serve`, another keeper.
+        self.keeper.forget();
+        self.doors.touch();
         self.send(Frame::Hello { version: env!("CARGO_PKG_VERSION").into(), applied });
         let missed: Vec<Observation> = self.traffic.unsent.take().collect();
         for observation in self.targets.report_all().into_iter().chain(missed) {
@@ -212,7 +255,13 @@ impl Control {
 
     /// Tells what happened in the period that has ended, or keeps it for the next `serve`.
     fn report_traffic(&mut self) {
-        let Some(report) = self.traffic.report(wall()) else { return };
+        if let Some(report) = self.traffic.report(wall()) {
+            self.tell_traffic(report);
+        }
+        self.report_late();
+    }
+
+    fn tell_traffic(&mut self, report: Observation) {
         if self.link.as_ref().is_none_or(Link::is_closed) {
             self.traffic.unsent.push(report);
         } else {
@@ -244,7 +293,10 @@ impl Control {
                 }
             }
             Frame::Report { every_ms } => self.traffic.periods.set(every_ms, wall()),
-            Frame::Shutdown { purge } => return Ok(Some(if purge { Purge::Yes } else { Purge::No })),
+            Frame::Shutdown { purge } => {
+                self.leave_nothing();
+                return Ok(Some(if purge { Purge::Yes } else { Purge::No }));
+            }
             Frame::Hello { .. } | Frame::Observation(_) => tracing::warn!("serve sent a frame that only executors send"),
         }
         Ok(None)
@@ -296,13 +348,13 @@ impl Control {
         };
         let others = self.balancers.iter().filter(|(other, _)| **other != id).map(|(_, served)| &served.balancer);
         let wanted = self.wanted_doors(others.chain([&balancer]));
-        let opened = match self.doors.open(&wanted, patient) {
+        let opened = match self.open_doors(&wanted, patient) {
             Ok(opened) => opened,
             Err(reason) => return Ok(Err(reason)),
         };
         let (reports, gone) = self.targets.update(&balancer, remembered);
         self.balancers.insert(id, Served { version, balancer, secure });
-        self.doors.keep(&wanted);
+        self.close_others(&wanted);
         self.publish(opened).await?;
         self.let_go(gone).await;
         Ok(Ok(reports))
@@ -322,73 +374,16 @@ impl Control {
         }
     }
 
-    fn wanted_doors<'a>(&self, balancers: impl Iterator<Item = &'a LoadBalancer>) -> BTreeSet<Wanted> {
-        balancers.flat_map(|b| compile::wanted_doors(b, self.options.front_door)).collect()
-    }
-
     async fn remove(&mut self, id: &str) -> Result<(), EdgeError> {
         if self.balancers.remove(id).is_none() {
             return Ok(());
         }
         let gone = self.targets.forget(id);
         let wanted = self.wanted_doors(self.balancers.values().map(|s| &s.balancer));
-        self.doors.keep(&wanted);
-        self.publish(Vec::new()).await?;
+        self.close_others(&wanted);
+        self.publish(OpenedDoors::default()).await?;
         self.let_go(gone).await;
         Ok(())
-    }
-
-    /// Gives the workers the present configuration, and returns when all of them route by it.
-    async fn publish(&mut self, opened: Vec<Opened>) -> Result<(), EdgeError> {
-        self.traffic.configure(self.balancers.values().map(|served| &served.balancer));
-        self.logs.configure(self.balancers.values().map(|served| &served.balancer));
-        self.rules.borrow_mut().keep(self.balancers.values().flat_map(|served| &served.balancer.listeners));
-        let snapshot = Arc::new(self.compile());
-        let mut parts: Vec<Vec<_>> = self.workers.iter().map(|_| Vec::new()).collect();
-        for Opened { at, listeners } in opened {
-            for (number, listener) in listeners.into_iter().enumerate() {
-                parts[number % self.workers.len()].push((at, listener));
-            }
-        }
-        let gone = || EdgeError::io("a worker")(io::ErrorKind::BrokenPipe.into());
-        let mut answers = Vec::new();
-        for (worker, listeners) in self.workers.iter().zip(parts) {
-            let (done, answer) = oneshot::channel();
-            let command = Command::Apply { snapshot: snapshot.clone(), listeners, done };
-            worker.commands.send(command).await.map_err(|_| gone())?;
-            answers.push(answer);
-        }
-        for answer in answers {
-            // The last one to come back takes the old configuration apart, here.
-            drop(answer.await.map_err(|_| gone())?);
-        }
-        self.unsaved = true;
-        self.write_front();
-        Ok(())
-    }
-
-    /// Closes the connections of targets that are gone: at once when nothing is under way, else after a while. What is
-    /// under way then may be taken to another target: nobody has said that it must end, as a deregistration does.
-    async fn let_go(&self, gone: Vec<Arc<Target>>) {
-        for target in gone {
-            if target.outstanding() == 0 {
-                self.cut(target.number).await;
-                continue;
-            }
-            let workers: Vec<_> = self.workers.iter().map(|w| w.commands.clone()).collect();
-            spawn_local(async move {
-                tokio::time::sleep(REMOVED_GRACE).await;
-                for worker in workers {
-                    let _ = worker.send(Command::Cut(target.number)).await;
-                }
-            });
-        }
-    }
-
-    async fn cut(&self, number: u64) {
-        for worker in &self.workers {
-            let _ = worker.commands.send(Command::Cut(number)).await;
-        }
     }
 
     async fn target_event(&mut self, event: TargetEvent) -> Result<(), EdgeError> {
@@ -397,6 +392,9 @@ impl Control {
             let groups = balancers.get(&*key.load_balancer).into_iter().flat_map(|s| &s.balancer.target_groups);
             groups.filter(|g| g.id == key.group).map(|g| g.slow_start_ms).next().unwrap_or(0)
         };
+        if let (TargetEvent::Deadline { key, .. }, Some(predecessor)) = (&event, &self.predecessor) {
+            let _ = predecessor.send(&Message::Cut { target: key.clone() });
+        }
         let (report, cut) = self.targets.observe(event, slow_start);
         if let Some(number) = cut {
             self.cut(number).await;
@@ -420,9 +418,7 @@ impl Control {
         if !std::mem::take(&mut self.unsaved) {
             return;
         }
-        let balancers = self.balancers.values().map(|s| StoredBalancer { version: s.version, balancer: s.balancer.clone() });
-        let stored = Stored { balancers: balancers.collect(), health: self.targets.remember() };
-        if let Err(e) = store::save(&self.paths, &stored) {
+        if let Err(e) = store::save(&self.paths, &self.stored()) {
             tracing::error!("the configuration cannot be saved; an edge that dies would come back without it: {e}");
         }
     }
@@ -431,6 +427,12 @@ impl Control {
     async fn end(&mut self, purge: Purge) -> Result<(), EdgeError> {
         self.save();
         self.link = None;
+        self.stop_workers().await;
+        self.remove_files(purge);
+        Ok(())
+    }
+
+    async fn stop_workers(&mut self) {
         let mut answers = Vec::new();
         for worker in &self.workers {
             let (done, answer) = oneshot::channel();
@@ -445,7 +447,10 @@ impl Control {
             drop(worker.commands);
             let _ = worker.thread.join();
         }
-        let mut files = vec![self.paths.edge_socket(), self.paths.edge_front_report()];
+    }
+
+    fn remove_files(&self, purge: Purge) {
+        let mut files = vec![self.paths.edge_socket(), handover::socket(&self.paths), self.paths.edge_front_report()];
         if purge == Purge::Yes {
             files.push(store::path(&self.paths));
             files.push(self.paths.run().join("edge.lock"));
@@ -457,7 +462,6 @@ impl Control {
                 _ => {}
             }
         }
-        Ok(())
     }
 }
 

@@ -45,8 +45,25 @@ pub struct Answering {
     body: RecvStream,
 }
 
-/// One check; the rest of its answer is to be read by [`Rest::read`].
-pub async fn probe(subject: &Subject, connector: &Connector) -> (Outcome, Option<Rest>) {
+/// What came of a check.
+pub struct Look {
+    pub outcome: Outcome,
+    /// What the target answered, if it did.
+    pub code: Option<u16>,
+    /// To be read by [`Rest::read`].
+    pub rest: Option<Rest>,
+}
+
+/// One check.
+pub async fn probe(subject: &Subject, connector: &Connector) -> Look {
+    let (outcome, rest) = look(subject, connector).await;
+    match rest {
+        Some((code, rest)) => Look { outcome, code: Some(code), rest: Some(rest) },
+        None => Look { outcome, code: None, rest: None },
+    }
+}
+
+async fn look(subject: &Subject, connector: &Connector) -> (Outcome, Option<(u16, Rest)>) {
     let within = Duration::from_millis(subject.check.timeout_ms);
     if subject.check.protocol == Protocol::Tcp {
         // "A TCP health check attempts to open a TCP connection on the specified port" and needs no more.
@@ -69,9 +86,9 @@ pub async fn probe(subject: &Subject, connector: &Connector) -> (Outcome, Option
         }
         Ok(Ok((Code::Counts(status), rest))) => {
             let passes = subject.check.matcher.iter().any(|(low, high)| (*low..=*high).contains(&status));
-            (if passes { Ok(()) } else { Err(TargetReason::ResponseCodeMismatch { status }) }, Some(rest))
+            (if passes { Ok(()) } else { Err(TargetReason::ResponseCodeMismatch { status }) }, Some((status, rest)))
         }
-        Ok(Ok((Code::Foreign(status), rest))) => (Err(TargetReason::ResponseCodeMismatch { status }), Some(rest)),
+        Ok(Ok((Code::Foreign(status), rest))) => (Err(TargetReason::ResponseCodeMismatch { status }), Some((status, rest))),
     }
 }
 

@@ -1,26 +1,88 @@
 //! What is published: the snapshot that workers route by, and the report of where users reach it. It decides nothing.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base::ListenerArn;
-use world::{Listener, LoadBalancer, Protocol, RunPaths};
+use tokio::sync::oneshot;
+use tokio::task::spawn_local;
+use world::{BalancerKind, Listener, LoadBalancer, Protocol, RunPaths};
 
 use super::compile;
 use super::doors::Wanted;
+use super::flows::OpenedDoors;
 use super::{Control, Served};
+use crate::EdgeError;
 use crate::front::{FrontListener, FrontReport};
 use crate::http::forward::ListenerHeaders;
 use crate::route::Route;
 use crate::snapshot::{Site, Snapshot};
-use crate::target::Group;
+use crate::target::{Group, Target};
 use crate::tls::listener::{Front, Listener as SecureListener};
+use crate::worker::Command;
+
+/// Requests under way at a target that is gone from the configuration may take this long.
+const REMOVED_GRACE: Duration = Duration::from_secs(10);
 
 impl Control {
-    /// What its HTTPS listeners need to speak TLS; those that stay as they are keep theirs.
+    /// Gives the workers the present configuration, and returns when all of them route by it.
+    pub(super) async fn publish(&mut self, opened: OpenedDoors) -> Result<(), EdgeError> {
+        self.traffic.configure(self.balancers.values().map(|served| &served.balancer));
+        self.logs.configure(self.balancers.values().map(|served| &served.balancer));
+        self.balancers.values().for_each(|served| self.targets.log_checks(&served.balancer, &self.logs));
+        self.rules.borrow_mut().keep(self.balancers.values().flat_map(|served| &served.balancer.listeners));
+        let snapshot = Arc::new(self.compile());
+        let parts = opened.for_each(self.workers.len());
+        let gone = || EdgeError::io("a worker")(io::ErrorKind::BrokenPipe.into());
+        let mut answers = Vec::new();
+        for (worker, (listeners, datagrams)) in self.workers.iter().zip(parts) {
+            let (done, answer) = oneshot::channel();
+            let command = Command::Apply { snapshot: snapshot.clone(), listeners, datagrams, done };
+            worker.commands.send(command).await.map_err(|_| gone())?;
+            answers.push(answer);
+        }
+        for answer in answers {
+            // The last one to come back takes the old configuration apart, here.
+            drop(answer.await.map_err(|_| gone())?);
+        }
+        self.unsaved = true;
+        self.write_front();
+        Ok(())
+    }
+
+    /// Closes the connections of targets that are gone: at once when nothing is under way, else after a while. What is
+    /// under way then may be taken to another target: nobody has said that it must end, as a deregistration does.
+    pub(super) async fn let_go(&self, gone: Vec<Arc<Target>>) {
+        for target in gone {
+            if target.is_let_be() {
+                continue;
+            }
+            if target.outstanding() == 0 {
+                self.cut(target.number).await;
+                continue;
+            }
+            let workers: Vec<_> = self.workers.iter().map(|w| w.commands.clone()).collect();
+            spawn_local(async move {
+                tokio::time::sleep(REMOVED_GRACE).await;
+                for worker in workers {
+                    let _ = worker.send(Command::Cut(target.number)).await;
+                }
+            });
+        }
+    }
+
+    pub(super) async fn cut(&self, number: u64) {
+        for worker in &self.workers {
+            let _ = worker.commands.send(Command::Cut(number)).await;
+        }
+    }
+
+    /// What its HTTPS and TLS listeners need to speak TLS; those that stay as they are keep theirs.
     pub(super) fn secure_listeners(&self, balancer: &LoadBalancer) -> Result<BTreeMap<ListenerArn, Arc<SecureListener>>, String> {
         let old = self.balancers.get(balancer.id.as_str()).map(|served| &served.secure);
-        let listeners = balancer.listeners.iter().filter(|listener| listener.protocol == Protocol::Https);
+        let listeners = balancer.listeners.iter().filter(|l| matches!(l.protocol, Protocol::Https | Protocol::Tls));
         let made = listeners.map(|listener| {
             let old = old.and_then(|old| old.get(&listener.id));
             Ok((listener.id.clone(), SecureListener::new(balancer, listener, &self.ticket_keys, old)?))
@@ -36,7 +98,9 @@ impl Control {
     pub(super) fn compile(&self) -> Snapshot {
         let mut snapshot = Snapshot { targets: self.targets.connectable().collect(), ..Snapshot::default() };
         let mut fronts: BTreeMap<_, Front> = BTreeMap::new();
-        for Served { balancer, secure, .. } in self.balancers.values() {
+        let wanting = self.shared();
+        for served in self.balancers.values() {
+            let Served { balancer, secure, .. } = served;
             let shared = Arc::new(compile::compile_balancer(balancer));
             let groups: BTreeMap<&str, _> = balancer
                 .target_groups
@@ -46,6 +110,10 @@ impl Control {
                     Some((g.id.as_str(), self.targets.compile(balancer, g, counters, &self.sealer)?))
                 })
                 .collect();
+            if balancer.kind == BalancerKind::Network {
+                self.compile_flows(&wanting, served, &groups, &mut snapshot);
+                continue;
+            }
             let zones = self.traffic.zones(balancer);
             let logs: Vec<_> = balancer.nodes.iter().map(|node| self.logs.site(balancer, node.front)).collect();
             for listener in &balancer.listeners {
@@ -80,8 +148,16 @@ impl Control {
         snapshot
     }
 
+    /// Says where users are served. Only one edge does: another one may still be serving while this one begins.
     pub(super) fn write_front(&mut self) {
-        let front = FrontReport { listeners: self.balancers.values().flat_map(|s| self.front_of(&s.balancer)).collect() };
+        if !self.in_office {
+            return;
+        }
+        let front = FrontReport {
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            listeners: self.balancers.values().flat_map(|s| self.front_of(&s.balancer)).collect(),
+        };
         if front == self.front {
             return;
         }
@@ -93,6 +169,11 @@ impl Control {
 
     fn front_of(&self, balancer: &LoadBalancer) -> Vec<FrontListener> {
         let failed_zones = self.targets.failed_zones(balancer);
+        if balancer.kind == BalancerKind::Network {
+            let shared = self.shared();
+            let flow = |l| self.front_of_flow(&shared, balancer, l, &failed_zones);
+            return balancer.listeners.iter().filter_map(flow).collect();
+        }
         let listener = |l: &world::Listener| {
             let front_door = self.doors.actual((self.options.front_door.into(), l.port))?;
             let node = |n: &world::Node| Some((n.zone.clone(), self.doors.actual((n.front.into(), l.port))?));
@@ -104,6 +185,7 @@ impl Control {
                 listener: l.id.to_string(),
                 port: l.port,
                 front_door,
+                front_door_wanted_by: None,
                 front_door_v6: self.doors.actual((compile::FRONT_DOOR_V6, l.port)).filter(|_| balancer.dualstack),
                 nodes: balancer.nodes.iter().filter_map(node).collect(),
                 failed_zones: failed_zones.clone(),

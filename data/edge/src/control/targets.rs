@@ -1,5 +1,8 @@
 //! Every registered target with its health: what is checked, what was reported, who is draining. It does not route.
 
+mod noted;
+
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddrV4;
 use std::rc::Rc;
@@ -8,6 +11,7 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use base::{LoadBalancerArn, NetworkInterfaceId, TargetGroupArn, Time};
+use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{AbortHandle, spawn_local};
 use world::{Algorithm, LoadBalancer, MinimumHealthy, Observation, Protocol, TargetGroup, TargetHealth, TargetKey, TargetMode};
@@ -18,13 +22,15 @@ use super::health::{Judge, Subject, keep_checking};
 use super::store::StoredHealth;
 use crate::clock::{now_ms, wall};
 use crate::connector::Connector;
+use crate::log::Writer;
+use crate::log::health::{Checked, HealthLog};
 use crate::metrics::GroupCounters;
 use crate::route::cookie::{Sealer, scope_of};
 use crate::route::session::Sticky;
 use crate::target::{FailOpen, Group, Reach, Standing, Target};
 
 /// Names a registration within the whole edge.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct MemberKey {
     pub load_balancer: LoadBalancerArn,
     pub group: TargetGroupArn,
@@ -54,6 +60,8 @@ struct Member {
     zone: String,
     record: Record,
     check: Option<(Subject, AbortHandle)>,
+    /// Where its checks are noted, if anywhere.
+    check_log: Rc<RefCell<Option<HealthLog>>>,
     draining_until: Option<(Time, AbortHandle)>,
 }
 
@@ -71,8 +79,13 @@ pub struct Targets {
     next_number: u64,
     connector: Rc<Connector>,
     events: mpsc::Sender<TargetEvent>,
+    log: Rc<Writer>,
+    /// Load balancers that have their checks noted.
+    logging: BTreeSet<LoadBalancerArn>,
     /// Told when a draining target's last request ends.
     pub idle: Arc<Notify>,
+    /// At these the edge before this one has requests under way.
+    elsewhere: BTreeSet<MemberKey>,
 }
 
 impl Drop for Member {
@@ -101,9 +114,10 @@ impl Member {
 }
 
 impl Targets {
-    pub fn new(connector: Rc<Connector>, events: mpsc::Sender<TargetEvent>) -> Self {
-        let (members, groups) = Default::default();
-        Self { members, groups, next_number: 1, connector, events, idle: Arc::default() }
+    pub fn new(connector: Rc<Connector>, events: mpsc::Sender<TargetEvent>, log: Writer) -> Self {
+        let (members, groups, elsewhere, logging) = Default::default();
+        let (log, next_number, idle) = (Rc::new(log), 1, Arc::default());
+        Self { members, groups, next_number, connector, events, log, logging, idle, elsewhere }
     }
 
     /// Takes in a load balancer's targets; returns what is to be reported and the targets that are gone.
@@ -130,6 +144,7 @@ impl Targets {
                     let old = self.admit(&key, group, wanted, address, from.clone(), remembered);
                     gone.extend(old);
                 }
+                self.members.get(&key).inspect(|member| member.target.set_flows(group.protocol, group.flow));
                 let (check, version) = (group.health_check.clone(), group.version);
                 let subject = Subject { check, version, address: check_address(group, wanted), from };
                 match wanted.mode {
@@ -170,7 +185,7 @@ impl Targets {
         let (generation, zone) = (wanted.generation, wanted.zone.clone());
         let scope = scope_of(&[&key.group, &key.target.id, &key.target.port.to_string()]);
         let mut target = Target::new(self.next_number, scope, address, from, self.idle.clone());
-        target.secure = group.protocol == Protocol::Https;
+        target.secure = matches!(group.protocol, Protocol::Https | Protocol::Tls);
         let target = Arc::new(target);
         self.next_number += 1;
         let old = self.members.remove(key);
@@ -180,7 +195,16 @@ impl Targets {
         target.set_standing(standing_of(&health));
         self.members.insert(
             key.clone(),
-            Member { target, generation, health, zone, record: Record::default(), check: None, draining_until: None },
+            Member {
+                target,
+                generation,
+                health,
+                zone,
+                record: Record::default(),
+                check: None,
+                check_log: Rc::default(),
+                draining_until: None,
+            },
         );
         old.map(|m| m.target.clone()).inspect(|t| t.set_standing(Standing::Draining))
     }
@@ -207,7 +231,16 @@ impl Targets {
             let changed = async move |health| {
                 let _ = events.send(TargetEvent::Health { key: key.clone(), number, health }).await;
             };
-            let checks = keep_checking(subject.clone(), self.connector.clone(), judge, changed, move || target.call_back());
+            let (log, place) = (self.log.clone(), member.check_log.clone());
+            let checked = move |checked: &Checked<'_>| {
+                if checked.outcome.is_ok() {
+                    target.call_back();
+                }
+                if let Some(place) = &*place.borrow() {
+                    place.note(&log, checked);
+                }
+            };
+            let checks = keep_checking(subject.clone(), self.connector.clone(), judge, changed, checked);
             member.check = Some((subject, spawn_local(checks).abort_handle()));
         }
         report
@@ -221,6 +254,7 @@ impl Targets {
         }
         member.stop_checking();
         member.stop_draining();
+        member.target.set_deregistered();
         let (events, number, event_key) = (self.events.clone(), member.target.number, key.clone());
         let wait = Duration::from_millis(until.ms_since(wall()));
         let waiting = spawn_local(async move {
@@ -244,16 +278,20 @@ impl Targets {
                     member.target.warm_from(now_ms());
                 }
                 let report = set_health(&key, member, health);
+                let cut = member.target.standing() == Standing::Unhealthy && member.target.cuts_when_unhealthy();
                 self.weigh(&key.load_balancer, &key.group);
-                (Some(report), None)
+                (Some(report), cut.then_some(number))
             }
             TargetEvent::Deadline { key, number } => {
                 let Some(member) = self.members.get_mut(&key).filter(|m| m.target.number == number) else { return (None, None) };
                 if member.health != TargetHealth::Draining {
                     return (None, None);
                 }
-                member.target.set_cut();
-                (Some(set_health(&key, member, TargetHealth::Drained)), Some(number))
+                let cut = !member.target.keeps_flows();
+                if cut {
+                    member.target.set_cut();
+                }
+                (Some(set_health(&key, member, TargetHealth::Drained)), cut.then_some(number))
             }
         }
     }
@@ -329,8 +367,29 @@ impl Targets {
 
     /// Draining targets that have nothing left to do.
     pub fn drained(&mut self) -> Vec<Observation> {
-        let done = self.members.iter_mut().filter(|(_, m)| m.health == TargetHealth::Draining && m.target.outstanding() == 0);
+        let is_over = |m: &Member| m.health == TargetHealth::Draining && m.target.outstanding() == 0;
+        let done = self.members.iter_mut().filter(|(key, m)| is_over(m) && !self.elsewhere.contains(key));
         done.map(|(key, member)| set_health(key, member, TargetHealth::Drained)).collect()
+    }
+
+    /// Targets with requests under way.
+    pub fn busy(&self) -> Vec<MemberKey> {
+        self.members.iter().filter(|(_, m)| m.target.outstanding() > 0).map(|(key, _)| key.clone()).collect()
+    }
+
+    /// The edge before this one has requests under way at these and no others.
+    pub fn busy_elsewhere(&mut self, targets: Vec<MemberKey>) {
+        self.elsewhere = targets.into_iter().collect();
+    }
+
+    /// Another edge checks them from now on.
+    pub fn stop_checking(&mut self) {
+        self.members.values_mut().for_each(Member::stop_checking);
+    }
+
+    /// Its draining is over: no request is tried again. Returns its number.
+    pub fn cut(&self, key: &MemberKey) -> Option<u64> {
+        self.members.get(key).map(|member| &member.target).inspect(|target| target.set_cut()).map(|target| target.number)
     }
 
     /// The present health of everything.

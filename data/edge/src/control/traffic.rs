@@ -5,17 +5,25 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base::{LoadBalancerArn, TargetGroupArn, Time};
-use world::{BalancerTraffic, GroupTraffic, LoadBalancer, Observation, Periods, Unsent};
+use world::{BalancerKind, BalancerTraffic, FlowTraffic, GroupTraffic, LoadBalancer, Observation, Periods, Unsent};
 
+use crate::flow::counters::{FlowCounters, FlowTotals};
 use crate::metrics::{GroupCounters, GroupTotals, ZoneCounters, ZoneTotals};
 
 /// A load balancer in one of its zones.
 struct Zone {
     counters: Arc<ZoneCounters>,
     told: ZoneTotals,
+    flows: Option<FlowBook>,
     groups: BTreeMap<TargetGroupArn, GroupBook>,
     /// Still configured; otherwise it is told of once more.
     stays: bool,
+}
+
+/// Of a network load balancer.
+struct FlowBook {
+    counters: Arc<FlowCounters>,
+    told: FlowTotals,
 }
 
 struct GroupBook {
@@ -50,6 +58,7 @@ impl Traffic {
                 let zone = self.zones.entry((balancer.id.clone(), node.zone.clone())).or_insert_with(|| Zone {
                     counters: Arc::new(ZoneCounters::new(workers)),
                     told: ZoneTotals::zero(),
+                    flows: (balancer.kind == BalancerKind::Network).then(|| FlowBook::new(workers)),
                     groups: BTreeMap::new(),
                     stays: true,
                 });
@@ -72,6 +81,12 @@ impl Traffic {
         balancer.nodes.iter().filter_map(|node| of(&node.zone)).map(|zone| zone.counters.clone()).collect()
     }
 
+    /// The counters of a network load balancer, likewise.
+    pub fn flows(&self, balancer: &LoadBalancer) -> Vec<Arc<FlowCounters>> {
+        let of = |zone: &str| self.zones.get(&(balancer.id.clone(), zone.to_string()))?.flows.as_ref();
+        balancer.nodes.iter().filter_map(|node| of(&node.zone)).map(|book| book.counters.clone()).collect()
+    }
+
     /// The counters of one of its groups, likewise.
     pub fn group(&self, balancer: &LoadBalancer, group: &TargetGroupArn) -> Vec<Arc<GroupCounters>> {
         let of = |zone: &str| self.zones.get(&(balancer.id.clone(), zone.to_string()))?.groups.get(group);
@@ -81,9 +96,19 @@ impl Traffic {
     /// The report of the period that has ended, if one has.
     pub fn report(&mut self, now: Time) -> Option<Observation> {
         let (from, until) = self.periods.ended(now)?;
+        Some(self.report_of(from, until))
+    }
+
+    /// What happened in the period under way, when nothing more will.
+    pub fn rest(&mut self) -> Option<Observation> {
+        let (from, until) = self.periods.under_way()?;
+        Some(self.report_of(from, until))
+    }
+
+    fn report_of(&mut self, from: Time, until: Time) -> Observation {
         let balancers = self.zones.iter_mut().map(|((id, zone), book)| book.turn(id, zone)).collect();
         self.zones.retain(|_, zone| zone.stays);
-        Some(Observation::Traffic { from, until, balancers })
+        Observation::Traffic { from, until, balancers }
     }
 }
 
@@ -91,6 +116,7 @@ impl Zone {
     fn turn(&mut self, id: &LoadBalancerArn, zone: &str) -> BalancerTraffic {
         let now = self.counters.totals();
         let before = std::mem::replace(&mut self.told, now.clone());
+        let flows = self.flows.as_mut().map(FlowBook::turn);
         let groups = self.groups.iter_mut().map(|(id, book)| book.turn(id)).collect();
         self.groups.retain(|_, group| group.stays);
         BalancerTraffic {
@@ -103,11 +129,24 @@ impl Zone {
             rejected_connections: 0,
             processed_bytes: now.processed_bytes.wrapping_sub(before.processed_bytes),
             fixed_responses: now.fixed_responses.wrapping_sub(before.fixed_responses),
-            client_tls_errors: now.tls_failures.wrapping_sub(before.tls_failures),
+            client_tls_errors: flows.map_or(now.tls_failures.wrapping_sub(before.tls_failures), |(_, errors)| errors),
             own_answers: now.own_answers_since(&before),
             groups,
-            flows: None,
+            flows: flows.map(|(flows, _)| flows),
         }
+    }
+}
+
+impl FlowBook {
+    fn new(workers: usize) -> Self {
+        Self { counters: Arc::new(FlowCounters::new(workers)), told: FlowTotals::default() }
+    }
+
+    /// Flows, and handshakes with clients that failed.
+    fn turn(&mut self) -> (FlowTraffic, u64) {
+        let now = self.counters.totals();
+        let before = std::mem::replace(&mut self.told, now);
+        (now.since(&before), now.client_tls_errors_since(&before))
     }
 }
 

@@ -137,7 +137,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> AnswerPath<'_, R, W> {
             Framing::Chunked | Framing::UntilClose if may_chunk => (Encoding::Chunked, false),
             Framing::Chunked | Framing::UntilClose => (Encoding::Raw, true),
         };
-        let keep_client = self.plan.keep_alive && !ends_by_close;
+        let keep_client = self.plan.keep_alive && self.worker.stays() && !ends_by_close;
         let keep_target = self.plan.keep_target && answer.keep_alive;
         let switching = answer.status == 101;
         let cookies = self.plan.cookies(self.worker, &answer);

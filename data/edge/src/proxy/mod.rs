@@ -217,7 +217,7 @@ async fn await_first_byte(worker: &Worker, client: &mut Client, idle_ms: u64) ->
         }
         worker.buffers.give_back(std::mem::take(&mut buffer));
         let left_ms = client.caller.ends_ms.saturating_sub(now_ms());
-        if !worker.keeps(client.caller.at) || left_ms == 0 {
+        if !worker.awaits(client.caller.at) || left_ms == 0 {
             return Err(NoRequest::Gone);
         }
         client.watch.read_within(idle_ms.min(left_ms));

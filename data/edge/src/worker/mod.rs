@@ -8,7 +8,7 @@ pub(crate) mod watch;
 
 use std::cell::{Cell, RefCell};
 use std::io::Result as IoResult;
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::net::{SocketAddr, TcpListener as StdListener, UdpSocket};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -21,6 +21,8 @@ use tokio::task::{AbortHandle, LocalSet, spawn_local};
 
 use crate::clock::{DateText, now_ms};
 use crate::connector::Connector;
+use crate::flow;
+use crate::flow::udp::Datagrams;
 use crate::h2::outgoing::Links;
 use crate::log::Writer;
 use crate::proxy;
@@ -46,7 +48,12 @@ const TRIM_AFTER_SWEEPS: u32 = 20;
 pub enum Command {
     /// Route by this from now on; take over these listeners, close those that are no longer in it. The snapshot before comes
     /// back, so that the worker does not spend its time on taking it apart.
-    Apply { snapshot: Arc<Snapshot>, listeners: Vec<(SocketAddr, StdListener)>, done: oneshot::Sender<Arc<Snapshot>> },
+    Apply {
+        snapshot: Arc<Snapshot>,
+        listeners: Vec<(SocketAddr, StdListener)>,
+        datagrams: Vec<(SocketAddr, UdpSocket)>,
+        done: oneshot::Sender<Arc<Snapshot>>,
+    },
     /// Cut every connection to this target.
     Cut(u64),
     /// Accept no more, another edge does; ask clients to come anew, and tell when none is left.
@@ -71,6 +78,7 @@ pub struct Worker {
     pub pool: Pool,
     /// HTTP/2 connections to targets.
     pub links: Links,
+    pub datagrams: Datagrams,
     pub connector: Connector,
     pub date: DateText,
     pub rng: RefCell<Rng>,
@@ -79,6 +87,8 @@ pub struct Worker {
     pub log: Writer,
     serial: Cell<u64>,
     stopping: Cell<bool>,
+    /// Another edge has taken over: clients are asked to come anew.
+    draining: Cell<bool>,
     listening: RefCell<Vec<(SocketAddr, AbortHandle)>>,
 }
 
@@ -112,6 +122,7 @@ fn run(
         watches: Rc::default(),
         pool: Pool::default(),
         links: Links::new(worker.clone()),
+        datagrams: Datagrams::default(),
         connector,
         date: DateText::default(),
         rng: RefCell::new(Rng::new()),
@@ -119,6 +130,7 @@ fn run(
         log,
         serial: Cell::new(0),
         stopping: Cell::new(false),
+        draining: Cell::new(false),
         listening: RefCell::default(),
     });
     LocalSet::new().block_on(&runtime, async move {
@@ -131,15 +143,18 @@ fn run(
 async fn obey(worker: Rc<Worker>, mut inbox: mpsc::Receiver<Command>) {
     while let Some(command) = inbox.recv().await {
         match command {
-            Command::Apply { snapshot, listeners, done } => {
+            Command::Apply { snapshot, listeners, datagrams, done } => {
+                worker.datagrams.apply(&worker, datagrams, |at| snapshot.datagrams.contains_key(at));
                 let _ = done.send(worker.apply(snapshot, listeners));
             }
             Command::Cut(target) => {
                 worker.pool.forget(target);
                 worker.links.forget(target);
                 worker.watches.cut_target(target);
+                worker.datagrams.cut(target);
             }
             Command::Drain { stopped, done } => {
+                worker.draining.set(true);
                 worker.accept_no_more();
                 let _ = stopped.send(());
                 let worker = worker.clone();
@@ -215,12 +230,23 @@ impl Worker {
 
     /// Whether a connection accepted here may be kept for another request.
     pub fn keeps(&self, at: SocketAddr) -> bool {
+        self.stays() && self.awaits(at)
+    }
+
+    /// Whether another request is waited for on a connection that was accepted here, even if only to say with its answer that it
+    /// was the last one.
+    pub fn awaits(&self, at: SocketAddr) -> bool {
         !self.stopping.get() && self.snapshot.borrow().doors.contains_key(&at)
     }
 
+    /// Whether connections may be kept at all.
+    pub fn stays(&self) -> bool {
+        !self.stopping.get() && !self.draining.get()
+    }
+
     fn accept_no_more(&self) {
-        self.stopping.set(true);
         self.listening.borrow_mut().drain(..).for_each(|(_, task)| task.abort());
+        self.datagrams.close();
     }
 
     /// Waits until clients have gone by themselves: their next answer asks them to. Who says nothing is let go after a while, and
@@ -237,6 +263,7 @@ impl Worker {
     }
 
     async fn stop(&self, grace: Duration) {
+        self.stopping.set(true);
         self.accept_no_more();
         let end = now_ms() + u64::try_from(grace.as_millis()).unwrap_or(u64::MAX / 2);
         while self.watches.clients() > 0 && now_ms() < end {
@@ -255,7 +282,11 @@ async fn accept(worker: Rc<Worker>, at: SocketAddr, listener: TcpListener) {
         }
         match listener.accept().await {
             Ok((stream, peer)) => {
-                spawn_local(proxy::serve(worker.clone(), stream, peer, at));
+                let flow = worker.snapshot.borrow().doors.get(&at).and_then(|door| door.flow.clone());
+                match flow {
+                    None => spawn_local(proxy::serve(worker.clone(), stream, peer, at)),
+                    Some(site) => spawn_local(flow::serve(worker.clone(), site, stream, peer, at)),
+                };
             }
             Err(e) => {
                 tracing::warn!(%at, "cannot accept: {e}");

@@ -32,6 +32,8 @@ struct Entry {
     read_by: Cell<u64>,
     write_by: Cell<u64>,
     expired: Cell<bool>,
+    /// Shut down for its target's sake.
+    cut: Cell<bool>,
     /// A client's connection between two requests.
     idle: Cell<bool>,
     /// Read and written so far, and how much of both was taken.
@@ -65,6 +67,7 @@ impl Watches {
             read_by: Cell::new(0),
             write_by: Cell::new(0),
             expired: Cell::new(false),
+            cut: Cell::new(false),
             idle: Cell::new(false),
             read: Cell::new(0),
             written: Cell::new(0),
@@ -109,6 +112,7 @@ impl Watches {
     /// Cuts every connection to this target.
     pub fn cut_target(&self, target: u64) {
         for entry in self.entries.borrow().iter().flatten().filter(|e| e.role == Role::Target(target)) {
+            entry.cut.set(true);
             entry.shut(Shutdown::Both);
         }
     }
@@ -116,6 +120,7 @@ impl Watches {
     /// Cuts everything, at the end.
     pub fn cut_all(&self) {
         for entry in self.entries.borrow().iter().flatten() {
+            entry.cut.set(true);
             entry.shut(Shutdown::Both);
         }
     }
@@ -180,6 +185,11 @@ impl Watch {
     /// Whether it was shut down for being late.
     pub fn has_expired(&self) -> bool {
         self.entry.expired.get()
+    }
+
+    /// Whether it was shut down because its target, or everything, ends.
+    pub fn was_cut(&self) -> bool {
+        self.entry.cut.get()
     }
 
     /// So many bytes were read.

@@ -31,10 +31,15 @@ impl Answer {
 
 impl Client {
     pub fn connect(at: SocketAddrV4) -> Self {
-        let stream = TcpStream::connect(at).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        stream.set_nodelay(true).unwrap();
-        Self { stream, pending: Vec::new() }
+        Self::try_connect(at).unwrap()
+    }
+
+    /// Unless nobody listens there.
+    pub fn try_connect(at: SocketAddrV4) -> std::io::Result<Self> {
+        let stream = TcpStream::connect(at)?;
+        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, pending: Vec::new() })
     }
 
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {

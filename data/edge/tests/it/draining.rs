@@ -13,7 +13,7 @@ use crate::client::{Client, get};
 use crate::origin::{Origin, reply};
 use crate::rig::{Rig, eventually};
 
-fn in_ms(ms: u64) -> TargetMode {
+pub fn in_ms(ms: u64) -> TargetMode {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_millis(ms);
     TargetMode::Draining { until: Time::from_unix_ms(i64::try_from(now.as_millis()).unwrap()) }
 }

@@ -24,5 +24,6 @@ mod secure;
 mod servers;
 mod smuggling;
 mod sticky;
+mod takeover;
 mod tls;
 mod traffic;

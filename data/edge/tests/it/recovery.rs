@@ -48,9 +48,17 @@ fn an_edge_that_ended_comes_back_with_its_configuration() {
 
 #[test]
 fn one_edge_serves_a_data_directory() {
-    let rig = Rig::start();
-    let second = edge::run(options(rig.directory.path(), rig.network));
-    assert!(matches!(second, Err(EdgeError::AlreadyRunning(_))), "{second:?}");
+    let mut rig = Rig::start();
+    let _origin = Origin::named(rig.target_at(0), "zero");
+    rig.serve_with(&[0]);
+    let first = rig.take_edge();
+    rig.start_another();
+    first.join().unwrap().unwrap();
+    assert_eq!(rig.serve.applied, [(slot(), 1)], "the second one has taken over");
+    let paths = rig.paths();
+    std::fs::remove_file(paths.run().join("edge-handover.sock")).unwrap();
+    let third = edge::run(options(rig.directory.path(), rig.network));
+    assert!(matches!(third, Err(EdgeError::AlreadyRunning(_))), "one that hands nothing over stays: {third:?}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -61,11 +61,17 @@ impl Rig {
     }
 
     pub fn start_with(sockets: Sockets) -> Self {
+        let mut rig = Self::without_edge();
+        let options = EdgeOptions { sockets, ..options(rig.directory.path(), rig.network) };
+        rig.edge = Some(thread::spawn(move || edge::run(options)));
+        rig.reconnect();
+        rig
+    }
+
+    /// Nothing but the place: someone else starts the edge.
+    pub fn without_edge() -> Self {
         let (network, directory) = (network(), tempfile::tempdir().unwrap());
-        let options = EdgeOptions { sockets, ..options(directory.path(), network) };
-        let edge = Some(thread::spawn(move || edge::run(options)));
-        let serve = Serve::connect(directory.path());
-        Self { network, directory, serve, edge, version: 0 }
+        Self { network, directory, serve: Serve::to_nobody(), edge: None, version: 0 }
     }
 
     pub fn address(&self, host: u8) -> Ipv4Addr {
@@ -218,9 +224,20 @@ impl Rig {
     /// Ends the edge as a signal does, and starts another one.
     pub fn restart(&mut self) {
         self.shut_down(false).unwrap();
+        self.start_another();
+    }
+
+    /// Starts an edge; one that runs hands over to it.
+    pub fn start_another(&mut self) {
         let again = options(self.directory.path(), self.network);
         self.edge = Some(thread::spawn(move || edge::run(again)));
+        self.serve.await_end();
         self.reconnect();
+    }
+
+    /// The thread of the edge, which nobody else waits for then.
+    pub fn take_edge(&mut self) -> JoinHandle<Result<(), EdgeError>> {
+        self.edge.take().unwrap()
     }
 
     pub fn shut_down(&mut self, purge: bool) -> Result<(), EdgeError> {
@@ -253,28 +270,44 @@ pub struct Serve {
     stream: UnixStream,
     pub applied: Vec<(Slot, u64)>,
     seen: Arc<Mutex<Vec<Observation>>>,
+    ended: Arc<AtomicBool>,
 }
 
 impl Serve {
     pub fn connect(data: &Path) -> Self {
-        let socket = RunPaths::new(data).edge_socket();
-        let mut stream = eventually("the edge listens for serve", || UnixStream::connect(&socket).ok());
+        eventually("the edge listens for serve, and says hello", || Self::try_connect(data))
+    }
+
+    /// Unless nobody is there, or is just ending.
+    pub fn try_connect(data: &Path) -> Option<Self> {
+        let mut stream = UnixStream::connect(RunPaths::new(data).edge_socket()).ok()?;
         let mut reader = FrameReader::default();
-        let hello = next_frame(&mut stream, &mut reader).expect("the edge says hello");
+        let hello = next_frame(&mut stream, &mut reader)?;
         let Frame::Hello { applied, .. } = hello else { panic!("the edge began with {hello:?}") };
         let seen: Arc<Mutex<Vec<Observation>>> = Arc::default();
-        let (mut incoming, inner) = (stream.try_clone().unwrap(), seen.clone());
+        let ended: Arc<AtomicBool> = Arc::default();
+        let (mut incoming, inner, over) = (stream.try_clone().unwrap(), seen.clone(), ended.clone());
         thread::spawn(move || {
             while let Some(frame) = next_frame(&mut incoming, &mut reader) {
                 let Frame::Observation(observation) = frame else { panic!("the edge sent {frame:?}") };
                 inner.lock().unwrap().push(observation);
             }
+            over.store(true, Ordering::SeqCst);
         });
-        Self { stream, applied, seen }
+        Some(Self { stream, applied, seen, ended })
+    }
+
+    fn to_nobody() -> Self {
+        Self { stream: UnixStream::pair().unwrap().0, applied: Vec::new(), seen: Arc::default(), ended: Arc::default() }
     }
 
     pub fn send(&mut self, frame: &Frame) {
         self.stream.write_all(&frame.encode().unwrap()).unwrap();
+    }
+
+    /// Waits until the edge has ended the connection.
+    pub fn await_end(&mut self) {
+        eventually("the edge hangs up", || self.ended.load(Ordering::SeqCst).then_some(()));
     }
 
     /// Ends the connection, as the death of `serve` does.
@@ -289,6 +322,15 @@ impl Serve {
     #[track_caller]
     pub fn await_observation<T>(&self, what: &str, find: impl Fn(&Observation) -> Option<T>) -> T {
         eventually(what, || self.seen.lock().unwrap().iter().find_map(&find))
+    }
+
+    /// Requests that reports of traffic told of.
+    pub fn requests(&self) -> u64 {
+        let of = |o: Observation| match o {
+            Observation::Traffic { balancers, .. } => balancers.iter().map(|b| b.requests).sum(),
+            _ => 0,
+        };
+        self.observations().into_iter().map(of).sum()
     }
 
     /// Everything that was said about a target's health, in order.
