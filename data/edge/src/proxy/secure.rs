@@ -36,13 +36,7 @@ impl Drop for Pending<'_> {
 }
 
 /// A client that is ready for its first request; none when there is nobody to serve.
-pub async fn begin(
-    worker: &Worker,
-    front: &Front,
-    watch: Watch,
-    socket: TcpStream,
-    caller: Caller,
-) -> Option<Client> {
+pub async fn begin(worker: &Worker, front: &Front, watch: Watch, socket: TcpStream, caller: Caller) -> Option<Client> {
     let pending = Pending::new(&worker.handshakes)?;
     let accepted = accept(front, socket, &watch, super::idle_timeout_ms(worker, caller.at)).await;
     drop(pending);
