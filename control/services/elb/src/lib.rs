@@ -11,6 +11,7 @@ mod attribute;
 mod certificate;
 mod condition;
 mod error;
+mod flow_traffic;
 mod health_check;
 mod listener;
 mod load_balancer;

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use base::{Fault, LoadBalancerArn, TargetGroupArn, Time};
 use kernel::{Cx, State, Tx};
 use metrics::{Metric, Resolution, Sample};
-use world::{BalancerTraffic, GroupTraffic, Histogram, Observation};
+use world::{BalancerKind, BalancerTraffic, GroupTraffic, Histogram, Observation};
 
+use crate::flow_traffic;
 use crate::listener::Listener;
 use crate::load_balancer::LoadBalancer;
 use crate::target::{Health, Registration};
@@ -34,15 +35,23 @@ pub(crate) fn observe(tx: &mut Tx, cx: &Cx, observation: &Observation) -> Result
     for traffic in balancers {
         by_balancer.entry(&traffic.id).or_default().push(traffic);
     }
-    let mut told = Told(Vec::new());
+    let (mut told, mut flows) = (Told::new(NAMESPACE), Told::new(flow_traffic::NAMESPACE));
     for (arn, zones) in by_balancer {
-        if let Some(balancer) = tx.get::<LoadBalancer>(arn) {
-            told.balancer(balancer, &zones, period_ms);
-            told.groups(tx, balancer, &zones);
+        let Some(balancer) = tx.get::<LoadBalancer>(arn) else { continue };
+        match balancer.kind {
+            BalancerKind::Application => {
+                told.balancer(balancer, &zones, period_ms);
+                told.groups(tx, balancer, &zones);
+            }
+            BalancerKind::Network => {
+                flow_traffic::balancer(&mut flows, balancer, &zones, period_ms);
+                flow_traffic::groups(&mut flows, tx, balancer);
+            }
         }
     }
     let resolution = if cx.settings.metric_period_s < 60 { Resolution::High } else { Resolution::Standard };
-    publish(tx, *from, resolution, &told.0);
+    publish(tx, *from, resolution, &told.all);
+    publish(tx, *from, resolution, &flows.all);
     Ok(())
 }
 
@@ -52,18 +61,25 @@ fn publish(tx: &mut Tx, at: Time, resolution: Resolution, told: &[(Metric, &'sta
     }
 }
 
-type Dimensions<'a> = &'a [(&'a str, &'a str)];
+pub(crate) type Dimensions<'a> = &'a [(&'a str, &'a str)];
 
 /// What is to be published.
-struct Told(Vec<(Metric, &'static str, Sample)>);
+pub(crate) struct Told {
+    namespace: &'static str,
+    all: Vec<(Metric, &'static str, Sample)>,
+}
 
 impl Told {
-    fn tell(&mut self, name: &str, dimensions: Dimensions, unit: &'static str, sample: Sample) {
-        self.0.push((Metric::new(NAMESPACE, name, dimensions), unit, sample));
+    fn new(namespace: &'static str) -> Self {
+        Self { namespace, all: Vec::new() }
+    }
+
+    pub(crate) fn tell(&mut self, name: &str, dimensions: Dimensions, unit: &'static str, sample: Sample) {
+        self.all.push((Metric::new(self.namespace, name, dimensions), unit, sample));
     }
 
     /// A number of things; none are not told.
-    fn count(&mut self, name: &str, dimensions: Dimensions, count: u64) {
+    pub(crate) fn count(&mut self, name: &str, dimensions: Dimensions, count: u64) {
         if count > 0 {
             self.tell(name, dimensions, "Count", Sample::value(count as f64));
         }
@@ -140,11 +156,7 @@ impl Told {
 
     fn groups(&mut self, state: &State, balancer: &LoadBalancer, zones: &[&BalancerTraffic]) {
         let name = balancer.full_name();
-        let listeners = state.rows_where::<Listener>("load-balancer", &balancer.arn);
-        let mut arns: Vec<&TargetGroupArn> = listeners.flat_map(|listener| listener.groups()).collect();
-        arns.sort_unstable();
-        arns.dedup();
-        for arn in arns {
+        for arn in &groups_of(state, balancer) {
             let Some(group) = state.get::<TargetGroup>(arn) else { continue };
             let id = group.full_name();
             let hosts = Hosts::of(state, balancer, group);
@@ -179,7 +191,7 @@ impl Told {
         }
     }
 
-    fn hosts(&mut self, dimensions: Dimensions, count: Count, hosts: &Hosts) {
+    pub(crate) fn hosts(&mut self, dimensions: Dimensions, count: Count, hosts: &Hosts) {
         if hosts.registered > 0 {
             self.tell("HealthyHostCount", dimensions, "Count", Sample::value(count.healthy as f64));
             self.tell("UnHealthyHostCount", dimensions, "Count", Sample::value(count.unhealthy as f64));
@@ -187,8 +199,17 @@ impl Told {
     }
 }
 
+/// The groups that a load balancer's listeners forward to, each once.
+pub(crate) fn groups_of(state: &State, balancer: &LoadBalancer) -> Vec<TargetGroupArn> {
+    let listeners = state.rows_where::<Listener>("load-balancer", &balancer.arn);
+    let mut arns: Vec<TargetGroupArn> = listeners.flat_map(|listener| listener.groups().cloned()).collect();
+    arns.sort_unstable();
+    arns.dedup();
+    arns
+}
+
 #[derive(Clone, Copy, Debug, Default)]
-struct Count {
+pub(crate) struct Count {
     healthy: usize,
     unhealthy: usize,
 }
@@ -196,13 +217,13 @@ struct Count {
 /// The targets of a group at the moment of the report. One that is deregistered or not yet judged is neither healthy nor
 /// unhealthy.
 #[derive(Default)]
-struct Hosts {
+pub(crate) struct Hosts {
     registered: usize,
-    by_zone: BTreeMap<String, Count>,
+    pub(crate) by_zone: BTreeMap<String, Count>,
 }
 
 impl Hosts {
-    fn of(state: &State, balancer: &LoadBalancer, group: &TargetGroup) -> Self {
+    pub(crate) fn of(state: &State, balancer: &LoadBalancer, group: &TargetGroup) -> Self {
         let mut hosts = Self::default();
         for registration in state.rows_where::<Registration>("group", &group.arn) {
             if registration.draining_until.is_some() {
@@ -226,7 +247,7 @@ impl Hosts {
         hosts
     }
 
-    fn all(&self) -> Count {
+    pub(crate) fn all(&self) -> Count {
         let add = |a: Count, b: &Count| Count { healthy: a.healthy + b.healthy, unhealthy: a.unhealthy + b.unhealthy };
         self.by_zone.values().fold(Count::default(), add)
     }

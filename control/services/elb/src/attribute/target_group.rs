@@ -5,7 +5,7 @@ use world::{MinimumHealthy, Protocol};
 use super::{Known, Takes, set};
 use crate::error::Error;
 use crate::protocol::is_http;
-use crate::target_group::{TargetGroup, TargetType};
+use crate::target_group::TargetGroup;
 
 const CROSS_ZONE: &[&str] = &["true", "false", "use_load_balancer_configuration"];
 const COUNT_MAX: u64 = 1_000;
@@ -43,11 +43,11 @@ const HTTP: [Known; 14] = [
 
 /// "Target groups for your Network Load Balancers, Target group attributes".
 const NETWORK: [Known; 13] = [
-    ("deregistration_delay.connection_termination.enabled", "false", Takes::Bool),
+    // Its default depends on the group.
+    ("deregistration_delay.connection_termination.enabled", "", Takes::Bool),
     ("deregistration_delay.timeout_seconds", "300", Takes::Number(0, 3_600)),
     ("load_balancing.cross_zone.enabled", "use_load_balancer_configuration", Takes::OneOf(CROSS_ZONE)),
-    // Its default depends on the group.
-    ("preserve_client_ip.enabled", "", Takes::Bool),
+    ("preserve_client_ip.enabled", "false", Takes::Bool),
     ("proxy_protocol_v2.enabled", "false", Takes::Bool),
     ("stickiness.enabled", "false", Takes::Bool),
     ("stickiness.type", "source_ip", Takes::OneOf(&["source_ip"])),
@@ -59,16 +59,19 @@ const NETWORK: [Known; 13] = [
     ("target_health_state.unhealthy.draining_interval_seconds", "0", Takes::DefaultOnly),
 ];
 
+/// Users come from loopback addresses, which no packet of a VPC may carry: its answer would never leave the instance.
+const NO_PRESERVATION: &str = "'preserve_client_ip.enabled' can only be 'false' in this region: clients come from loopback \
+     addresses, which cannot be routed in a VPC; with 'proxy_protocol_v2.enabled' targets are told of their clients";
+
 fn known(group: &TargetGroup) -> &'static [Known] {
     if is_http(group.protocol) { &HTTP } else { &NETWORK }
 }
 
-/// The default of an attribute; empty when such groups have none of the name. Addresses of clients are kept unless targets are
-/// addresses and speak TCP or TLS ("Client IP preservation").
+/// The default of an attribute; empty when such groups have none of the name. "deregistration_delay.connection_termination.enabled:
+/// [...] For new UDP/TCP_UDP target groups the default is true. Otherwise, the default is false."
 pub(crate) fn default_of_target_group(group: &TargetGroup, name: &str) -> Option<&'static str> {
-    if name == "preserve_client_ip.enabled" && !is_http(group.protocol) {
-        let is_plain = matches!(group.protocol, Protocol::Tcp | Protocol::Tls);
-        return Some(if group.target_type == TargetType::Ip && is_plain { "false" } else { "true" });
+    if name == "deregistration_delay.connection_termination.enabled" && !is_http(group.protocol) {
+        return Some(if matches!(group.protocol, Protocol::Udp | Protocol::TcpUdp) { "true" } else { "false" });
     }
     super::default_of(known(group), name)
 }
@@ -100,7 +103,7 @@ pub(crate) fn set_of_target_group(group: &mut TargetGroup, wanted: &[(String, St
     let outcome = set(known(group), &mut own, wanted, &whose);
     group.attributes = own;
     outcome?;
-    let name = "preserve_client_ip.enabled";
+    let name = "deregistration_delay.connection_termination.enabled";
     if group.attributes.get(name).is_some_and(|value| Some(value.as_str()) == default_of_target_group(group, name)) {
         group.attributes.remove(name);
     }
@@ -115,8 +118,12 @@ fn wrong(group: &TargetGroup) -> Option<Cow<'static, str>> {
     let of = |name: &str| target_group(group, name);
     let is_sticky = of("stickiness.enabled") == "true";
     if !is_http(group.protocol) {
-        if of("preserve_client_ip.enabled") == "false" && matches!(group.protocol, Protocol::Udp | Protocol::TcpUdp) {
-            return Some("Client IP preservation cannot be disabled for target groups with protocol 'UDP' or 'TCP_UDP'".into());
+        if of("preserve_client_ip.enabled") == "true" {
+            // At AWS it is on by default for most groups.
+            return Some(NO_PRESERVATION.into());
+        }
+        if of("proxy_protocol_v2.enabled") == "true" && group.protocol == Protocol::Udp {
+            return Some("Proxy protocol version 2 is not supported for target groups with protocol 'UDP' in this region".into());
         }
         if is_sticky && group.protocol == Protocol::Tls {
             return Some("Stickiness is not supported for target groups with protocol 'TLS'".into());

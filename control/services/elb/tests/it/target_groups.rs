@@ -110,24 +110,28 @@ fn groups_of_flows_have_attributes_of_their_own() {
     let mut region = Region::new();
     let flow = region.balancer_arn("flow", "network");
     let (tcp, udp) = (region.group("tcp", "TCP"), region.group("udp", "UDP"));
-    let preserve = "preserve_client_ip.enabled";
-    assert_eq!(value(&mut region, &tcp, preserve).as_deref(), Some("false"), "targets are addresses");
-    assert_eq!(value(&mut region, &udp, preserve).as_deref(), Some("true"));
+    let (preserve, cut) = ("preserve_client_ip.enabled", "deregistration_delay.connection_termination.enabled");
+    for (group, expected) in [(&tcp, "false"), (&udp, "true")] {
+        assert_eq!(value(&mut region, group, cut).as_deref(), Some(expected));
+        assert_eq!(value(&mut region, group, preserve).as_deref(), Some("false"), "a VPC carries no loopback address");
+    }
     region.listener(&flow, "TCP", 80, forward(&tcp));
     let wanted = [
-        (preserve, "true"),
+        (preserve, "false"),
         ("proxy_protocol_v2.enabled", "true"),
         ("stickiness.enabled", "true"),
-        ("deregistration_delay.connection_termination.enabled", "true"),
+        (cut, "true"),
         ("load_balancing.cross_zone.enabled", "true"),
     ];
     region.call::<ops::ModifyTargetGroupAttributes>(modify(&tcp, &wanted)).unwrap();
     let planned = region.plan(&flow).target_groups.remove(0);
-    assert!(planned.flow.preserve_client && planned.flow.proxy_protocol && planned.flow.cut_at_deregistration);
+    assert!(!planned.flow.preserve_client && planned.flow.proxy_protocol && planned.flow.cut_at_deregistration);
     assert!(planned.flow.cut_when_unhealthy && planned.cross_zone && planned.stickiness == Some(Stickiness::SourceIp));
     assert_eq!(planned.health_check.protocol, Protocol::Tcp);
     for (group, name, value) in [
-        (&udp, preserve, "false"),
+        (&tcp, preserve, "true"),
+        (&udp, preserve, "true"),
+        (&udp, "proxy_protocol_v2.enabled", "true"),
         (&tcp, "slow_start.duration_seconds", "30"),
         (&tcp, "stickiness.type", "lb_cookie"),
         (&tcp, "target_health_state.unhealthy.draining_interval_seconds", "10"),
