@@ -12,6 +12,8 @@ const HEAD_LINES_MAX: usize = 100;
 /// One kept HTTP/1.1 connection that sends prepared requests one after the other.
 pub struct Connection {
     stream: BufReader<TcpStream>,
+    /// The server has said that it takes no more requests here.
+    ends: bool,
 }
 
 pub struct Answer {
@@ -24,11 +26,14 @@ impl Connection {
         let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        Ok(Self { stream: BufReader::with_capacity(64 * 1024, stream) })
+        Ok(Self { stream: BufReader::with_capacity(64 * 1024, stream), ends: false })
     }
 
     /// Sends a whole request and reads the answer, whose body must come with its length.
     pub fn send(&mut self, request: &[u8]) -> Result<Answer> {
+        if self.ends {
+            return fail("the server has ended the connection");
+        }
         self.stream.get_mut().write_all(request)?;
         let first = self.line()?;
         let status = first.split(' ').nth(1).and_then(|s| s.parse().ok());
@@ -39,8 +44,12 @@ impl Connection {
             if line.is_empty() {
                 return self.body(status, length);
             }
-            let field = line.split_once(':').filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-            length = field.and_then(|(_, value)| value.trim().parse().ok()).or(length);
+            let Some((name, value)) = line.split_once(':') else { continue };
+            if name.eq_ignore_ascii_case("content-length") {
+                length = value.trim().parse().ok();
+            } else if name.eq_ignore_ascii_case("connection") {
+                self.ends = value.trim().eq_ignore_ascii_case("close");
+            }
         }
         fail("the answer's head does not end")
     }

@@ -10,15 +10,19 @@ use std::time::Duration;
 use bench::{Result, fail, wait_for};
 use edge::{EdgeOptions, Sockets};
 use world::{
-    Action, Algorithm, BalancerKind, Effect, FlowAttributes, Frame, FrameReader, HealthCheck, HealthCheckPort, HttpAttributes,
-    Listener, LoadBalancer, MinimumHealthy, Node, Observation, Protocol, ProtocolVersion, RunPaths, Slot, SlotKind, Target,
-    TargetGroup, TargetHealth, TargetKey, TargetMode, Want, WeightedGroup,
+    Action, Algorithm, BalancerKind, Certificate, ClientCertificates, Effect, FlowAttributes, Frame, FrameReader, HealthCheck,
+    HealthCheckPort, HttpAttributes, Listener, ListenerTls, LoadBalancer, MinimumHealthy, Node, Observation, PrivateKey,
+    Protocol, ProtocolVersion, RunPaths, Slot, SlotKind, Target, TargetGroup, TargetHealth, TargetKey, TargetMode, Want,
+    WeightedGroup,
 };
+
+use crate::proxies::{Identity, SECURE_PORT};
 
 /// The argument that makes this program an edge: a directory and the address of its door follow.
 pub const EDGE: &str = "run-edge";
 const PATIENCE: Duration = Duration::from_secs(20);
 const BALANCER: &str = "arn:aws:elasticloadbalancing:eu-central-1:000000000000:loadbalancer/app/bench/1";
+const CERTIFICATE: &str = "arn:aws:acm:eu-central-1:000000000000:certificate/bench";
 const GROUP: &str = "arn:aws:elasticloadbalancing:eu-central-1:000000000000:targetgroup/bench/1";
 
 /// How this program is started as an edge.
@@ -92,8 +96,8 @@ impl Serve {
     }
 }
 
-/// A load balancer of one listener at `door` and one target.
-pub fn balancer(door: SocketAddr, target: SocketAddr) -> Result<LoadBalancer> {
+/// A load balancer of one listener at `door`, one with TLS beside it, and one target.
+pub fn balancer(door: SocketAddr, target: SocketAddr, identity: &Identity) -> Result<LoadBalancer> {
     let forward = Action::Forward { groups: vec![WeightedGroup { group: GROUP.into(), weight: 1 }], sticky_ms: None };
     let [a, b, c, d] = v4(door)?.octets();
     Ok(LoadBalancer {
@@ -102,20 +106,13 @@ pub fn balancer(door: SocketAddr, target: SocketAddr) -> Result<LoadBalancer> {
         dns_name: "bench-1.eu-central-1.elb.localhost".into(),
         kind: BalancerKind::Application,
         nodes: vec![Node { zone: "a".into(), interface: "eni-a".into(), front: Ipv4Addr::new(a, b, c, d + 1) }],
-        listeners: vec![Listener {
-            id: format!("{BALANCER}/listener").as_str().into(),
-            port: door.port(),
-            protocol: Protocol::Http,
-            tls: None,
-            rules: Vec::new(),
-            default_action: forward,
-            server_header: true,
-            answer_headers: Vec::new(),
-            request_header_names: Vec::new(),
-            tcp_idle_timeout_ms: None,
-        }],
+        listeners: vec![listener("plain", door.port(), &forward), secure_listener(&forward)],
         target_groups: vec![group(target)?],
-        certificates: Vec::new(),
+        certificates: vec![Certificate {
+            id: CERTIFICATE.into(),
+            chain: identity.chain.clone(),
+            key: PrivateKey(identity.key.clone()),
+        }],
         trust_stores: Vec::new(),
         idle_timeout_ms: 3_600_000,
         client_keep_alive_ms: 3_600_000,
@@ -128,6 +125,31 @@ pub fn balancer(door: SocketAddr, target: SocketAddr) -> Result<LoadBalancer> {
         health_check_log: None,
         dualstack: false,
     })
+}
+
+fn listener(name: &str, port: u16, forward: &Action) -> Listener {
+    Listener {
+        id: format!("{BALANCER}/{name}").as_str().into(),
+        port,
+        protocol: Protocol::Http,
+        tls: None,
+        rules: Vec::new(),
+        default_action: forward.clone(),
+        server_header: true,
+        answer_headers: Vec::new(),
+        request_header_names: Vec::new(),
+        tcp_idle_timeout_ms: None,
+    }
+}
+
+fn secure_listener(forward: &Action) -> Listener {
+    let tls = ListenerTls {
+        policy: "ELBSecurityPolicy-TLS13-1-2-Res-2021-06".into(),
+        certificates: vec![CERTIFICATE.into()],
+        alpn: Vec::new(),
+        clients: ClientCertificates::Off,
+    };
+    Listener { protocol: Protocol::Https, tls: Some(tls), ..listener("secure", SECURE_PORT, forward) }
 }
 
 fn group(target: SocketAddr) -> Result<TargetGroup> {

@@ -4,18 +4,23 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io::ErrorKind;
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bench::{Result, fail};
 use rustix::net::{RecvFlags, recv};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::{sleep, timeout};
 
+use crate::proxies::HOST;
 use crate::upstream::{KIB, head_of};
 
 /// How long connections are used before anything is counted.
@@ -29,6 +34,10 @@ const TICK: Duration = Duration::from_millis(1);
 #[derive(Clone, Debug)]
 pub struct Users {
     pub at: SocketAddr,
+    /// They speak TLS.
+    pub tls: Option<Arc<ClientConfig>>,
+    /// They open a connection for each request.
+    pub fresh: bool,
     pub connections: usize,
     pub request: Vec<u8>,
     pub duration: Duration,
@@ -123,7 +132,7 @@ fn on_one_thread<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
 }
 
 async fn use_proxy(users: Users, shared: Rc<Shared>, pace: Pace) -> Result<()> {
-    let mut connection = Connection::open(users.at).await?;
+    let mut connection = Connection::open(users.at, users.tls.as_ref()).await?;
     while !shared.ends.get() {
         let due = if pace == Pace::Given {
             let next = shared.due.borrow_mut().pop_front();
@@ -137,6 +146,9 @@ async fn use_proxy(users: Users, shared: Rc<Shared>, pace: Pace) -> Result<()> {
         };
         connection.exchange(&users.request).await?;
         shared.done.set(shared.done.get() + 1);
+        if users.fresh {
+            connection = Connection::open(users.at, users.tls.as_ref()).await?;
+        }
         if pace == Pace::Given {
             shared.times_us.borrow_mut().push(due.elapsed().as_secs_f64() * 1e6);
         }
@@ -147,16 +159,19 @@ async fn use_proxy(users: Users, shared: Rc<Shared>, pace: Pace) -> Result<()> {
 /// One kept connection.
 pub struct Connection {
     stream: TcpStream,
+    tls: Option<Box<ClientConnection>>,
     bytes: Vec<u8>,
     /// Room that is never written to.
     void: Vec<u8>,
 }
 
 impl Connection {
-    pub async fn open(at: SocketAddr) -> Result<Self> {
+    pub async fn open(at: SocketAddr, tls: Option<&Arc<ClientConfig>>) -> Result<Self> {
         let stream = TcpStream::connect(at).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, bytes: vec![0; 4 * KIB], void: vec![0; 256 * KIB] })
+        let name = ServerName::try_from(HOST)?;
+        let tls = tls.map(|config| ClientConnection::new(config.clone(), name)).transpose()?.map(Box::new);
+        Ok(Self { stream, tls, bytes: vec![0; 4 * KIB], void: vec![0; 256 * KIB] })
     }
 
     /// Sends a request and reads its answer, which must be a good one with a length.
@@ -179,31 +194,45 @@ impl Connection {
         Ok(())
     }
 
-    async fn write(&self, mut bytes: &[u8]) -> Result<()> {
-        while !bytes.is_empty() {
-            match self.stream.try_write(bytes) {
-                Ok(count) => bytes = &bytes[count..],
-                Err(e) if e.kind() == ErrorKind::WouldBlock => self.stream.writable().await?,
-                Err(e) => return Err(e.into()),
+    async fn write(&mut self, mut bytes: &[u8]) -> Result<()> {
+        let Some(tls) = &mut self.tls else { return write_plain(&self.stream, bytes).await };
+        let mut ciphertext = Vec::new();
+        loop {
+            while tls.wants_write() {
+                tls.write_tls(&mut ciphertext)?;
+            }
+            write_plain(&self.stream, &ciphertext).await?;
+            ciphertext.clear();
+            if tls.is_handshaking() {
+                self.stream.readable().await?;
+                take_in(tls, &self.stream)?;
+            } else if bytes.is_empty() {
+                return Ok(());
+            } else {
+                bytes = &bytes[tls.writer().write(bytes)?..];
             }
         }
-        Ok(())
     }
 
     async fn read(&mut self, from: usize) -> Result<usize> {
+        let space = &mut self.bytes[from..];
+        let Some(tls) = &mut self.tls else { return read_plain(&self.stream, space).await };
         loop {
-            self.stream.readable().await?;
-            match self.stream.try_read(&mut self.bytes[from..]) {
-                Ok(0) => return fail("the proxy closed the connection"),
-                Ok(count) => return Ok(count),
+            match tls.reader().read(space) {
                 Err(e) if e.kind() == ErrorKind::WouldBlock => {}
-                Err(e) => return Err(e.into()),
+                Ok(0) => return fail("the proxy closed the connection"),
+                read => return Ok(read?),
             }
+            self.stream.readable().await?;
+            take_in(tls, &self.stream)?;
         }
     }
 
     /// Takes bytes of a body from the kernel without copying them, so that this side is not the slowest.
     async fn drop_bytes(&mut self, most: usize) -> Result<usize> {
+        if self.tls.is_some() {
+            return Ok(self.read(0).await?.min(most));
+        }
         loop {
             let most = most.min(self.void.len());
             let (stream, void) = (&self.stream, &mut self.void[..most]);
@@ -218,13 +247,54 @@ impl Connection {
     }
 }
 
+async fn write_plain(stream: &TcpStream, mut bytes: &[u8]) -> Result<()> {
+    while !bytes.is_empty() {
+        match stream.try_write(bytes) {
+            Ok(count) => bytes = &bytes[count..],
+            Err(e) if e.kind() == ErrorKind::WouldBlock => stream.writable().await?,
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Ok(())
+}
+
+async fn read_plain(stream: &TcpStream, space: &mut [u8]) -> Result<usize> {
+    loop {
+        stream.readable().await?;
+        match stream.try_read(space) {
+            Ok(0) => return fail("the proxy closed the connection"),
+            Ok(count) => return Ok(count),
+            Err(e) if e.kind() == ErrorKind::WouldBlock => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+}
+
+/// Takes in what ciphertext has come.
+fn take_in(tls: &mut ClientConnection, stream: &TcpStream) -> Result<()> {
+    let mut bytes = [0; 16 * KIB];
+    match stream.try_read(&mut bytes) {
+        Ok(0) => return fail("the proxy closed the connection"),
+        Ok(count) => {
+            let mut rest = &bytes[..count];
+            while !rest.is_empty() {
+                tls.read_tls(&mut rest)?;
+                tls.process_new_packets()?;
+            }
+        }
+        Err(e) if e.kind() == ErrorKind::WouldBlock => {}
+        Err(e) => return Err(e.into()),
+    }
+    Ok(())
+}
+
 /// Opens so many connections, has one small answer on each, and calls `look` while they all are idle.
 pub fn hold_idle<T>(at: SocketAddr, connections: usize, look: impl FnOnce() -> Result<T>) -> Result<T> {
     let request = b"GET /small HTTP/1.1\r\nHost: bench\r\n\r\n";
     on_one_thread(async {
         let mut held = Vec::with_capacity(connections);
         for _ in 0..connections {
-            let mut connection = Connection::open(at).await?;
+            let mut connection = Connection::open(at, None).await?;
             connection.exchange(request).await?;
             held.push(connection.stream);
         }

@@ -5,6 +5,7 @@
 mod allod;
 mod clients;
 mod cores;
+mod http2;
 mod idle;
 mod proxies;
 mod rush;
@@ -17,13 +18,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use bench::{Report, Result, facts, fail};
-use proxies::{Addresses, Kind, Proxy};
+use proxies::{Addresses, Identity, Kind, Proxy};
 
-const PARTS: [&str; 5] = ["keep-alive", "post", "large", "latency", "idle"];
+const PARTS: [&str; 8] = ["keep-alive", "post", "https", "handshakes", "http2", "large", "latency", "idle"];
 const USAGE: &str = "\
 usage: edge [--output table|json] [--only PART] [--rounds N] [--seconds S] [--directory DIR]
 
-  --only PART      one of keep-alive, post, large, latency, idle
+  --only PART      one of keep-alive, post, https, handshakes, http2, large, latency, idle
   --rounds N       how many turns each proxy gets [default: 5]
   --seconds S      how long a turn takes [default: 2]
   --directory DIR  where the proxies' files are kept meanwhile [default: /var/tmp]";
@@ -84,13 +85,17 @@ fn run(settings: &Settings) -> Result<bool> {
     let directory = Directory::new(settings)?;
     let addresses = Addresses::new();
     upstream::start(addresses.upstream())?;
-    let started = Kind::ALL.into_iter().map(|kind| Proxy::start(kind, addresses, &directory.0));
+    let identity = Identity::new()?;
+    let started = Kind::ALL.into_iter().map(|kind| Proxy::start(kind, addresses, &identity, &directory.0));
     let proxies = started.collect::<Result<Vec<_>>>()?;
     for part in PARTS.into_iter().filter(|part| settings.only.as_deref().is_none_or(|only| only == *part)) {
         match part {
             "keep-alive" => rush::small(settings, &proxies, &mut report),
             "post" => rush::post(settings, &proxies, &mut report),
+            "https" => rush::https(settings, &proxies, &mut report),
+            "handshakes" => rush::handshakes(settings, &proxies, &mut report),
             "large" => rush::large(settings, &proxies, &mut report),
+            "http2" => http2::measure(settings, &proxies, &mut report),
             "latency" => steady::measure(settings, &proxies, &mut report),
             _ => idle::measure(settings, &proxies, &mut report),
         }

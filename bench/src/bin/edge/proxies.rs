@@ -5,14 +5,48 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bench::{Process, Result, fail, wait_for};
+
+use rustls::client::Resumption;
+use rustls::{ClientConfig, RootCertStore};
 
 use crate::{allod, cores};
 
 const START_MAX: Duration = Duration::from_secs(20);
 const PORT: u16 = 8_080;
+/// Where each of them speaks TLS, by the same address.
+pub const SECURE_PORT: u16 = 8_443;
+
+/// What all of them show to clients: the same certificate, so that the same arithmetic is done.
+pub struct Identity {
+    /// PEM.
+    pub chain: String,
+    /// PEM.
+    pub key: String,
+    /// How users speak who trust nothing else.
+    pub client: Arc<ClientConfig>,
+}
+
+/// The host that users call.
+pub const HOST: &str = "bench";
+
+impl Identity {
+    /// A new one, of the kind that costs least (ECDSA over P-256).
+    pub fn new() -> Result<Self> {
+        let made = rcgen::generate_simple_self_signed([HOST.to_string()])?;
+        let mut roots = RootCertStore::empty();
+        roots.add(made.cert.der().clone())?;
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let client = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+        let mut client = client.with_root_certificates(roots).with_no_client_auth();
+        // New connections are to cost what those of new users cost.
+        client.resumption = Resumption::disabled();
+        Ok(Self { chain: made.cert.pem(), key: made.signing_key.serialize_pem(), client: Arc::new(client) })
+    }
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -60,6 +94,10 @@ impl Addresses {
 pub struct Proxy {
     pub kind: Kind,
     pub at: SocketAddr,
+    /// Where it speaks TLS.
+    pub secure: SocketAddr,
+    /// How users speak it.
+    pub client: Arc<ClientConfig>,
     pub process: Process,
     child: Child,
     /// Keeps our edge told.
@@ -68,9 +106,10 @@ pub struct Proxy {
 
 impl Proxy {
     /// Starts one with its files in `directory`.
-    pub fn start(kind: Kind, addresses: Addresses, directory: &Path) -> Result<Self> {
+    pub fn start(kind: Kind, addresses: Addresses, identity: &Identity, directory: &Path) -> Result<Self> {
         let directory = directory.join(kind.name());
         fs::create_dir_all(&directory)?;
+        fs::write(directory.join("identity.pem"), format!("{}{}", identity.chain, identity.key))?;
         let at = addresses.door(kind);
         let mut command = match kind {
             Kind::Allod => allod::command(&directory, at)?,
@@ -83,7 +122,7 @@ impl Proxy {
         let mut child = child?;
         let pid = i32::try_from(child.id())?;
         let serve = match kind {
-            Kind::Allod => Some(allod::Serve::tell(&directory, &allod::balancer(at, addresses.upstream()))),
+            Kind::Allod => Some(allod::Serve::tell(&directory, &allod::balancer(at, addresses.upstream(), identity))),
             _ => None,
         };
         let started = serve.transpose().and_then(|serve| {
@@ -94,7 +133,15 @@ impl Proxy {
             Ok(serve)
         });
         match started.and_then(|serve| Ok((serve, Process::new(pid)?))) {
-            Ok((serve, process)) => Ok(Self { kind, at, process, child, _serve: serve }),
+            Ok((serve, process)) => Ok(Self {
+                kind,
+                at,
+                secure: SocketAddr::new(at.ip(), SECURE_PORT),
+                client: identity.client.clone(),
+                process,
+                child,
+                _serve: serve,
+            }),
             Err(e) => {
                 child.kill().ok();
                 child.wait().ok();
@@ -120,7 +167,7 @@ fn program(name: &str) -> Result<PathBuf> {
 }
 
 fn nginx(directory: &Path, at: SocketAddr, upstream: SocketAddr) -> Result<Command> {
-    let place = directory.display();
+    let (place, secure) = (directory.display(), SocketAddr::new(at.ip(), SECURE_PORT));
     let text = format!(
         "daemon off; master_process off; worker_processes 1; pid {place}/pid; error_log {place}/error.log crit;\n\
          events {{ worker_connections 32768; use epoll; }}\n\
@@ -134,6 +181,9 @@ fn nginx(directory: &Path, at: SocketAddr, upstream: SocketAddr) -> Result<Comma
            upstream targets {{ server {upstream}; keepalive 512; keepalive_requests 1000000000; keepalive_timeout 600s; }}\n\
            server {{\n\
              listen {at} reuseport backlog=4096;\n\
+             listen {secure} ssl http2 reuseport backlog=4096;\n\
+             ssl_certificate {place}/identity.pem; ssl_certificate_key {place}/identity.pem;\n\
+             ssl_protocols TLSv1.2 TLSv1.3; ssl_session_tickets on; http2_max_concurrent_streams 128;\n\
              location / {{\n\
                proxy_pass http://targets; proxy_http_version 1.1; proxy_set_header Connection \"\";\n\
                proxy_set_header Host $http_host;\n\
@@ -151,6 +201,7 @@ fn nginx(directory: &Path, at: SocketAddr, upstream: SocketAddr) -> Result<Comma
 }
 
 fn haproxy(directory: &Path, at: SocketAddr, upstream: SocketAddr) -> Result<Command> {
+    let (place, secure) = (directory.display(), SocketAddr::new(at.ip(), SECURE_PORT));
     let text = format!(
         "global\n\
          \x20 nbthread 1\n\
@@ -169,7 +220,9 @@ fn haproxy(directory: &Path, at: SocketAddr, upstream: SocketAddr) -> Result<Com
          \x20 option splice-response\n\
          frontend users\n\
          \x20 bind {at} backlog 4096\n\
-         \x20 http-request set-header X-Forwarded-Proto http\n\
+         \x20 bind {secure} ssl crt {place}/identity.pem alpn h2,http/1.1 backlog 4096\n\
+         \x20 http-request set-header X-Forwarded-Proto http unless {{ ssl_fc }}\n\
+         \x20 http-request set-header X-Forwarded-Proto https if {{ ssl_fc }}\n\
          \x20 http-request set-header X-Forwarded-Port %[dst_port]\n\
          \x20 default_backend targets\n\
          backend targets\n\

@@ -15,28 +15,56 @@ struct Load {
     name: &'static str,
     connections: usize,
     request: Vec<u8>,
+    transport: Transport,
     /// Of our processor time for a request to that of the better one of the others.
     ratio: Limit,
     /// Of our requests a second to those of the better one of the others.
     speed: Limit,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Transport {
+    Plain,
+    Tls,
+    /// TLS, and a connection for each request.
+    FreshTls,
+}
+
+const SMALL: &[u8] = b"GET /1k HTTP/1.1\r\nHost: bench\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n";
+
 pub fn small(settings: &Settings, proxies: &[Proxy], report: &mut Report) {
-    let request = b"GET /1k HTTP/1.1\r\nHost: bench\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n".to_vec();
-    let load = Load { name: "keep-alive, 1 KiB", connections: 64, request, ratio: Limit::AtMost(0.75), speed: Limit::None };
+    let (request, transport) = (SMALL.to_vec(), Transport::Plain);
+    let ratio = Limit::AtMost(0.75);
+    let load = Load { name: "keep-alive, 1 KiB", connections: 64, request, transport, ratio, speed: Limit::None };
+    measure(settings, proxies, &load, report);
+}
+
+pub fn https(settings: &Settings, proxies: &[Proxy], report: &mut Report) {
+    let (request, transport) = (SMALL.to_vec(), Transport::Tls);
+    let ratio = Limit::AtMost(0.75);
+    let load = Load { name: "HTTPS keep-alive, 1 KiB", connections: 64, request, transport, ratio, speed: Limit::None };
+    measure(settings, proxies, &load, report);
+}
+
+pub fn handshakes(settings: &Settings, proxies: &[Proxy], report: &mut Report) {
+    let request = b"GET /small HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n".to_vec();
+    let (transport, ratio) = (Transport::FreshTls, Limit::AtMost(0.5));
+    let load = Load { name: "new TLS connection, ECDSA", connections: 16, request, transport, ratio, speed: Limit::None };
     measure(settings, proxies, &load, report);
 }
 
 pub fn post(settings: &Settings, proxies: &[Proxy], report: &mut Report) {
     let head = format!("POST /in HTTP/1.1\r\nHost: bench\r\nUser-Agent: bench\r\nContent-Length: {}\r\n\r\n", 16 * KIB);
     let request = [head.into_bytes(), vec![b'a'; 16 * KIB]].concat();
-    let load = Load { name: "POST of 16 KiB", connections: 64, request, ratio: Limit::AtMost(0.8), speed: Limit::None };
+    let (transport, ratio) = (Transport::Plain, Limit::AtMost(0.8));
+    let load = Load { name: "POST of 16 KiB", connections: 64, request, transport, ratio, speed: Limit::None };
     measure(settings, proxies, &load, report);
 }
 
 pub fn large(settings: &Settings, proxies: &[Proxy], report: &mut Report) {
     let request = b"GET /1m HTTP/1.1\r\nHost: bench\r\nUser-Agent: bench\r\n\r\n".to_vec();
-    let load = Load { name: "answers of 1 MiB", connections: 16, request, ratio: Limit::None, speed: Limit::AtLeast(1.5) };
+    let (transport, speed) = (Transport::Plain, Limit::AtLeast(1.5));
+    let load = Load { name: "answers of 1 MiB", connections: 16, request, transport, ratio: Limit::None, speed };
     measure(settings, proxies, &load, report);
 }
 
@@ -90,8 +118,15 @@ fn all_turns(settings: &Settings, proxies: &[Proxy], load: &Load) -> Result<Vec<
     let mut turns: Vec<Turns> = proxies.iter().map(|_| Turns::default()).collect();
     for round in 0..settings.rounds {
         for (proxy, turns) in proxies.iter().zip(&mut turns) {
-            let users =
-                Users { at: proxy.at, connections: load.connections, request: load.request.clone(), duration: settings.turn };
+            let tls = (load.transport != Transport::Plain).then(|| proxy.client.clone());
+            let users = Users {
+                at: if tls.is_some() { proxy.secure } else { proxy.at },
+                tls,
+                fresh: load.transport == Transport::FreshTls,
+                connections: load.connections,
+                request: load.request.clone(),
+                duration: settings.turn,
+            };
             one_turn(&users, proxy, turns)?;
             if round == 0 {
                 turns.calls.push(system_calls(&users, proxy)?);

@@ -29,8 +29,14 @@ type Times = Vec<(Kind, Vec<Vec<f64>>)>;
 
 #[expect(clippy::cast_precision_loss, reason = "a count of requests")]
 fn times(settings: &Settings, proxies: &[Proxy]) -> Result<Times> {
-    let users =
-        |proxy: &Proxy| Users { at: proxy.at, connections: CONNECTIONS, request: REQUEST.to_vec(), duration: settings.turn };
+    let users = |proxy: &Proxy| Users {
+        at: proxy.at,
+        tls: None,
+        fresh: false,
+        connections: CONNECTIONS,
+        request: REQUEST.to_vec(),
+        duration: settings.turn,
+    };
     let mut slowest = f64::INFINITY;
     for proxy in proxies {
         let (requests, ..) = users(proxy).rush(|| Ok(()))?;
