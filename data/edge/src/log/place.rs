@@ -154,7 +154,8 @@ mod tests {
     #[test]
     fn nothing_leads_out_of_a_bucket() {
         assert_eq!(check_place(&place("my-bucket", "a/b")), Ok(()));
-        for (bucket, prefix) in [("..", ""), ("a/b", ""), ("ab", ""), ("My", ""), (".abc", ""), ("abc", "../x"), ("abc", "/etc")] {
+        for (bucket, prefix) in [("..", ""), ("a/b", ""), ("ab", ""), ("My", ""), (".abc", ""), ("abc", "../x"), ("abc", "/etc")]
+        {
             assert!(check_place(&place(bucket, prefix)).is_err(), "{bucket} {prefix}");
         }
         let bad = "arn:aws:elasticloadbalancing:eu/../x:1:loadbalancer/app/a/b";

@@ -54,9 +54,7 @@ impl Moment {
         let (hour, minute) = self.time();
         let second = self.0 / 1_000_000 % 60;
         let mut text = *b"0000-00-00T00:00:00";
-        for (at, digits, number) in
-            [(0, 4, year), (5, 2, month), (8, 2, day), (11, 2, hour), (14, 2, minute), (17, 2, second)]
-        {
+        for (at, digits, number) in [(0, 4, year), (5, 2, month), (8, 2, day), (11, 2, hour), (14, 2, minute), (17, 2, second)] {
             fill(&mut text[at..at + digits], number);
         }
         out.extend_from_slice(&text);

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use flate2::read::MultiGzDecoder;
 use rustls::version;
 use world::{
-    Action, ClientCertificates, Condition, DesyncMode, ListenerRule, LoadBalancer, LogPlace, Pattern, TargetHealth, Transform,
-    TrustStore,
+    Action, ClientCertificates, Condition, DesyncMode, ListenerRule, LoadBalancer, LogPlace, Pattern, TargetHealth, TargetReason,
+    Transform, TrustStore,
 };
 
 use crate::client::Client;
@@ -83,7 +83,8 @@ fn requests_are_logged_with_all_fields_of_the_user_guide() {
     balancer.access_log = place("some/prefix");
     rig.apply(balancer.clone());
     let mut client = Client::connect(rig.door());
-    let request = "POST /a/b?c=\"d\" HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: \"me\" 1.0\r\nContent-Length: 4\r\n\r\nabcd";
+    let request =
+        "POST /a/b?c=\"d\" HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: \"me\" 1.0\r\nContent-Length: 4\r\n\r\nabcd";
     let answer = client.send(request).answer(false);
     let answered = answer.head.len() + answer.body.len();
     let second = client.send("GET / HTTP/1.0\r\nX-Amzn-Trace-Id: Root=1-x;a=b\r\nConnection: keep-alive\r\n\r\n").answer(false);
@@ -261,6 +262,33 @@ fn connections_are_logged_with_what_they_have_agreed_on() {
     assert_eq!((request[18], request[19]), (NAME, "own"));
     let line: Vec<&str> = connections[1].iter().map(String::as_str).collect();
     assert_eq!((line[4], line[6], line[10]), ("-", "-", "Failed:ClientCertUntrusted"));
+}
+
+#[test]
+fn health_checks_are_logged_with_what_they_found() {
+    let mut rig = Rig::start();
+    let _well = Origin::named(rig.target_at(0), "zero");
+    let _ill = Origin::start(rig.target_at(1), |_, stream| reply(stream, 503, ""));
+    let mut balancer = rig.balancer(&[0, 1, 2]);
+    balancer.health_check_log = place("checks");
+    rig.apply(balancer.clone());
+    rig.serve.await_health(0, &TargetHealth::Healthy);
+    rig.serve.await_health(1, &TargetHealth::Unhealthy { reason: TargetReason::ResponseCodeMismatch { status: 503 } });
+    rig.serve.await_health(2, &TargetHealth::Unhealthy { reason: TargetReason::FailedHealthChecks });
+    let lines = written(&mut rig, balancer, "checks", 5);
+    for (number, wanted, node) in [
+        (0, ["PASS", "200", "-"], rig.address(2)),
+        (1, ["FAIL", "503", "TargetError"], rig.address(3)),
+        (2, ["FAIL", "-", "ConnectionReset"], rig.address(2)),
+    ] {
+        let target = rig.target_at(number).to_string();
+        let line = lines.iter().find(|line| line[3] == target).unwrap();
+        assert_eq!(line.len(), 10, "{line:?}");
+        assert_eq!((line[0].as_str(), line[4].as_str()), ("http", "web"));
+        assert!(line[1].ends_with('Z') && is_seconds(&line[2], 9), "{line:?}");
+        assert_eq!(line[5..8], wanted.map(String::from));
+        assert_eq!(line[8..], ["app/web/1".to_string(), node.to_string()]);
+    }
 }
 
 #[test]
