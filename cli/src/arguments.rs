@@ -53,6 +53,14 @@ pub enum Command {
         after_help = "Examples:\n  allod down                         stop; records and disks are kept\n  allod down --stack-name web-tier   delete one stack, the region goes on\n  allod down --purge                 stop and delete the data directory"
     )]
     Down(Down),
+    /// Start a process of the region anew, with this very binary, while it goes on doing what it does
+    #[command(
+        after_help = "Examples:\n  allod restart edge    the new edge takes over the listening sockets, the old one finishes what it has: no\n                        request fails"
+    )]
+    Restart {
+        #[arg(value_enum)]
+        process: RestartProcess,
+    },
     /// Show stacks, load balancers, groups and instances
     #[command(after_help = "Examples:\n  allod status\n  allod status --output json | jq -r '.load_balancers[].url'")]
     Status {
@@ -237,6 +245,12 @@ impl Process {
             Process::Edge => "edge",
         }
     }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RestartProcess {
+    /// The traffic plane
+    Edge,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

@@ -228,6 +228,17 @@ fn finish(client: &Client, id: &str, output: Output, begun: Instant, done: &str)
     Err(Failure::new(format!("the stack ended in {status}{why}")))
 }
 
+/// Where a listener is reached that has the port it asked for.
+fn url_of(protocol: &str, name: &str, port: u64) -> String {
+    match (protocol, port) {
+        ("HTTP", 80) => format!("http://{name}/"),
+        ("HTTPS", 443) => format!("https://{name}/"),
+        ("HTTP" | "HTTPS", _) => format!("{}://{name}:{port}/", protocol.to_ascii_lowercase()),
+        ("TLS" | "UDP", _) => format!("{}://{name}:{port}", protocol.to_ascii_lowercase()),
+        _ => format!("tcp://{name}:{port}"),
+    }
+}
+
 /// An output with a load balancer's name does not know when the edge could not have its port: says where it is.
 fn tell_moved_ports(client: &Client, stack: &Json) {
     let Ok(state) = client.ask("/_allod/status", &json!({})) else { return };
@@ -239,8 +250,7 @@ fn tell_moved_ports(client: &Client, stack: &Json) {
         }
         for listener in balancer["listeners"].as_array().into_iter().flatten() {
             let (port, url) = (listener["port"].as_u64().unwrap_or_default(), text(listener, "url"));
-            let expected = if port == 80 { format!("http://{name}/") } else { format!("http://{name}:{port}/") };
-            if url != expected {
+            if url != url_of(&text(listener, "protocol"), &name, port) {
                 out!("  Port {port} is taken on this machine: {name} answers at {url}");
             }
         }

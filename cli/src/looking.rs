@@ -42,10 +42,10 @@ pub fn status(paths: &RunPaths, output: Output) -> Result<(), Failure> {
     }
     let balancers = list("load_balancers");
     if !balancers.is_empty() {
-        print_table(
-            &["LOAD BALANCER", "STATE", "URL"],
-            balancers.iter().map(|b| vec![text(b, "name"), text(b, "state"), text(b, "url")]),
-        );
+        print_table(&["LOAD BALANCER", "STATE", "LISTENER", "URL"], balancers.iter().flat_map(listener_rows));
+        for balancer in &balancers {
+            failed_zones(balancer);
+        }
         out!("");
     }
     let groups = list("groups");
@@ -70,9 +70,39 @@ pub fn status(paths: &RunPaths, output: Output) -> Result<(), Failure> {
     }
     lost_notifications(&status["notifications"]);
     out!("\nConsole  {}\nAPI      {}  (region {})", text(&status, "console"), text(&status, "endpoint"), text(&status, "region"));
+    edge(&status["edge"]);
     let metrics = &status["metrics"];
     out!("Metrics  {}  (for a Prometheus, with the bearer token {})", text(metrics, "url"), text(metrics, "bearer_token"));
     Ok(())
+}
+
+/// A row for each listener; a load balancer without one has a row too.
+fn listener_rows(balancer: &Json) -> Vec<Vec<String>> {
+    let row = |listener: String, url: String| vec![text(balancer, "name"), text(balancer, "state"), listener, url];
+    let listeners = balancer["listeners"].as_array().map_or(&[][..], Vec::as_slice);
+    if listeners.is_empty() {
+        return vec![row("-".into(), "-".into())];
+    }
+    listeners.iter().map(|l| row(format!("{}:{}", text(l, "protocol"), l["port"]), text(l, "url"))).collect()
+}
+
+fn failed_zones(balancer: &Json) {
+    let zones = balancer["zones"].as_array().into_iter().flatten().filter(|zone| zone["failed"] == true);
+    let zones: Vec<String> = zones.map(|zone| text(zone, "zone")).collect();
+    if !zones.is_empty() {
+        out!(" {} has too few healthy targets in {}", text(balancer, "name"), zones.join(", "));
+    }
+}
+
+/// The process that users' requests go through.
+fn edge(edge: &Json) {
+    match edge["pid"].as_u64() {
+        None => out!("Edge     starting, or its log tells why not: `allod logs edge`"),
+        Some(pid) => out!("Edge     {}  (process {pid})", text(edge, "version")),
+    }
+    if edge["outdated"] == true {
+        out!("         another binary is installed by now: `allod restart edge` changes to it, and no request fails");
+    }
 }
 
 /// What subscribers of topics never got.

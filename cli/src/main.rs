@@ -10,6 +10,7 @@ mod looking;
 mod outbox;
 mod output;
 mod region;
+mod restart;
 mod simulate;
 mod stop;
 
@@ -18,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use arguments::{Arguments, Command, ImageCommand};
+use arguments::{Arguments, Command, ImageCommand, RestartProcess};
 
 /// What went wrong, in words for the user, and the exit code that tells it to a script.
 pub struct Failure {
@@ -69,6 +70,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Edge => region::edge(&paths),
         Command::Up(up) => deploy::up(&paths, &up),
         Command::Down(down) => stop::down(&paths, &down),
+        Command::Restart { process: RestartProcess::Edge } => restart::edge(&paths),
         Command::Status { output } => looking::status(&paths, output),
         Command::Env => looking::env(&paths),
         Command::Ca { output } => authority::certificate(&paths, output),

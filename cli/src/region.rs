@@ -42,7 +42,12 @@ pub fn serve(paths: &RunPaths, arguments: &Serve) -> Result<(), Failure> {
     log_to_stderr();
     let executor = |executor, socket, name: &'static str| {
         let paths = paths.clone();
-        ExecutorProcess { executor, socket, start: Box::new(move || start_detached(&paths, name)) }
+        ExecutorProcess { executor, socket, prepare: None, start: Box::new(move || start_detached(&paths, name)) }
+    };
+    let sockets_paths = paths.clone();
+    let edge = ExecutorProcess {
+        prepare: Some(Box::new(move || edge::keep_sockets(&sockets_paths))),
+        ..executor(Executor::Edge, paths.edge_socket(), "edge")
     };
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the argument is between 0.001 and 64")]
     let vcpu_millicores = (arguments.vcpu_cores * 1_000.0) as u32;
@@ -62,10 +67,7 @@ pub fn serve(paths: &RunPaths, arguments: &Serve) -> Result<(), Failure> {
         vcpu_millicores,
         metric_period_s: arguments.metric_period,
         endpoint_networks,
-        executors: vec![
-            executor(Executor::Host, paths.host_socket(), "host"),
-            executor(Executor::Edge, paths.edge_socket(), "edge"),
-        ],
+        executors: vec![executor(Executor::Host, paths.host_socket(), "host"), edge],
         threads: vec![
             ExecutorThread { executor: Executor::Courier, start: Box::new(move |stream| courier.start(stream)) },
             ExecutorThread { executor: Executor::Authority, start: Box::new(move |stream| authority.start(stream)) },
@@ -108,8 +110,8 @@ fn log_to_stderr() {
 }
 
 /// Starts another process of the region, which lives on when we die.
-fn start_detached(paths: &RunPaths, name: &str) -> io::Result<Child> {
-    let mut command = Command::new(std::env::current_exe()?);
+pub fn start_detached(paths: &RunPaths, name: &str) -> io::Result<Child> {
+    let mut command = Command::new(server::binary()?);
     command.arg(name).arg("--data").arg(paths.data());
     detach(&mut command, &paths.logs(), name)?;
     command.spawn()
@@ -135,7 +137,7 @@ fn serve_in_background(paths: &RunPaths, arguments: &Serve) -> Result<(), Failur
         return Ok(());
     }
     prepare(paths)?;
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = Command::new(server::binary()?);
     command.arg("serve").arg("--data").arg(paths.data()).arg("--listen").arg(arguments.listen.to_string());
     command.arg("--vcpu-cores").arg(arguments.vcpu_cores.to_string());
     command.arg("--metric-period").arg(arguments.metric_period.to_string());
@@ -171,7 +173,7 @@ fn serve_in_background(paths: &RunPaths, arguments: &Serve) -> Result<(), Failur
     }
 }
 
-fn last_line(log: &Path) -> String {
+pub fn last_line(log: &Path) -> String {
     let text = fs::read_to_string(log).unwrap_or_default();
     text.lines().next_back().unwrap_or("its log is empty").to_string()
 }

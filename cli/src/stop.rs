@@ -7,6 +7,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use world::{Frame, RunPaths};
 
@@ -75,32 +76,46 @@ fn check_purgeable(paths: &RunPaths) -> Result<(), Failure> {
 /// Ends the executors; one that was started just now is waited for until it listens.
 fn end_executors(paths: &RunPaths) -> Result<(), Failure> {
     let deadline = Instant::now() + STOP_MAX;
+    let mut told = Vec::new();
     loop {
         for socket in [paths.edge_socket(), paths.host_socket()] {
             end_executor(&socket)?;
         }
-        let Some(pid) = executors(paths).first().copied() else { return Ok(()) };
+        let left = executors(paths);
+        let Some((pid, _)) = left.first().copied() else { return Ok(()) };
+        // An edge that another one has taken over from listens no more, and would stay for its last connections.
+        for (pid, name) in left {
+            if name == "edge" && !told.contains(&pid) {
+                told.push(pid);
+                let _ = kill_process(pid, Signal::TERM);
+            }
+        }
         if Instant::now() >= deadline {
+            let pid = pid.as_raw_nonzero();
             return Err(Failure::new(format!("process {pid} of the region does not end: `allod logs` tells why")));
         }
         thread::sleep(Duration::from_millis(20));
     }
 }
 
-/// Processes that run `allod host` or `allod edge` for this data directory. The inits of instances look like the host that
+/// Processes with their names that run `allod host` or `allod edge` for this data directory. The inits of instances look like the host that
 /// they were cloned from, but live in PID namespaces of their own.
-fn executors(paths: &RunPaths) -> Vec<u32> {
+fn executors(paths: &RunPaths) -> Vec<(Pid, &'static str)> {
     let namespace = |process: &Path| fs::read_link(process.join("ns/pid")).ok();
     let ours = namespace(Path::new("/proc/self"));
-    let is_executor = |process: &Path| {
+    let name_of = |process: &Path| {
         let arguments = fs::read(process.join("cmdline")).unwrap_or_default();
         let arguments: Vec<&[u8]> = arguments.split(|b| *b == 0).collect();
         let data = paths.data().as_os_str().as_encoded_bytes();
-        matches!(arguments[..], [_, b"host" | b"edge", b"--data", at, b""] if at == data)
+        match arguments[..] {
+            [_, b"host", b"--data", at, b""] if at == data => Some("host"),
+            [_, b"edge", b"--data", at, b""] if at == data => Some("edge"),
+            _ => None,
+        }
     };
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = processes.filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path())));
-    pids.filter(|(_, process)| is_executor(process) && namespace(process) == ours).map(|(pid, _)| pid).collect()
+    let pids = processes.filter_map(|entry| Some((Pid::from_raw(entry.file_name().to_str()?.parse().ok()?)?, entry.path())));
+    pids.filter_map(|(pid, process)| Some((pid, name_of(&process).filter(|_| namespace(&process) == ours)?))).collect()
 }
 
 /// Tells an executor to end what it runs and itself, and waits until it is gone. One that does not run is gone.

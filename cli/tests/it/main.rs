@@ -3,6 +3,7 @@
 
 mod reboot;
 mod region;
+mod restart;
 mod rig;
 mod simulate;
 mod usage;

@@ -18,6 +18,8 @@ use crate::control::{Control, FRAMES_MAX};
 pub struct ExecutorProcess {
     pub executor: Executor,
     pub socket: PathBuf,
+    /// What must be there before it is; done once, when the data directory is ours.
+    pub prepare: Option<Box<dyn Fn() -> io::Result<()> + Send + Sync>>,
     /// Starts the process, detached from ours.
     pub start: Box<dyn Fn() -> io::Result<Child> + Send + Sync>,
 }
@@ -38,22 +40,67 @@ const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// A process that lived this long starts again without a pause.
 const HEALTHY: Duration = Duration::from_secs(10);
+/// How often it is looked whether a process that another one has replaced is gone.
+const REAP_EVERY: Duration = Duration::from_secs(1);
+
+/// The processes of one executor that were started here.
+#[derive(Default)]
+struct Children {
+    current: Option<Child>,
+    /// Replaced by others, and not at their end yet.
+    retired: Vec<Child>,
+}
+
+impl Children {
+    /// This process answers now. Where it is another one than was started here, that one has been replaced.
+    fn answers(&mut self, pid: Option<i32>) {
+        let is_current = |child: &mut Child| i32::try_from(child.id()).ok() == pid;
+        self.retired.extend(self.current.take_if(|child| pid.is_some() && !is_current(child)));
+    }
+
+    /// Collects those that have ended.
+    fn reap(&mut self) {
+        self.current.take_if(has_ended);
+        self.retired.retain_mut(|child| !has_ended(child));
+    }
+
+    /// Collects those that end meanwhile, for ever.
+    async fn keep_reaping(&mut self) {
+        while !self.retired.is_empty() {
+            tokio::time::sleep(REAP_EVERY).await;
+            self.reap();
+        }
+        std::future::pending().await
+    }
+}
+
+fn has_ended(child: &mut Child) -> bool {
+    let Ok(Some(status)) = child.try_wait() else { return false };
+    tracing::warn!(pid = child.id(), %status, "an executor ended");
+    true
+}
 
 /// Keeps one executor running and connected, for ever.
 pub(crate) async fn keep(process: ExecutorProcess, control: Control) {
-    let mut child: Option<Child> = None;
+    if let Some(Err(e)) = process.prepare.as_ref().map(|prepare| prepare()) {
+        tracing::warn!(executor = ?process.executor, %e, "it is started without what should be there before it");
+    }
+    let mut children = Children::default();
     let mut pause = PAUSE_MIN;
     loop {
         let begun = Instant::now();
-        match connect(&process, &mut child).await {
+        match connect(&process, &mut children).await {
             Ok(stream) => {
-                if let Err(e) = converse(process.executor, &control, stream).await {
+                children.answers(stream.peer_cred().ok().and_then(|peer| peer.pid()));
+                let conversing = converse(process.executor, &control, stream);
+                let ended = tokio::select! { ended = conversing => ended, () = children.keep_reaping() => Ok(()) };
+                if let Err(e) = ended {
                     tracing::warn!(executor = ?process.executor, %e, "the connection to the executor ended");
                 }
             }
             Err(e) => tracing::error!(executor = ?process.executor, %e, "the executor does not start"),
         }
-        reap(&mut child);
+        children.reap();
         if begun.elapsed() >= HEALTHY {
             pause = PAUSE_MIN;
             continue;
@@ -91,14 +138,14 @@ fn connect_thread(thread: &ExecutorThread) -> io::Result<UnixStream> {
 }
 
 /// Connects to a process that runs, or starts it first.
-async fn connect(process: &ExecutorProcess, child: &mut Option<Child>) -> io::Result<UnixStream> {
+async fn connect(process: &ExecutorProcess, children: &mut Children) -> io::Result<UnixStream> {
     if let Ok(stream) = UnixStream::connect(&process.socket).await {
         return Ok(stream);
     }
-    reap(child);
-    if child.is_none() {
+    children.reap();
+    if children.current.is_none() {
         tracing::info!(executor = ?process.executor, "starting the executor");
-        *child = Some((process.start)()?);
+        children.current = Some((process.start)()?);
     }
     let deadline = Instant::now() + START_MAX;
     loop {
@@ -107,20 +154,10 @@ async fn connect(process: &ExecutorProcess, child: &mut Option<Child>) -> io::Re
             Err(e) if Instant::now() >= deadline => return Err(e),
             Err(_) => tokio::time::sleep(CONNECT_EVERY).await,
         }
-        reap(child);
-        if child.is_none() {
+        children.reap();
+        if children.current.is_none() {
             return Err(io::Error::other("it ended before it listened; its log tells why"));
         }
-    }
-}
-
-/// Collects a child that has ended.
-fn reap(child: &mut Option<Child>) {
-    if let Some(running) = child
-        && let Ok(Some(status)) = running.try_wait()
-    {
-        tracing::warn!(pid = running.id(), %status, "an executor ended");
-        *child = None;
     }
 }
 
@@ -147,6 +184,9 @@ async fn listen(executor: Executor, control: &Control, mut read: OwnedReadHalf, 
             let taken = match frame {
                 Frame::Hello { version, applied } => {
                     tracing::info!(?executor, version, slots = applied.len(), "the executor is there");
+                    if version != env!("CARGO_PKG_VERSION") {
+                        tracing::warn!(?executor, version, "it is of another version than this process");
+                    }
                     match frames.take() {
                         Some(frames) => control.connected(executor, applied, frames).await,
                         None => return Err(io::Error::other("it said hello twice")),

@@ -8,6 +8,7 @@ mod control;
 mod endpoint;
 mod executors;
 mod exposition;
+mod front;
 mod http;
 mod identity;
 mod large;
@@ -17,9 +18,11 @@ mod lock;
 mod objects;
 mod status;
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -97,6 +100,15 @@ pub fn run(options: Options) -> Result<(), StartError> {
     let outcome = runtime.block_on(serve(options));
     runtime.shutdown_background();
     outcome
+}
+
+/// The binary that this region's processes are started from: the one at the place where this process's own was, also when it was
+/// replaced meanwhile.
+pub fn binary() -> io::Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    // The kernel's words for a file that has lost its name.
+    let name = own.as_os_str().as_bytes().strip_suffix(b" (deleted)");
+    Ok(name.map_or(own.clone(), |name| PathBuf::from(OsStr::from_bytes(name))))
 }
 
 /// Where this machine's own clients reach a listener.

@@ -1,7 +1,5 @@
 //! The state of everything in one page, for `allod status` and the console. It asks the same operations as any client.
 
-use std::collections::BTreeMap;
-
 use base::{Caller, Fault, Time};
 use region::sns::{Delivery, Lost, Subscription};
 use serde_json::{Value as Json, json};
@@ -19,6 +17,7 @@ use shapes::elbv2::{
 use world::LoadBalancer as Served;
 use world::{Slot, SlotKind, Want};
 
+use crate::front::Front;
 use crate::http::Region;
 use crate::local::call;
 
@@ -30,6 +29,7 @@ const LOST_SHOWN: usize = 20;
 pub(crate) async fn status(region: &Region) -> Result<Json, Fault> {
     let ask = Ask { region, caller: Caller::root(&region.scope, &region.credentials.access_key_id) };
     let endpoint = &region.endpoint;
+    let front = Front::read(region);
     Ok(json!({
         "region": endpoint.region,
         "endpoint": endpoint.url,
@@ -39,7 +39,8 @@ pub(crate) async fn status(region: &Region) -> Result<Json, Fault> {
             "bearer_token": crate::console::metrics_token(&region.credentials),
         },
         "stacks": ask.stacks().await?,
-        "load_balancers": ask.load_balancers().await?,
+        "edge": front.edge(),
+        "load_balancers": ask.load_balancers(&front).await?,
         "groups": ask.groups().await?,
         "instances": ask.instances().await?,
         "notifications": notifications(region).await?,
@@ -101,7 +102,7 @@ impl Ask<'_> {
         }
     }
 
-    async fn load_balancers(&self) -> Result<Vec<Json>, Fault> {
+    async fn load_balancers(&self, front: &Front) -> Result<Vec<Json>, Fault> {
         let mut all = Vec::new();
         for balancer in self.call::<DescribeLoadBalancers>(Default::default()).await?.load_balancers {
             let arn = balancer.load_balancer_arn.clone();
@@ -115,7 +116,7 @@ impl Ask<'_> {
                 let targets = self.call::<DescribeTargetHealth>(input).await?.target_health_descriptions;
                 groups.push(target_group_json(&group, &targets));
             }
-            all.push(self.load_balancer_json(&balancer, &listeners, groups).await?);
+            all.push(self.load_balancer_json(&balancer, &listeners, groups, front).await?);
         }
         Ok(all)
     }
@@ -125,8 +126,10 @@ impl Ask<'_> {
         balancer: &LoadBalancer,
         listeners: &[Listener],
         groups: Vec<Json>,
+        front: &Front,
     ) -> Result<Json, Fault> {
         let arn = balancer.load_balancer_arn.clone().unwrap_or_default();
+        let failed = front.failed_zones(&arn);
         let served = self.region.control.read(move |state| {
             let slot = Slot::new(SlotKind::LoadBalancer, arn);
             match state.get::<kernel::Wanted>(&slot).and_then(|w| w.want.clone()) {
@@ -135,10 +138,10 @@ impl Ask<'_> {
             }
         });
         let served: Option<Served> = served.await?;
-        let nodes = served.iter().flat_map(|s| &s.nodes).map(|n| json!({"zone": n.zone, "front": n.front}));
+        let node = |n: &world::Node| json!({"zone": n.zone, "front": n.front, "failed": failed.contains(&n.zone)});
+        let nodes = served.iter().flat_map(|s| &s.nodes).map(node);
         let name = balancer.dns_name.clone().unwrap_or_default();
-        let fronts = self.fronts();
-        let listeners: Vec<Json> = listeners.iter().map(|l| listener_json(l, &name, &fronts)).collect();
+        let listeners: Vec<Json> = listeners.iter().map(|l| listener_json(l, &name, front)).collect();
         Ok(json!({
             "name": balancer.load_balancer_name,
             "dns_name": name,
@@ -148,14 +151,6 @@ impl Ask<'_> {
             "zones": nodes.collect::<Vec<_>>(),
             "target_groups": groups,
         }))
-    }
-
-    /// Where the edge really serves each listener: on another port where its own could not be had.
-    fn fronts(&self) -> BTreeMap<String, String> {
-        let report = std::fs::read(self.region.paths.edge_front_report()).unwrap_or_default();
-        let report: Json = serde_json::from_slice(&report).unwrap_or_default();
-        let pair = |l: &Json| Some((l["listener"].as_str()?.to_string(), l["url"].as_str()?.to_string()));
-        report["listeners"].as_array().into_iter().flatten().filter_map(pair).collect()
     }
 
     async fn groups(&self) -> Result<Vec<Json>, Fault> {
@@ -200,19 +195,25 @@ impl Ask<'_> {
     }
 }
 
-fn listener_json(listener: &Listener, name: &str, fronts: &BTreeMap<String, String>) -> Json {
+fn listener_json(listener: &Listener, name: &str, front: &Front) -> Json {
     let port = listener.port.unwrap_or_default();
-    let front = listener.listener_arn.as_ref().and_then(|arn| fronts.get(arn).cloned());
+    let front = listener.listener_arn.as_ref().and_then(|arn| front.url(arn));
     json!({
         "port": port,
         "protocol": listener.protocol,
         "action": listener.default_actions.first().map(|a| a.r#type.clone()),
-        "url": front.unwrap_or_else(|| url(name, port)),
+        "url": front.unwrap_or_else(|| url(listener.protocol.as_deref().unwrap_or("HTTP"), name, port)),
     })
 }
 
-fn url(name: &str, port: i64) -> String {
-    if port == 80 { format!("http://{name}/") } else { format!("http://{name}:{port}/") }
+/// Where users will reach a listener that the edge does not tell of yet.
+fn url(protocol: &str, name: &str, port: i64) -> String {
+    match (protocol, port) {
+        ("HTTP", 80) => format!("http://{name}/"),
+        ("HTTPS", 443) => format!("https://{name}/"),
+        ("HTTP" | "HTTPS", _) => format!("{}://{name}:{port}/", protocol.to_ascii_lowercase()),
+        _ => format!("{}://{name}:{port}", protocol.to_ascii_lowercase()),
+    }
 }
 
 fn stack_json(stack: &Stack, resources: &[StackResourceSummary], events: &[StackEvent]) -> Json {

@@ -185,6 +185,7 @@ fn what_an_executor_reported_to_a_full_disk_is_heard_again() {
     let (socket, applied) = (directory.path().join("host.sock"), Arc::default());
     let connections = idle_host(&socket, &applied);
     let process = ExecutorProcess {
+        prepare: None,
         executor: Executor::Host,
         socket,
         start: Box::new(|| Err(std::io::Error::other("it runs in the test"))),
