@@ -66,8 +66,10 @@ pub struct Link {
     failed: Cell<Option<ErrorKind>>,
     /// Told when it is open, or has failed.
     settled: Notify,
-    /// Seats that are taken.
+    /// Requests that have a place on it.
     seats: Cell<usize>,
+    /// Those that wait until it is open.
+    waiting: Cell<usize>,
     idle_since: Cell<u64>,
     /// It has carried a request before.
     used: Cell<bool>,
@@ -94,20 +96,6 @@ impl Seat {
         Self { link, reused }
     }
 
-    /// Waits until the connection is open.
-    async fn settled(&self) -> Result<(), NoSeat> {
-        loop {
-            let told = self.link.settled.notified();
-            if let Some(kind) = self.link.failed.get() {
-                return Err(NoSeat::Io(kind));
-            }
-            if self.link.sender.borrow().is_some() {
-                return Ok(());
-            }
-            told.await;
-        }
-    }
-
     /// Sends the head of a request.
     pub fn send(&self, head: Request<()>, ends: bool) -> Result<(ResponseFuture, SendStream<Bytes>), ::h2::Error> {
         self.link.used.set(true);
@@ -124,6 +112,36 @@ impl Drop for Seat {
     }
 }
 
+/// One that waits for a connection, as long as it does.
+struct Waiting<'a>(&'a Link);
+
+impl<'a> Waiting<'a> {
+    fn new(link: &'a Link) -> Self {
+        link.waiting.set(link.waiting.get() + 1);
+        Self(link)
+    }
+
+    /// Waits until the connection is open.
+    async fn until_settled(self) -> Result<(), NoSeat> {
+        loop {
+            let told = self.0.settled.notified();
+            if let Some(kind) = self.0.failed.get() {
+                return Err(NoSeat::Io(kind));
+            }
+            if self.0.is_open() {
+                return Ok(());
+            }
+            told.await;
+        }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.set(self.0.waiting.get() - 1);
+    }
+}
+
 impl Link {
     fn new() -> Self {
         Self {
@@ -131,24 +149,24 @@ impl Link {
             failed: Cell::default(),
             settled: Notify::new(),
             seats: Cell::new(0),
+            waiting: Cell::new(0),
             idle_since: Cell::new(now_ms()),
             used: Cell::new(false),
         }
     }
 
-    /// Whether another request can go this way. One whose target has said goodbye takes none.
+    fn is_open(&self) -> bool {
+        self.sender.borrow().is_some()
+    }
+
+    /// Whether another request can go this way, or wait for it. A connection whose target has said goodbye takes none.
     fn has_room(&self) -> bool {
         let mut sender = self.sender.borrow_mut();
-        let allowed = match sender.as_mut() {
-            None => STREAMS_MAX,
-            Some(sender) => {
-                if !matches!(sender.poll_ready(&mut Context::from_waker(Waker::noop())), Poll::Ready(Ok(()))) {
-                    return false;
-                }
-                sender.current_max_send_streams().min(STREAMS_MAX)
-            }
+        let Some(sender) = sender.as_mut() else {
+            return self.failed.get().is_none() && self.waiting.get() < STREAMS_MAX;
         };
-        self.failed.get().is_none() && self.seats.get() < allowed
+        let is_fit = matches!(sender.poll_ready(&mut Context::from_waker(Waker::noop())), Poll::Ready(Ok(())));
+        is_fit && self.seats.get() < sender.current_max_send_streams().min(STREAMS_MAX)
     }
 
     fn settle(&self, outcome: Result<SendRequest<Bytes>, ErrorKind>) {
@@ -179,13 +197,22 @@ impl Links {
     pub fn sweep(&self, keep: impl Fn(u64) -> bool) {
         let oldest = now_ms().saturating_sub(IDLE_MS_MAX);
         self.by_target.borrow_mut().retain(|target, links| {
-            links.retain(|link| link.seats.get() > 0 || link.idle_since.get() >= oldest);
+            links.retain(|link| link.seats.get() > 0 || !link.is_open() || link.idle_since.get() >= oldest);
             keep(*target) && !links.is_empty()
         });
     }
 
     fn with_room(&self, target: u64) -> Option<Rc<Link>> {
         self.by_target.borrow().get(&target)?.iter().find(|link| link.has_room()).cloned()
+    }
+
+    /// Begins to open one more.
+    fn open(&self, target: &Arc<Target>, zone: &Arc<ZoneCounters>, within: Duration) -> Result<Rc<Link>, NoSeat> {
+        let worker = self.worker.upgrade().ok_or(NoSeat::Full)?;
+        let link = self.add(target.number).ok_or(NoSeat::Full)?;
+        // A task of its own: others wait for it too when the request that wanted it is gone.
+        spawn_local(carry(worker, target.clone(), zone.clone(), within, Rc::downgrade(&link)));
+        Ok(link)
     }
 
     fn add(&self, target: u64) -> Option<Rc<Link>> {
@@ -213,21 +240,20 @@ impl Links {
 /// A place for a request on a connection to this target: one that is open, or a new one, on behalf of a load balancer in one
 /// of its zones.
 pub async fn seat(links: &Links, target: &Arc<Target>, zone: &Arc<ZoneCounters>, within: Duration) -> Result<Seat, NoSeat> {
-    let link = match links.with_room(target.number) {
-        Some(link) => link,
-        None => {
-            let worker = links.worker.upgrade().ok_or(NoSeat::Full)?;
-            let link = links.add(target.number).ok_or(NoSeat::Full)?;
-            // A task of its own: others wait for it too when the request that wanted it is gone.
-            spawn_local(carry(worker, target.clone(), zone.clone(), within, Rc::downgrade(&link)));
-            link
+    let seated = async {
+        loop {
+            let link = links.with_room(target.number).map_or_else(|| links.open(target, zone, within), Ok)?;
+            if link.is_open() {
+                return Ok(Seat::new(link));
+            }
+            // It may turn out to have room for fewer than have waited for it.
+            Waiting::new(&link).until_settled().await?;
+            if link.has_room() {
+                return Ok(Seat::new(link));
+            }
         }
     };
-    let seat = Seat::new(link);
-    if seat.link.sender.borrow().is_none() {
-        timeout(within, seat.settled()).await.map_err(|_| NoSeat::Io(ErrorKind::TimedOut))??;
-    }
-    Ok(seat)
+    timeout(within, seated).await.unwrap_or(Err(NoSeat::Io(ErrorKind::TimedOut)))
 }
 
 /// A connection with its watch, which goes before the socket.

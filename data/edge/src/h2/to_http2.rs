@@ -296,11 +296,10 @@ enum Head {
 }
 
 async fn next_head(response: &mut ResponseFuture) -> Result<Head, ::h2::Error> {
-    poll_fn(|cx| {
-        if let Poll::Ready(Some(informational)) = response.poll_informational(cx) {
-            return Poll::Ready(informational.map(Head::Informational));
-        }
-        Pin::new(&mut *response).poll(cx).map_ok(Head::Final)
+    poll_fn(|cx| match response.poll_informational(cx) {
+        Poll::Ready(Some(informational)) => Poll::Ready(informational.map(Head::Informational)),
+        Poll::Ready(None) => Pin::new(&mut *response).poll(cx).map_ok(Head::Final),
+        Poll::Pending => Poll::Pending,
     })
     .await
 }
