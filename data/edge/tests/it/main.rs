@@ -3,6 +3,7 @@
 
 mod algorithms;
 mod attributes;
+mod changes;
 mod client;
 mod counting;
 mod desync;
