@@ -1,7 +1,7 @@
-//! The bytes below the frames: a TLS connection that sends when it is told to, so that all frames of one turn leave together,
-//! and that notes who waits for whom. It lets a client keep its worker busy only for so long at a stretch.
+//! The bytes below the frames: a TLS connection that sends once at the end of each turn, so that all frames of a turn leave
+//! together, and that notes who waits for whom. It lets a client keep its worker busy only for so long at a stretch.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -15,25 +15,46 @@ use crate::worker::watch::Watch;
 /// Reads of one turn; then other connections have theirs.
 const READS_PER_TURN: u32 = 32;
 
-/// What the frames above and the bytes below tell one another.
-#[derive(Debug)]
-pub struct Gauge {
+/// A client's connection below its frames, as everybody above knows it. The watch goes before the socket.
+pub struct Wire {
+    pub watch: Watch,
+    pub session: RefCell<Box<Session>>,
     /// What the client does not take within this time ends its connection.
-    pub write_ms: Cell<u64>,
-    /// The reading side has ended, by the client's will or by ours.
-    pub ended: Cell<bool>,
+    write_ms: u64,
+    writing: Cell<bool>,
+    ended: Cell<bool>,
     reads_left: Cell<u32>,
-    /// Bytes that came since the last request or piece of a body did, or was sent.
     idle_bytes: Cell<usize>,
 }
 
-impl Gauge {
-    pub fn new(write_ms: u64) -> Self {
-        Self { write_ms: Cell::new(write_ms), ended: Cell::new(false), reads_left: Cell::new(0), idle_bytes: Cell::new(0) }
+impl Wire {
+    pub fn new(watch: Watch, session: Box<Session>, write_ms: u64) -> Self {
+        Self {
+            watch,
+            session: RefCell::new(session),
+            write_ms,
+            writing: Cell::new(false),
+            ended: Cell::new(false),
+            reads_left: Cell::new(0),
+            idle_bytes: Cell::new(0),
+        }
     }
 
     pub fn begin_turn(&self) {
         self.reads_left.set(READS_PER_TURN);
+    }
+
+    /// Sends what was written in this turn.
+    pub fn end_turn(&self, cx: &mut Context<'_>) -> io::Result<()> {
+        match self.noted(self.session.borrow_mut().poll_flush(cx)) {
+            Poll::Ready(sent) => sent,
+            Poll::Pending => Ok(()),
+        }
+    }
+
+    /// The reading side has ended, by the client's will or by ours.
+    pub fn has_ended(&self) -> bool {
+        self.ended.get()
     }
 
     /// Something came or went that somebody wants.
@@ -45,46 +66,12 @@ impl Gauge {
     pub fn idle_bytes(&self) -> usize {
         self.idle_bytes.get()
     }
-}
-
-/// Where a session is left when the frames above it are done.
-pub type Home = Rc<Cell<Option<Box<Session>>>>;
-
-/// A client's connection below its frames.
-pub struct Io {
-    watch: Rc<Watch>,
-    /// There until this is dropped.
-    session: Option<Box<Session>>,
-    gauge: Rc<Gauge>,
-    home: Home,
-    writing: bool,
-}
-
-impl Drop for Io {
-    fn drop(&mut self) {
-        self.home.set(self.session.take());
-    }
-}
-
-impl Io {
-    pub fn new(watch: Rc<Watch>, session: Box<Session>, gauge: Rc<Gauge>, home: Home) -> Self {
-        Self { watch, session: Some(session), gauge, home, writing: false }
-    }
-
-    /// Does something with the session.
-    fn with<T>(&mut self, act: impl FnOnce(&mut Session) -> Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        match &mut self.session {
-            Some(session) => act(session),
-            None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
-        }
-    }
 
     /// Sees to the deadline of a write that waits.
-    fn noted<T>(&mut self, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if poll.is_pending() != self.writing {
-            self.writing = !self.writing;
-            if self.writing {
-                self.watch.write_within(self.gauge.write_ms.get());
+    fn noted<T>(&self, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if self.writing.replace(poll.is_pending()) != poll.is_pending() {
+            if poll.is_pending() {
+                self.watch.write_within(self.write_ms);
             } else {
                 self.watch.write_done();
             }
@@ -93,28 +80,31 @@ impl Io {
     }
 }
 
+/// What the frames read from and write to.
+pub struct Io(pub Rc<Wire>);
+
 impl AsyncRead for Io {
-    /// It never ends: whoever drives the connection looks at [`Gauge::ended`], and decides what to say at the end.
+    /// It never ends: whoever drives the connection looks at [`Wire::has_ended`], and decides what to say at the end.
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, room: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let Some(left) = this.gauge.reads_left.get().checked_sub(1) else {
+        let wire = &*self.0;
+        let Some(left) = wire.reads_left.get().checked_sub(1) else {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         };
-        if this.gauge.ended.get() {
+        if wire.ended.get() {
             return Poll::Pending;
         }
         let before = room.filled().len();
-        match this.with(|session| session.poll_read(cx, room)) {
+        match wire.session.borrow_mut().poll_read(cx, room) {
             Poll::Ready(Ok(())) => {
                 let bytes = room.filled().len() - before;
                 if bytes == 0 {
-                    this.gauge.ended.set(true);
+                    wire.ended.set(true);
                     return Poll::Pending;
                 }
-                this.gauge.reads_left.set(left);
-                this.gauge.idle_bytes.set(this.gauge.idle_bytes.get() + bytes);
-                this.watch.moved(bytes);
+                wire.reads_left.set(left);
+                wire.idle_bytes.set(wire.idle_bytes.get() + bytes);
+                wire.watch.moved(bytes);
                 Poll::Ready(Ok(()))
             }
             other => other,
@@ -128,27 +118,25 @@ impl AsyncWrite for Io {
     }
 
     fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let written = this.with(|session| session.poll_write_later(cx, slices));
+        let wire = &*self.0;
+        let written = wire.session.borrow_mut().poll_write_later(cx, slices);
         if let Poll::Ready(Ok(bytes)) = written {
-            this.watch.moved(bytes);
+            wire.watch.moved(bytes);
         }
-        this.noted(written)
+        wire.noted(written)
     }
 
     fn is_write_vectored(&self) -> bool {
         true
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let flushed = this.with(|session| session.poll_flush(cx));
-        this.noted(flushed)
+    /// What was written leaves at the end of the turn.
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let ended = this.with(|session| session.poll_shutdown(cx));
-        this.noted(ended)
+        let ended = self.0.session.borrow_mut().poll_shutdown(cx);
+        self.0.noted(ended)
     }
 }

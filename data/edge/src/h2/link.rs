@@ -6,13 +6,12 @@ use std::rc::Rc;
 use ::h2::Reason;
 use http::HeaderMap;
 
-use super::io::Gauge;
+use super::io::Wire;
 use crate::clock::now_ms;
 use crate::metrics::Open;
 use crate::proxy::{Caller, opened};
 use crate::snapshot::Site;
 use crate::worker::Worker;
-use crate::worker::watch::Watch;
 
 /// Requests that a client may break off beyond those that it lets end, before its connection does (CVE-2023-44487).
 const CREDIT_MAX: u32 = 200;
@@ -23,8 +22,7 @@ const IDLE_BYTES_MAX: usize = 1024 * 1024;
 pub struct Link {
     pub worker: Rc<Worker>,
     pub caller: RefCell<Caller>,
-    pub watch: Rc<Watch>,
-    pub gauge: Rc<Gauge>,
+    pub wire: Rc<Wire>,
     /// Counts it as open, once it is known where.
     pub open: RefCell<Option<Open>>,
     /// No more requests after those that are there.
@@ -44,12 +42,11 @@ enum Deadline {
 }
 
 impl Link {
-    pub fn new(worker: Rc<Worker>, caller: Caller, watch: Rc<Watch>, gauge: Rc<Gauge>, open: Option<Open>, idle_ms: u64) -> Self {
+    pub fn new(worker: Rc<Worker>, caller: Caller, wire: Rc<Wire>, open: Option<Open>, idle_ms: u64) -> Self {
         Self {
             worker,
             caller: RefCell::new(caller),
-            watch,
-            gauge,
+            wire,
             open: RefCell::new(open),
             closing: Cell::new(false),
             idle_ms,
@@ -75,7 +72,7 @@ impl Link {
     /// Has the connection's bytes counted where it is.
     pub fn count_moved(&self) {
         if let Some(open) = &*self.open.borrow() {
-            open.line().processed(self.watch.take_moved());
+            open.line().processed(self.wire.watch.take_moved());
         }
     }
 
@@ -99,7 +96,7 @@ impl Link {
 
     /// Why the client is not to be borne any longer.
     pub fn complaint(&self) -> Option<Reason> {
-        let is_flood = self.credit.get() == 0 || self.gauge.idle_bytes() > IDLE_BYTES_MAX;
+        let is_flood = self.credit.get() == 0 || self.wire.idle_bytes() > IDLE_BYTES_MAX;
         is_flood.then_some(Reason::ENHANCE_YOUR_CALM)
     }
 
@@ -161,6 +158,6 @@ impl Lane {
     /// The client has moved.
     pub fn moved(&self) {
         self.set(Deadline::None);
-        self.link.gauge.progress();
+        self.link.wire.progress();
     }
 }

@@ -1,7 +1,6 @@
 //! Serves a client's connection that speaks HTTP/2: takes its streams, has each one answered, and ends it in the ways of RFC
 //! 9113 when it is idle, old, no longer wanted, or a burden.
 
-use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -17,7 +16,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use super::answer::Outgoing;
 use super::exchange::{End, exchange};
 use super::incoming::Incoming;
-use super::io::{Gauge, Io};
+use super::io::{Io, Wire};
 use super::link::{Lane, Link, add, size_of};
 use super::request::plan;
 use super::slots::{SLOTS_MAX, Slots};
@@ -46,36 +45,40 @@ const FAREWELL_MS: u64 = 2_000;
 pub async fn serve(worker: Rc<Worker>, client: Client) {
     let Client { watch, stream, caller, open, .. } = client;
     let Stream::Tls(session) = stream else { return };
-    // Dropped last: the watch goes before the socket.
-    let home = Rc::new(Cell::new(None));
-    let (watch, idle_ms) = (Rc::new(watch), idle_timeout_ms(&worker, caller.at));
-    let gauge = Rc::new(Gauge::new(idle_ms));
-    let io = Io::new(watch.clone(), session, gauge.clone(), home.clone());
-    watch.read_by(now_ms() + idle_ms.min(GREETING_MS_MAX));
-    let mut greeting = Box::pin(builder().handshake::<_, Bytes>(io));
-    let greeted = poll_fn(|cx| {
-        gauge.begin_turn();
-        match greeting.as_mut().poll(cx) {
-            Poll::Pending if gauge.ended.get() => Poll::Ready(None),
-            poll => poll.map(Result::ok),
-        }
-    })
-    .await;
-    drop(greeting);
-    watch.read_done();
-    if let Some(connection) = greeted {
-        let link = Rc::new(Link::new(worker.clone(), caller, watch.clone(), gauge, open, idle_ms));
+    let idle_ms = idle_timeout_ms(&worker, caller.at);
+    let wire = Rc::new(Wire::new(watch, session, idle_ms));
+    if let Some(connection) = greet(&wire, idle_ms).await {
+        let link = Rc::new(Link::new(worker, caller, wire.clone(), open, idle_ms));
         let mut serving = Serving { link, connection, tick: None, is_idle: false, said_farewell: false };
         let mut slots = Slots::default();
         poll_fn(|cx| serving.turn(cx, &mut slots, &serve_stream)).await;
         drop(slots);
         serving.link.count_moved();
     }
-    if let Some(session) = home.take() {
-        let mut stream = Stream::Tls(session);
+    if let Some(Wire { watch, session, .. }) = Rc::into_inner(wire) {
+        let mut stream = Stream::Tls(session.into_inner());
+        // The watch goes before the socket.
+        let watch = watch;
         linger(&mut stream, &watch).await;
-        drop(watch);
     }
+}
+
+/// Says how many streams there may be and more, and reads the client's greeting.
+async fn greet(wire: &Rc<Wire>, idle_ms: u64) -> Option<Connection<Io, Bytes>> {
+    wire.watch.read_by(now_ms() + idle_ms.min(GREETING_MS_MAX));
+    let mut greeting = Box::pin(builder().handshake::<_, Bytes>(Io(wire.clone())));
+    let greeted = poll_fn(|cx| {
+        wire.begin_turn();
+        let greeted = greeting.as_mut().poll(cx);
+        match (wire.end_turn(cx), greeted) {
+            (Err(_), _) => Poll::Ready(None),
+            (Ok(()), Poll::Pending) if wire.has_ended() => Poll::Ready(None),
+            (Ok(()), greeted) => greeted.map(Result::ok),
+        }
+    })
+    .await;
+    wire.watch.read_done();
+    greeted
 }
 
 fn builder() -> Builder {
@@ -109,14 +112,27 @@ impl Serving {
         slots: &mut Slots<F>,
         serve: &impl Fn(Rc<Link>, usize, Request<RecvStream>, SendResponse<Bytes>) -> F,
     ) -> Poll<()> {
-        self.link.gauge.begin_turn();
+        self.link.wire.begin_turn();
+        let done = self.work(cx, slots, serve);
+        match self.link.wire.end_turn(cx) {
+            Ok(()) => done,
+            Err(_) => Poll::Ready(()),
+        }
+    }
+
+    fn work<F: Future<Output = ()>>(
+        &mut self,
+        cx: &mut Context<'_>,
+        slots: &mut Slots<F>,
+        serve: &impl Fn(Rc<Link>, usize, Request<RecvStream>, SendResponse<Bytes>) -> F,
+    ) -> Poll<()> {
         loop {
             slots.run(cx);
             let accepted =
                 if slots.is_full() { self.connection.poll_closed(cx).map(|_| None) } else { self.connection.poll_accept(cx) };
             match accepted {
                 Poll::Ready(Some(Ok((request, respond)))) => {
-                    self.link.gauge.progress();
+                    self.link.wire.progress();
                     slots.begin(|number| serve(self.link.clone(), number, request, respond));
                     continue;
                 }
@@ -128,18 +144,17 @@ impl Serving {
                 Poll::Pending if slots.has_woken() => continue,
                 Poll::Pending => {}
             }
-            if self.link.gauge.ended.get() && (self.said_farewell || !self.is_our_end()) {
+            if self.link.wire.has_ended() && (self.said_farewell || !self.is_our_end()) {
                 return Poll::Ready(());
             }
-            let must_end = self.link.gauge.ended.get().then_some(Reason::NO_ERROR).or_else(|| self.link.complaint());
+            let must_end = self.link.wire.has_ended().then_some(Reason::NO_ERROR).or_else(|| self.link.complaint());
             if let Some(reason) = must_end.filter(|_| !self.said_farewell) {
                 tracing::debug!(client = %self.link.caller.borrow().address, "HTTP/2 is ended: {reason}");
                 self.said_farewell = true;
                 self.connection.abrupt_shutdown(reason);
                 continue;
             }
-            self.note_idleness(slots.is_empty());
-            if !self.tick(cx, slots) {
+            if !self.note_idleness(slots.is_empty()) && !self.tick(cx, slots) {
                 return Poll::Pending;
             }
         }
@@ -147,28 +162,36 @@ impl Serving {
 
     /// Whether it was us who shut the reading side.
     fn is_our_end(&self) -> bool {
-        self.link.watch.has_expired() || !self.link.keeps()
+        self.link.wire.watch.has_expired() || !self.link.keeps()
     }
 
-    /// Sees to the connection's own deadline, and has it end when it is not to be kept.
-    fn note_idleness(&mut self, is_idle: bool) {
-        if is_idle && !self.link.keeps() && !self.link.closing.replace(true) {
-            self.connection.graceful_shutdown();
-        }
-        if is_idle == self.is_idle {
-            return;
+    /// Sees to the connection's own deadline, and has it end when it is not to be kept; true when there is something to send.
+    fn note_idleness(&mut self, is_idle: bool) -> bool {
+        let ends = is_idle && self.end_unless_kept();
+        if is_idle == self.is_idle && !ends {
+            return false;
         }
         self.is_idle = is_idle;
-        self.link.watch.set_idle(is_idle);
+        self.link.wire.watch.set_idle(is_idle);
         if is_idle {
-            self.link.watch.read_within(if self.link.closing.get() { FAREWELL_MS } else { self.link.may_idle_ms() });
+            self.link.wire.watch.read_within(if self.link.closing.get() { FAREWELL_MS } else { self.link.may_idle_ms() });
         } else {
-            self.link.watch.read_done();
+            self.link.wire.watch.read_done();
         }
+        ends
+    }
+
+    /// Begins to end a connection that is not to be kept.
+    fn end_unless_kept(&mut self) -> bool {
+        let ends = !self.link.keeps() && !self.link.closing.replace(true);
+        if ends {
+            self.connection.graceful_shutdown();
+        }
+        ends
     }
 
     /// Looks at deadlines now and then; true when something is to be done at once.
-    fn tick<F: Future<Output = ()>>(&mut self, cx: &mut Context<'_>, slots: &Slots<F>) -> bool {
+    fn tick<F: Future<Output = ()>>(&mut self, cx: &mut Context<'_>, slots: &mut Slots<F>) -> bool {
         if self.tick.is_none() && slots.is_empty() {
             return false;
         }
@@ -178,13 +201,12 @@ impl Serving {
         }
         if slots.is_empty() {
             self.tick = None;
+            slots.trim();
             return false;
         }
         tick.as_mut().reset(Instant::now() + TICK);
         self.link.pass_deadlines(|number| slots.mark(number));
-        if !self.link.keeps() && !self.link.closing.replace(true) {
-            self.connection.graceful_shutdown();
-        }
+        self.end_unless_kept();
         self.link.count_moved();
         true
     }

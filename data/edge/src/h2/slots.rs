@@ -19,7 +19,8 @@ pub struct Slots<F> {
 }
 
 struct Slot<F> {
-    work: Option<Pin<Box<F>>>,
+    /// Its place stays for the next one.
+    work: Pin<Box<Option<F>>>,
     waker: Waker,
 }
 
@@ -76,10 +77,10 @@ impl<F: Future<Output = ()>> Slots<F> {
         let number = self.free.pop().unwrap_or_else(|| {
             let number = self.slots.len();
             let waker = Arc::new(Signal { number, signals: self.signals.clone() }).into();
-            self.slots.push(Slot { work: None, waker });
+            self.slots.push(Slot { work: Box::pin(None), waker });
             number
         });
-        self.slots[number].work = Some(Box::pin(make(number)));
+        self.slots[number].work.set(Some(make(number)));
         self.mark(number);
     }
 
@@ -113,9 +114,9 @@ impl<F: Future<Output = ()>> Slots<F> {
 
     fn run_one(&mut self, number: usize) {
         let Some(slot) = self.slots.get_mut(number) else { return };
-        let Some(work) = &mut slot.work else { return };
-        if work.as_mut().poll(&mut Context::from_waker(&slot.waker)) == Poll::Ready(()) {
-            slot.work = None;
+        let Some(work) = slot.work.as_mut().as_pin_mut() else { return };
+        if work.poll(&mut Context::from_waker(&slot.waker)) == Poll::Ready(()) {
+            slot.work.set(None);
             self.free.push(number);
         }
     }

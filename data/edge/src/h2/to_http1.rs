@@ -6,7 +6,8 @@ use std::mem::MaybeUninit;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use memchr::memchr;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::exchange::{Answered, Attempt, Connecting, Fault, Sink, Source, SourceError, is_bare, unless_gone};
@@ -35,7 +36,8 @@ pub async fn attempt<S: Source, K: Sink>(attempt: &Attempt<'_>, source: &mut S, 
         whole(attempt, &mut upstream, &mut buffer, source, sink).await
     } else {
         bear(upstream.stream.socket(), Stalls::Allowed);
-        let outcome = streamed(attempt, &mut upstream, &mut buffer, source, sink).await;
+        // On the heap, so that requests that are all there do not carry what it needs.
+        let outcome = Box::pin(streamed(attempt, &mut upstream, &mut buffer, source, sink)).await;
         bear(upstream.stream.socket(), Stalls::Never);
         outcome
     };
@@ -162,6 +164,17 @@ impl<W: AsyncWrite + Unpin> Sending<'_, W> {
     }
 }
 
+/// Trailers that came as lines; none where there are none.
+fn fields(lines: &[u8]) -> Option<HeaderMap> {
+    let field = |line: &[u8]| {
+        let colon = memchr(b':', line)?;
+        let name = HeaderName::from_bytes(&line[..colon]).ok()?;
+        Some((name, HeaderValue::from_bytes(line[colon + 1..].trim_ascii()).ok()?))
+    };
+    let map: HeaderMap = lines.split(|byte| *byte == b'\n').filter_map(field).collect();
+    (!map.is_empty()).then_some(map)
+}
+
 fn last_chunk(trailers: Option<&HeaderMap>) -> Vec<u8> {
     let mut end = b"0\r\n".to_vec();
     for (name, value) in trailers.into_iter().flatten() {
@@ -256,11 +269,16 @@ impl<R: AsyncRead + Unpin, K: Sink> Answering<'_, R, K> {
                 tracing::warn!("an answer's body is not understood: {why}");
                 Fault::Broken
             })?;
+            let trailers = if decoded.done { fields(decoder.trailers()) } else { None };
+            let is_last = decoded.done && trailers.is_none();
             if !decoded.data.is_empty() {
                 let piece = Bytes::copy_from_slice(&self.buffer.filled()[decoded.data]);
-                self.sink.data(piece, decoded.done).await?;
-            } else if decoded.done {
+                self.sink.data(piece, is_last).await?;
+            } else if is_last {
                 self.sink.end(None).await?;
+            }
+            if trailers.is_some() {
+                self.sink.end(trailers).await?;
             }
             self.buffer.consume(decoded.consumed);
             if decoded.done {

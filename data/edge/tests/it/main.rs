@@ -14,6 +14,7 @@ mod flow_datagrams;
 mod flow_peers;
 mod flow_secure;
 mod h2;
+mod h2_frames;
 mod h2_peers;
 mod headers;
 mod health;
