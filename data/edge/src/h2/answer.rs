@@ -19,6 +19,8 @@ use crate::http::head::{Answer, HEADERS_MAX, parse_answer};
 
 /// Headers that are added to an answer, as a rule.
 const ADDED: usize = 2;
+/// So much of an answer's end may wait for room behind it, when the target has done its part.
+const REST_BYTES_MAX: usize = 4 * 1024;
 
 pub struct Outgoing<'a> {
     lane: Rc<Lane>,
@@ -70,6 +72,14 @@ impl<'a> Outgoing<'a> {
         Ok(())
     }
 
+    fn send(&mut self, piece: Bytes, last: bool) -> Result<(), Gone> {
+        let Some(stream) = &mut self.stream else { return Err(Gone) };
+        add(&self.lane.sent, piece.len());
+        stream.send_data(piece, last).map_err(|_| Gone)?;
+        self.lane.moved();
+        Ok(())
+    }
+
     /// Waits until the client has room for some of so many bytes.
     async fn room(&mut self, bytes: usize) -> Result<usize, Gone> {
         let Some(stream) = &mut self.stream else { return Err(Gone) };
@@ -78,12 +88,17 @@ impl<'a> Outgoing<'a> {
         if room > 0 {
             return Ok(room);
         }
-        poll_fn(|cx| match stream.poll_capacity(cx) {
-            Poll::Ready(Some(Ok(0))) => Poll::Pending,
-            Poll::Ready(Some(Ok(room))) => Poll::Ready(Ok(room)),
-            Poll::Ready(_) => Poll::Ready(Err(Gone)),
-            Poll::Pending if self.lane.is_late() => Poll::Ready(Err(Gone)),
-            Poll::Pending => Poll::Pending,
+        poll_fn(|cx| {
+            loop {
+                return match stream.poll_capacity(cx) {
+                    // That there is none is news, too: only the next call waits for more.
+                    Poll::Ready(Some(Ok(0))) => continue,
+                    Poll::Ready(Some(Ok(room))) => Poll::Ready(Ok(room)),
+                    Poll::Ready(_) => Poll::Ready(Err(Gone)),
+                    Poll::Pending if self.lane.is_late() => Poll::Ready(Err(Gone)),
+                    Poll::Pending => Poll::Pending,
+                };
+            }
         })
         .await
     }
@@ -126,14 +141,14 @@ impl Sink for Outgoing<'_> {
     }
 
     async fn data(&mut self, mut piece: Bytes, last: bool) -> Result<(), Gone> {
+        if last && piece.len() <= REST_BYTES_MAX {
+            return self.send(piece, true);
+        }
         loop {
             let room = self.room(piece.len()).await?;
             let is_all = room >= piece.len();
             let part = if is_all { std::mem::take(&mut piece) } else { piece.split_to(room) };
-            let Some(stream) = &mut self.stream else { return Err(Gone) };
-            add(&self.lane.sent, part.len());
-            stream.send_data(part, last && is_all).map_err(|_| Gone)?;
-            self.lane.moved();
+            self.send(part, last && is_all)?;
             if is_all {
                 return Ok(());
             }

@@ -275,11 +275,13 @@ impl<K: Sink> Answering<'_, K> {
             let Some(piece) = piece else { break };
             let piece = piece.map_err(|_| Fault::Broken)?;
             let (length, last) = (piece.len(), body.is_end_stream());
-            if length > 0 || last {
+            if length > 0 {
                 self.idle.for_client(self.sink.data(piece, last)).await?;
+                // Only now may the target send as much again; an error says that it has sent all.
+                let _ = body.flow_control().release_capacity(length);
+            } else if last {
+                self.idle.for_client(self.sink.end(None)).await?;
             }
-            // Only now may the target send as much again.
-            body.flow_control().release_capacity(length).map_err(|_| Fault::Broken)?;
             if last {
                 return Ok(());
             }
