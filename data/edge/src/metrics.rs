@@ -30,13 +30,35 @@ pub struct ZoneLine {
     processed_bytes: AtomicU64,
     fixed_responses: AtomicU64,
     tls_failures: AtomicU64,
+    events: [AtomicU64; EVENTS],
     own_answers: [AtomicU32; (STATUSES.end - STATUSES.start) as usize],
 }
+
+/// What else may be said of requests, and how often it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Event {
+    Redirect,
+    RedirectTooLong,
+    NonCompliant,
+    RuleEvaluation,
+    DroppedInvalidHeader,
+    ForwardedInvalidHeader,
+    Grpc,
+    Ipv6Request,
+    Ipv6Byte,
+    NonSticky,
+    /// A client's connection was refused for want of room.
+    Rejected,
+}
+
+const EVENTS: usize = Event::Rejected as usize + 1;
 
 #[derive(Debug)]
 #[repr(align(128))]
 pub struct GroupLine {
     requests: AtomicU64,
+    unhealthy_routed: AtomicU64,
     /// Answers of targets by the first digit of their status, 2 to 5.
     answers: [AtomicU64; 4],
     connection_errors: AtomicU64,
@@ -58,6 +80,7 @@ pub struct ZoneTotals {
     pub processed_bytes: u64,
     pub fixed_responses: u64,
     pub tls_failures: u64,
+    events: [u64; EVENTS],
     own_answers: Vec<u32>,
 }
 
@@ -65,6 +88,7 @@ pub struct ZoneTotals {
 #[derive(Clone, Debug)]
 pub struct GroupTotals {
     pub requests: u64,
+    pub unhealthy_routed: u64,
     pub answers: [u64; 4],
     pub connection_errors: u64,
     pub tls_errors: u64,
@@ -108,6 +132,7 @@ impl ZoneCounters {
             processed_bytes: AtomicU64::new(0),
             fixed_responses: AtomicU64::new(0),
             tls_failures: AtomicU64::new(0),
+            events: from_fn(|_| AtomicU64::new(0)),
             own_answers: from_fn(|_| AtomicU32::new(0)),
         };
         Self((0..workers).map(line).collect())
@@ -131,6 +156,7 @@ impl ZoneCounters {
             processed_bytes: sum(|line| &line.processed_bytes),
             fixed_responses: sum(|line| &line.fixed_responses),
             tls_failures: sum(|line| &line.tls_failures),
+            events: from_fn(|event| self.0.iter().map(|line| line.events[event].load(Ordering::Relaxed)).sum()),
             own_answers,
         }
     }
@@ -158,6 +184,11 @@ impl ZoneLine {
         add(&self.tls_failures, 1);
     }
 
+    /// Something happened so many times.
+    pub fn count(&self, event: Event, times: u64) {
+        add(&self.events[event as usize], times);
+    }
+
     /// It did so because a listener's action says so.
     pub fn fixed(&self) {
         add(&self.fixed_responses, 1);
@@ -167,6 +198,11 @@ impl ZoneLine {
 impl ZoneTotals {
     pub fn zero() -> Self {
         ZoneCounters::new(0).totals()
+    }
+
+    /// How often it happened since `before`.
+    pub fn events_since(&self, before: &Self, event: Event) -> u64 {
+        self.events[event as usize].wrapping_sub(before.events[event as usize])
     }
 
     /// How many own answers of each status came since `before`, without those of which there were none.
@@ -180,6 +216,7 @@ impl GroupCounters {
     pub fn new(workers: usize) -> Self {
         let line = |_| GroupLine {
             requests: AtomicU64::new(0),
+            unhealthy_routed: AtomicU64::new(0),
             answers: from_fn(|_| AtomicU64::new(0)),
             connection_errors: AtomicU64::new(0),
             tls_errors: AtomicU64::new(0),
@@ -206,6 +243,7 @@ impl GroupCounters {
             |of: fn(&GroupLine) -> &AtomicU64, rest| self.0.iter().map(move |line| of(line).swap(rest, Ordering::Relaxed));
         GroupTotals {
             requests: sum(|line| &line.requests),
+            unhealthy_routed: sum(|line| &line.unhealthy_routed),
             answers: [
                 sum(|line| &line.answers[0]),
                 sum(|line| &line.answers[1]),
@@ -226,6 +264,11 @@ impl GroupLine {
     /// A target was found for a request.
     pub fn requested(&self) {
         add(&self.requests, 1);
+    }
+
+    /// Targets of any health were asked, for want of healthy ones.
+    pub fn routed_unhealthy(&self) {
+        add(&self.unhealthy_routed, 1);
     }
 
     /// A target has answered.

@@ -251,7 +251,7 @@ impl FailOpen {
         }
     }
 
-    fn is_set(&self, node: usize) -> bool {
+    pub fn is_set(&self, node: usize) -> bool {
         self.0.get(node).is_some_and(|flag| flag.load(Ordering::Relaxed))
     }
 }

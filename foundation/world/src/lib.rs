@@ -38,7 +38,7 @@ pub use network::{Interface, Network, Peer, Rule, SecurityGroup, Subnet, Traffic
 pub use observation::{Exit, InstanceState, Observation, TargetHealth, TargetReason};
 pub use paths::RunPaths;
 pub use periods::{Periods, Unsent};
-pub use report::{BalancerTraffic, FlowCounts, FlowTraffic, GroupTraffic, Histogram, InstanceUsage};
+pub use report::{BalancerTraffic, FlowCounts, FlowTraffic, GroupTraffic, Histogram, InstanceUsage, RequestCounts};
 pub use security_policy::{SECURITY_POLICIES, SecurityPolicy, is_outdated_policy, refused_policy, security_policy};
 
 /// Which executor looks after a slot.

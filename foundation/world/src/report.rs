@@ -38,9 +38,38 @@ pub struct BalancerTraffic {
     /// Answers that the load balancer itself made, `(status, how many)`, in order of status.
     pub own_answers: Vec<(u16, u64)>,
     pub groups: Vec<GroupTraffic>,
+    #[serde(default, skip_serializing_if = "RequestCounts::is_nothing")]
+    pub more: RequestCounts,
     /// Of a network load balancer, which has neither requests nor answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flows: Option<FlowTraffic>,
+}
+
+/// What else is to be said of an application load balancer's requests in a period.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RequestCounts {
+    pub redirects: u64,
+    /// Redirects to addresses that were too long to be sent.
+    pub redirects_too_long: u64,
+    /// Requests that do not comply with RFC 7230, refused or not.
+    pub non_compliant: u64,
+    /// Rules that were looked at, other than default ones.
+    pub rule_evaluations: u64,
+    /// Requests with header names that are not valid: those that lost them, and those that kept them.
+    pub dropped_invalid_headers: u64,
+    pub forwarded_invalid_headers: u64,
+    pub grpc_requests: u64,
+    pub ipv6_requests: u64,
+    pub ipv6_bytes: u64,
+    /// Requests to sticky groups for which a target was chosen anew.
+    pub non_sticky: u64,
+}
+
+impl RequestCounts {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What a network load balancer did in a period in one of its zones.
@@ -77,6 +106,9 @@ pub struct GroupTraffic {
     pub id: TargetGroupArn,
     /// Requests sent to targets of the group.
     pub requests: u64,
+    /// Those among them that went to targets of any health, for want of healthy ones.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unhealthy_routed: u64,
     /// Answers of targets by the first digit of their status, 2 to 5.
     pub answers: [u64; 4],
     /// Connections to a target that could not be made.

@@ -1,7 +1,7 @@
 //! What host and edge report at the end of a period.
 
 use base::{InstanceId, Time};
-use world::{BalancerTraffic, GroupTraffic, Histogram, InstanceUsage, Observation};
+use world::{BalancerTraffic, GroupTraffic, Histogram, InstanceUsage, Observation, RequestCounts};
 
 use super::account::{Account, Times};
 use super::batch::Spent;
@@ -119,6 +119,7 @@ impl Load {
                     client_tls_errors: 0,
                     own_answers: own.collect(),
                     groups,
+                    more: RequestCounts::default(),
                     flows: None,
                 });
             }
@@ -131,6 +132,7 @@ fn group(pool: &Pool, account: &Account, place: usize, zones: usize) -> GroupTra
     GroupTraffic {
         id: pool.group.clone(),
         requests: part(account.sent, place, zones),
+        unhealthy_routed: 0,
         answers: [part(account.done, place, zones), 0, 0, 0],
         connection_errors: part(account.failures.broken, place, zones),
         tls_errors: 0,

@@ -98,6 +98,26 @@ pub(crate) struct Change {
     pub(crate) grpc_codes: Option<String>,
 }
 
+/// What a request to make or to change a group asks of its health check: both shapes name the parameters alike.
+macro_rules! change_of_health_check {
+    ($input:expr) => {{
+        let matcher = $input.matcher.unwrap_or_default();
+        $crate::health_check::Change {
+            enabled: $input.health_check_enabled,
+            protocol: $input.health_check_protocol,
+            port: $input.health_check_port,
+            path: $input.health_check_path,
+            interval_s: $input.health_check_interval_seconds,
+            timeout_s: $input.health_check_timeout_seconds,
+            healthy_threshold: $input.healthy_threshold_count,
+            unhealthy_threshold: $input.unhealthy_threshold_count,
+            http_codes: matcher.http_code,
+            grpc_codes: matcher.grpc_code,
+        }
+    }};
+}
+pub(crate) use change_of_health_check;
+
 impl HealthCheck {
     /// A new group's.
     pub(crate) fn new(group: Probed, change: Change) -> Result<Self, Error> {

@@ -104,13 +104,21 @@ fn rule(rule: &Rule) -> world::ListenerRule {
     }
 }
 
+/// Whether nodes send to targets of other zones: the group may say otherwise than its load balancer.
+pub(crate) fn is_cross_zone(balancer: &LoadBalancer, group: &TargetGroup) -> bool {
+    match attribute::target_group(group, "load_balancing.cross_zone.enabled") {
+        "true" => true,
+        "false" => false,
+        _ => attribute::load_balancer(balancer, "load_balancing.cross_zone.enabled") == "true",
+    }
+}
+
 fn target_group(state: &State, balancer: &LoadBalancer, arn: &TargetGroupArn) -> Option<world::TargetGroup> {
     let group = state.get::<TargetGroup>(arn)?;
     let mut targets: Vec<Target> =
         state.rows_where::<Registration>("group", arn).filter_map(|r| target(state, balancer, group, r)).collect();
     targets.sort_by(|a, b| a.key.cmp(&b.key));
     let of = |name| attribute::target_group(group, name);
-    let balancers_own = attribute::load_balancer(balancer, "load_balancing.cross_zone.enabled") == "true";
     Some(world::TargetGroup {
         id: group.arn.clone(),
         protocol: group.protocol,
@@ -121,11 +129,7 @@ fn target_group(state: &State, balancer: &LoadBalancer, arn: &TargetGroupArn) ->
         deregistration_delay_ms: group.deregistration_delay_ms(),
         slow_start_ms: attribute::seconds_as_ms(of("slow_start.duration_seconds")),
         stickiness: group.stickiness(),
-        cross_zone: match of("load_balancing.cross_zone.enabled") {
-            "true" => true,
-            "false" => false,
-            _ => balancers_own,
-        },
+        cross_zone: is_cross_zone(balancer, group),
         dns_failover: attribute::minimum_healthy(group, "dns_failover"),
         fail_open: attribute::minimum_healthy(group, "unhealthy_state_routing"),
         flow: FlowAttributes {

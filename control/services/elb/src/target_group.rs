@@ -7,7 +7,7 @@ use shapes::elbv2 as s;
 use world::{Algorithm, Protocol, ProtocolVersion, Stickiness};
 
 use crate::error::{Error, refuse};
-use crate::health_check::{Change, HealthCheck, Probed};
+use crate::health_check::{Change, HealthCheck, Probed, change_of_health_check};
 use crate::listener::{self, Listener};
 use crate::rule::Rule;
 use crate::target::Registration;
@@ -153,7 +153,7 @@ impl NewTargetGroup {
             target_type,
             protocol,
             version,
-            health_check: HealthCheck::new(Probed { protocol, version }, health_check_of(input))?,
+            health_check: HealthCheck::new(Probed { protocol, version }, change_of_health_check!(input))?,
             tags,
         })
     }
@@ -164,23 +164,6 @@ impl NewTargetGroup {
             && old.target_type == self.target_type
             && (old.protocol, old.version) == (self.protocol, self.version)
             && old.health_check == self.health_check
-    }
-}
-
-/// What a new group asks of its health check.
-pub(crate) fn health_check_of(input: s::CreateTargetGroupInput) -> Change {
-    let matcher = input.matcher.unwrap_or_default();
-    Change {
-        enabled: input.health_check_enabled,
-        protocol: input.health_check_protocol,
-        port: input.health_check_port,
-        path: input.health_check_path,
-        interval_s: input.health_check_interval_seconds,
-        timeout_s: input.health_check_timeout_seconds,
-        healthy_threshold: input.healthy_threshold_count,
-        unhealthy_threshold: input.unhealthy_threshold_count,
-        http_codes: matcher.http_code,
-        grpc_codes: matcher.grpc_code,
     }
 }
 

@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 use base::{Fault, LoadBalancerArn, TargetGroupArn, Time};
 use kernel::{Cx, State, Tx};
 use metrics::{Metric, Resolution, Sample};
-use world::{BalancerKind, BalancerTraffic, GroupTraffic, Histogram, Observation};
+use world::{BalancerKind, BalancerTraffic, GroupTraffic, Histogram, MinimumHealthy, Observation, RequestCounts};
 
-use crate::flow_traffic;
 use crate::listener::Listener;
 use crate::load_balancer::LoadBalancer;
 use crate::target::{Health, Registration};
 use crate::target_group::TargetGroup;
+use crate::{attribute, flow_traffic, plan};
 
 const NAMESPACE: &str = "AWS/ApplicationELB";
 /// Capacity units are the greatest of these ("Elastic Load Balancing pricing"): connections opened in a second, connections
@@ -23,6 +23,18 @@ const LCU_ACTIVE: f64 = 3_000.0;
 const LCU_BYTES_PER_HOUR: f64 = 1e9;
 /// Buckets between a microsecond and a second: `log2(1e6)` doublings of 32 buckets, off by a sixth of a bucket.
 const MICROSECOND_BUCKETS: i16 = 638;
+
+/// Counts of requests that are told of a load balancer and of each of its zones.
+const REQUESTS: [(&str, fn(&RequestCounts) -> u64); 8] = [
+    ("HTTP_Redirect_Count", |more| more.redirects),
+    ("HTTP_Redirect_Url_Limit_Exceeded_Count", |more| more.redirects_too_long),
+    ("DesyncMitigationMode_NonCompliant_Request_Count", |more| more.non_compliant),
+    ("DroppedInvalidHeaderRequestCount", |more| more.dropped_invalid_headers),
+    ("ForwardedInvalidHeaderRequestCount", |more| more.forwarded_invalid_headers),
+    ("GrpcRequestCount", |more| more.grpc_requests),
+    ("IPv6RequestCount", |more| more.ipv6_requests),
+    ("NonStickyRequestCount", |more| more.non_sticky),
+];
 
 /// Takes in a report.
 pub(crate) fn observe(tx: &mut Tx, cx: &Cx, observation: &Observation) -> Result<(), Fault> {
@@ -93,6 +105,11 @@ impl Told {
         for zone in zones {
             self.common(&[("AvailabilityZone", &zone.zone), ("LoadBalancer", &name)], &[zone]);
         }
+        self.count("RuleEvaluations", whole, sum(|z| z.more.rule_evaluations));
+        let ipv6_bytes = sum(|z| z.more.ipv6_bytes);
+        if ipv6_bytes > 0 {
+            self.tell("IPv6ProcessedBytes", whole, "Bytes", Sample::value(ipv6_bytes as f64));
+        }
         let (active, new, bytes) = (sum(|z| z.active_connections), sum(|z| z.new_connections), sum(|z| z.processed_bytes));
         self.count("ActiveConnectionCount", whole, active);
         self.count("NewConnectionCount", whole, new);
@@ -115,6 +132,9 @@ impl Told {
         self.count("RejectedConnectionCount", dimensions, sum(|z| z.rejected_connections));
         self.count("HTTP_Fixed_Response_Count", dimensions, sum(|z| z.fixed_responses));
         self.count("ClientTLSNegotiationErrorCount", dimensions, sum(|z| z.client_tls_errors));
+        for (name, of) in REQUESTS {
+            self.count(name, dimensions, zones.iter().map(|zone| of(&zone.more)).sum());
+        }
         let own = |from: u16, to: u16| {
             let answers = zones.iter().flat_map(|zone| &zone.own_answers);
             answers.filter(|(status, _)| (from..=to).contains(status)).map(|(_, count)| count).sum::<u64>()
@@ -165,6 +185,7 @@ impl Told {
             self.group(whole, &parts);
             self.per_target(&[whole, &[("TargetGroup", &id)]], &parts, &hosts);
             self.hosts(whole, hosts.all(), &hosts);
+            self.states(state_of(balancer, group), &hosts, zones, &name, &id);
             for zone in zones {
                 let in_zone: Dimensions = &[("AvailabilityZone", &zone.zone), ("LoadBalancer", &name), ("TargetGroup", &id)];
                 let parts: Vec<&GroupTraffic> = zone.groups.iter().filter(|part| part.id == *arn).collect();
@@ -178,6 +199,7 @@ impl Told {
 
     fn group(&mut self, dimensions: Dimensions, parts: &[&GroupTraffic]) {
         self.count("RequestCount", dimensions, parts.iter().map(|part| part.requests).sum());
+        self.count("UnhealthyRoutingRequestCount", dimensions, parts.iter().map(|part| part.unhealthy_routed).sum());
         self.targets(dimensions, parts);
     }
 
@@ -195,6 +217,33 @@ impl Told {
         if hosts.registered > 0 {
             self.tell("HealthyHostCount", dimensions, "Count", Sample::value(count.healthy as f64));
             self.tell("UnHealthyHostCount", dimensions, "Count", Sample::value(count.unhealthy as f64));
+            self.count("AnomalousHostCount", dimensions, count.anomalous as u64);
+            self.count("MitigatedHostCount", dimensions, count.mitigated as u64);
+        }
+    }
+
+    /// Zones in which the group has enough healthy targets for DNS and for routing, and those in which it has not ("Target
+    /// group health metrics"). Where targets of all zones serve, what counts is all of them.
+    fn states(&mut self, wanted: Wanted, hosts: &Hosts, zones: &[&BalancerTraffic], name: &str, id: &str) {
+        if hosts.registered == 0 {
+            return;
+        }
+        for (minimum, healthy_name, unhealthy_name) in [
+            (wanted.dns_failover, "HealthyStateDNS", "UnhealthyStateDNS"),
+            (wanted.fail_open, "HealthyStateRouting", "UnhealthyStateRouting"),
+        ] {
+            let (mut good, mut bad) = (0, 0);
+            for zone in zones {
+                let own = hosts.by_zone.get(zone.zone.as_str()).copied().unwrap_or_default();
+                let is_good = !is_below(minimum, if wanted.cross_zone { hosts.all() } else { own });
+                (good, bad) = (good + u64::from(is_good), bad + u64::from(!is_good));
+                let dimensions: Dimensions = &[("AvailabilityZone", &zone.zone), ("LoadBalancer", name), ("TargetGroup", id)];
+                self.tell(healthy_name, dimensions, "Count", Sample::value(f64::from(u8::from(is_good))));
+                self.tell(unhealthy_name, dimensions, "Count", Sample::value(f64::from(u8::from(!is_good))));
+            }
+            let dimensions: Dimensions = &[("LoadBalancer", name), ("TargetGroup", id)];
+            self.tell(healthy_name, dimensions, "Count", Sample::value(good as f64));
+            self.tell(unhealthy_name, dimensions, "Count", Sample::value(bad as f64));
         }
     }
 }
@@ -212,6 +261,31 @@ pub(crate) fn groups_of(state: &State, balancer: &LoadBalancer) -> Vec<TargetGro
 pub(crate) struct Count {
     healthy: usize,
     unhealthy: usize,
+    all: usize,
+    anomalous: usize,
+    mitigated: usize,
+}
+
+/// What decides about the state of a group.
+#[derive(Clone, Copy, Debug)]
+struct Wanted {
+    dns_failover: MinimumHealthy,
+    fail_open: MinimumHealthy,
+    cross_zone: bool,
+}
+
+fn state_of(balancer: &LoadBalancer, group: &TargetGroup) -> Wanted {
+    Wanted {
+        dns_failover: attribute::minimum_healthy(group, "dns_failover"),
+        fail_open: attribute::minimum_healthy(group, "unhealthy_state_routing"),
+        cross_zone: plan::is_cross_zone(balancer, group),
+    }
+}
+
+/// Whether fewer targets are healthy than either threshold wants.
+fn is_below(wanted: MinimumHealthy, count: Count) -> bool {
+    let few = wanted.count.is_some_and(|least| count.healthy < least as usize);
+    few || wanted.percent.is_some_and(|percent| count.healthy * 100 < percent as usize * count.all)
 }
 
 /// The targets of a group at the moment of the report. One that is deregistered or not yet judged is neither healthy nor
@@ -238,6 +312,11 @@ impl Hosts {
                 Some(count) => count,
                 None => hosts.by_zone.entry(place.zone.into()).or_default(),
             };
+            count.all += 1;
+            if let Some(anomaly) = registration.anomaly {
+                count.anomalous += 1;
+                count.mitigated += usize::from(anomaly.mitigated);
+            }
             match registration.health(state) {
                 Health::Healthy => count.healthy += 1,
                 Health::Unhealthy { .. } => count.unhealthy += 1,
@@ -248,7 +327,13 @@ impl Hosts {
     }
 
     pub(crate) fn all(&self) -> Count {
-        let add = |a: Count, b: &Count| Count { healthy: a.healthy + b.healthy, unhealthy: a.unhealthy + b.unhealthy };
+        let add = |a: Count, b: &Count| Count {
+            healthy: a.healthy + b.healthy,
+            unhealthy: a.unhealthy + b.unhealthy,
+            all: a.all + b.all,
+            anomalous: a.anomalous + b.anomalous,
+            mitigated: a.mitigated + b.mitigated,
+        };
         self.by_zone.values().fold(Count::default(), add)
     }
 }

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base::{LoadBalancerArn, TargetGroupArn, Time};
-use world::{BalancerKind, BalancerTraffic, FlowTraffic, GroupTraffic, LoadBalancer, Observation, Periods, Unsent};
+use world::{
+    BalancerKind, BalancerTraffic, FlowTraffic, GroupTraffic, LoadBalancer, Observation, Periods, RequestCounts, Unsent,
+};
 
 use crate::flow::counters::{FlowCounters, FlowTotals};
-use crate::metrics::{GroupCounters, GroupTotals, ZoneCounters, ZoneTotals};
+use crate::metrics::{Event, GroupCounters, GroupTotals, ZoneCounters, ZoneTotals};
 
 /// A load balancer in one of its zones.
 struct Zone {
@@ -125,15 +127,32 @@ impl Zone {
             requests: now.requests.wrapping_sub(before.requests),
             active_connections: now.opened.saturating_sub(now.closed),
             new_connections: now.opened.wrapping_sub(before.opened),
-            // A worker that is full leaves connections in the kernel's queue; it refuses none.
-            rejected_connections: 0,
+            // A worker that is full leaves connections in the kernel's queue; it refuses handshakes beyond its limit.
+            rejected_connections: now.events_since(&before, Event::Rejected),
             processed_bytes: now.processed_bytes.wrapping_sub(before.processed_bytes),
             fixed_responses: now.fixed_responses.wrapping_sub(before.fixed_responses),
             client_tls_errors: flows.map_or(now.tls_failures.wrapping_sub(before.tls_failures), |(_, errors)| errors),
             own_answers: now.own_answers_since(&before),
             groups,
+            more: more(&now, &before),
             flows: flows.map(|(flows, _)| flows),
         }
+    }
+}
+
+fn more(now: &ZoneTotals, before: &ZoneTotals) -> RequestCounts {
+    let count = |event| now.events_since(before, event);
+    RequestCounts {
+        redirects: count(Event::Redirect),
+        redirects_too_long: count(Event::RedirectTooLong),
+        non_compliant: count(Event::NonCompliant),
+        rule_evaluations: count(Event::RuleEvaluation),
+        dropped_invalid_headers: count(Event::DroppedInvalidHeader),
+        forwarded_invalid_headers: count(Event::ForwardedInvalidHeader),
+        grpc_requests: count(Event::Grpc),
+        ipv6_requests: count(Event::Ipv6Request),
+        ipv6_bytes: count(Event::Ipv6Byte),
+        non_sticky: count(Event::NonSticky),
     }
 }
 
@@ -159,6 +178,7 @@ impl GroupBook {
         GroupTraffic {
             id: id.clone(),
             requests: now.requests.wrapping_sub(before.requests),
+            unhealthy_routed: now.unhealthy_routed.wrapping_sub(before.unhealthy_routed),
             answers,
             connection_errors: now.connection_errors.wrapping_sub(before.connection_errors),
             tls_errors: now.tls_errors.wrapping_sub(before.tls_errors),

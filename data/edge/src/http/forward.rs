@@ -115,8 +115,9 @@ impl TraceId {
     }
 }
 
-/// Writes the head of a request as its target gets it.
-pub fn write_request(out: &mut Vec<u8>, request: &Request<'_, '_>, rules: &RequestRules<'_>) {
+/// Writes the head of a request as its target gets it; tells whether it had headers whose names are not valid.
+pub fn write_request(out: &mut Vec<u8>, request: &Request<'_, '_>, rules: &RequestRules<'_>) -> bool {
+    let mut has_invalid = false;
     let (host, path) = host_and_path(request);
     push(out, &[request.method, " ", path.0, path.1, " HTTP/1.1\r\n"]);
     write_host(out, host.unwrap_or(rules.dns_name), rules);
@@ -128,7 +129,6 @@ pub fn write_request(out: &mut Vec<u8>, request: &Request<'_, '_>, rules: &Reque
             | Known::KeepAlive
             | Known::ProxyConnection
             | Known::Te
-            | Known::Trailer
             | Known::TransferEncoding
             | Known::Upgrade
             | Known::ContentLength
@@ -139,10 +139,13 @@ pub fn write_request(out: &mut Vec<u8>, request: &Request<'_, '_>, rules: &Reque
             Known::ForwardedFor => {}
             Known::TraceId => trace = Some(header.value),
             Known::Expect if !request.http11 => {}
-            Known::Expect => push_header(out, header),
+            Known::Trailer if request.framing != Framing::Chunked => {}
+            Known::Expect | Known::Trailer => push_header(out, header),
             Known::Date | Known::Server | Known::Other => {
+                let is_invalid = !is_valid_name(header.name);
+                has_invalid |= is_invalid;
                 let dropped = (request.names_headers && is_named_by_connection(request.headers, header.name))
-                    || (rules.drop_invalid && !is_valid_name(header.name))
+                    || (rules.drop_invalid && is_invalid)
                     || rules.listener.is_ours(header.name);
                 if !dropped {
                     push_header(out, header);
@@ -168,6 +171,7 @@ pub fn write_request(out: &mut Vec<u8>, request: &Request<'_, '_>, rules: &Reque
         out.extend_from_slice(b"Connection: upgrade\r\nUpgrade: websocket\r\n");
     }
     out.extend_from_slice(b"\r\n");
+    has_invalid
 }
 
 /// The host that the request is for, and the two parts of its target in origin form. The absolute form's host wins
@@ -255,8 +259,20 @@ pub fn push_trace(out: &mut Vec<u8>, came: Option<&[u8]>, trace: &str) {
 
 /// `routing.http.drop_invalid_header_fields.enabled`: names of letters, digits and hyphens only.
 fn is_valid_name(name: &str) -> bool {
-    name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    name.bytes().fold(true, |valid, b| valid & VALID[usize::from(b)])
 }
+
+/// Bytes of valid names. Every header of every request is looked at.
+static VALID: [bool; 256] = {
+    let mut valid = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let b = byte as u8;
+        valid[byte] = b.is_ascii_alphanumeric() || b == b'-';
+        byte += 1;
+    }
+    valid
+};
 
 /// How an answer goes to its client.
 #[derive(Clone, Copy, Debug)]
@@ -275,13 +291,10 @@ pub struct AnswerRules<'a> {
 /// Whether a header of a target's answer is for the client, too.
 pub fn goes_on(header: &Header<'_>, answer: &Answer<'_, '_>, listener: &AnswerHeaders) -> bool {
     match Known::of(header.name) {
-        Known::Connection
-        | Known::KeepAlive
-        | Known::ProxyConnection
-        | Known::Te
-        | Known::Trailer
-        | Known::TransferEncoding
-        | Known::Upgrade => false,
+        Known::Connection | Known::KeepAlive | Known::ProxyConnection | Known::Te | Known::TransferEncoding | Known::Upgrade => {
+            false
+        }
+        Known::Trailer => answer.framing == Framing::Chunked,
         // Content-Length of an answer without a body (to HEAD, 304) tells of what is not sent; 204 and 1xx must not have it.
         Known::ContentLength if answer.status < 200 || answer.status == 204 => false,
         _ if answer.names_headers && is_named_by_connection(answer.headers, header.name) => false,

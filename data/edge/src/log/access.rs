@@ -201,7 +201,17 @@ impl Entry {
 
     /// The load balancer answers by itself.
     pub fn refused(&self, status: u16) {
+        self.sending.set(Some(Instant::now()));
+        self.target_status.set(0);
         self.status.set(status);
+    }
+
+    /// "The time when the load balancer generated a response to the client. For WebSockets, this is the time when the
+    /// connection is closed."
+    fn time(&self) -> Moment {
+        let upgraded = self.target_status.get() == 101;
+        let end = self.sending.get().filter(|_| !upgraded).unwrap_or_else(Instant::now);
+        self.begun_at.after(end.saturating_duration_since(self.begun))
     }
 
     /// Writes the line: so many bytes were received for the request, and sent for its answer. A client that got nothing went away
@@ -217,7 +227,7 @@ impl Entry {
         let target = self.target.get();
         log.line(&self.channel, |out| {
             push(out, &[self.kind, " "]);
-            self.begun_at.after(self.begun.elapsed()).push(out);
+            self.time().push(out);
             push(out, &[" ", self.channel.balancer(), " "]);
             push_address(out, self.client.ip(), Some(self.client.port()));
             push(out, &[" "]);
@@ -241,10 +251,11 @@ impl Entry {
 
     /// Until the request was sent, until its answer began, until that was sent on; -1 where no target has answered.
     fn push_times(&self, out: &mut Vec<u8>) {
-        let (Some(dispatched), Some(headed), Some(sending)) = (self.dispatched.get(), self.headed.get(), self.sending.get())
-        else {
+        let times = (self.dispatched.get(), self.headed.get(), self.sending.get());
+        let (Some(dispatched), Some(headed), Some(sending)) = times else { return push(out, &[" -1 -1 -1 "]) };
+        if self.target_status.get() == 0 {
             return push(out, &[" -1 -1 -1 "]);
-        };
+        }
         let times: [Duration; 3] = [
             dispatched.saturating_duration_since(self.begun),
             headed.saturating_duration_since(dispatched),
@@ -316,6 +327,7 @@ fn push_status(out: &mut Vec<u8>, status: u16) {
     }
 }
 
-fn value<'b>(headers: &[Header<'b>], name: &str) -> Option<&'b [u8]> {
+/// The value of the first header with this name.
+pub fn value<'b>(headers: &[Header<'b>], name: &str) -> Option<&'b [u8]> {
     headers.iter().find(|h| h.name.eq_ignore_ascii_case(name)).map(|h| h.value.trim_ascii())
 }

@@ -23,7 +23,7 @@ use crate::http::forward::PLAIN;
 use crate::http::scan::{HeadScan, HeadSpan};
 use crate::log::access::{self, Classified, Entry};
 use crate::log::connection;
-use crate::metrics::Open;
+use crate::metrics::{Event, Open, ZoneLine};
 use crate::snapshot::{Door, Site};
 use crate::stream::Stream;
 use crate::tls::Agreed;
@@ -145,8 +145,17 @@ impl Client {
     /// Has its bytes counted where the connection is.
     fn count_moved(&self) {
         if let Some(open) = &self.open {
-            open.line().processed(self.watch.take_moved());
+            count_moved(open.line(), &self.watch, &self.caller);
         }
+    }
+}
+
+/// Counts what was read and written on a client's connection since the last time.
+fn count_moved(line: &ZoneLine, watch: &Watch, caller: &Caller) {
+    let bytes = watch.take_moved();
+    line.processed(bytes);
+    if caller.address.is_ipv6() {
+        line.count(Event::Ipv6Byte, bytes);
     }
 }
 
@@ -172,7 +181,7 @@ async fn next_head(worker: &Worker, client: &mut Client) -> Result<HeadSpan, NoR
             return Ok(span);
         }
         if client.buffer.space().is_empty() {
-            if client.buffer.capacity() == LARGE_BYTES {
+            if client.buffer.capacity() >= LARGE_BYTES {
                 return Err(NoRequest::Bad(HttpError::TooLarge("the head")));
             }
             worker.buffers.enlarge(&mut client.buffer);
@@ -248,13 +257,13 @@ async fn exchange(worker: &Worker, client: &mut Client, span: HeadSpan) -> Next 
         }
         Plan::Answer(own) => {
             count_own(worker, client, &own);
+            if let Some(log) = &own.log {
+                log.refused(own.status);
+            }
             let whole = plan::skip_body(&mut client.buffer, own.framing);
             let idle_ms = idle_timeout_ms(worker, client.caller.at);
             let sent = write_all(&mut client.stream, &client.watch, idle_ms, [&own.text, &[], &[], &[]]).await;
             worker.buffers.give_text_back(own.text);
-            if let Some(log) = &own.log {
-                log.refused(own.status);
-            }
             match sent {
                 Err(_) => Next::Close,
                 Ok(()) if !whole => Next::Linger,
@@ -312,7 +321,10 @@ pub fn count_own_at(worker: &Worker, open: Option<&Open>, own: &Own) {
             line.requested();
             line.fixed();
         }
-        By::Redirect => line.requested(),
+        By::Redirect => {
+            line.requested();
+            line.count(Event::Redirect, 1);
+        }
         By::Itself => {}
     }
 }
@@ -321,6 +333,9 @@ pub fn count_own_at(worker: &Worker, open: Option<&Open>, own: &Own) {
 async fn refuse(worker: &Worker, client: &mut Client, status: u16, classified: Classified) -> Next {
     if let Some(open) = &client.open {
         open.line().answered(status);
+        if classified.is_some() {
+            open.line().count(Event::NonCompliant, 1);
+        }
     }
     let mut text = worker.buffers.text();
     let snapshot = worker.snapshot.borrow().clone();

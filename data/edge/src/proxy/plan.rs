@@ -14,6 +14,7 @@ use crate::http::desync::{Treatment, of_refused, treat};
 use crate::http::forward::{PLAIN, RequestRules, TraceId, host_and_path, write_request};
 use crate::http::head::{Answer, Framing, HEADERS_MAX, Request, parse_request};
 use crate::log::access::{self, Entry, Notes};
+use crate::metrics::Event;
 use crate::route::action::{Action, Called};
 use crate::route::condition::Subject;
 use crate::route::session::{self, Session};
@@ -22,6 +23,9 @@ use crate::snapshot::Site;
 use crate::target::{Group, InFlight, Seeker};
 use crate::worker::Worker;
 use crate::worker::buffer::Buffer;
+
+/// Longest address that a redirect may lead to.
+const LOCATION_BYTES_MAX: usize = 8 * 1024;
 
 pub enum Plan {
     Forward(Forward),
@@ -109,12 +113,28 @@ pub fn decide(worker: &Worker, caller: &Caller, request: &Request<'_, '_>) -> Pl
     let Some(site) = door.site(tls, host_and_path(request).0) else {
         return Plan::Answer(unknown_host(worker, request, door.sites(tls), keep_alive));
     };
+    count(worker, caller, site, request);
     let (mut notes, trace) = (Notes::default(), trace_id(worker));
     let mut plan = route(worker, caller, request, site, keep_alive, &trace, &mut notes);
     if site.log.is_some() {
         plan.set_log(access::begin(worker, caller, site, request, &trace, &notes));
     }
     plan
+}
+
+/// Notes what CloudWatch hears of a request beside what becomes of it.
+fn count(worker: &Worker, caller: &Caller, site: &Site, request: &Request<'_, '_>) {
+    let line = site.counters.worker(worker.index);
+    if request.flaw.is_some() {
+        line.count(Event::NonCompliant, 1);
+    }
+    if caller.address.is_ipv6() {
+        line.count(Event::Ipv6Request, 1);
+    }
+    let http2 = caller.tls.as_ref().is_some_and(|tls| tls.http2);
+    if http2 && access::value(request.headers, "content-type").is_some_and(grpc::is_grpc) {
+        line.count(Event::Grpc, 1);
+    }
 }
 
 /// What becomes of a request at this listener.
@@ -136,6 +156,9 @@ fn route(
     let subject = Subject::of(request, caller.address.ip());
     let rule = site.route.decide(&subject);
     notes.rule = Some(rule.priority);
+    if rule.evaluated > 0 {
+        site.counters.worker(worker.index).count(Event::RuleEvaluation, rule.evaluated as u64);
+    }
     match rule.action {
         Action::Fixed { status, content_type, body } => {
             notes.action = Some(access::Action::FixedResponse);
@@ -149,6 +172,11 @@ fn route(
         Action::Redirect(redirect) => {
             let called = Called { protocol: site.scheme(), dns_name: &site.balancer.dns_name, port: caller.at.port() };
             let (location, to_head) = (redirect.location(&subject, called), request.method == "HEAD");
+            // "The URL in the response location header is larger than 8K": such a redirect cannot be completed.
+            if location.len() > LOCATION_BYTES_MAX {
+                site.counters.worker(worker.index).count(Event::RedirectTooLong, 1);
+                return Plan::Answer(page(worker, request, 500, Some(site), keep_alive));
+            }
             let mut text = worker.buffers.text();
             let answer = OwnAnswer {
                 status: redirect.status,
@@ -217,7 +245,10 @@ fn forward(
         tls: caller.tls.as_deref(),
         tls_headers: balancer.http.tls_headers,
     };
-    write_request(&mut head, request, &rules);
+    if write_request(&mut head, request, &rules) {
+        let event = if balancer.drop_invalid { Event::DroppedInvalidHeader } else { Event::ForwardedInvalidHeader };
+        site.counters.worker(worker.index).count(event, 1);
+    }
     Forward {
         group,
         log: None,
@@ -238,10 +269,16 @@ impl Forward {
     /// Chooses a target, other than those that failed this request.
     pub fn choose(&self, worker: &Worker, tried: &[u64]) -> Option<InFlight> {
         let wanted = self.session.as_ref().and_then(|session| session.wanted);
+        if tried.is_empty() && self.group.fail_open.is_set(self.site.node) {
+            self.group.counters[self.site.node].worker(worker.index).routed_unhealthy();
+        }
         let seeker = Seeker { node: self.site.node, now_ms: now_ms(), tried, wanted };
         let flight = self.group.choose(seeker, &mut worker.rng.borrow_mut())?;
         if let Some(session) = &self.session {
             session.chose(flight.target().scope);
+            if tried.is_empty() && session.is_bound() && wanted != Some(flight.target().scope) {
+                self.site.counters.worker(worker.index).count(Event::NonSticky, 1);
+            }
         }
         Some(flight)
     }
@@ -282,7 +319,13 @@ pub fn refusal(worker: &Worker, caller: &Caller, error: HttpError) -> Own {
     let (status, by, framing, close) = (error.status(), By::Itself, Framing::UntilClose, true);
     let snapshot = worker.snapshot.borrow();
     let log = match snapshot.doors.get(&caller.at).map(|door| door.sites(caller.tls.as_deref())) {
-        Some([site]) => access::begin_unknown(worker, caller, site, of_refused(error)),
+        Some([site]) => {
+            let classified = of_refused(error);
+            if classified.is_some() {
+                site.counters.worker(worker.index).count(Event::NonCompliant, 1);
+            }
+            access::begin_unknown(worker, caller, site, classified)
+        }
         _ => None,
     };
     // Where its body ends is not known.

@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 use super::{Caller, Client, linger};
 use crate::http::answer::write_plain_to_https;
 use crate::log::connection;
+use crate::metrics::Event;
 use crate::stream::Stream;
 use crate::tls::accept::{Failed, First, accept};
 use crate::tls::listener::Front;
@@ -37,7 +38,14 @@ impl Drop for Pending<'_> {
 
 /// A client that is ready for its first request; none when there is nobody to serve.
 pub async fn begin(worker: &Worker, front: &Front, watch: Watch, socket: TcpStream, caller: Caller) -> Option<Client> {
-    let pending = Pending::new(&worker.handshakes)?;
+    let Some(pending) = Pending::new(&worker.handshakes) else {
+        // Nobody knows yet whom it calls: it counts where the door's first listener does.
+        let snapshot = worker.snapshot.borrow();
+        if let Some(site) = snapshot.doors.get(&caller.at).and_then(|door| door.secure.first()) {
+            site.counters.worker(worker.index).count(Event::Rejected, 1);
+        }
+        return None;
+    };
     let accepted = accept(front, socket, &watch, super::idle_timeout_ms(worker, caller.at)).await;
     drop(pending);
     match accepted {

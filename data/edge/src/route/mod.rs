@@ -78,6 +78,8 @@ impl RulesCache {
 pub struct Decision<'a> {
     /// Of the rule that was taken; zero is the default action.
     pub priority: u32,
+    /// Rules that a look through all in their order would have evaluated, but for the default one.
+    pub evaluated: usize,
     pub action: &'a Action,
     /// The default action has none.
     pub transforms: Option<&'a Transforms>,
@@ -98,10 +100,11 @@ impl Route {
 
     /// The first rule whose conditions hold; without any, the default action.
     pub fn decide(&self, subject: &Subject<'_>) -> Decision<'_> {
-        let taken = self.rules.first(subject).and_then(|at| Some((self.rules.rules.get(at)?, self.actions.get(at)?)));
-        match taken {
-            Some((rule, action)) => Decision { priority: rule.priority, action, transforms: Some(&rule.transforms) },
-            None => Decision { priority: 0, action: &self.default, transforms: None },
+        let first = self.rules.first(subject);
+        let evaluated = first.map_or(self.rules.rules.len(), |at| at + 1);
+        match first.and_then(|at| Some((self.rules.rules.get(at)?, self.actions.get(at)?))) {
+            Some((rule, action)) => Decision { priority: rule.priority, evaluated, action, transforms: Some(&rule.transforms) },
+            None => Decision { priority: 0, evaluated, action: &self.default, transforms: None },
         }
     }
 }

@@ -113,6 +113,11 @@ impl Session {
         self.target = Some(Renewal { sealer: sealer.clone(), bonds, scope });
     }
 
+    /// Its group keeps clients at their targets.
+    pub fn is_bound(&self) -> bool {
+        self.target.is_some()
+    }
+
     /// This target gets the request.
     pub fn chose(&self, target: u64) {
         self.chosen.set(Some(target));

@@ -6,7 +6,9 @@ use std::net::SocketAddrV4;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base::Time;
-use world::{Action, BalancerTraffic, Frame, GroupTraffic, Observation};
+use world::{
+    Action, BalancerTraffic, Condition, Frame, GroupTraffic, ListenerRule, Observation, Pattern, TargetHealth, TargetReason,
+};
 
 use crate::client::{Client, get};
 use crate::origin::{Origin, Then, reply};
@@ -49,8 +51,15 @@ fn add(sum: &mut BalancerTraffic, more: &BalancerTraffic) {
     sum.processed_bytes += more.processed_bytes;
     sum.fixed_responses += more.fixed_responses;
     sum.own_answers.extend(&more.own_answers);
+    sum.more.redirects += more.more.redirects;
+    sum.more.redirects_too_long += more.more.redirects_too_long;
+    sum.more.non_compliant += more.more.non_compliant;
+    sum.more.rule_evaluations += more.more.rule_evaluations;
+    sum.more.dropped_invalid_headers += more.more.dropped_invalid_headers;
+    sum.more.forwarded_invalid_headers += more.more.forwarded_invalid_headers;
     for (group, more) in sum.groups.iter_mut().zip(&more.groups) {
         group.requests += more.requests;
+        group.unhealthy_routed += more.unhealthy_routed;
         group.answers.iter_mut().zip(more.answers).for_each(|(a, b)| *a += b);
         group.connection_errors += more.connection_errors;
         for (bucket, count) in &more.response_time_us.buckets {
@@ -91,6 +100,48 @@ fn requests_and_answers_are_counted_by_zone_and_group() {
     assert_eq!(times.count, 7);
     assert!(times.min >= 19_000.0 && times.max < 2_000_000.0, "{times:?}");
     assert!(times.sum >= 7.0 * 19_500.0, "{times:?}");
+}
+
+#[test]
+fn what_is_particular_about_requests_is_counted() {
+    let mut rig = Rig::start();
+    rig.serve.send(&Frame::Report { every_ms: EVERY_MS });
+    let _origin = Origin::start(rig.target_at(0), |_, stream| reply(stream, 500, ""));
+    let mut balancer = rig.balancer(&[0]);
+    let rule = |priority, path: &str, action| ListenerRule {
+        id: format!("rule-{priority}"),
+        priority,
+        conditions: vec![Condition::Path { values: vec![Pattern::Glob(path.into())] }],
+        transforms: Vec::new(),
+        action,
+    };
+    let redirect = |path: &str| Action::Redirect {
+        protocol: "HTTPS".into(),
+        host: "#{host}".into(),
+        port: "443".into(),
+        path: path.into(),
+        query: "#{query}".into(),
+        status: 302,
+    };
+    balancer.listeners[0].rules = vec![rule(1, "/a", redirect("/#{path}")), rule(2, "/b*", redirect("/#{path}/#{path}/#{path}"))];
+    rig.apply(balancer.clone());
+    rig.serve.await_health(0, &TargetHealth::Unhealthy { reason: TargetReason::ResponseCodeMismatch { status: 500 } });
+    let mut client = Client::connect(rig.door());
+    assert_eq!(client.get("/a").status, 302);
+    assert_eq!(client.get(&format!("/b{}", "x".repeat(4_000))).status, 500, "the address is longer than 8K");
+    let invalid = "GET / HTTP/1.1\r\nHost: a\r\nX_Y: 1\r\n\r\n";
+    assert_eq!(client.send(invalid).answer(false).status, 500);
+    balancer.drop_invalid_header_fields = true;
+    rig.apply(balancer);
+    assert_eq!(client.send(invalid).answer(false).status, 500);
+    assert_eq!(client.send("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n").answer(false).status, 500);
+    assert_eq!(client.send("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -\r\n\r\n").answer(false).status, 400);
+    let told = traffic(&rig, "a");
+    let more = told.more;
+    assert_eq!((more.redirects, more.redirects_too_long), (1, 1));
+    assert_eq!((more.forwarded_invalid_headers, more.dropped_invalid_headers), (1, 1));
+    assert_eq!((more.non_compliant, more.rule_evaluations), (2, 1 + 2 + 3 * 2));
+    assert_eq!(group(&told).unhealthy_routed, 3);
 }
 
 #[test]

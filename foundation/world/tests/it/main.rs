@@ -10,7 +10,7 @@ use base::Time;
 use world::{
     BalancerTraffic, Delivery, Destination, Effect, Exit, Frame, FrameReader, GroupTraffic, Histogram, Image, Instance,
     InstanceState, InstanceUsage, Interface, MessageAttribute, MessageForm, MessageKind, Metadata, Network, Observation, Peer,
-    Power, Rule, SecurityGroup, Slot, SlotKind, Subnet, TargetHealth, TargetKey, TargetReason, Traffic, Want,
+    Power, RequestCounts, Rule, SecurityGroup, Slot, SlotKind, Subnet, TargetHealth, TargetKey, TargetReason, Traffic, Want,
 };
 
 const GOLDEN: &str = include_str!("frames.golden");
@@ -116,6 +116,7 @@ fn reports() -> Vec<Frame> {
     let group = GroupTraffic {
         id: "arn:tg".into(),
         requests: 4,
+        unhealthy_routed: 2,
         answers: [1, 0, 2, 1],
         connection_errors: 1,
         tls_errors: 0,
@@ -133,6 +134,7 @@ fn reports() -> Vec<Frame> {
         client_tls_errors: 0,
         own_answers: vec![(503, 2)],
         groups: vec![group],
+        more: RequestCounts { redirects: 7, ..RequestCounts::default() },
         flows: None,
     };
     let (from, until) = (Time::from_unix_ms(1_769_860_740_000), Time::from_unix_ms(1_769_860_800_000));

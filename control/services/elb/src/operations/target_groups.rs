@@ -4,7 +4,7 @@ use shapes::elbv2 as s;
 
 use super::cut;
 use crate::error::Error;
-use crate::health_check::Change;
+use crate::health_check::change_of_health_check;
 use crate::target_group::{self, NewTargetGroup, TargetGroup, load_balancer_of};
 use crate::{load_balancer, protocol, tags};
 
@@ -74,20 +74,7 @@ fn shape(state: &State, group: &TargetGroup) -> s::TargetGroup {
 }
 
 pub(super) fn modify(tx: &mut Tx, _: &Cx, input: s::ModifyTargetGroupInput) -> Result<s::ModifyTargetGroupOutput, Fault> {
-    let matcher = input.matcher.unwrap_or_default();
-    let change = Change {
-        enabled: input.health_check_enabled,
-        protocol: input.health_check_protocol,
-        port: input.health_check_port,
-        path: input.health_check_path,
-        interval_s: input.health_check_interval_seconds,
-        timeout_s: input.health_check_timeout_seconds,
-        healthy_threshold: input.healthy_threshold_count,
-        unhealthy_threshold: input.unhealthy_threshold_count,
-        http_codes: matcher.http_code,
-        grpc_codes: matcher.grpc_code,
-    };
-    target_group::modify(tx, &input.target_group_arn, change)?;
+    target_group::modify(tx, &input.target_group_arn, change_of_health_check!(input))?;
     let shape = shape(tx, target_group::find(tx, &input.target_group_arn)?);
     Ok(s::ModifyTargetGroupOutput { target_groups: vec![shape] })
 }

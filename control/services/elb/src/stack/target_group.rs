@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 use shapes::elbv2 as s;
 
 use super::{attribute_changes, attributes, shape::FromJson, tags_of};
+use crate::health_check::change_of_health_check;
 use crate::operations::targets::asked;
 use crate::target_group::{self, NewTargetGroup, load_balancer_of};
 use crate::{attribute, tags, target};
@@ -48,7 +49,7 @@ impl StackResource for Type {
     fn update(&self, tx: &mut Tx, cx: &Cx, physical_id: &str, old: &Json, request: &ResourceRequest) -> Result<(), Fault> {
         // What the template no longer names goes back to its default.
         let input = s::CreateTargetGroupInput::from_json(request.properties);
-        target_group::reset_health_check(tx, physical_id, target_group::health_check_of(input))?;
+        target_group::reset_health_check(tx, physical_id, change_of_health_check!(input))?;
         let names = "TargetGroupAttributes";
         let row = target_group::find(tx, physical_id)?;
         let default = |name: &str| attribute::default_of_target_group(row, name).map(str::to_string);

@@ -8,7 +8,7 @@ use kernel::{Registry, Trial};
 use metrics::{Metric, Sample, Statistic};
 use shapes::elbv2 as s;
 use shapes::elbv2::ops;
-use world::{BalancerTraffic, GroupTraffic, Histogram, Observation, TargetHealth, TargetKey, TargetReason};
+use world::{BalancerTraffic, GroupTraffic, Histogram, Observation, RequestCounts, TargetHealth, TargetKey, TargetReason};
 
 fn services(registry: &mut Registry) {
     cloudwatch::register(registry);
@@ -104,11 +104,13 @@ impl Region {
             groups: vec![GroupTraffic {
                 id: self.group.as_str().into(),
                 requests,
+                unhealthy_routed: 0,
                 answers: [requests, 0, 0, 0],
                 connection_errors: 0,
                 tls_errors: u64::from(requests > 0),
                 response_time_us,
             }],
+            more: RequestCounts::default(),
             flows: None,
         }
     }
@@ -172,7 +174,41 @@ fn what_is_zero_is_not_told() {
     let reports = ZONES.map(|zone| region.quiet(zone)).to_vec();
     region.minute(reports);
     let told: BTreeSet<String> = cloudwatch::store(region.trial.state()).metrics().map(|m| m.name.clone()).collect();
-    assert_eq!(told, BTreeSet::from(["ConsumedLCUs", "HealthyHostCount", "UnHealthyHostCount"].map(String::from)));
+    let states = ["HealthyStateDNS", "HealthyStateRouting", "UnhealthyStateDNS", "UnhealthyStateRouting"];
+    let always = ["ConsumedLCUs", "HealthyHostCount", "UnHealthyHostCount"].into_iter().chain(states);
+    assert_eq!(told, always.map(String::from).collect());
+}
+
+#[test]
+fn requests_are_told_by_what_was_particular_about_them() {
+    let mut region = Region::new();
+    let mut reports = ZONES.map(|zone| region.traffic(zone, 10)).to_vec();
+    let (redirects, non_compliant, rule_evaluations) = (3, 2, 40);
+    reports[0].more = RequestCounts { redirects, non_compliant, rule_evaluations, ipv6_bytes: 700, ..RequestCounts::default() };
+    reports[1].more = RequestCounts { redirects: 1, grpc_requests: 5, ipv6_requests: 6, ..RequestCounts::default() };
+    reports[1].groups[0].unhealthy_routed = 8;
+    region.minute(reports);
+    region.check("HTTP_Redirect_Count", &[("L", 4.0), ("La", 3.0), ("Lb", 1.0)]);
+    region.check("DesyncMitigationMode_NonCompliant_Request_Count", &[("L", 2.0), ("La", 2.0)]);
+    region.check("RuleEvaluations", &[("L", 40.0)]);
+    region.check("IPv6ProcessedBytes", &[("L", 700.0)]);
+    region.check("IPv6RequestCount", &[("L", 6.0), ("Lb", 6.0)]);
+    region.check("GrpcRequestCount", &[("L", 5.0), ("Lb", 5.0)]);
+    region.check("UnhealthyRoutingRequestCount", &[("LT", 8.0), ("LTb", 8.0)]);
+    assert!(region.sample("HTTP_Redirect_Url_Limit_Exceeded_Count", "L").is_none());
+}
+
+#[test]
+fn zones_are_told_by_whether_enough_targets_are_healthy() {
+    let mut region = Region::new();
+    region.minute(ZONES.map(|zone| region.quiet(zone)).to_vec());
+    region.check("UnhealthyStateRouting", &[("LT", 2.0), ("LTa", 1.0), ("LTb", 1.0)]);
+    region.check("HealthyStateDNS", &[("LT", 0.0), ("LTa", 0.0)]);
+    region.health(0, TargetHealth::Healthy);
+    region.minute(ZONES.map(|zone| region.quiet(zone)).to_vec());
+    // Targets of one zone serve all.
+    region.check("HealthyStateRouting", &[("LT", 2.0), ("LTa", 1.0), ("LTb", 1.0)]);
+    region.check("UnhealthyStateDNS", &[("LT", 0.0), ("LTb", 0.0)]);
 }
 
 #[test]
