@@ -30,8 +30,8 @@ use std::time::Duration;
 use base::ListenerArn;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::LocalSet;
-use tokio::time::MissedTickBehavior;
+use tokio::task::{LocalSet, yield_now};
+use tokio::time::{Instant, MissedTickBehavior, sleep_until};
 use world::{Effect, Executor, Frame, LoadBalancer, Observation, RunPaths, Slot, SlotKind, Want};
 
 use crate::clock::wall;
@@ -60,6 +60,9 @@ use traffic::Traffic;
 
 /// Events that may wait for the control thread.
 const EVENTS_MAX: usize = 1_024;
+/// A new configuration is written to disk at once; targets' health while it changes this often.
+const SAVE_EVERY: Duration = Duration::from_millis(100);
+
 /// The body of the process `allod edge`: serves until it is told to end, by `serve` or by a signal.
 pub fn run(options: EdgeOptions) -> Result<(), EdgeError> {
     let paths = RunPaths::new(&options.data);
@@ -114,6 +117,8 @@ struct Control {
     ticket_keys: Arc<TicketKeys>,
     /// The file on disk is behind.
     unsaved: bool,
+    /// Not before this moment it is written again.
+    save_from: Instant,
     /// Of the data directory; gone with the office.
     lock: Option<File>,
     /// It listens for `serve`.
@@ -152,6 +157,7 @@ impl Control {
             rules: RefCell::default(),
             ticket_keys: TicketKeys::new(),
             unsaved: false,
+            save_from: Instant::now(),
             lock: None,
             in_office: false,
             keeper: Keeper::new(&paths),
@@ -234,8 +240,13 @@ impl Control {
                     }
                 }
                 () = signals.wait() => return self.end(Purge::No).await,
+                () = sleep_until(self.save_from), if self.unsaved => {}
             }
-            self.save();
+            // What was reported leaves first.
+            yield_now().await;
+            if Instant::now() >= self.save_from {
+                self.save();
+            }
         }
     }
 
@@ -418,6 +429,7 @@ impl Control {
         if !std::mem::take(&mut self.unsaved) {
             return;
         }
+        self.save_from = Instant::now() + SAVE_EVERY;
         if let Err(e) = store::save(&self.paths, &self.stored()) {
             tracing::error!("the configuration cannot be saved; an edge that dies would come back without it: {e}");
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use base::ListenerArn;
 use tokio::sync::oneshot;
 use tokio::task::spawn_local;
+use tokio::time::Instant;
 use world::{BalancerKind, Listener, LoadBalancer, Protocol, RunPaths};
 
 use super::compile;
@@ -47,7 +48,7 @@ impl Control {
             // The last one to come back takes the old configuration apart, here.
             drop(answer.await.map_err(|_| gone())?);
         }
-        self.unsaved = true;
+        (self.unsaved, self.save_from) = (true, Instant::now());
         self.write_front();
         Ok(())
     }

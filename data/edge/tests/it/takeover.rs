@@ -158,7 +158,14 @@ fn rig_of_processes(workers: usize) -> (Rig, Process, Origin) {
     rig.reconnect();
     let origin = Origin::named(rig.target_at(0), "zero");
     rig.serve_with(&[0]);
+    await_saved(&rig);
     (rig, process, origin)
+}
+
+/// Waits until an edge that is killed will be remembered as it is.
+fn await_saved(rig: &Rig) {
+    let file = rig.paths().run().join("edge-config.json");
+    eventually("health is saved", || std::fs::read_to_string(&file).ok().filter(|text| text.contains("\"healthy\"}")));
 }
 
 #[test]
@@ -331,6 +338,7 @@ fn connections_wait_for_the_next_edge_where_sockets_are_kept() {
     let _origin = Origin::named(rig.target_at(0), "zero");
     rig.serve_with(&[0]);
     for _ in 0..3 {
+        await_saved(&rig);
         old.kill();
         let door = rig.door();
         let waiting: Vec<_> = (0..8).map(|_| thread::spawn(move || get(door, "/").text())).collect();
