@@ -1,7 +1,7 @@
 //! The root: a key and a certificate in the data directory, made once. Whoever has the key can speak for every name to those
 //! who trust the certificate, so it lies there with mode 0600, in a directory of mode 0700.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
@@ -38,8 +38,9 @@ pub fn open_root_certificate(paths: &RunPaths) -> io::Result<String> {
 }
 
 impl Root {
-    /// Reads the root, or makes it.
+    /// Reads the root, or makes it. Several processes may do so at once: one makes it, the others wait and read.
     pub(crate) fn open(paths: &RunPaths) -> io::Result<Self> {
+        let _lock = lock(paths).map_err(|e| of(&paths.authority(), &e))?;
         let (key_file, certificate_file) = (paths.root_key(), paths.root_certificate());
         let key = match read(&key_file) {
             // A key without its certificate is of a root that was never whole.
@@ -52,6 +53,15 @@ impl Root {
         let name = common_name(&certificate, &key).ok_or_else(|| of(&certificate_file, &unreadable()))?;
         Ok(Self { issuer: Issuer::new(parameters(&name), key), name, certificate })
     }
+}
+
+/// Keeps others from making a root for as long as the file is held; it goes with its process, however that ends.
+fn lock(paths: &RunPaths) -> io::Result<File> {
+    DirBuilder::new().recursive(true).mode(0o700).create(paths.authority())?;
+    let file = paths.authority().join("lock");
+    let file = OpenOptions::new().create(true).write(true).truncate(false).mode(0o600).open(file)?;
+    file.lock()?;
+    Ok(file)
 }
 
 fn of(file: &Path, e: &io::Error) -> io::Error {
@@ -92,7 +102,6 @@ fn parameters(name: &str) -> CertificateParams {
 
 /// Makes a root and returns its key. The certificate is written last: a root is whole when that is there.
 fn make(paths: &RunPaths) -> io::Result<String> {
-    DirBuilder::new().recursive(true).mode(0o700).create(paths.authority())?;
     fs::set_permissions(paths.authority(), fs::Permissions::from_mode(0o700))?;
     let mut mark = [0; 4];
     SystemRandom::new().fill(&mut mark).map_err(|_| io::Error::other("the machine has no randomness for a key"))?;

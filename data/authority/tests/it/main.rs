@@ -119,6 +119,18 @@ fn the_root_is_made_once_and_nobody_else_may_read_its_key() {
 }
 
 #[test]
+fn those_who_want_the_root_at_once_get_the_same_one() {
+    let (_directory, paths) = region();
+    let roots: Vec<String> = std::thread::scope(|scope| {
+        let open = || scope.spawn(|| open_root_certificate(&paths).unwrap());
+        let openers: Vec<_> = std::iter::repeat_with(open).take(16).collect();
+        openers.into_iter().map(|opener| opener.join().unwrap()).collect()
+    });
+    assert!(roots.iter().all(|root| *root == roots[0]));
+    assert_eq!(std::fs::read_to_string(paths.root_certificate()).unwrap(), roots[0]);
+}
+
+#[test]
 fn a_root_that_cannot_be_read_is_told_and_never_replaced() {
     let (_directory, paths) = region();
     open_root_certificate(&paths).unwrap();
