@@ -12,7 +12,8 @@ use std::time::Duration;
 use base::NetworkInterfaceId;
 use rustix::fs::{fstat, stat};
 use rustix::net::sockopt::{
-    set_socket_keepalive, set_tcp_keepcnt, set_tcp_keepidle, set_tcp_keepintvl, set_tcp_nodelay, set_tcp_user_timeout,
+    set_socket_keepalive, set_tcp_congestion, set_tcp_keepcnt, set_tcp_keepidle, set_tcp_keepintvl, set_tcp_nodelay,
+    set_tcp_user_timeout,
 };
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
@@ -29,6 +30,8 @@ const PROBE_EVERY: Duration = Duration::from_secs(2);
 const PROBES: u32 = 3;
 /// Data under way keeps those probes from being sent: then it counts when nothing was confirmed for this long.
 const UNCONFIRMED_MS_MAX: u32 = 5_000;
+/// Targets are near, with no bottleneck between to find: the simplest control of congestion costs least.
+const CONGESTION: &str = "reno";
 /// Namespaces kept open; beyond that all are opened anew.
 const OPEN_MAX: usize = 256;
 
@@ -160,6 +163,8 @@ fn open_socket() -> io::Result<OwnedFd> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let socket = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
     set_tcp_nodelay(&socket, true)?;
+    // Where the kernel does not have it, what it has will do.
+    let _ = set_tcp_congestion(&socket, CONGESTION);
     set_socket_keepalive(&socket, true)?;
     set_tcp_keepidle(&socket, PROBE_AFTER)?;
     set_tcp_keepintvl(&socket, PROBE_EVERY)?;

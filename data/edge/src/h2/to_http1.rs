@@ -237,7 +237,7 @@ impl<R: AsyncRead + Unpin, K: Sink> Answering<'_, R, K> {
                 None => {}
             }
             if self.buffer.space().is_empty() {
-                if self.buffer.capacity() == LARGE_BYTES {
+                if self.buffer.capacity() >= LARGE_BYTES {
                     return Err(Fault::Garbage(HttpError::TooLarge("the head")));
                 }
                 self.attempt.worker.buffers.enlarge(self.buffer);

@@ -3,15 +3,19 @@
 
 use std::ops::Range;
 
+use httparse::{EMPTY_HEADER, Status, parse_headers};
+
 use super::HttpError;
-use super::head::Framing;
+use super::head::{Framing, Known};
+use super::text::push_header;
 
 /// Longest extension of one chunk; it is read and dropped.
 const EXTENSION_BYTES_MAX: usize = 256;
 /// All extensions of a body together.
 const EXTENSIONS_BYTES_MAX: usize = 16 * 1024;
-/// Longest trailer section; it is read and dropped.
+/// Longest trailer section, and most fields of it.
 const TRAILERS_BYTES_MAX: usize = 16 * 1024;
+const TRAILERS_MAX: usize = 64;
 /// Hexadecimal digits of a chunk's size, leading zeros included.
 const SIZE_DIGITS_MAX: u8 = 15;
 
@@ -56,6 +60,11 @@ impl Decoder {
         }
     }
 
+    /// The lines of the fields that came behind the body, as far as they may go on; once the body is done.
+    pub fn trailers(&self) -> &[u8] {
+        if let Decoder::Chunked(chunked) = self { &chunked.trailers } else { &[] }
+    }
+
     /// Whether the body is whole when the connection ends here.
     pub fn may_end(&self) -> bool {
         matches!(self, Decoder::UntilClose | Decoder::Length(0))
@@ -80,7 +89,8 @@ pub struct Chunked {
     digits: u8,
     extension_bytes: usize,
     extensions_bytes: usize,
-    trailers_bytes: usize,
+    /// As they came, and in the end what of them may go on.
+    trailers: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -122,7 +132,11 @@ impl Chunked {
                 self.state = State::DataReturn;
             }
         }
-        Ok(Decoded { data, consumed: at, done: self.state == State::End })
+        let done = self.state == State::End;
+        if done && !self.trailers.is_empty() {
+            self.trailers = passable(&self.trailers)?;
+        }
+        Ok(Decoded { data, consumed: at, done })
     }
 
     /// Takes in one byte that is not data.
@@ -144,7 +158,10 @@ impl Chunked {
             (State::TrailerStart, b' ' | b'\t') => return Err(HttpError::Syntax("a folded trailer")),
             (State::Trailer, b'\r') => State::TrailerFeed,
             (State::TrailerStart | State::Trailer, _) => self.trailer_byte(byte)?,
-            (State::TrailerFeed, b'\n') => State::TrailerStart,
+            (State::TrailerFeed, b'\n') => {
+                self.trailers.extend_from_slice(b"\r\n");
+                State::TrailerStart
+            }
             (State::EndFeed, b'\n') => State::End,
             _ => return Err(HttpError::Syntax("a chunk's line end")),
         };
@@ -171,12 +188,24 @@ impl Chunked {
     }
 
     fn trailer_byte(&mut self, byte: u8) -> Result<State, HttpError> {
-        self.trailers_bytes += 1;
-        if self.trailers_bytes > TRAILERS_BYTES_MAX {
+        if self.trailers.len() >= TRAILERS_BYTES_MAX {
             return Err(HttpError::TooLarge("the trailers"));
         }
+        self.trailers.push(byte);
         is_text(byte).then_some(State::Trailer).ok_or(HttpError::Syntax("a trailer"))
     }
+}
+
+/// What of trailers may go on: nothing that says how a message is carried, framed or routed (RFC 9110, 6.5.1).
+fn passable(lines: &[u8]) -> Result<Vec<u8>, HttpError> {
+    let section = [lines, b"\r\n"].concat();
+    let mut slots = [EMPTY_HEADER; TRAILERS_MAX];
+    let Ok(Status::Complete((_, fields))) = parse_headers(&section, &mut slots) else {
+        return Err(HttpError::Syntax("the trailers"));
+    };
+    let mut kept = Vec::with_capacity(lines.len());
+    fields.iter().filter(|field| Known::of(field.name) == Known::Other).for_each(|field| push_header(&mut kept, field));
+    Ok(kept)
 }
 
 fn is_text(byte: u8) -> bool {
@@ -276,6 +305,9 @@ mod tests {
             b"0\r\n folded: 1\r\n\r\n",
             b"0\r\nA: 1\nB: 2\r\n\r\n",
             b"0\r\n\rX",
+            b"0\r\nno field\r\n\r\n",
+            b"0\r\nspaced : 1\r\n\r\n",
+            b"0\r\n: 1\r\n\r\n",
             &long,
         ];
         for input in refused {
@@ -287,6 +319,16 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn trailers_go_on_unless_they_frame_or_route() {
+        let mut body =
+            b"2\r\nhi\r\n0\r\nX-Sum: 1\r\nContent-Length: 5\r\nhost: other\r\nX-Amzn-Tls-Version: x\r\nlast:\r\n\r\n".to_vec();
+        let mut decoder = Decoder::new(Framing::Chunked);
+        assert!(decoder.decode(&mut body).unwrap().done);
+        assert_eq!(String::from_utf8_lossy(decoder.trailers()), "X-Sum: 1\r\nlast: \r\n");
+        assert!(Decoder::new(Framing::Length(0)).trailers().is_empty());
     }
 
     #[test]

@@ -114,7 +114,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> AnswerPath<'_, R, W> {
                 None => {}
             }
             if self.buffer.space().is_empty() {
-                if self.buffer.capacity() == LARGE_BYTES {
+                if self.buffer.capacity() >= LARGE_BYTES {
                     return Err(AnswerError::Garbage(HttpError::TooLarge("the head")));
                 }
                 self.worker.buffers.enlarge(self.buffer);

@@ -48,7 +48,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Relay<'_, R, W> {
                 return Ok(());
             }
             if self.buffer.capacity() <= SMALL_BYTES && self.decoder.expects_more_than(SMALL_BYTES) {
-                self.buffers.enlarge(self.buffer);
+                self.buffers.enlarge_for_body(self.buffer);
             }
             let bytes = read(self.from, self.from_watch, self.idle_ms, self.buffer.space()).await.map_err(RelayError::Source)?;
             if bytes == 0 {
@@ -62,7 +62,14 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Relay<'_, R, W> {
     async fn send(&mut self, head: &[u8], data: std::ops::Range<usize>, done: bool) -> Result<(), RelayError> {
         let data = &self.buffer.filled()[data];
         let line = if self.encoding == Encoding::Chunked { ChunkLine::new(data.len()) } else { ChunkLine::default() };
+        let trailers = if done && self.encoding == Encoding::Chunked { self.decoder.trailers() } else { &[] };
+        let with_trailers;
         let end: &[u8] = match (self.encoding, data.is_empty(), done) {
+            _ if !trailers.is_empty() => {
+                let last_line: &[u8] = if data.is_empty() { b"0\r\n" } else { b"\r\n0\r\n" };
+                with_trailers = [last_line, trailers, b"\r\n"].concat();
+                &with_trailers
+            }
             (Encoding::Raw, _, _) | (Encoding::Chunked, true, false) => b"",
             (Encoding::Chunked, false, false) => b"\r\n",
             (Encoding::Chunked, false, true) => b"\r\n0\r\n\r\n",

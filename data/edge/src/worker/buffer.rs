@@ -1,16 +1,22 @@
-//! Byte buffers, of two sizes, that a worker keeps and lends. An idle connection holds none.
+//! Byte buffers, of three sizes, that a worker keeps and lends. An idle connection holds none.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
 use crate::http::scan::HEAD_BYTES_MAX;
 
 /// Holds nearly every head, and a body of 16 KiB with it.
 pub const SMALL_BYTES: usize = 20 * 1024;
-/// Holds the largest head, and a good piece of a long body.
+/// Holds the largest head, and a piece of a body.
 pub const LARGE_BYTES: usize = HEAD_BYTES_MAX + 16 * 1024;
+/// A good piece of a long body: the fewer pieces, the less work.
+const HUGE_BYTES: usize = 256 * 1024;
 /// Two for each of so many requests under way; what a new one costs is noticed in every request.
 const SMALL_KEPT_MAX: usize = 256;
 const LARGE_KEPT_MAX: usize = 32;
+const HUGE_KEPT_MAX: usize = 16;
+/// So many long bodies under way are moved by good pieces; more of them take less memory each.
+const HUGE_LENT_MAX: usize = 64;
 
 /// Bytes that were read and not yet used, with room for more behind them.
 #[derive(Debug, Default)]
@@ -18,6 +24,8 @@ pub struct Buffer {
     bytes: Vec<u8>,
     start: usize,
     end: usize,
+    /// Counts as one of the good pieces that are lent.
+    _lent: Option<Rc<()>>,
 }
 
 impl Buffer {
@@ -74,6 +82,9 @@ impl Buffer {
 pub struct Buffers {
     small: RefCell<Vec<Vec<u8>>>,
     large: RefCell<Vec<Vec<u8>>>,
+    huge: RefCell<Vec<Vec<u8>>>,
+    /// One more than there are huge ones lent.
+    lent: Rc<()>,
     texts: RefCell<Vec<Vec<u8>>>,
 }
 
@@ -84,7 +95,19 @@ impl Buffers {
 
     /// A large buffer with the content of `small`, which comes back.
     pub fn enlarge(&self, small: &mut Buffer) {
-        let mut large = take(&self.large, LARGE_BYTES);
+        self.exchange(small, take(&self.large, LARGE_BYTES));
+    }
+
+    /// Likewise for a long body: the largest there is, or a large one when many are lent.
+    pub fn enlarge_for_body(&self, small: &mut Buffer) {
+        if Rc::strong_count(&self.lent) > HUGE_LENT_MAX {
+            return self.enlarge(small);
+        }
+        let huge = take(&self.huge, HUGE_BYTES);
+        self.exchange(small, Buffer { _lent: Some(self.lent.clone()), ..huge });
+    }
+
+    fn exchange(&self, small: &mut Buffer, mut large: Buffer) {
         let filled = small.filled();
         large.space()[..filled.len()].copy_from_slice(filled);
         large.filled_by(filled.len());
@@ -95,6 +118,7 @@ impl Buffers {
         let (pool, kept_max) = match buffer.bytes.len() {
             SMALL_BYTES => (&self.small, SMALL_KEPT_MAX),
             LARGE_BYTES => (&self.large, LARGE_KEPT_MAX),
+            HUGE_BYTES => (&self.huge, HUGE_KEPT_MAX),
             _ => return,
         };
         let mut pool = pool.borrow_mut();
@@ -120,11 +144,12 @@ impl Buffers {
     pub fn trim(&self) {
         self.small.take();
         self.large.take();
+        self.huge.take();
         self.texts.take();
     }
 }
 
 fn take(pool: &RefCell<Vec<Vec<u8>>>, size: usize) -> Buffer {
     let bytes = pool.borrow_mut().pop().unwrap_or_else(|| vec![0; size]);
-    Buffer { bytes, start: 0, end: 0 }
+    Buffer { bytes, start: 0, end: 0, _lent: None }
 }

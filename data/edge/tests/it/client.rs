@@ -111,12 +111,14 @@ impl Client {
         let mut body = Vec::new();
         loop {
             let size = usize::from_str_radix(&self.line()?, 16).unwrap();
+            if size == 0 {
+                break;
+            }
             body.extend(self.take(size)?);
             assert_eq!(self.line()?, "");
-            if size == 0 {
-                return Ok(body);
-            }
         }
+        while !self.line()?.is_empty() {}
+        Ok(body)
     }
 
     fn fill(&mut self) -> std::io::Result<()> {

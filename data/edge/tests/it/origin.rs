@@ -13,6 +13,8 @@ use std::thread::{self, JoinHandle};
 pub struct Got {
     pub head: String,
     pub body: Vec<u8>,
+    /// Lines behind a chunked body.
+    pub trailers: Vec<String>,
 }
 
 impl Got {
@@ -162,7 +164,7 @@ fn read_request(stream: &mut TcpStream, pending: &mut Vec<u8>) -> Option<Got> {
         fill(stream, pending)?;
     };
     let head = String::from_utf8(pending.drain(..end).collect()).unwrap();
-    let mut got = Got { head, body: Vec::new() };
+    let mut got = Got { head, body: Vec::new(), trailers: Vec::new() };
     if got.header("Expect").is_some() {
         stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").ok()?;
     }
@@ -174,24 +176,35 @@ fn read_request(stream: &mut TcpStream, pending: &mut Vec<u8>) -> Option<Got> {
         got.body = pending.drain(..length).collect();
     } else if got.header("Transfer-Encoding").is_some() {
         loop {
-            let line = loop {
-                if let Some(at) = pending.windows(2).position(|w| w == b"\r\n") {
-                    break pending.drain(..at + 2).collect::<Vec<u8>>();
-                }
-                fill(stream, pending)?;
-            };
-            let size = usize::from_str_radix(std::str::from_utf8(&line[..line.len() - 2]).unwrap(), 16).unwrap();
+            let size = usize::from_str_radix(&line(stream, pending)?, 16).unwrap();
+            if size == 0 {
+                break;
+            }
             while pending.len() < size + 2 {
                 fill(stream, pending)?;
             }
             got.body.extend(pending.drain(..size));
             pending.drain(..2);
-            if size == 0 {
+        }
+        loop {
+            let trailer = line(stream, pending)?;
+            if trailer.is_empty() {
                 break;
             }
+            got.trailers.push(trailer);
         }
     }
     Some(got)
+}
+
+fn line(stream: &mut TcpStream, pending: &mut Vec<u8>) -> Option<String> {
+    loop {
+        if let Some(at) = pending.windows(2).position(|w| w == b"\r\n") {
+            let line = pending.drain(..at + 2).collect::<Vec<u8>>();
+            return Some(String::from_utf8(line[..at].to_vec()).unwrap());
+        }
+        fill(stream, pending)?;
+    }
 }
 
 fn fill(stream: &mut TcpStream, pending: &mut Vec<u8>) -> Option<()> {

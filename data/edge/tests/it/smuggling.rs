@@ -101,7 +101,7 @@ fn the_framing_that_goes_on_is_our_own() {
     let got = origin.got();
     assert_eq!(
         (got[0].header("Transfer-Encoding"), got[0].header("Content-Length"), got[0].header("Trailer")),
-        (Some("chunked"), None, None)
+        (Some("chunked"), None, Some("X-Sum"))
     );
     assert_eq!((got[1].header("Transfer-Encoding"), got[1].header("Content-Length")), (None, Some("11")));
     assert_eq!((got[2].header("Transfer-Encoding"), got[2].header("Content-Length")), (None, None));
