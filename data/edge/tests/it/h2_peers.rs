@@ -271,6 +271,10 @@ async fn serve<T: AsyncRead + AsyncWrite + Unpin>(
     }
     let Ok(mut connection) = builder.handshake(stream).await else { return };
     let mut counted = false;
+    // What was said before is not for this one.
+    if *words.borrow_and_update() == Word::Die {
+        return;
+    }
     loop {
         tokio::select! {
             accepted = connection.accept() => {
@@ -290,7 +294,7 @@ async fn serve<T: AsyncRead + AsyncWrite + Unpin>(
                 if changed.is_err() || word == Word::Die {
                     break;
                 }
-                // It was told to leave, and others after it to go on.
+                // It was told to leave, and those after it to go on.
                 connection.graceful_shutdown();
             }
         }
@@ -343,7 +347,10 @@ impl H2Client {
             socket.set_nodelay(true).unwrap();
             let stream = tls.connect(ServerName::try_from(name.to_string()).unwrap(), socket).await.unwrap();
             assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
-            let (sender, connection) = h2::client::handshake(stream).await.unwrap();
+            let mut builder = h2::client::Builder::new();
+            // One answer that is not read does not hold up the others.
+            builder.initial_connection_window_size(1024 * 1024);
+            let (sender, connection) = builder.handshake(stream).await.unwrap();
             tokio::spawn(connection);
             sender
         });
