@@ -5,15 +5,19 @@ use std::cell::{Cell, RefCell};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::tls::session::Session;
+use crate::worker::Worker;
 use crate::worker::watch::Watch;
 
 /// Reads of one turn; then other connections have theirs.
 const READS_PER_TURN: u32 = 32;
+/// Small writes are gathered up to this size, which makes a full TLS record; larger ones are not copied.
+const GATHERED_BYTES_MAX: usize = 16 * 1024;
+const SMALL_BYTES_MAX: usize = 4 * 1024;
 
 /// A client's connection below its frames, as everybody above knows it. The watch goes before the socket.
 pub struct Wire {
@@ -25,11 +29,16 @@ pub struct Wire {
     ended: Cell<bool>,
     reads_left: Cell<u32>,
     idle_bytes: Cell<usize>,
+    /// What was written in this turn and is not encrypted yet. Between turns it has no memory.
+    gathered: RefCell<Vec<u8>>,
+    worker: Rc<Worker>,
 }
 
 impl Wire {
-    pub fn new(watch: Watch, session: Box<Session>, write_ms: u64) -> Self {
+    pub fn new(worker: Rc<Worker>, watch: Watch, session: Box<Session>, write_ms: u64) -> Self {
         Self {
+            gathered: RefCell::default(),
+            worker,
             watch,
             session: RefCell::new(session),
             write_ms,
@@ -46,10 +55,43 @@ impl Wire {
 
     /// Sends what was written in this turn.
     pub fn end_turn(&self, cx: &mut Context<'_>) -> io::Result<()> {
-        match self.noted(self.session.borrow_mut().poll_flush(cx)) {
+        let sent = match self.poll_encrypt(cx) {
+            Poll::Ready(Ok(())) => self.session.borrow_mut().poll_flush(cx),
+            other => other,
+        };
+        match self.noted(sent) {
             Poll::Ready(sent) => sent,
             Poll::Pending => Ok(()),
         }
+    }
+
+    /// Hands over what was gathered.
+    fn poll_encrypt(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut gathered = self.gathered.borrow_mut();
+        while !gathered.is_empty() {
+            let taken = ready!(self.session.borrow_mut().poll_write_later(cx, &[IoSlice::new(&gathered)]))?;
+            gathered.drain(..taken);
+        }
+        if gathered.capacity() > 0 {
+            self.worker.buffers.give_text_back(std::mem::take(&mut gathered));
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_write(&self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let bytes: usize = slices.iter().map(|slice| slice.len()).sum();
+        if bytes > SMALL_BYTES_MAX || self.gathered.borrow().len() + bytes > GATHERED_BYTES_MAX {
+            ready!(self.poll_encrypt(cx))?;
+        }
+        if bytes > SMALL_BYTES_MAX {
+            return self.session.borrow_mut().poll_write_later(cx, slices);
+        }
+        let mut gathered = self.gathered.borrow_mut();
+        if gathered.capacity() == 0 {
+            *gathered = self.worker.buffers.text();
+        }
+        slices.iter().for_each(|slice| gathered.extend_from_slice(slice));
+        Poll::Ready(Ok(bytes))
     }
 
     /// The reading side has ended, by the client's will or by ours.
@@ -119,7 +161,7 @@ impl AsyncWrite for Io {
 
     fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let wire = &*self.0;
-        let written = wire.session.borrow_mut().poll_write_later(cx, slices);
+        let written = wire.poll_write(cx, slices);
         if let Poll::Ready(Ok(bytes)) = written {
             wire.watch.moved(bytes);
         }
@@ -136,7 +178,10 @@ impl AsyncWrite for Io {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let ended = self.0.session.borrow_mut().poll_shutdown(cx);
+        let ended = match self.0.poll_encrypt(cx) {
+            Poll::Ready(Ok(())) => self.0.session.borrow_mut().poll_shutdown(cx),
+            other => other,
+        };
         self.0.noted(ended)
     }
 }

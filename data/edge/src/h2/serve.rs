@@ -46,7 +46,7 @@ pub async fn serve(worker: Rc<Worker>, client: Client) {
     let Client { watch, stream, caller, open, .. } = client;
     let Stream::Tls(session) = stream else { return };
     let idle_ms = idle_timeout_ms(&worker, caller.at);
-    let wire = Rc::new(Wire::new(watch, session, idle_ms));
+    let wire = Rc::new(Wire::new(worker.clone(), watch, session, idle_ms));
     if let Some(connection) = greet(&wire, idle_ms).await {
         let link = Rc::new(Link::new(worker, caller, wire.clone(), open, idle_ms));
         let mut serving = Serving { link, connection, tick: None, is_idle: false, said_farewell: false };
