@@ -4,10 +4,10 @@
 mod answer;
 pub(crate) mod exchange;
 pub(crate) mod grpc;
-pub(crate) mod outgoing;
 mod incoming;
 mod io;
 mod link;
+pub(crate) mod outgoing;
 mod request;
 pub(crate) mod serve;
 mod slots;
