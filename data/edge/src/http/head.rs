@@ -198,7 +198,8 @@ pub fn assemble_request<'b, 'h>(
     if method == "TRACE" || method == "CONNECT" {
         return Err(HttpError::Method);
     }
-    if !target.starts_with('/') && !(target == "*" && method == "OPTIONS") {
+    let understood = target.starts_with('/') || (target == "*" && method == "OPTIONS");
+    if !understood {
         return Err(HttpError::Syntax("the path"));
     }
     let host = match (authority, shared.host) {
@@ -218,7 +219,8 @@ pub fn assemble_request<'b, 'h>(
         (None, true) => Framing::None,
         (None, false) => Framing::Chunked,
     };
-    let framed = Framed { method, http11: true, length: shared.length, length_repeats: false, coded: framing == Framing::Chunked };
+    let framed =
+        Framed { method, http11: true, length: shared.length, length_repeats: false, coded: framing == Framing::Chunked };
     Ok(Request {
         method,
         target,
