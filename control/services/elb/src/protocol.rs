@@ -96,18 +96,16 @@ pub(crate) fn check_pair(listener: Protocol, group: Protocol, version: ProtocolV
         Protocol::Udp => matches!(group, Protocol::Udp | Protocol::TcpUdp),
         Protocol::TcpUdp => group == Protocol::TcpUdp,
     };
-    let incompatible = |text| Err(Error::Coded("IncompatibleProtocols", text));
     if !fits {
         let (listener, group) = (name(listener), name(group));
-        return incompatible(format!(
-            "Listener protocol '{listener}' is not supported with a target group with protocol '{group}'"
-        ));
+        let text = format!("Listener protocol '{listener}' is not supported with a target group with protocol '{group}'");
+        return Err(Error::Coded("IncompatibleProtocols", text));
     }
     if version != ProtocolVersion::Http1 && listener != Protocol::Https {
         let (listener, version) = (name(listener), version_name(version));
-        return incompatible(format!(
-            "Listener protocol '{listener}' is not supported with a target group with the protocol-version '{version}'"
-        ));
+        let text =
+            format!("Listener protocol '{listener}' is not supported with a target group with the protocol-version '{version}'");
+        return Err(Error::Coded("InvalidLoadBalancerAction", text));
     }
     Ok(())
 }

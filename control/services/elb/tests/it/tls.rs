@@ -125,7 +125,7 @@ fn tls_and_alpn_are_for_network_load_balancers_grpc_for_https() {
     let listener = create(&mut region, https).listener_arn.unwrap();
     region.rule(&listener, 1, "/a", &grpc);
     let plain = s::ModifyListenerInput { listener_arn: listener.clone(), protocol: Some("HTTP".into()), ..Default::default() };
-    assert!(region.refusal::<ops::ModifyListener>(plain).starts_with("IncompatibleProtocols"));
+    assert!(region.refusal::<ops::ModifyListener>(plain).starts_with("InvalidLoadBalancerAction"));
     let rule = Region::rule_input(&listener, 2, path(&["/b"]), forward(&tcp));
     assert!(region.refusal::<ops::CreateRule>(rule).starts_with("IncompatibleProtocols"));
 }
