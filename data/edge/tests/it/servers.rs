@@ -1,17 +1,20 @@
 //! Public cases of request smuggling through the edge to servers that others have written: none of them reads a request that
 //! was hidden in another one's body, and nobody gets an answer that is not his.
 //!
-//! Python's server is always asked; `ALLOD_TEST_SERVERS=python,node,nginx` asks Node and nginx as well, which must be there then.
+//! Python's server and axum are always asked; `ALLOD_TEST_SERVERS=axum,python,node,nginx` asks Node and nginx as well, which must be there then.
 
 #![allow(clippy::unwrap_used)]
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::SocketAddrV4;
+use std::net::{SocketAddrV4, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use axum::body::Bytes;
+use axum::http::Uri;
+use tokio::sync::oneshot;
 use world::DesyncMode;
 
 use crate::client::{Client, get};
@@ -46,16 +49,49 @@ require("http").createServer((request, answer) => {
 }).listen(+process.argv[2], process.argv[1]);
 "#;
 
-/// A server in a process of its own, and the paths that it says it was asked for.
+/// A server, and the paths that it says it was asked for.
 struct Server {
-    child: Child,
+    runs: Runs,
     paths: Arc<Mutex<Vec<String>>>,
-    /// Its configuration.
-    _directory: tempfile::TempDir,
+}
+
+enum Runs {
+    /// In a process of its own, with its configuration.
+    Apart { child: Child, _directory: tempfile::TempDir },
+    /// In a thread that ends with this.
+    Here { _stop: oneshot::Sender<()> },
+}
+
+/// axum, in this process.
+fn start_axum(at: SocketAddrV4) -> Server {
+    let paths: Arc<Mutex<Vec<String>>> = Arc::default();
+    let told = paths.clone();
+    let answer = move |uri: Uri, _body: Bytes| {
+        told.lock().unwrap().push(uri.path().to_string());
+        async move { uri.path().to_string() }
+    };
+    let listener = TcpListener::bind(at).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let (stop, stopped) = oneshot::channel();
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            let serving = axum::serve(listener, axum::Router::new().fallback(answer));
+            tokio::select! {
+                served = serving.into_future() => served.unwrap(),
+                _ = stopped => {}
+            }
+        });
+    });
+    Server { runs: Runs::Here { _stop: stop }, paths }
 }
 
 impl Server {
     fn start(kind: &str, at: SocketAddrV4) -> Self {
+        if kind == "axum" {
+            return start_axum(at);
+        }
         let directory = tempfile::tempdir().unwrap();
         let (ip, port) = (at.ip().to_string(), at.port().to_string());
         let mut command = match kind {
@@ -86,14 +122,16 @@ impl Server {
         let paths: Arc<Mutex<Vec<String>>> = Arc::default();
         let (inner, lines) = (paths.clone(), BufReader::new(child.stdout.take().unwrap()));
         thread::spawn(move || lines.lines().map_while(Result::ok).for_each(|path| inner.lock().unwrap().push(path)));
-        Self { child, paths, _directory: directory }
+        Self { runs: Runs::Apart { child, _directory: directory }, paths }
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        if let Runs::Apart { child, .. } = &mut self.runs {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
     }
 }
 
@@ -164,7 +202,7 @@ fn cases() -> Vec<String> {
 
 #[test]
 fn nothing_is_smuggled_past_the_edge_to_servers_of_others() {
-    let asked = std::env::var("ALLOD_TEST_SERVERS").unwrap_or_else(|_| "python".into());
+    let asked = std::env::var("ALLOD_TEST_SERVERS").unwrap_or_else(|_| "axum,python".into());
     for kind in asked.split(',') {
         let mut rig = Rig::start();
         let server = Server::start(kind, rig.target_at(0));
