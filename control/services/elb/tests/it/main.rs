@@ -1,6 +1,7 @@
 //! Load balancers in a kernel of their own, with an edge that the test plays.
 #![allow(clippy::unwrap_used)]
 
+mod flow_traffic;
 mod listeners;
 mod load_balancers;
 mod region;
