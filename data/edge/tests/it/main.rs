@@ -16,6 +16,7 @@ mod flow_secure;
 mod grpc;
 mod h2;
 mod h2_frames;
+mod h2_ends;
 mod h2_peers;
 mod h2_targets;
 mod headers;
