@@ -71,8 +71,8 @@ pub struct Link {
     /// Those that wait until it is open.
     waiting: Cell<usize>,
     idle_since: Cell<u64>,
-    /// It has carried a request before.
-    used: Cell<bool>,
+    /// Its target has answered a request on it.
+    served: Cell<bool>,
 }
 
 impl std::fmt::Debug for Link {
@@ -85,20 +85,26 @@ impl std::fmt::Debug for Link {
 #[derive(Debug)]
 pub struct Seat {
     link: Rc<Link>,
-    /// The connection has carried a request before.
-    pub reused: bool,
 }
 
 impl Seat {
     fn new(link: Rc<Link>) -> Self {
         link.seats.set(link.seats.get() + 1);
-        let reused = link.used.get();
-        Self { link, reused }
+        Self { link }
+    }
+
+    /// The target has answered.
+    pub fn served(&self) {
+        self.link.served.set(true);
+    }
+
+    /// Whether it has ever done so on this connection.
+    pub fn has_served(&self) -> bool {
+        self.link.served.get()
     }
 
     /// Sends the head of a request.
     pub fn send(&self, head: Request<()>, ends: bool) -> Result<(ResponseFuture, SendStream<Bytes>), ::h2::Error> {
-        self.link.used.set(true);
         // Each seat has a sender of its own: one that waits for its stream to open does not hold up the others.
         let sender = self.link.sender.borrow().clone();
         sender.map_or_else(|| Err(Reason::REFUSED_STREAM.into()), |mut sender| sender.send_request(head, ends))
@@ -151,7 +157,7 @@ impl Link {
             seats: Cell::new(0),
             waiting: Cell::new(0),
             idle_since: Cell::new(now_ms()),
-            used: Cell::new(false),
+            served: Cell::new(false),
         }
     }
 

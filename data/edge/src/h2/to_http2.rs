@@ -17,7 +17,7 @@ use bytes::Bytes;
 use httparse::Header;
 
 use super::exchange::{Answered, Attempt, Connecting, Fault, Sink, Source, SourceError, is_bare, unless_gone};
-use super::outgoing::{NoSeat, seat};
+use super::outgoing::{NoSeat, Seat, seat};
 use crate::clock::now_ms;
 use crate::http::HttpError;
 use crate::http::head::{Answer, Framing, HEADERS_MAX, Known};
@@ -43,7 +43,7 @@ pub async fn attempt<S: Source, K: Sink>(attempt: &Attempt<'_>, source: &mut S, 
     let begun = Cell::new(false);
     let sent = Instant::now();
     let mut up = pin!(send_body(source, (!ends).then_some(stream), &idle));
-    let mut down = pin!(Answering { attempt, sink, idle: &idle, begun: &begun, sent, reused: seat.reused }.run(response));
+    let mut down = pin!(Answering { attempt, sink, idle: &idle, begun: &begun, sent, seat: &seat }.run(response));
     let mut late = pin!(idle.over());
     let mut sending = true;
     loop {
@@ -202,7 +202,7 @@ struct Answering<'a, K> {
     /// The sink has the final head.
     begun: &'a Cell<bool>,
     sent: Instant,
-    reused: bool,
+    seat: &'a Seat,
 }
 
 impl<K: Sink> Answering<'_, K> {
@@ -214,6 +214,7 @@ impl<K: Sink> Answering<'_, K> {
         let framing = if self.attempt.plan.to_head || body.is_end_stream() { Framing::None } else { Framing::UntilClose };
         self.pass_head(head.status, &head.headers, framing)?;
         self.begun.set(true);
+        self.seat.served();
         self.attempt.count(status, self.sent);
         self.idle.moved();
         if is_bare(framing) {
@@ -225,11 +226,10 @@ impl<K: Sink> Answering<'_, K> {
     }
 
     async fn final_head(&mut self, response: &mut ResponseFuture) -> Result<Response<RecvStream>, Fault> {
-        let reused = self.reused;
         for _ in 0..=INFORMATIONAL_MAX {
             let next = unless_gone(self.sink, next_head(response)).await?;
             self.idle.moved();
-            match next.map_err(|e| fault_of(&e, reused))? {
+            match next.map_err(|e| fault_of(&e, self.seat.has_served()))? {
                 Head::Final(response) => return Ok(response),
                 Head::Informational(head) => {
                     self.pass_head(head.status(), head.headers(), Framing::None)?;

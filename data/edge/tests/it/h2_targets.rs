@@ -390,3 +390,65 @@ fn health_checks_speak_http2() {
     origin.kill();
     scene.rig.serve.await_health(0, &TargetHealth::Unhealthy { reason: TargetReason::FailedHealthChecks });
 }
+
+#[test]
+fn heads_without_bodies_and_words_before_the_answer_go_on() {
+    let mut scene = Scene::new(ProtocolVersion::Http2);
+    let _origin = H2Origin::healthy(scene.rig.target_at(0), Setup::default(), |mut call| async move {
+        let head = Response::builder();
+        match call.head.uri.path() {
+            "/hints" => {
+                let hints = head.status(103).header("link", "</a.css>").body(()).unwrap();
+                call.respond.send_informational(hints).unwrap();
+                call.answer(200, "after the hints");
+            }
+            "/204" => drop(call.respond.send_response(head.status(204).body(()).unwrap(), true).unwrap()),
+            _ => drop(call.respond.send_response(head.header("content-length", "10").body(()).unwrap(), true).unwrap()),
+        }
+    });
+    scene.serve(&[0]);
+    let client = scene.client();
+    assert_eq!(client.get("/204").status, 204);
+    let got = wait(client.ask(client.request("HEAD", "/").body(()).unwrap(), None)).unwrap();
+    assert_eq!((got.status, got.header("content-length"), got.body.len()), (200, Some("10"), 0));
+    let (hints, got) = wait(async {
+        let (mut response, _stream) = client.begin(client.request("GET", "/hints").body(()).unwrap(), true).await;
+        let hints = std::future::poll_fn(|cx| response.poll_informational(cx)).await.unwrap().unwrap();
+        (hints, read(response.await.unwrap().body_mut()).await.unwrap().0)
+    });
+    assert_eq!((hints.status().as_u16(), hints.headers().get("link").unwrap().as_bytes()), (103, &b"</a.css>"[..]));
+    assert_eq!(got, b"after the hints");
+}
+
+#[test]
+fn a_target_may_answer_before_it_has_read_all() {
+    let mut scene = Scene::new(ProtocolVersion::Http2);
+    let _origin = H2Origin::healthy(scene.rig.target_at(0), Setup::default(), |mut call| async move {
+        call.body.data().await.unwrap().unwrap();
+        // What is not read of the body is not wanted: RST_STREAM with NO_ERROR follows.
+        call.answer(413, "too much");
+    });
+    scene.serve(&[0]);
+    let client = scene.client();
+    for _ in 0..5 {
+        let request = client.request("POST", "/").body(()).unwrap();
+        let got = wait(client.ask(request, Some(vec![b'x'; 3_000_000].into()))).unwrap();
+        assert_eq!((got.status, got.text()), (413, "too much"));
+    }
+}
+
+#[test]
+fn a_target_that_takes_one_request_at_a_time_gets_many_by_many_connections() {
+    let mut scene = Scene::new(ProtocolVersion::Http2);
+    let setup = Setup { streams_max: Some(1), ..Setup::default() };
+    let origin = H2Origin::healthy(scene.rig.target_at(0), setup, |call| async move {
+        tokio::time::sleep(Duration::from_millis(20)).await; // slow on purpose
+        call.answer(200, "");
+    });
+    scene.serve(&[0]);
+    let client = scene.client();
+    let asked: Vec<_> = (0..40).map(|_| tokio_spawn(ask_get(client.clone()))).collect();
+    asked.into_iter().for_each(|answer| assert_eq!(wait(answer).unwrap(), 200));
+    let calls = origin.calls().len();
+    assert!((40..60).contains(&calls), "{calls}");
+}
