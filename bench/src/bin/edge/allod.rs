@@ -16,7 +16,7 @@ use world::{
     WeightedGroup,
 };
 
-use crate::proxies::{Identity, SECURE_PORT};
+use crate::proxies::{FLOW_PORT, Identity, SECURE_PORT};
 
 /// The argument that makes this program an edge: a directory and the address of its door follow.
 pub const EDGE: &str = "run-edge";
@@ -54,15 +54,22 @@ pub struct Serve {
 
 impl Serve {
     /// Connects, configures, and waits until the target is healthy.
-    pub fn tell(directory: &Path, balancer: &Result<LoadBalancer>) -> Result<Self> {
-        let balancer = balancer.as_ref().map_err(|e| bench::Failure(e.0.clone()))?;
+    pub fn tell(directory: &Path, balancers: &Result<[LoadBalancer; 2]>) -> Result<Self> {
+        let balancers = balancers.as_ref().map_err(|e| bench::Failure(e.0.clone()))?;
+        let mut serve = Self::connect(directory)?;
+        for balancer in balancers {
+            serve.apply(1, balancer)?;
+            serve.wait(|o| Ok(matches!(o, Observation::Target { health: TargetHealth::Healthy, .. }).then_some(())))?;
+        }
+        Ok(serve)
+    }
+
+    /// Takes the place of whoever told the edge before.
+    pub fn connect(directory: &Path) -> Result<Self> {
         let socket = RunPaths::new(directory).edge_socket();
         let stream = wait_for("the edge listens", PATIENCE, Duration::from_millis(10), || Ok(UnixStream::connect(&socket).ok()))?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        let mut serve = Self { stream, reader: FrameReader::default() };
-        serve.apply(1, balancer)?;
-        serve.wait(|o| Ok(matches!(o, Observation::Target { health: TargetHealth::Healthy, .. }).then_some(())))?;
-        Ok(serve)
+        Ok(Self { stream, reader: FrameReader::default() })
     }
 
     /// Sends a configuration and waits until it is in force.
@@ -125,6 +132,22 @@ pub fn balancer(door: SocketAddr, target: SocketAddr, identity: &Identity) -> Re
         health_check_log: None,
         dualstack: false,
     })
+}
+
+/// A network load balancer to the same target.
+pub fn network(beside: &LoadBalancer) -> LoadBalancer {
+    let mut network = beside.clone();
+    network.id = BALANCER.replace("/app/", "/net/").as_str().into();
+    network.kind = BalancerKind::Network;
+    for node in &mut network.nodes {
+        let [a, b, c, d] = node.front.octets();
+        node.front = Ipv4Addr::new(a, b, c, d + 1);
+    }
+    let plain = network.listeners.remove(0);
+    let id = format!("{}/flow", network.id).as_str().into();
+    network.listeners = vec![Listener { id, port: FLOW_PORT, protocol: Protocol::Tcp, ..plain }];
+    network.target_groups.iter_mut().for_each(|group| group.protocol = Protocol::Tcp);
+    network
 }
 
 fn listener(name: &str, port: u16, forward: &Action) -> Listener {

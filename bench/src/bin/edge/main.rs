@@ -3,12 +3,14 @@
 //! of them. All traffic stays on 127.0.0.0/8. nginx and HAProxy are Debian's.
 
 mod allod;
+mod change;
 mod clients;
 mod cores;
 mod http2;
 mod idle;
 mod proxies;
 mod rush;
+mod slow;
 mod steady;
 mod system_calls;
 mod upstream;
@@ -20,11 +22,12 @@ use std::time::Duration;
 use bench::{Report, Result, facts, fail};
 use proxies::{Addresses, Identity, Kind, Proxy};
 
-const PARTS: [&str; 8] = ["keep-alive", "post", "https", "handshakes", "http2", "large", "latency", "idle"];
+const PARTS: [&str; 11] =
+    ["keep-alive", "post", "https", "handshakes", "http2", "large", "latency", "idle", "tcp", "slow", "change"];
 const USAGE: &str = "\
 usage: edge [--output table|json] [--only PART] [--rounds N] [--seconds S] [--directory DIR]
 
-  --only PART      one of keep-alive, post, https, handshakes, http2, large, latency, idle
+  --only PART      one of keep-alive, post, https, handshakes, http2, large, latency, idle, tcp, slow, change
   --rounds N       how many turns each proxy gets [default: 5]
   --seconds S      how long a turn takes [default: 2]
   --directory DIR  where the proxies' files are kept meanwhile [default: /var/tmp]";
@@ -96,6 +99,9 @@ fn run(settings: &Settings) -> Result<bool> {
             "handshakes" => rush::handshakes(settings, &proxies, &mut report),
             "large" => rush::large(settings, &proxies, &mut report),
             "http2" => http2::measure(settings, &proxies, &mut report),
+            "tcp" => rush::tcp(settings, &proxies, &mut report),
+            "slow" => slow::measure(settings, &proxies, &mut report),
+            "change" => change::measure(addresses, &identity, &proxies, &directory.0, &mut report),
             "latency" => steady::measure(settings, &proxies, &mut report),
             _ => idle::measure(settings, &proxies, &mut report),
         }

@@ -19,6 +19,10 @@ const START_MAX: Duration = Duration::from_secs(20);
 const PORT: u16 = 8_080;
 /// Where each of them speaks TLS, by the same address.
 pub const SECURE_PORT: u16 = 8_443;
+/// Where each of them passes connections on as they are.
+pub const FLOW_PORT: u16 = 8_081;
+/// Debian's `libnginx-mod-stream`.
+const NGINX_STREAM: &str = "/usr/lib/nginx/modules/ngx_stream_module.so";
 
 /// What all of them show to clients: the same certificate, so that the same arithmetic is done.
 pub struct Identity {
@@ -96,6 +100,8 @@ pub struct Proxy {
     pub at: SocketAddr,
     /// Where it speaks TLS.
     pub secure: SocketAddr,
+    /// Where it passes connections on.
+    pub flow: SocketAddr,
     /// How users speak it.
     pub client: Arc<ClientConfig>,
     pub process: Process,
@@ -122,7 +128,10 @@ impl Proxy {
         let mut child = child?;
         let pid = i32::try_from(child.id())?;
         let serve = match kind {
-            Kind::Allod => Some(allod::Serve::tell(&directory, &allod::balancer(at, addresses.upstream(), identity))),
+            Kind::Allod => {
+                let balancers = allod::balancer(at, addresses.upstream(), identity).map(|b| [allod::network(&b), b]);
+                Some(allod::Serve::tell(&directory, &balancers))
+            }
             _ => None,
         };
         let started = serve.transpose().and_then(|serve| {
@@ -137,6 +146,7 @@ impl Proxy {
                 kind,
                 at,
                 secure: SocketAddr::new(at.ip(), SECURE_PORT),
+                flow: SocketAddr::new(at.ip(), FLOW_PORT),
                 client: identity.client.clone(),
                 process,
                 child,
@@ -168,8 +178,19 @@ fn program(name: &str) -> Result<PathBuf> {
 
 fn nginx(directory: &Path, at: SocketAddr, upstream: SocketAddr) -> Result<Command> {
     let (place, secure) = (directory.display(), SocketAddr::new(at.ip(), SECURE_PORT));
+    let flow = SocketAddr::new(at.ip(), FLOW_PORT);
+    let (load, stream) = match Path::new(NGINX_STREAM).is_file() {
+        true => (
+            format!("load_module {NGINX_STREAM};\n"),
+            format!(
+                "stream {{ server {{ listen {flow} reuseport backlog=4096; proxy_pass {upstream}; proxy_buffer_size 64k; }} }}\n"
+            ),
+        ),
+        // Whoever measures TCP is told that nobody listens there.
+        false => Default::default(),
+    };
     let text = format!(
-        "daemon off; master_process off; worker_processes 1; pid {place}/pid; error_log {place}/error.log crit;\n\
+        "{load}daemon off; master_process off; worker_processes 1; pid {place}/pid; error_log {place}/error.log crit;\n\
          events {{ worker_connections 32768; use epoll; }}\n\
          http {{\n\
            access_log off; tcp_nodelay on; server_tokens off;\n\
@@ -191,7 +212,8 @@ fn nginx(directory: &Path, at: SocketAddr, upstream: SocketAddr) -> Result<Comma
                proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Forwarded-Port $server_port;\n\
              }}\n\
            }}\n\
-         }}\n"
+         }}\n\
+         {stream}"
     );
     let file = directory.join("nginx.conf");
     fs::write(&file, text)?;
@@ -202,6 +224,7 @@ fn nginx(directory: &Path, at: SocketAddr, upstream: SocketAddr) -> Result<Comma
 
 fn haproxy(directory: &Path, at: SocketAddr, upstream: SocketAddr) -> Result<Command> {
     let (place, secure) = (directory.display(), SocketAddr::new(at.ip(), SECURE_PORT));
+    let flow = SocketAddr::new(at.ip(), FLOW_PORT);
     let text = format!(
         "global\n\
          \x20 nbthread 1\n\
@@ -226,7 +249,12 @@ fn haproxy(directory: &Path, at: SocketAddr, upstream: SocketAddr) -> Result<Com
          \x20 http-request set-header X-Forwarded-Port %[dst_port]\n\
          \x20 default_backend targets\n\
          backend targets\n\
-         \x20 server one {upstream} pool-max-conn 512 pool-purge-delay 600s\n"
+         \x20 server one {upstream} pool-max-conn 512 pool-purge-delay 600s\n\
+         listen flows\n\
+         \x20 mode tcp\n\
+         \x20 option splice-auto\n\
+         \x20 bind {flow} backlog 4096\n\
+         \x20 server one {upstream}\n"
     );
     let file = directory.join("haproxy.cfg");
     fs::write(&file, text)?;

@@ -28,6 +28,10 @@ enum Transport {
     Tls,
     /// TLS, and a connection for each request.
     FreshTls,
+    /// Connections passed on as they are.
+    Flow,
+    /// Likewise, one for each request.
+    FreshFlow,
 }
 
 const SMALL: &[u8] = b"GET /1k HTTP/1.1\r\nHost: bench\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n";
@@ -66,6 +70,27 @@ pub fn large(settings: &Settings, proxies: &[Proxy], report: &mut Report) {
     let (transport, speed) = (Transport::Plain, Limit::AtLeast(1.5));
     let load = Load { name: "answers of 1 MiB", connections: 16, request, transport, ratio: Limit::None, speed };
     measure(settings, proxies, &load, report);
+}
+
+/// Connections that are passed on as they are: new ones, small messages, and much at once.
+pub fn tcp(settings: &Settings, proxies: &[Proxy], report: &mut Report) {
+    let small = || SMALL.to_vec();
+    let large = b"GET /1m HTTP/1.1\r\nHost: bench\r\nUser-Agent: bench\r\n\r\n".to_vec();
+    let (fresh, kept) = (Transport::FreshFlow, Transport::Flow);
+    let (even, more) = (Limit::AtMost(1.0), Limit::AtLeast(1.0));
+    let loads = [
+        Load {
+            name: "TCP, new connection",
+            connections: 32,
+            request: small(),
+            transport: fresh,
+            ratio: even,
+            speed: Limit::None,
+        },
+        Load { name: "TCP, 1 KiB", connections: 64, request: small(), transport: kept, ratio: even, speed: Limit::None },
+        Load { name: "TCP, 1 MiB", connections: 16, request: large, transport: kept, ratio: Limit::None, speed: more },
+    ];
+    loads.iter().for_each(|load| measure(settings, proxies, load, report));
 }
 
 /// What one proxy did in its turns.
@@ -118,11 +143,16 @@ fn all_turns(settings: &Settings, proxies: &[Proxy], load: &Load) -> Result<Vec<
     let mut turns: Vec<Turns> = proxies.iter().map(|_| Turns::default()).collect();
     for round in 0..settings.rounds {
         for (proxy, turns) in proxies.iter().zip(&mut turns) {
-            let tls = (load.transport != Transport::Plain).then(|| proxy.client.clone());
+            let speaks_tls = matches!(load.transport, Transport::Tls | Transport::FreshTls);
+            let tls = speaks_tls.then(|| proxy.client.clone());
             let users = Users {
-                at: if tls.is_some() { proxy.secure } else { proxy.at },
+                at: match load.transport {
+                    Transport::Plain => proxy.at,
+                    Transport::Tls | Transport::FreshTls => proxy.secure,
+                    Transport::Flow | Transport::FreshFlow => proxy.flow,
+                },
                 tls,
-                fresh: load.transport == Transport::FreshTls,
+                fresh: matches!(load.transport, Transport::FreshTls | Transport::FreshFlow),
                 connections: load.connections,
                 request: load.request.clone(),
                 duration: settings.turn,

@@ -27,7 +27,7 @@ const CHANGES: usize = 200;
 fn changed(rig: &Rig, change: usize, certificates: &[Certificate; 2]) -> LoadBalancer {
     // Two targets stay for one half of the time and the others for the other, while the rest come, drain and go.
     let (staying, moving) = if change < CHANGES / 2 { ([0, 1], [2, 3]) } else { ([2, 3], [0, 1]) };
-    let here = moving.iter().enumerate().filter(|(at, _)| (change >> at) % 2 == 0 || change.is_multiple_of(CHANGES / 2));
+    let here = moving.iter().enumerate().filter(|(at, _)| (change >> at).is_multiple_of(2) || change.is_multiple_of(CHANGES / 2));
     let numbers: Vec<u8> = staying.into_iter().chain(here.map(|(_, n)| *n)).collect();
     let mut balancer = rig.balancer(&numbers);
     if change % 3 == 1 && numbers.len() > 2 {
@@ -45,10 +45,10 @@ fn changed(rig: &Rig, change: usize, certificates: &[Certificate; 2]) -> LoadBal
     }
     for listener in &mut balancer.listeners {
         listener.rules = (0..change % 5).map(|number| rule(number, change)).collect();
-        listener.server_header = change % 2 == 0;
+        listener.server_header = change.is_multiple_of(2);
     }
     balancer.idle_timeout_ms = 30_000 + change as u64;
-    balancer.preserve_host_header = change % 2 == 0;
+    balancer.preserve_host_header = change.is_multiple_of(2);
     balancer.http.desync = [DesyncMode::Defensive, DesyncMode::Monitor, DesyncMode::Strictest][change % 3];
     let group = &mut balancer.target_groups[0];
     group.algorithm = [Algorithm::RoundRobin, Algorithm::LeastOutstandingRequests, Algorithm::WeightedRandom][change % 3];
