@@ -5,11 +5,12 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
+use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use edge::FrontReport;
-use world::{BalancerKind, MinimumHealthy, Protocol, Stickiness, TargetHealth};
+use world::{BalancerKind, Protocol, Stickiness, TargetHealth};
 
 use crate::draining::in_ms;
 use crate::flow_peers::{Caller, PATIENCE, Speaker, network, node};
@@ -109,8 +110,11 @@ fn much_goes_both_ways_at_once_and_arrives_as_it_was() {
 #[test]
 fn a_side_that_takes_nothing_holds_the_other_one_up() {
     let mut rig = Rig::start();
-    let _target = Speaker::start(rig.target_at(0), |stream| {
-        thread::park_timeout(PATIENCE.min(Duration::from_secs(stream.ttl().map_or(5, |_| 5))))
+    let (_until, held) = mpsc::channel::<()>();
+    let held = Mutex::new(held);
+    let _target = Speaker::start(rig.target_at(0), move |stream| {
+        let _ = held.lock().unwrap().recv();
+        drop(stream);
     });
     let mut balancer = network(&rig, &[0], Protocol::Tcp);
     balancer.target_groups[0].health_check.enabled = false;
@@ -324,5 +328,4 @@ fn what_cannot_be_served_is_refused_with_a_reason() {
     let mut application = rig.balancer(&[0]);
     application.listeners[0].protocol = Protocol::Tcp;
     assert!(rig.refused(application).contains("takes a network load balancer"));
-    let _ = MinimumHealthy::default();
 }
