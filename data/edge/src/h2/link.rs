@@ -25,8 +25,10 @@ pub struct Link {
     pub wire: Rc<Wire>,
     /// Counts it as open, once it is known where.
     pub open: RefCell<Option<Open>>,
-    /// No more requests after those that are there.
+    /// The client was told that there are to be no more requests after those that are there.
     pub closing: Cell<bool>,
+    /// It is to be told so: a request came that is not safe to be followed by others.
+    pub spoiled: Cell<bool>,
     idle_ms: u64,
     credit: Cell<u32>,
     deadlines: RefCell<Vec<Deadline>>,
@@ -49,6 +51,7 @@ impl Link {
             wire,
             open: RefCell::new(open),
             closing: Cell::new(false),
+            spoiled: Cell::new(false),
             idle_ms,
             credit: Cell::new(CREDIT_MAX),
             deadlines: RefCell::default(),
@@ -79,7 +82,7 @@ impl Link {
     /// Whether another request is welcome.
     pub fn keeps(&self) -> bool {
         let caller = self.caller.borrow();
-        !self.closing.get() && self.worker.keeps(caller.at) && now_ms() < caller.ends_ms
+        !self.closing.get() && !self.spoiled.get() && self.worker.keeps(caller.at) && now_ms() < caller.ends_ms
     }
 
     /// How long it may be without a request, in milliseconds.

@@ -265,6 +265,10 @@ async fn forward(link: &Link, lane: &Rc<Lane>, plan: Forward, body: RecvStream, 
         End::Broken => sink.reset(Reason::INTERNAL_ERROR),
         End::Gone => sink.reset(Reason::CANCEL),
     }
+    if !plan.keep_alive {
+        // "ELB User Guide, Desync mitigation mode: routes ambiguous requests and closes the client and target connections."
+        link.spoiled.set(true);
+    }
     worker.buffers.give_text_back(plan.head);
     end != End::Gone
 }

@@ -133,3 +133,15 @@ fn a_client_that_gives_no_room_is_let_go_alone() {
     });
     assert!(error.is_reset(), "{error:?}");
 }
+
+/// "Desync mitigation mode": an ambiguous request is the last one of its connection.
+#[test]
+fn nothing_follows_an_ambiguous_request() {
+    let (_rig, _authority, origin, client) = with_target(|_, stream| reply(stream, 200, ""), nothing);
+    let request = client.request("GET", "/").header("content-length", "3").body(()).unwrap();
+    assert_eq!(wait(client.ask(request, Some(Bytes::from_static(b"abc")))).unwrap().status, 200);
+    eventually("the connection has ended", || {
+        wait(async { client.sender.clone().ready().await }).err().map(|e| assert!(e.is_go_away(), "{e:?}"))
+    });
+    assert_eq!(origin.got().len(), 1);
+}
