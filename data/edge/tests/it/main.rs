@@ -18,6 +18,7 @@ mod grpc;
 mod h2;
 mod h2_ends;
 mod h2_frames;
+mod h2_links;
 mod h2_peers;
 mod h2_targets;
 mod headers;

@@ -1,0 +1,83 @@
+//! HTTP/2 connections to targets, as many requests share them.
+
+#![allow(clippy::unwrap_used)]
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Semaphore;
+use world::{ProtocolVersion, TargetHealth};
+
+use crate::h2_peers::{Call, H2Client, H2Origin, Setup, runtime, wait};
+use crate::h2_targets::Scene;
+use crate::rig::eventually;
+
+async fn get(client: H2Client, path: &'static str) -> u16 {
+    client.ask(client.request("GET", path).body(()).unwrap(), None).await.unwrap().status
+}
+
+#[test]
+fn requests_that_are_given_up_leave_their_places_to_others() {
+    let mut scene = Scene::new(ProtocolVersion::Http2);
+    let setup = Setup { streams_max: Some(10), ..Setup::default() };
+    let origin = H2Origin::healthy(scene.rig.target_at(0), setup, |call: Call| async move {
+        if call.head.uri.path() == "/never" {
+            std::future::pending::<()>().await;
+        }
+        call.answer(200, "");
+    });
+    scene.serve(&[0]);
+    let client = scene.client();
+    for round in 1..=15 {
+        let asked: Vec<_> = (0..10).map(|_| runtime().spawn(get(client.clone(), "/never"))).collect();
+        eventually("all are at the target", || (origin.calls().len() == round * 10).then_some(()));
+        asked.iter().for_each(|task| task.abort());
+        // Those that come before the last one is told to end may need another connection.
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(origin.connections() <= 3, "{}", origin.connections());
+    assert_eq!(wait(get(client, "/")), 200);
+}
+
+#[test]
+fn a_target_that_takes_connections_and_says_nothing_is_passed_over() {
+    let mut scene = Scene::new(ProtocolVersion::Http2);
+    let mute = TcpListener::bind(scene.rig.target_at(0)).unwrap();
+    let _origin = H2Origin::healthy(scene.rig.target_at(1), Setup::default(), |call: Call| async move { call.answer(200, "") });
+    let mut balancer = scene.balancer(&[0, 1]);
+    balancer.target_groups[0].health_check.enabled = false;
+    scene.rig.apply(balancer);
+    scene.rig.serve.await_health(0, &TargetHealth::Healthy);
+    let client = scene.client();
+    let begun = Instant::now();
+    let asked: Vec<_> = (0..20).map(|_| runtime().spawn(get(client.clone(), "/"))).collect();
+    asked.into_iter().for_each(|answer| assert_eq!(wait(answer).unwrap(), 200));
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    drop(mute);
+}
+
+#[test]
+fn those_who_wait_for_a_connection_get_it_when_its_first_asker_has_left() {
+    let mut scene = Scene::new(ProtocolVersion::Http2);
+    let gate = Arc::new(Semaphore::new(0));
+    let (inner, begun) = (gate.clone(), Arc::new(AtomicUsize::new(0)));
+    let counted = begun.clone();
+    let origin = H2Origin::healthy(scene.rig.target_at(0), Setup::default(), move |call: Call| {
+        let (gate, begun) = (inner.clone(), counted.clone());
+        async move {
+            begun.fetch_add(1, Ordering::SeqCst);
+            gate.acquire().await.unwrap().forget();
+            call.answer(200, "");
+        }
+    });
+    scene.serve(&[0]);
+    let client = scene.client();
+    let asked: Vec<_> = (0..5).map(|_| runtime().spawn(get(client.clone(), "/"))).collect();
+    asked[0].abort();
+    eventually("the others are at the target", || (begun.load(Ordering::SeqCst) >= 4).then_some(()));
+    gate.add_permits(10);
+    asked.into_iter().skip(1).for_each(|answer| assert_eq!(wait(answer).unwrap(), 200));
+    assert_eq!(origin.connections(), 1);
+}
