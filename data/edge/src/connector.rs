@@ -79,14 +79,24 @@ impl Connector {
 
     /// Connects to a target from an interface. The time it may take is up to the caller.
     pub async fn connect(&self, from: &NetworkInterfaceId, to: SocketAddrV4) -> io::Result<TcpStream> {
-        let stream = self.reach(from, to).await?;
+        let stream = self.connect_with(from, to, open_socket).await?;
         bear(&stream, Stalls::Never);
         Ok(stream)
     }
 
-    /// Likewise, to a target that takes data as it pleases.
+    /// Likewise, for a flow: its target takes data as it pleases, and one that is gone is for health checks to find, or for the
+    /// idle timeout.
     pub async fn reach(&self, from: &NetworkInterfaceId, to: SocketAddrV4) -> io::Result<TcpStream> {
-        let socket = self.socket(from, to, open_socket)?;
+        self.connect_with(from, to, open_flow_socket).await
+    }
+
+    async fn connect_with(
+        &self,
+        from: &NetworkInterfaceId,
+        to: SocketAddrV4,
+        open: fn() -> io::Result<OwnedFd>,
+    ) -> io::Result<TcpStream> {
+        let socket = self.socket(from, to, open)?;
         TcpSocket::from_std_stream(StdStream::from(socket)).connect(SocketAddr::V4(to)).await
     }
 
@@ -153,6 +163,13 @@ pub fn bear(stream: &TcpStream, stalls: Stalls) {
     let unconfirmed_ms_max = if stalls == Stalls::Never { UNCONFIRMED_MS_MAX } else { 0 };
     // Without it the idle timeout still ends the exchange.
     let _ = set_tcp_user_timeout(stream, unconfirmed_ms_max);
+}
+
+fn open_flow_socket() -> io::Result<OwnedFd> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
+    set_tcp_nodelay(&socket, true)?;
+    Ok(socket)
 }
 
 fn open_datagram_socket() -> io::Result<OwnedFd> {

@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use std::thread;
 use std::time::Duration;
 
-use rustix::net::sockopt::{set_socket_reuseaddr, set_socket_reuseport};
+use rustix::net::sockopt::{set_socket_reuseaddr, set_socket_reuseport, set_tcp_nodelay};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with};
 
 /// Connections that the kernel keeps until a worker accepts them.
@@ -173,7 +173,12 @@ impl Doors {
 /// The workers' share in an address.
 fn open(address: IpAddr, bound: &Bound) -> Result<Opened, String> {
     let at = SocketAddr::new(address, bound.port);
-    let listeners = bound.sockets.iter().map(StdListener::try_clone).collect::<io::Result<_>>();
+    let listener = |socket: &StdListener| {
+        // Connections have it from where they come in, without a call for each.
+        set_tcp_nodelay(socket, true)?;
+        socket.try_clone()
+    };
+    let listeners = bound.sockets.iter().map(listener).collect::<io::Result<_>>();
     Ok(Opened { at, listeners: listeners.map_err(|e| format!("cannot listen on {at}: {e}"))? })
 }
 

@@ -1,6 +1,7 @@
 //! One direction of a connection: bytes go on as they come, what cannot be sent on is not read either, and who waits holds no
 //! buffer. It neither opens connections nor ends them.
 
+use std::cell::Cell;
 use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
@@ -56,6 +57,8 @@ pub struct Way<'a> {
     pub from: Side,
     pub from_watch: &'a Watch,
     pub to_watch: &'a Watch,
+    /// One of the two directions has ended.
+    pub one_ended: &'a Cell<bool>,
 }
 
 /// Why copying has stopped.
@@ -87,7 +90,10 @@ impl Way<'_> {
                 break;
             }
         }
-        let _ = to.shutdown().await;
+        // The second one ends with the connection itself.
+        if !self.one_ended.replace(true) {
+            let _ = to.shutdown().await;
+        }
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! A client's connection to a listener of TCP or TLS, from its first moment to its last: finds a target, opens a connection to
 //! it, and carries bytes both ways until both sides have ended, or one breaks off.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -59,7 +59,6 @@ struct Onward {
 
 /// Serves a client's connection to its end.
 pub async fn serve(worker: &Worker, site: &Site, socket: TcpStream, address: SocketAddr, at: SocketAddr) {
-    let _ = socket.set_nodelay(true);
     let watch = worker.watches.watch(&socket, Role::Client(at));
     let line = site.counters[home(site)].worker(worker.index);
     let mut caller = Caller { address, at, http2: false };
@@ -177,7 +176,8 @@ async fn connect(worker: &Worker, site: &Site, target: &Target, caller: Caller) 
 
 async fn carry(worker: &Worker, idle_ms: u64, client: &mut Peer, onward: &mut Onward) -> Result<(), Broken> {
     let Onward { peer: target, active, .. } = onward;
-    let way = |from, from_watch, to_watch| Way { worker, active, idle_ms, from, from_watch, to_watch };
+    let one_ended = Cell::new(false);
+    let way = |from, from_watch, to_watch| Way { worker, active, idle_ms, from, from_watch, to_watch, one_ended: &one_ended };
     let up = way(Side::Client, &client.watch, &target.watch);
     let down = way(Side::Target, &target.watch, &client.watch);
     match (&mut client.stream, &mut target.stream) {
