@@ -98,8 +98,8 @@ fn end_executors(paths: &RunPaths) -> Result<(), Failure> {
     }
 }
 
-/// Processes with their names that run `allod host` or `allod edge` for this data directory. The inits of instances look like the host that
-/// they were cloned from, but live in PID namespaces of their own.
+/// Processes with their names that run `allod host` or `allod edge` for this data directory. The inits of instances look like
+/// the host that they were cloned from, but live in PID namespaces of their own.
 fn executors(paths: &RunPaths) -> Vec<(Pid, &'static str)> {
     let namespace = |process: &Path| fs::read_link(process.join("ns/pid")).ok();
     let ours = namespace(Path::new("/proc/self"));

@@ -1,6 +1,7 @@
 //! Every registered target with its health: what is checked, what was reported, who is draining. It does not route.
 
 mod noted;
+mod passing;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -372,26 +373,6 @@ impl Targets {
         done.map(|(key, member)| set_health(key, member, TargetHealth::Drained)).collect()
     }
 
-    /// Targets with requests under way.
-    pub fn busy(&self) -> Vec<MemberKey> {
-        self.members.iter().filter(|(_, m)| m.target.outstanding() > 0).map(|(key, _)| key.clone()).collect()
-    }
-
-    /// The edge before this one has requests under way at these and no others.
-    pub fn busy_elsewhere(&mut self, targets: Vec<MemberKey>) {
-        self.elsewhere = targets.into_iter().collect();
-    }
-
-    /// Another edge checks them from now on.
-    pub fn stop_checking(&mut self) {
-        self.members.values_mut().for_each(Member::stop_checking);
-    }
-
-    /// Its draining is over: no request is tried again. Returns its number.
-    pub fn cut(&self, key: &MemberKey) -> Option<u64> {
-        self.members.get(key).map(|member| &member.target).inspect(|target| target.set_cut()).map(|target| target.number)
-    }
-
     /// The present health of everything.
     pub fn report_all(&self) -> Vec<Observation> {
         let mitigates = |key: &MemberKey| {
@@ -400,18 +381,6 @@ impl Targets {
         let anomalous = self.members.iter().filter(|(_, member)| member.record.anomalous);
         let anomalies = anomalous.map(|(key, member)| report_anomaly(key, member, mitigates(key)));
         self.members.iter().map(|(key, member)| report(key, member)).chain(anomalies).collect()
-    }
-
-    /// For the file on disk.
-    pub fn remember(&self) -> Vec<StoredHealth> {
-        let stored = |(key, member): (&MemberKey, &Member)| StoredHealth {
-            load_balancer: key.load_balancer.to_string(),
-            group: key.group.to_string(),
-            target: key.target.clone(),
-            generation: member.generation,
-            health: member.health.clone(),
-        };
-        self.members.iter().map(stored).collect()
     }
 
     /// A group as the workers route to it.

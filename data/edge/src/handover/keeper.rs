@@ -19,6 +19,8 @@ use crate::control::doors::Passed;
 
 /// How long the sockets of an edge that is gone are kept: whoever waits longer is better told that nobody is there.
 const KEPT_MAX: Duration = Duration::from_secs(30);
+/// Most that are kept: `serve` needs descriptors for other things, and often may have no more than 1,024.
+const SOCKETS_MAX: usize = 512;
 /// Pause after a connection that could not be taken.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -68,7 +70,12 @@ impl Keeper {
     }
 
     /// Has these kept, in place of what was kept before. Without a keeper nothing happens.
-    pub fn keep(&mut self, passed: Vec<Passed>) {
+    pub fn keep(&mut self, mut passed: Vec<Passed>) {
+        let count: usize = passed.iter().map(|p| p.sockets.len()).sum();
+        if count > SOCKETS_MAX {
+            tracing::warn!("{count} listening sockets are more than the {SOCKETS_MAX} that are kept: none is");
+            passed.clear();
+        }
         if let Err(e) = self.try_keep(passed) {
             self.peer = None;
             if !is_absent(&e) {

@@ -1,0 +1,38 @@
+//! What is passed on of targets: to the file on disk, and between an edge and the one that takes over from it.
+
+use super::{Member, MemberKey, Targets};
+use crate::control::store::StoredHealth;
+
+impl Targets {
+    /// For the file on disk.
+    pub fn remember(&self) -> Vec<StoredHealth> {
+        let stored = |(key, member): (&MemberKey, &Member)| StoredHealth {
+            load_balancer: key.load_balancer.to_string(),
+            group: key.group.to_string(),
+            target: key.target.clone(),
+            generation: member.generation,
+            health: member.health.clone(),
+        };
+        self.members.iter().map(stored).collect()
+    }
+
+    /// Targets with requests under way.
+    pub fn busy(&self) -> Vec<MemberKey> {
+        self.members.iter().filter(|(_, m)| m.target.outstanding() > 0).map(|(key, _)| key.clone()).collect()
+    }
+
+    /// The edge before this one has requests under way at these and no others.
+    pub fn busy_elsewhere(&mut self, targets: Vec<MemberKey>) {
+        self.elsewhere = targets.into_iter().collect();
+    }
+
+    /// Another edge checks them from now on.
+    pub fn stop_checking(&mut self) {
+        self.members.values_mut().for_each(Member::stop_checking);
+    }
+
+    /// Its draining is over: no request is tried again. Returns its number.
+    pub fn cut(&self, key: &MemberKey) -> Option<u64> {
+        self.members.get(key).map(|member| &member.target).inspect(|target| target.set_cut()).map(|target| target.number)
+    }
+}
