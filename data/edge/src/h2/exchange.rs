@@ -26,10 +26,13 @@ use world::ProtocolVersion;
 
 /// A request's body on its way in.
 pub trait Source {
-    /// All of it has come and is kept: it may be read again after [`Source::rewind`], and reading it never waits.
+    /// All of it has come and is kept: reading it never waits.
     fn is_at_hand(&self) -> bool;
 
-    /// Begins anew with a body that is at hand.
+    /// All that was read of it is kept: it may be read again after [`Source::rewind`].
+    fn is_kept(&self) -> bool;
+
+    /// Begins anew with a body of which all that was read is kept.
     fn rewind(&mut self);
 
     /// The next piece, which is not empty; none at the end. It waits no longer than the idle timeout.
@@ -213,7 +216,7 @@ pub async fn exchange<S: Source, K: Sink>(worker: &Worker, plan: &Forward, sourc
         if number == 0 {
             zone.requested();
             group.requested();
-        } else if source.is_at_hand() {
+        } else if source.is_kept() {
             source.rewind();
         }
         let target = flight.target();
@@ -235,7 +238,7 @@ pub async fn exchange<S: Source, K: Sink>(worker: &Worker, plan: &Forward, sourc
             }
             Err(fault) => fault,
         };
-        match after(&attempt, fault, source.is_at_hand()) {
+        match after(&attempt, fault, source.is_kept()) {
             After::End(end) => {
                 count_own(worker, plan, end);
                 return end;
@@ -271,7 +274,7 @@ enum After {
     },
 }
 
-fn after(attempt: &Attempt<'_>, fault: Fault, at_hand: bool) -> After {
+fn after(attempt: &Attempt<'_>, fault: Fault, is_kept: bool) -> After {
     let (target, plan) = (attempt.target, attempt.plan);
     if !matches!(fault, Fault::Request(_) | Fault::Gone | Fault::Unprocessed) {
         target.failed();
@@ -283,13 +286,13 @@ fn after(attempt: &Attempt<'_>, fault: Fault, at_hand: bool) -> After {
             target.set_aside(now_ms());
             After::Again { status: if how == Connecting::Late { 504 } else { 502 }, without: true }
         }
-        Fault::Unprocessed if at_hand && !target.is_cut() => After::Again { status: 502, without: false },
+        Fault::Unprocessed if is_kept && !target.is_cut() => After::Again { status: 502, without: false },
         Fault::Lost { reused } => {
             attempt.worker.pool.forget(target.number);
             if !reused {
                 target.set_aside(now_ms());
             }
-            if plan.idempotent && at_hand && !target.is_cut() {
+            if plan.idempotent && is_kept && !target.is_cut() {
                 After::Again { status: 502, without: !reused }
             } else {
                 After::End(End::Failed(502))

@@ -113,6 +113,10 @@ impl Source for Incoming {
         self.at_hand
     }
 
+    fn is_kept(&self) -> bool {
+        self.keeps_all
+    }
+
     fn rewind(&mut self) {
         self.next = 0;
     }
