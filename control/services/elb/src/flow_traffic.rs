@@ -1,5 +1,5 @@
-//! What CloudWatch hears of network load balancers: the metrics of `AWS/NetworkELB` with the dimensions that "CloudWatch metrics
-//! for your Network Load Balancer" gives each. A load balancer through which nothing flows is not told of, as there; its hosts are.
+//! What CloudWatch hears of network load balancers: the metrics of `AWS/NetworkELB` with the dimensions that "CloudWatch
+//! metrics for your Network Load Balancer" gives each. One through which nothing flows is not told of, as there; its hosts are.
 
 use kernel::State;
 use metrics::Sample;
@@ -10,8 +10,8 @@ use crate::target_group::TargetGroup;
 use crate::traffic::{Dimensions, Hosts, Told, groups_of};
 
 pub(crate) const NAMESPACE: &str = "AWS/NetworkELB";
-/// Of each protocol, what a capacity unit holds ("Elastic Load Balancing pricing"): flows opened in a second, flows open. Of bytes
-/// it is the same for all.
+/// Of each protocol, what a capacity unit holds ("Elastic Load Balancing pricing"): flows opened in a second, flows open. Of
+/// bytes it is the same for all.
 const CAPACITY: [(&str, f64, f64); 3] = [("TCP", 800.0, 100_000.0), ("TLS", 50.0, 3_000.0), ("UDP", 400.0, 50_000.0)];
 const BYTES_PER_HOUR: f64 = 1e9;
 
@@ -41,10 +41,13 @@ pub(crate) fn balancer(told: &mut Told, balancer: &LoadBalancer, zones: &[&Balan
     told.tell("ConsumedLCUs", whole, "Count", Sample::value(all));
 }
 
+/// Which of the counts.
+type CountOf<T> = fn(&T) -> u64;
+
 fn common(told: &mut Told, dimensions: Dimensions, zones: &[&BalancerTraffic]) {
     let Some(sum) = sum(zones) else { return };
     let all = [sum.tcp, sum.tls, sum.udp];
-    let kinds: [(&str, &str, fn(&FlowCounts) -> u64); 3] = [
+    let kinds: [(&str, &str, CountOf<FlowCounts>); 3] = [
         ("ActiveFlowCount", "Count", |c| c.active),
         ("NewFlowCount", "Count", |c| c.new),
         ("ProcessedBytes", "Bytes", |c| c.processed_bytes),

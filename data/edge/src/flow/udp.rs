@@ -1,5 +1,5 @@
 //! Datagrams: those of one client to one listener are a flow, which has a target and a socket of its own towards it, so that
-//! answers find their way back, until nobody has said anything for a while. What does not fit anywhere is dropped, as networks do.
+//! answers find their way back, until nobody has said anything for a while. What fits nowhere is dropped, as networks do.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;

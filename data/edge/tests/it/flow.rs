@@ -263,8 +263,8 @@ fn a_client_stays_with_its_target_where_that_is_wanted() {
     assert_eq!(seen.len(), 3, "clients are spread over all targets");
 }
 
-/// "Cross-zone load balancing": off by default, "each load balancer node distributes traffic only across the registered targets in
-/// its Availability Zone".
+/// "Cross-zone load balancing": off by default, "each load balancer node distributes traffic only across the registered
+/// targets in its Availability Zone".
 #[test]
 fn a_node_keeps_to_its_zone_and_the_shared_address_to_zones_that_are_well() {
     let mut rig = Rig::start();

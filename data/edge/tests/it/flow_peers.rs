@@ -80,13 +80,10 @@ impl Speaker {
                 let mut streams = inner.streams.lock().unwrap();
                 streams.push(stream.try_clone().unwrap());
                 let talk: Arc<Talk> = talk.clone();
-                let kept = streams.len() - 1;
-                let inner = inner.clone();
                 thread::spawn(move || {
                     let own = stream.try_clone();
                     talk(stream);
                     let _ = own.map(|own| own.shutdown(Shutdown::Both));
-                    let _ = (kept, inner);
                 });
             }
         });
@@ -128,10 +125,6 @@ impl Caller {
     /// Connects and hears the target's name.
     pub fn call(at: impl Into<SocketAddr>) -> Self {
         Self::hear(TcpStream::connect(at.into()).unwrap()).unwrap()
-    }
-
-    pub fn try_call(at: impl Into<SocketAddr>) -> std::io::Result<Self> {
-        Self::hear(TcpStream::connect(at.into())?)
     }
 
     /// Likewise, from this address.

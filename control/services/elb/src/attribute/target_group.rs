@@ -67,8 +67,9 @@ fn known(group: &TargetGroup) -> &'static [Known] {
     if is_http(group.protocol) { &HTTP } else { &NETWORK }
 }
 
-/// The default of an attribute; empty when such groups have none of the name. "deregistration_delay.connection_termination.enabled:
-/// [...] For new UDP/TCP_UDP target groups the default is true. Otherwise, the default is false."
+/// The default of an attribute; empty when such groups have none of the name. Of
+/// `deregistration_delay.connection_termination.enabled`: "For new UDP/TCP_UDP target groups the default is true. Otherwise, the
+/// default is false."
 pub(crate) fn default_of_target_group(group: &TargetGroup, name: &str) -> Option<&'static str> {
     if name == "deregistration_delay.connection_termination.enabled" && !is_http(group.protocol) {
         return Some(if matches!(group.protocol, Protocol::Udp | Protocol::TcpUdp) { "true" } else { "false" });
