@@ -39,16 +39,21 @@ impl<'a> Outgoing<'a> {
     pub async fn page(&mut self, text: &[u8], to_head: bool) -> Result<(), Gone> {
         let end = find(text, b"\r\n\r\n").map_or(text.len(), |at| at + 4);
         let (head, body) = text.split_at(end);
+        self.begin_page(head, to_head, body.is_empty())?;
+        if body.is_empty() {
+            return Ok(());
+        }
+        self.data(Bytes::copy_from_slice(body), true).await
+    }
+
+    /// There is no waiting here, so that no stream carries room for headers.
+    fn begin_page(&mut self, head: &[u8], to_head: bool, whole: bool) -> Result<(), Gone> {
         let mut slots = [const { MaybeUninit::uninit() }; HEADERS_MAX];
         let answer = parse_answer(head, &mut slots, to_head).map_err(|_| Gone)?;
         let mut headers = HeaderMap::with_capacity(answer.headers.len());
         let nothing = AnswerHeaders { server: false, set: Vec::new() };
         copy_headers(&mut headers, &answer, &nothing);
-        self.begin(answer.status, headers, body.is_empty())?;
-        if body.is_empty() {
-            return Ok(());
-        }
-        self.data(Bytes::copy_from_slice(body), true).await
+        self.begin(answer.status, headers, whole)
     }
 
     /// Tells the client that its answer will not become whole.

@@ -225,7 +225,7 @@ async fn serve_stream(link: Rc<Link>, slot: usize, request: Request<RecvStream>,
     drop(parts);
     let whole = match plan {
         Plan::Forward(plan) => forward(&link, &lane, plan, body, respond).await,
-        Plan::Answer(own) => answer(&link, &lane, own, to_head, respond).await,
+        Plan::Answer(own) => Box::pin(answer(&link, &lane, own, to_head, respond)).await,
     };
     if let Some(log) = log {
         log.finish(&link.worker, lane.received.get(), lane.sent.get());
@@ -259,7 +259,7 @@ async fn forward(link: &Link, lane: &Rc<Lane>, plan: Forward, body: RecvStream, 
             let mut text = worker.buffers.text();
             let headers = &plan.site.headers.answers;
             worker.date.with(|date| write_page(&mut text, status, date, false, plan.to_head, headers));
-            let _ = sink.page(&text, plan.to_head).await;
+            let _ = Box::pin(sink.page(&text, plan.to_head)).await;
             worker.buffers.give_text_back(text);
         }
         End::Broken => sink.reset(Reason::INTERNAL_ERROR),

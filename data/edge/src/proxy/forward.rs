@@ -225,12 +225,16 @@ pub async fn connection(
     tried: &[u64],
     begun: Instant,
 ) -> io::Result<Upstream> {
-    let freshness = if repeatable { Freshness::Known } else { Freshness::Asked };
-    let idle_ms_max = if repeatable { IDLE_MS_MAX } else { IDLE_MS_BRIEF };
-    if let Some(kept) = worker.pool.take(target.number, idle_ms_max, freshness) {
+    if let Some(kept) = kept_connection(worker, target, repeatable) {
         return Ok(kept);
     }
     worker.connect(target, &plan.site.counters, patience(plan, target, tried, begun)).await
+}
+
+/// One that is kept, for a request that can be repeated or not.
+pub fn kept_connection(worker: &Worker, target: &Target, repeatable: bool) -> Option<Upstream> {
+    let freshness = if repeatable { Freshness::Known } else { Freshness::Asked };
+    worker.pool.take(target.number, if repeatable { IDLE_MS_MAX } else { IDLE_MS_BRIEF }, freshness)
 }
 
 /// How long connecting to this target may take.
