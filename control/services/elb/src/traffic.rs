@@ -24,8 +24,11 @@ const LCU_BYTES_PER_HOUR: f64 = 1e9;
 /// Buckets between a microsecond and a second: `log2(1e6)` doublings of 32 buckets, off by a sixth of a bucket.
 const MICROSECOND_BUCKETS: i16 = 638;
 
+/// Which of the counts.
+type CountOf = fn(&RequestCounts) -> u64;
+
 /// Counts of requests that are told of a load balancer and of each of its zones.
-const REQUESTS: [(&str, fn(&RequestCounts) -> u64); 8] = [
+const REQUESTS: [(&str, CountOf); 8] = [
     ("HTTP_Redirect_Count", |more| more.redirects),
     ("HTTP_Redirect_Url_Limit_Exceeded_Count", |more| more.redirects_too_long),
     ("DesyncMitigationMode_NonCompliant_Request_Count", |more| more.non_compliant),
