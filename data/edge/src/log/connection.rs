@@ -1,5 +1,5 @@
-//! Connection logs ("ELB User Guide, Connection logs for your Application Load Balancer: Connection log entries"): a line for each
-//! connection of a client when it is there, or when it is clear that it will not be.
+//! Connection logs ("ELB User Guide, Connection logs for your Application Load Balancer: Connection log entries"): a line for
+//! each connection of a client when it is there, or when it is clear that it will not be.
 
 use std::io;
 
