@@ -106,6 +106,22 @@ def test_curl_trusts_a_listener_by_the_regions_root_alone(listener, balancer, ro
     assert curl(balancer["DNSName"], front, "/etc/ssl/certs/ca-certificates.crt").returncode == 60
 
 
+def test_curl_agrees_on_http2_unless_it_is_off(client, listener, balancer, root):
+    _, _, front = listener
+    ask = [balancer["DNSName"], front, root, "--http2", "--write-out", " by %{http_version}"]
+    assert curl(*ask).stdout == "hello by 2"
+    assert curl(*ask, "--data", "x" * 100_000).stdout == "hello by 2"
+
+    def set_http2(value):
+        attributes = [{"Key": "routing.http2.enabled", "Value": value}]
+        client("elbv2").modify_load_balancer_attributes(LoadBalancerArn=balancer["LoadBalancerArn"], Attributes=attributes)
+
+    set_http2("false")
+    wait_for("HTTP/2 is not offered", lambda: curl(*ask).stdout == "hello by 1.1")
+    set_http2("true")
+    wait_for("HTTP/2 is offered", lambda: curl(*ask).stdout == "hello by 2")
+
+
 def test_a_certificate_in_use_names_its_load_balancer_and_stays(acm, listener, balancer):
     _, arn, _ = listener
     assert described(acm, arn)["InUseBy"] == [balancer["LoadBalancerArn"]]
