@@ -25,6 +25,9 @@ use crate::proxy::answer::INFORMATIONAL_MAX;
 use crate::proxy::forward::patience;
 use crate::proxy::plan::Forward;
 
+/// Before a client that is late, but whose answer goes on, is listened to again.
+const LATE_PAUSE: Duration = Duration::from_millis(250);
+
 /// Sends the request on a shared connection, and hands the answer to the sink.
 pub async fn attempt<S: Source, K: Sink>(attempt: &Attempt<'_>, source: &mut S, sink: &mut K) -> Result<Answered, Fault> {
     let Attempt { worker, plan, target, tried, begun } = *attempt;
@@ -173,7 +176,7 @@ async fn send_body<S: Source>(source: &mut S, stream: Option<SendStream<Bytes>>,
 async fn next<S: Source>(source: &mut S, idle: &Idle) -> Result<Option<Bytes>, SendError> {
     loop {
         match source.next().await {
-            Err(SourceError::Late) if idle.left_ms() > 0 => {}
+            Err(SourceError::Late) if idle.left_ms() > 0 && !idle.is_clients.get() => tokio::time::sleep(LATE_PAUSE).await,
             other => return other.map_err(SendError::Source),
         }
     }

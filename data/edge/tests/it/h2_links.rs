@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use world::{ProtocolVersion, TargetHealth};
 
-use crate::h2_peers::{Call, H2Client, H2Origin, Setup, runtime, wait};
+use crate::h2_peers::{Call, H2Client, H2Origin, Setup, read, runtime, send, wait};
 use crate::h2_targets::Scene;
 use crate::rig::eventually;
 
@@ -80,4 +80,53 @@ fn those_who_wait_for_a_connection_get_it_when_its_first_asker_has_left() {
     gate.add_permits(10);
     asked.into_iter().skip(1).for_each(|answer| assert_eq!(wait(answer).unwrap(), 200));
     assert_eq!(origin.connections(), 1);
+}
+
+/// The connection's idle timeout, "attributes: idle_timeout.timeout_seconds": data of either direction is not idleness.
+#[test]
+fn a_client_that_only_listens_is_not_late_and_one_that_does_nothing_is() {
+    let mut scene = Scene::new(ProtocolVersion::Http2);
+    let ended = Arc::new(AtomicUsize::new(0));
+    let inner = ended.clone();
+    let _origin = H2Origin::healthy(scene.rig.target_at(0), Setup::default(), move |mut call: Call| {
+        let ended = inner.clone();
+        async move {
+            let mut stream = call.respond.send_response(http::Response::new(()), false).unwrap();
+            if call.head.uri.path() == "/much" {
+                while send(&mut stream, vec![b'x'; 64 * 1024].into()).await.is_ok() {}
+                ended.fetch_add(1, Ordering::SeqCst);
+                return;
+            }
+            for _ in 0..10 {
+                tokio::time::sleep(Duration::from_millis(250)).await;
+                stream.send_data("news ".into(), false).unwrap();
+            }
+            let piece = call.body.data().await.unwrap().unwrap();
+            stream.send_data(piece, true).unwrap();
+        }
+    });
+    let mut balancer = scene.balancer(&[0]);
+    balancer.idle_timeout_ms = 1_000;
+    scene.rig.apply(balancer);
+    scene.rig.serve.await_health(0, &TargetHealth::Healthy);
+    let client = scene.client();
+    let heard = wait(async {
+        let (response, mut stream) = client.begin(client.request("POST", "/news").body(()).unwrap(), false).await;
+        let mut body = response.await.unwrap().into_body();
+        let mut heard = Vec::new();
+        while heard.len() < 50 {
+            heard.extend_from_slice(&body.data().await.unwrap().unwrap());
+        }
+        stream.send_data("thanks".into(), true).unwrap();
+        heard.extend(read(&mut body).await.unwrap().0);
+        heard
+    });
+    assert_eq!(heard, [&b"news ".repeat(10)[..], b"thanks"].concat());
+    let (response, _stream) = wait(client.begin(client.request("POST", "/much").body(()).unwrap(), false));
+    let body = wait(response).unwrap().into_body();
+    eventually("the target is told", || (ended.load(Ordering::SeqCst) == 1).then_some(()));
+    drop(body);
+    let other = scene.client();
+    let (response, _stream) = wait(other.begin(other.request("POST", "/news").body(()).unwrap(), false));
+    assert_eq!(wait(response).unwrap().status(), 200, "the worker goes on");
 }
