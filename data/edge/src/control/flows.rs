@@ -11,7 +11,7 @@ use super::doors::{Opened, Wanted};
 use super::{Control, Served, compile};
 use crate::flow::compile::{Shared, Transport, group_of, transports};
 use crate::flow::doors::Opened as Receiving;
-use crate::flow::{Kind, Site, TCP_IDLE_MS, UDP_IDLE_MS};
+use crate::flow::{FlowLog, Kind, Site, TCP_IDLE_MS, UDP_IDLE_MS};
 use crate::front::FrontListener;
 use crate::snapshot::Snapshot;
 use crate::target::Group;
@@ -119,6 +119,9 @@ impl Control {
             Transport::Tcp => Kind::Tcp,
         };
         let wanted = served.balancer.target_groups.iter().find(|wanted| Some(wanted.id.as_str()) == group_of(listener));
+        // An address that nodes share counts as the first one's.
+        let node = nodes.first().and_then(|node| served.balancer.nodes.get(*node));
+        let log = node.filter(|_| kind == Kind::Tls).and_then(|node| self.logs.flow(&served.balancer, node.front));
         Site {
             group: group.clone(),
             nodes,
@@ -128,6 +131,7 @@ impl Control {
             sticky: wanted.is_some_and(|wanted| wanted.stickiness == Some(Stickiness::SourceIp)),
             announces: transport == Transport::Tcp && wanted.is_some_and(|wanted| wanted.flow.proxy_protocol),
             front: served.secure.get(&listener.id).map(alone),
+            log: log.map(|channel| FlowLog { channel, listener: listener.id.to_string() }),
         }
     }
 

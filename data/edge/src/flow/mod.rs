@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpStream;
 
+use crate::log::Channel;
 use crate::target::Group;
 use crate::tls::listener::Front;
 use crate::worker::Worker;
@@ -47,6 +48,16 @@ pub struct Site {
     pub announces: bool,
     /// How a TLS listener speaks with clients.
     pub front: Option<Arc<Front>>,
+    /// Where its connections are noted: those of a TLS listener, when they are.
+    pub log: Option<FlowLog>,
+}
+
+/// The access log of a TLS listener at a node.
+#[derive(Debug)]
+pub struct FlowLog {
+    pub channel: Arc<Channel>,
+    /// ARN.
+    pub listener: String,
 }
 
 /// What a flow counts as.

@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::net::sockopt::set_socket_linger;
 use tokio::io::AsyncWriteExt;
@@ -17,6 +17,8 @@ use super::choose::{Chosen, choose, home};
 use super::counters::{Active, FlowLine};
 use super::preface::{self, PREFACE_BYTES_MAX};
 use crate::clock::now_ms;
+use crate::log::flow::{Ended, note};
+use crate::log::text::Moment;
 use crate::proxy::secure::Pending;
 use crate::stream::{Half, Stream};
 use crate::target::{InFlight, Target};
@@ -62,12 +64,15 @@ pub async fn serve(worker: &Worker, site: &Site, socket: TcpStream, address: Soc
     let watch = worker.watches.watch(&socket, Role::Client(at));
     let line = site.counters[home(site)].worker(worker.index);
     let mut caller = Caller { address, at, http2: false };
+    let begun = site.log.as_ref().map(|log| (log, Moment::now(), Instant::now()));
+    let mut greeted = None;
     let mut client = match &site.front {
         None => Peer { watch, stream: Stream::Plain(socket) },
         // On the heap, and gone before the flow begins.
         Some(front) => match Box::pin(greet(worker, front, line, watch, socket)).await {
             Some((client, agreed)) => {
                 caller.http2 = agreed.http2;
+                greeted = Some(agreed);
                 client
             }
             None => return,
@@ -77,13 +82,40 @@ pub async fn serve(worker: &Worker, site: &Site, socket: TcpStream, address: Soc
         line.own_reset();
         return reset(&client.stream);
     };
-    if let Err(broken) = carry(worker, site.idle_ms, &mut client, &mut onward).await {
+    let carried = carry(worker, site.idle_ms, &mut client, &mut onward).await;
+    if let (Some((log, begun_at, begun)), Some(agreed)) = (begun, greeted) {
+        let (received_bytes, sent_bytes) = (onward.peer.watch.so_far().1, client.watch.so_far().1);
+        let ended = Ended {
+            listener: &log.listener,
+            client: address,
+            at,
+            begun: begun_at,
+            lasted: begun.elapsed(),
+            agreed: Some(&agreed),
+            received_bytes,
+            sent_bytes,
+            alert: None,
+            client_protocol: protocol(&client.stream),
+            target_protocol: protocol(&onward.peer.stream),
+            preferences: &[],
+        };
+        note(&worker.log, &log.channel, &ended);
+    }
+    if let Err(broken) = carried {
         tracing::debug!(client = %address, target = %onward.flight.target().address, "a flow broke off: {broken}");
         count(onward.active.line(), &broken);
         // Who is still there learns that not everything has come ("After the idle timeout period elapses, if either the client
         // or the target sends data, it receives a TCP RST packet to indicate that the connection is no longer valid").
         reset(&client.stream);
         reset(&onward.peer.stream);
+    }
+}
+
+/// What was agreed on above TLS.
+fn protocol(stream: &Stream) -> Option<&str> {
+    match stream {
+        Stream::Plain(_) => None,
+        Stream::Tls(session) => session.connection().alpn_protocol().and_then(|name| std::str::from_utf8(name).ok()),
     }
 }
 

@@ -1,8 +1,6 @@
 //! Access logs of network load balancers ("User Guide for Network Load Balancers, Access logs": "Access log entries"): a line for
 //! each connection through a TLS listener, at its end.
 
-#![allow(dead_code, reason = "network load balancers write it")]
-
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;

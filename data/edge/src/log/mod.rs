@@ -154,7 +154,6 @@ impl Logs {
     }
 
     /// Where TLS listeners of a network load balancer log the connections of a node.
-    #[allow(dead_code, reason = "network load balancers log with it")]
     pub fn flow(&self, balancer: &LoadBalancer, node: Ipv4Addr) -> Option<Arc<Channel>> {
         self.find(balancer, Kind::Flow, node)
     }
