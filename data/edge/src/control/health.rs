@@ -21,6 +21,7 @@ use crate::log::text::Moment;
 /// Pauses between the looks at a new target; the last one is repeated for a while, then doubled up to the interval.
 const EARLY_PAUSES_MS: [u64; 4] = [50, 100, 200, 250];
 const EARLY_STEADY_LOOKS: u32 = 40;
+
 /// What one check has found.
 pub type Outcome = Result<(), TargetReason>;
 
