@@ -12,6 +12,7 @@ use httparse::Header;
 
 use super::text::{Moment, push_millis, push_safe, push_trace_id};
 use super::{Channel, Writer};
+use crate::h2::grpc::is_grpc;
 use crate::http::desync::Class;
 use crate::http::forward::{TraceId, host_and_path, push_trace, split_port};
 use crate::http::head::{Known, Request};
@@ -280,10 +281,6 @@ fn kind(caller: &Caller, site: &Site, request: &Request<'_, '_>) -> &'static str
         (false, true) => "ws",
         (true, true) => "wss",
     }
-}
-
-fn is_grpc(content_type: &[u8]) -> bool {
-    content_type.get(..16).is_some_and(|begin| begin.eq_ignore_ascii_case(b"application/grpc"))
 }
 
 fn version(http2: bool, http11: bool) -> &'static str {

@@ -1,7 +1,8 @@
 //! Public cases of request smuggling through the edge to servers that others have written: none of them reads a request that
 //! was hidden in another one's body, and nobody gets an answer that is not his.
 //!
-//! Python's server and axum are always asked; `ALLOD_TEST_SERVERS=axum,python,node,nginx` asks Node and nginx as well, which must be there then.
+//! Python's server and axum are always asked; `ALLOD_TEST_SERVERS=axum,python,node,nginx` asks Node and nginx as well, which must
+//! be there then.
 
 #![allow(clippy::unwrap_used)]
 
