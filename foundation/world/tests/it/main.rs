@@ -116,7 +116,7 @@ fn reports() -> Vec<Frame> {
     let group = GroupTraffic {
         id: "arn:tg".into(),
         requests: 4,
-        unhealthy_routed: 2,
+        unhealthy_routed: 0,
         answers: [1, 0, 2, 1],
         connection_errors: 1,
         tls_errors: 0,
@@ -134,7 +134,7 @@ fn reports() -> Vec<Frame> {
         client_tls_errors: 0,
         own_answers: vec![(503, 2)],
         groups: vec![group],
-        more: RequestCounts { redirects: 7, ..RequestCounts::default() },
+        more: RequestCounts::default(),
         flows: None,
     };
     let (from, until) = (Time::from_unix_ms(1_769_860_740_000), Time::from_unix_ms(1_769_860_800_000));
