@@ -21,7 +21,7 @@ use tokio::task::{JoinSet, LocalSet};
 use tokio::time::{sleep, timeout};
 
 use crate::proxies::HOST;
-use crate::upstream::{KIB, head_of};
+use crate::upstream::{KIB, head_of, write};
 
 /// How long connections are used before anything is counted.
 const WARM_UP: Duration = Duration::from_millis(400);
@@ -195,13 +195,13 @@ impl Connection {
     }
 
     async fn write(&mut self, mut bytes: &[u8]) -> Result<()> {
-        let Some(tls) = &mut self.tls else { return write_plain(&self.stream, bytes).await };
+        let Some(tls) = &mut self.tls else { return write(&self.stream, bytes).await };
         let mut ciphertext = Vec::new();
         loop {
             while tls.wants_write() {
                 tls.write_tls(&mut ciphertext)?;
             }
-            write_plain(&self.stream, &ciphertext).await?;
+            write(&self.stream, &ciphertext).await?;
             ciphertext.clear();
             if tls.is_handshaking() {
                 self.stream.readable().await?;
@@ -245,17 +245,6 @@ impl Connection {
             }
         }
     }
-}
-
-async fn write_plain(stream: &TcpStream, mut bytes: &[u8]) -> Result<()> {
-    while !bytes.is_empty() {
-        match stream.try_write(bytes) {
-            Ok(count) => bytes = &bytes[count..],
-            Err(e) if e.kind() == ErrorKind::WouldBlock => stream.writable().await?,
-            Err(e) => return Err(e.into()),
-        }
-    }
-    Ok(())
 }
 
 async fn read_plain(stream: &TcpStream, space: &mut [u8]) -> Result<usize> {

@@ -118,7 +118,8 @@ async fn read(stream: &TcpStream, space: &mut [u8]) -> Result<usize> {
     }
 }
 
-async fn write(stream: &TcpStream, mut bytes: &[u8]) -> Result<()> {
+/// Writes all of it.
+pub async fn write(stream: &TcpStream, mut bytes: &[u8]) -> Result<()> {
     while !bytes.is_empty() {
         match stream.try_write(bytes) {
             Ok(count) => bytes = &bytes[count..],
