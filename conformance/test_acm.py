@@ -99,6 +99,19 @@ def test_a_requested_certificate_is_validated_and_issued_by_the_region(acm):
     refused("ResourceNotFoundException", acm.describe_certificate, CertificateArn=arn)
 
 
+def test_tags_and_options_change_and_what_is_no_private_certificate_stays_here(acm):
+    arn = issued(acm, "options.example.com")
+    acm.add_tags_to_certificate(CertificateArn=arn, Tags=[{"Key": "team", "Value": "a"}, {"Key": "stage", "Value": "test"}])
+    acm.remove_tags_from_certificate(CertificateArn=arn, Tags=[{"Key": "team"}])
+    assert acm.list_tags_for_certificate(CertificateArn=arn)["Tags"] == [{"Key": "stage", "Value": "test"}]
+    acm.update_certificate_options(CertificateArn=arn, Options={"CertificateTransparencyLoggingPreference": "DISABLED"})
+    assert described(acm, arn)["Options"]["CertificateTransparencyLoggingPreference"] == "DISABLED"
+    refused("ValidationException", acm.export_certificate, "not a private certificate", CertificateArn=arn, Passphrase=b"secret")
+    mail = {"Domain": "options.example.com", "ValidationDomain": "example.com"}
+    refused("InvalidStateException", acm.resend_validation_email, "does not wait", CertificateArn=arn, **mail)
+    acm.delete_certificate(CertificateArn=arn)
+
+
 def test_curl_trusts_a_listener_by_the_regions_root_alone(listener, balancer, root):
     _, _, front = listener
     said = curl(balancer["DNSName"], front, root)
