@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import json
 import os
 import pathlib
 import re
@@ -84,6 +85,14 @@ def processes_in(pid_namespace):
         with contextlib.suppress(OSError):
             count += entry.name.isdigit() and os.readlink(entry / "ns/pid") == pid_namespace
     return count
+
+
+def front_of(region, listener):
+    """The address and port at which the edge serves a listener; none as long as it does not."""
+    file = region.data / "run/edge-front.json"
+    report = json.loads(file.read_text()) if file.exists() else {"listeners": []}
+    fronts = [served for served in report["listeners"] if served["listener"] == listener]
+    return fronts[0]["nodes"][0][1] if fronts else None
 
 
 class Network:

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from calls import refused
+from calls import front_of, refused
 from region import wait_for
 
 HELLO = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "200", "ContentType": "text/plain", "MessageBody": "hello"}}
@@ -73,13 +73,8 @@ def listener(client, acm, region, balancer):
         DefaultActions=[HELLO],
     )["Listeners"][0]
 
-    def front():
-        file = region.data / "run/edge-front.json"
-        report = json.loads(file.read_text()) if file.exists() else {"listeners": []}
-        fronts = [served for served in report["listeners"] if served["listener"] == made["ListenerArn"]]
-        return fronts and fronts[0]["nodes"][0][1].rsplit(":", 1)[0]
-
-    yield made["ListenerArn"], arn, wait_for("the edge serves the listener", front)
+    front = wait_for("the edge serves the listener", lambda: front_of(region, made["ListenerArn"]))
+    yield made["ListenerArn"], arn, front.rsplit(":", 1)[0]
     client("elbv2").delete_listener(ListenerArn=made["ListenerArn"])
 
 

@@ -9,7 +9,7 @@ import threading
 import grpc
 import pytest
 
-from calls import Network, refused, script
+from calls import Network, front_of, refused, script
 from region import wait_for
 
 # What the service needs beside Python lies in its image under /opt/grpc.
@@ -114,15 +114,9 @@ class Service:
         found = self.elb.describe_target_health(TargetGroupArn=self.group["TargetGroupArn"])
         return found["TargetHealthDescriptions"][0]["TargetHealth"]
 
-    def front(self):
-        file = self.region.data / "run/edge-front.json"
-        report = json.loads(file.read_text()) if file.exists() else {"listeners": []}
-        served = [listener for listener in report["listeners"] if listener["listener"] == self.listener]
-        return served and served[0]["nodes"][0][1]
-
     def channel(self):
         root = pathlib.Path(json.loads(self.region.run("ca", "--output", "json"))["file"]).read_bytes()
-        front = wait_for("the edge serves the listener", self.front)
+        front = wait_for("the edge serves the listener", lambda: front_of(self.region, self.listener))
         return grpc.secure_channel(front, grpc.ssl_channel_credentials(root), (("grpc.ssl_target_name_override", self.host),))
 
     def remove(self):
