@@ -215,8 +215,8 @@ fn customized_metrics_that_nothing_can_be_read_from_are_refused() {
             "Invalid CustomizedCapacityMetricSpecification: Error in expression 'e1'",
         ),
         (
-            Box::new(|c| c.customized_load_metric_specification = load_of(vec![data_expression("SEARCH('x', 'Sum', 300)")])),
-            "search expressions are not available in this region",
+            Box::new(|c| c.customized_load_metric_specification = load_of(vec![data_expression("SUM(SEARCH('(x', 'Sum', 300))")])),
+            "a parenthesis does not end",
         ),
         (
             Box::new(|c| c.customized_scaling_metric_specification = scaling_of(vec![data_query("m1", "Busy", "Most")])),

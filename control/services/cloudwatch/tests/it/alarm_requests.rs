@@ -94,6 +94,7 @@ fn lists_of_metrics_that_make_no_sense_are_refused() {
         ("at least one metric", vec![expression("TIME_SERIES(1)")]),
         ("single time series", vec![query("m1", 60), query("m2", 60), expression("[m1, m2]")]),
         ("m9", vec![query("m1", 60), expression("m9")]),
+        ("SEARCH is not supported", vec![query("m1", 60), expression("m1 + SUM(SEARCH('App', 'Sum', 60))")]),
     ];
     for (expected, metrics) in bad {
         let fault = region.call::<ops::PutMetricAlarm>(math(metrics)).unwrap_err();

@@ -78,6 +78,27 @@ fn metrics_and_math_come_in_order_with_labels() {
     assert_eq!(output.metric_data_results[0].values[0], 9.0, "the newest comes first by default");
 }
 
+/// "Use search expressions in graphs".
+#[test]
+fn a_search_finds_the_metrics_that_have_samples() {
+    let (mut region, start) = region(3, 10);
+    let queries = vec![
+        expression("all", "SUM(SEARCH('{Own,Host} MetricName=\"Load\"', 'Sum', 60))"),
+        expression("two", "SEARCH('{Own,Host} Host=(0 OR 2) load', 'Maximum', 60)"),
+        expression("none", "SEARCH('{Own} load', 'Sum')"),
+    ];
+    let input = ask(&region, start, queries);
+    let results = region.call::<ops::GetMetricData>(input.clone()).unwrap().metric_data_results;
+    let [all, first, second] = &results[..] else { panic!("{results:?}") };
+    assert_eq!((all.id.as_deref(), all.values.first(), all.values.last()), (Some("all"), Some(&3.0), Some(&30.0)));
+    assert_eq!((first.label.as_deref(), first.values.last()), (Some("0 Load"), Some(&9.0)));
+    assert_eq!((second.label.as_deref(), second.values.last()), (Some("2 Load"), Some(&11.0)));
+    // "Metrics that have not had new data points in two weeks are not found."
+    region.now = region.now + MINUTE * 60 * 24 * 15;
+    let results = region.call::<ops::GetMetricData>(input).unwrap().metric_data_results;
+    assert!(results.iter().all(|r| r.values.is_empty()), "{results:?}");
+}
+
 #[test]
 fn pages_join_to_the_whole() {
     let (mut region, start) = region(3, 50);
@@ -118,7 +139,7 @@ fn bad_questions_are_refused() {
         vec![expression("e1", "m1 +")],
         vec![expression("e1", "e1")],
         vec![expression("e1", "nobody * 2")],
-        vec![expression("e1", "SEARCH('x', 'Sum', 60)")],
+        vec![expression("e1", "SEARCH('(x', 'Sum', 60)")],
         vec![expression("e1", "ANOMALY_DETECTION_BAND(m1)"), stat("m1", 0, "Sum", 60)],
         vec![expression("e1", "SELECT AVG(Load) FROM Own")],
         vec![expression("e1", "AVG(m1)"), stat("m1", 0, "Sum", 60)],

@@ -249,6 +249,9 @@ fn check_math(queries: &[MetricQuery]) -> Result<(), Fault> {
     if queries.iter().filter(|q| q.metric.is_some()).count() > METRICS_MAX {
         return Err(Fault::validation(format!("Invalid metrics list: an alarm can have at most {METRICS_MAX} metrics")));
     }
+    if math::searches(queries) {
+        return Err(Fault::validation("SEARCH is not supported on Metric Alarms."));
+    }
     math::validate(queries)?;
     single_series(queries)
 }

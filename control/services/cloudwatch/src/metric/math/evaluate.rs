@@ -5,13 +5,28 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use base::Time;
-use metrics::Store;
+use metrics::{Metric, Store};
 
 use super::parse::{Node, parse};
+use super::search::Search;
 use super::series::{Line, Value, binary, finite, unknown};
 use super::{CHAIN_MAX, MathError, Series, VALUES_MAX, function};
 use crate::alarm::MetricQuery;
 use crate::metric::statistic;
+
+/// Most series of one search, and how long a metric is found after its last sample ("Search expression syntax").
+const SEARCH_SERIES_MAX: usize = 500;
+const SEARCH_SILENT: Duration = Duration::from_secs(14 * 86_400);
+/// Of a search that names no period, seconds.
+const SEARCH_PERIOD_S: f64 = 300.0;
+
+/// What is fetched of a metric.
+#[derive(Clone, Copy)]
+struct Wanted<'q> {
+    statistic: &'q str,
+    period_s: u32,
+    unit: Option<&'q str>,
+}
 
 pub(super) struct Run<'a> {
     store: &'a Store,
@@ -125,17 +140,46 @@ impl<'a> Run<'a> {
         let Some(metric) = &query.metric else {
             return Err(MathError(format!("the query '{}' has neither metric nor expression", query.id)));
         };
-        let statistic = statistic::parse(&query.statistic).map_err(|fault| MathError(fault.message))?;
+        let wanted = Wanted { statistic: &query.statistic, period_s: query.period_s.max(1), unit: query.unit.as_deref() };
+        self.fetch(metric, wanted, metric.name.as_str().into())
+    }
+
+    fn fetch(&mut self, metric: &Metric, wanted: Wanted<'_>, label: Rc<str>) -> Result<Line, MathError> {
+        let Wanted { period_s, unit, .. } = wanted;
+        let statistic = statistic::parse(wanted.statistic).map_err(|fault| MathError(fault.message))?;
         // "GetMetricData": the span begins at the beginning of a period.
-        let period_ms = i64::from(query.period_s.max(1)) * 1_000;
-        let from = self.from.max(self.now.map_or(Time::ZERO, |now| oldest(query.period_s, now)));
+        let period_ms = i64::from(period_s) * 1_000;
+        let from = self.from.max(self.now.map_or(Time::ZERO, |now| oldest(period_s, now)));
         let into_ms = (from.unix_ms() - self.origin.unix_ms()).rem_euclid(period_ms);
         let span = (Time::from_unix_ms(from.unix_ms() - into_ms), self.until);
-        let unit = query.unit.as_deref();
-        let found = self.store.values_from(metric, unit, statistic, self.origin, span, query.period_s.max(1));
+        let found = self.store.values_from(metric, unit, statistic, self.origin, span, period_s);
         self.took(found.len())?;
         let points = finite(found.into_iter().map(|(at, value)| (at.unix_ms().div_euclid(1_000), value)));
-        Ok(Line { label: metric.name.as_str().into(), period_s: query.period_s, points: Rc::new(points) })
+        Ok(Line { label, period_s, points: Rc::new(points) })
+    }
+
+    /// `SEARCH(expression, statistic[, period])`: a series for each metric that fits, of those that had samples within two weeks
+    /// ("Search expression syntax"); its label tells it from the others.
+    fn search(&mut self, nodes: &[Node]) -> Result<Vec<Line>, MathError> {
+        let (text, statistic, period) = match nodes {
+            [Node::Text(text), Node::Text(statistic)] => (text, statistic, SEARCH_PERIOD_S),
+            [Node::Text(text), Node::Text(statistic), Node::Number(period)] => (text, statistic, *period),
+            _ => return Err(MathError("SEARCH takes an expression, a statistic and a period".into())),
+        };
+        let search = Search::parse(text)?;
+        let good = (1.0..=86_400.0).contains(&period) && period.fract() == 0.0;
+        let period_s = if good { period as u32 } else { return Err(MathError(format!("{period} is no period"))) };
+        let wanted = Wanted { statistic, period_s, unit: None };
+        let first = Metric { namespace: search.namespace().unwrap_or("").into(), name: String::new(), dimensions: Vec::new() };
+        let since = self.now.unwrap_or(self.until) - SEARCH_SILENT;
+        let store = self.store;
+        let within = |m: &&Metric| search.namespace().is_none_or(|namespace| m.namespace == namespace);
+        let found = store.metrics_from(&first).take_while(within).filter(|m| search.fits(m));
+        let found = found.filter(|m| store.newest(m).is_some_and(|newest| newest >= since));
+        let label = |m: &Metric| {
+            m.dimensions.iter().map(|(_, value)| value.as_str()).chain([m.name.as_str()]).collect::<Vec<_>>().join(" ")
+        };
+        found.take(SEARCH_SERIES_MAX).map(|m| self.fetch(m, wanted, label(m).into())).collect()
     }
 
     fn took(&mut self, values: usize) -> Result<(), MathError> {
@@ -168,6 +212,7 @@ impl<'a> Run<'a> {
                 binary(*operator, &left, &right)?
             }
             Node::Call(name, nodes) if name == "METRICS" => Value::Lines(self.metrics(nodes)?),
+            Node::Call(name, nodes) if name == "SEARCH" => Value::Lines(self.search(nodes)?),
             Node::Call(name, nodes) => {
                 function::check_available(name)?;
                 let arguments = nodes.iter().map(|n| self.node(n)).collect::<Result<Vec<_>, _>>()?;

@@ -18,7 +18,6 @@ pub(super) fn is_keyword(name: &str) -> bool {
 fn unavailable(name: &str) -> Option<&'static str> {
     Some(match name {
         "ANOMALY_DETECTION_BAND" => "anomaly detection is not available in this region",
-        "SEARCH" => "search expressions are not available in this region: name the metrics",
         "INSIGHT_RULE_METRIC" => "Contributor Insights is not available in this region",
         "DB_PERF_INSIGHTS" => "Performance Insights is not available in this region",
         "SERVICE_QUOTA" => "service quotas are not available in this region",

@@ -5,6 +5,7 @@
 mod evaluate;
 mod function;
 mod parse;
+mod search;
 mod series;
 
 use std::fmt;
@@ -84,6 +85,12 @@ pub(crate) fn validate(queries: &[MetricQuery]) -> Result<(), Fault> {
         run.result(query).map_err(|e| fault(&query.id, &e))?;
     }
     Ok(())
+}
+
+/// Whether an expression searches for its metrics.
+pub(crate) fn searches(queries: &[MetricQuery]) -> bool {
+    let expressions = queries.iter().filter_map(|q| q.expression.as_deref());
+    expressions.filter_map(|text| parse::parse(text).ok()).any(|node| node.calls("SEARCH"))
 }
 
 /// `MetricDataQuery`: an id begins with a lower-case letter and holds letters, digits and underscores.

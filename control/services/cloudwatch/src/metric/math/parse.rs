@@ -39,6 +39,19 @@ pub(super) enum Node {
     Binary(Operator, Box<Node>, Box<Node>),
 }
 
+impl Node {
+    /// Whether a function is used anywhere in it.
+    pub(super) fn calls(&self, function: &str) -> bool {
+        match self {
+            Node::Number(_) | Node::Name(_) | Node::Text(_) => false,
+            Node::List(nodes) => nodes.iter().any(|node| node.calls(function)),
+            Node::Call(name, nodes) => name == function || nodes.iter().any(|node| node.calls(function)),
+            Node::Negative(node) => node.calls(function),
+            Node::Binary(_, left, right) => left.calls(function) || right.calls(function),
+        }
+    }
+}
+
 /// Reads an expression.
 pub(super) fn parse(text: &str) -> Result<Node, MathError> {
     if text.len() > TEXT_MAX {
