@@ -1,5 +1,5 @@
-//! What `SEARCH` looks for ("CloudWatch User Guide, Search expression syntax"): a schema of namespace and names of dimensions, and
-//! terms over names and values. It knows which metrics fit; it never fetches their values.
+//! What `SEARCH` looks for ("CloudWatch User Guide, Search expression syntax"): a schema of a namespace and names of dimensions,
+//! and terms over names and values. It knows which metrics fit; it never fetches their values.
 
 use metrics::Metric;
 
