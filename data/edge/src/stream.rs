@@ -77,6 +77,24 @@ pub fn read_now(socket: &TcpStream, space: &mut [u8]) -> io::Result<usize> {
     short.map_or(read, Ok)
 }
 
+/// A side of an exchange that may be nothing but a socket.
+pub trait Bare {
+    /// The socket, where nothing lies between it and the bytes.
+    fn bare(&self) -> Option<&TcpStream>;
+}
+
+impl Bare for Stream {
+    fn bare(&self) -> Option<&TcpStream> {
+        if let Stream::Plain(socket) = self { Some(socket) } else { None }
+    }
+}
+
+impl Bare for Half<'_, '_> {
+    fn bare(&self) -> Option<&TcpStream> {
+        None
+    }
+}
+
 impl AsFd for Stream {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket().as_fd()

@@ -14,6 +14,7 @@ use crate::http::body::{Decoder, Encoding};
 use crate::http::forward::{AnswerRules, write_answer};
 use crate::http::head::{Framing, HEADERS_MAX, parse_answer};
 use crate::http::scan::{HeadScan, HeadSpan};
+use crate::stream::Bare;
 use crate::worker::Worker;
 use crate::worker::buffer::{Buffer, LARGE_BYTES};
 use crate::worker::io::{read, write_all};
@@ -75,7 +76,7 @@ struct Made {
     keep_client: bool,
 }
 
-impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> AnswerPath<'_, R, W> {
+impl<R: AsyncRead + Unpin + Bare, W: AsyncWrite + Unpin + Bare> AnswerPath<'_, R, W> {
     pub async fn run(mut self) -> Result<Answered, AnswerError> {
         for _ in 0..=INFORMATIONAL_MAX {
             let span = self.read_head().await?;

@@ -4,11 +4,14 @@
 use std::io;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::http::HttpError;
 use crate::http::body::{ChunkLine, Decoder, Encoding};
+use crate::stream::Bare;
 use crate::worker::buffer::{Buffer, Buffers, SMALL_BYTES};
 use crate::worker::io::{read, write_all};
+use crate::worker::pipe::Pipe;
 use crate::worker::watch::Watch;
 
 /// Why a body did not get across.
@@ -36,7 +39,10 @@ pub struct Relay<'a, R, W> {
     pub encoding: Encoding,
 }
 
-impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Relay<'_, R, W> {
+/// From so many bytes on that are still to come, they move within the kernel.
+const SPLICED_BYTES_MIN: u64 = 128 * 1024;
+
+impl<R: AsyncRead + Unpin + Bare, W: AsyncWrite + Unpin + Bare> Relay<'_, R, W> {
     /// Sends `head`, then the body to its end.
     pub async fn run(&mut self, mut head: &[u8]) -> Result<(), RelayError> {
         loop {
@@ -46,6 +52,13 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Relay<'_, R, W> {
             self.buffer.consume(decoded.consumed);
             if decoded.done {
                 return Ok(());
+            }
+            if let Decoder::Length(left @ SPLICED_BYTES_MIN..) = self.decoder
+                && let (Some(from), Some(to)) = (self.from.bare(), self.to.bare())
+                && let Ok(pipe) = Pipe::take()
+            {
+                // On the heap, so that small bodies do not carry what it needs.
+                return Box::pin(self.splice(pipe, from, to, left)).await;
             }
             if self.buffer.capacity() <= SMALL_BYTES && self.decoder.expects_more_than(SMALL_BYTES) {
                 self.buffers.enlarge_for_body(self.buffer);
@@ -57,6 +70,32 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Relay<'_, R, W> {
             self.buffer.filled_by(bytes);
             self.to_watch.refresh_read(self.idle_ms);
         }
+    }
+
+    /// Moves the rest, so many bytes, from socket to socket.
+    async fn splice(&self, pipe: Pipe, from: &TcpStream, to: &TcpStream, mut left: u64) -> Result<(), RelayError> {
+        while left > 0 {
+            let bytes = match pipe.fill(from, usize::try_from(left).unwrap_or(usize::MAX)) {
+                Ok(0) if self.from_watch.has_expired() => return Err(RelayError::Source(io::ErrorKind::TimedOut.into())),
+                Ok(0) => return Err(RelayError::Source(io::ErrorKind::UnexpectedEof.into())),
+                Ok(bytes) => bytes,
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    self.from_watch.read_within(self.idle_ms);
+                    let waited = from.readable().await;
+                    self.from_watch.read_done();
+                    waited.map_err(RelayError::Source)?;
+                    continue;
+                }
+                Err(e) => return Err(RelayError::Source(e)),
+            };
+            self.from_watch.moved(bytes);
+            pipe.drain(to, bytes, self.to_watch, self.idle_ms).await.map_err(|_| RelayError::Sink)?;
+            self.to_watch.moved(bytes);
+            self.to_watch.refresh_read(self.idle_ms);
+            left -= bytes as u64;
+        }
+        pipe.give_back();
+        Ok(())
     }
 
     async fn send(&mut self, head: &[u8], data: std::ops::Range<usize>, done: bool) -> Result<(), RelayError> {

@@ -3,6 +3,7 @@
 
 pub(crate) mod buffer;
 pub(crate) mod io;
+pub(crate) mod pipe;
 pub(crate) mod pool;
 pub(crate) mod watch;
 

@@ -24,6 +24,7 @@ mod h2_targets;
 mod headers;
 mod health;
 mod logs;
+mod long_bodies;
 mod mutual_tls;
 mod namespaces;
 mod nonsense;
