@@ -215,7 +215,9 @@ fn customized_metrics_that_nothing_can_be_read_from_are_refused() {
             "Invalid CustomizedCapacityMetricSpecification: Error in expression 'e1'",
         ),
         (
-            Box::new(|c| c.customized_load_metric_specification = load_of(vec![data_expression("SUM(SEARCH('(x', 'Sum', 300))")])),
+            Box::new(|c| {
+                c.customized_load_metric_specification = load_of(vec![data_expression("SUM(SEARCH('(x', 'Sum', 300))")])
+            }),
             "a parenthesis does not end",
         ),
         (
