@@ -22,12 +22,13 @@ use std::time::Duration;
 use bench::{Report, Result, facts, fail};
 use proxies::{Addresses, Identity, Kind, Proxy};
 
+/// In this order: what is idle is looked at before anything else has left its buffers.
 const PARTS: [&str; 11] =
-    ["keep-alive", "post", "https", "handshakes", "http2", "large", "latency", "idle", "tcp", "slow", "change"];
+    ["idle", "keep-alive", "post", "https", "handshakes", "http2", "large", "latency", "tcp", "slow", "change"];
 const USAGE: &str = "\
 usage: edge [--output table|json] [--only PART] [--rounds N] [--seconds S] [--directory DIR]
 
-  --only PART      one of keep-alive, post, https, handshakes, http2, large, latency, idle, tcp, slow, change
+  --only PART      one of idle, keep-alive, post, https, handshakes, http2, large, latency, tcp, slow, change
   --rounds N       how many turns each proxy gets [default: 5]
   --seconds S      how long a turn takes [default: 2]
   --directory DIR  where the proxies' files are kept meanwhile [default: /var/tmp]";
