@@ -24,6 +24,8 @@ const COMPARED: Rounds = Rounds { rounds: 3, connections: 1, requests: 10 };
 /// Metrics of the question that both are asked. moto looks at every datum for each period of each of them: of more, and over
 /// a longer time, it would take minutes.
 const QUERIES: usize = 20;
+/// We are asked so often each time: processor time is counted in hundredths of a second.
+const QUESTIONS: usize = 500;
 const ASKED_S: u64 = 240;
 
 pub fn measure(settings: &Settings, report: &mut Report) {
@@ -146,22 +148,22 @@ fn compare(settings: &Settings, report: &mut Report) {
 fn own_side(settings: &Settings) -> Result<Side> {
     let mut region = Region::new(&settings.program("allod"), &settings.directory)?;
     region.start()?;
-    side(&region.api()?, region.process("serve")?)
+    side(&region.api()?, region.process("serve")?, QUESTIONS)
 }
 
 fn peer_side(program: &Path) -> Result<Side> {
     let peer = Peer::start(program)?;
-    side(&peer.api, peer.process()?)
+    side(&peer.api, peer.process()?, 1)
 }
 
-fn side(api: &Api, server: Process) -> Result<Side> {
+fn side(api: &Api, server: Process, questions: usize) -> Result<Side> {
     let put_rates = rates(api, server, &put(api, Protocol::Json)?, COMPARED)?;
     let question = json(api, "GetMetricData", question()?.to_string().into_bytes())?;
     let mut get_ms = Vec::new();
     for _ in 0..COMPARED.rounds {
         let before = server.processor_with_ended_ns()?;
-        let answer: Json = serde_json::from_slice(&send(api, &question, 1)?)?;
-        get_ms.push(server.processor_with_ended_ns()?.saturating_sub(before) as f64 / 1e6);
+        let answer: Json = serde_json::from_slice(&send(api, &question, questions)?)?;
+        get_ms.push(server.processor_with_ended_ns()?.saturating_sub(before) as f64 / 1e6 / questions as f64);
         let results = answer["MetricDataResults"].as_array().map(Vec::as_slice).unwrap_or_default();
         let with_values = results.iter().filter(|r| r["Values"].as_array().is_some_and(|v| !v.is_empty())).count();
         if with_values != QUERIES {
