@@ -43,6 +43,11 @@ impl Incoming {
         incoming
     }
 
+    /// What has not been read yet.
+    pub fn into_body(self) -> RecvStream {
+        self.body
+    }
+
     fn gather(&mut self) {
         let mut cx = Context::from_waker(Waker::noop());
         // A body that breaks off tells so again when it is read on.

@@ -11,7 +11,7 @@ use ::h2::server::{Builder, Connection, SendResponse};
 use ::h2::{Reason, RecvStream};
 use bytes::Bytes;
 use http::Request;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use super::answer::Outgoing;
 use super::exchange::{End, exchange};
@@ -40,6 +40,9 @@ const GREETING_MS_MAX: u64 = 10_000;
 const TICK: Duration = Duration::from_secs(1);
 /// How long a client may take to confirm that it has read our farewell.
 const FAREWELL_MS: u64 = 2_000;
+/// What of a body is still read behind its answer, and for how long.
+const DISCARDED_BYTES_MAX: usize = 256 * 1024;
+const DISCARD_MAX: Duration = Duration::from_secs(2);
 
 /// Serves the connection to its end. Its first bytes have not been read.
 pub async fn serve(worker: Rc<Worker>, client: Client) {
@@ -225,7 +228,11 @@ async fn serve_stream(link: Rc<Link>, slot: usize, request: Request<RecvStream>,
     drop(parts);
     let whole = match plan {
         Plan::Forward(plan) => forward(&link, &lane, plan, body, respond).await,
-        Plan::Answer(own) => Box::pin(answer(&link, &lane, own, to_head, respond)).await,
+        Plan::Answer(own) => {
+            let sent = Box::pin(answer(&link, &lane, own, to_head, respond)).await;
+            discard(body).await;
+            sent
+        }
     };
     if let Some(log) = log {
         log.finish(&link.worker, lane.received.get(), lane.sent.get());
@@ -246,6 +253,25 @@ async fn answer(link: &Link, lane: &Rc<Lane>, own: Own, to_head: bool, respond: 
     sent.is_ok()
 }
 
+/// Reads what the client still sends of a request that has its answer, for a moment: clients such as curl 7.88 throw an answer
+/// away when the reset of its stream comes along with it.
+async fn discard(mut body: RecvStream) {
+    if body.is_end_stream() {
+        return;
+    }
+    let read = Box::pin(async {
+        let mut left = DISCARDED_BYTES_MAX;
+        while let Some(Ok(piece)) = body.data().await {
+            let _ = body.flow_control().release_capacity(piece.len());
+            left = left.saturating_sub(piece.len());
+            if left == 0 {
+                return;
+            }
+        }
+    });
+    let _ = timeout(DISCARD_MAX, read).await;
+}
+
 /// Has a target answer; false when the client broke it off.
 async fn forward(link: &Link, lane: &Rc<Lane>, plan: Forward, body: RecvStream, respond: SendResponse<Bytes>) -> bool {
     let worker = &*link.worker;
@@ -254,7 +280,7 @@ async fn forward(link: &Link, lane: &Rc<Lane>, plan: Forward, body: RecvStream, 
     let mut sink = Outgoing::new(respond, lane.clone(), &plan.site.headers.answers);
     let end = exchange(worker, &plan, &mut source, &mut sink).await;
     match end {
-        End::Answered(_) => {}
+        End::Answered(_) => Box::pin(discard(source.into_body())).await,
         End::Failed(status) => {
             let mut text = worker.buffers.text();
             let headers = &plan.site.headers.answers;
