@@ -230,7 +230,9 @@ async fn serve_stream(link: Rc<Link>, slot: usize, request: Request<RecvStream>,
         Plan::Forward(plan) => forward(&link, &lane, plan, body, respond).await,
         Plan::Answer(own) => {
             let sent = Box::pin(answer(&link, &lane, own, to_head, respond)).await;
-            discard(body).await;
+            if !body.is_end_stream() {
+                Box::pin(discard(body)).await;
+            }
             sent
         }
     };
@@ -256,10 +258,7 @@ async fn answer(link: &Link, lane: &Rc<Lane>, own: Own, to_head: bool, respond: 
 /// Reads what the client still sends of a request that has its answer, for a moment: clients such as curl 7.88 throw an answer
 /// away when the reset of its stream comes along with it.
 async fn discard(mut body: RecvStream) {
-    if body.is_end_stream() {
-        return;
-    }
-    let read = Box::pin(async {
+    let read = async {
         let mut left = DISCARDED_BYTES_MAX;
         while let Some(Ok(piece)) = body.data().await {
             let _ = body.flow_control().release_capacity(piece.len());
@@ -268,7 +267,7 @@ async fn discard(mut body: RecvStream) {
                 return;
             }
         }
-    });
+    };
     let _ = timeout(DISCARD_MAX, read).await;
 }
 
@@ -280,7 +279,7 @@ async fn forward(link: &Link, lane: &Rc<Lane>, plan: Forward, body: RecvStream, 
     let mut sink = Outgoing::new(respond, lane.clone(), &plan.site.headers.answers);
     let end = exchange(worker, &plan, &mut source, &mut sink).await;
     match end {
-        End::Answered(_) => Box::pin(discard(source.into_body())).await,
+        End::Answered(_) => {}
         End::Failed(status) => {
             let mut text = worker.buffers.text();
             let headers = &plan.site.headers.answers;
@@ -296,5 +295,10 @@ async fn forward(link: &Link, lane: &Rc<Lane>, plan: Forward, body: RecvStream, 
         link.spoiled.set(true);
     }
     worker.buffers.give_text_back(plan.head);
+    let body = source.into_body();
+    if matches!(end, End::Answered(_) | End::Failed(_)) && !body.is_end_stream() {
+        // On the heap, so that requests that are all there do not carry what it needs.
+        Box::pin(discard(body)).await;
+    }
     end != End::Gone
 }

@@ -281,6 +281,24 @@ fn the_load_balancer_answers_by_itself() {
     assert_eq!(client.get("/fixed").status, 418);
 }
 
+/// A reset right behind an answer may overtake it: some clients then throw the answer away.
+#[test]
+fn a_client_may_go_on_sending_behind_its_answer() {
+    let (rig, authority) = start(&[], |balancer| {
+        balancer.listeners[0].default_action = Action::FixedResponse { status: 418, content_type: None, body: "early".into() };
+    });
+    let client = connect(&rig, &authority);
+    wait(async {
+        let (response, mut stream) = client.begin(client.request("POST", "/").body(()).unwrap(), false).await;
+        let response = response.await.unwrap();
+        assert_eq!(response.status(), 418);
+        assert_eq!(read(&mut response.into_body()).await.unwrap().0, b"early");
+        send(&mut stream, Bytes::from(vec![7; 100_000])).await.unwrap();
+        stream.send_data(Bytes::new(), true).unwrap();
+    });
+    assert_eq!(client.get("/").status, 418);
+}
+
 /// "ELB User Guide, Troubleshoot": what is answered to requests that are not served.
 #[test]
 fn requests_that_are_not_served_are_refused_alone() {
