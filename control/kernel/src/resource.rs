@@ -51,6 +51,11 @@ pub trait StackResource: Send + Sync {
     /// Properties, their types and what changing them means, in the language of the `template` crate's `schema`.
     fn schema(&self) -> &'static str;
 
+    /// Names of properties that are secret: stacks keep them, and never tell them.
+    fn secrets(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Makes the resource and returns its physical id, which `Ref` gives.
     fn create(&self, tx: &mut Tx, cx: &Cx, request: &ResourceRequest) -> Result<String, Fault>;
 

@@ -4,10 +4,12 @@
 
 mod certificate;
 mod key;
+mod pair;
 mod pem;
 mod revocation;
 
 pub use certificate::{Certificate, KeyAlgorithm, certificates};
 pub use key::{KeyError, PrivateKey};
+pub use pair::{PairError, ServerPair};
 pub use pem::{PemBlock, PemError, blocks};
 pub use revocation::{RevocationList, revocation_lists};

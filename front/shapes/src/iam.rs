@@ -66,6 +66,8 @@ shape!(DeleteRolePolicyRequest { role_name: String, policy_name: String });
 
 shape!(DeleteRoleRequest { role_name: String });
 
+shape!(DeleteServerCertificateRequest { server_certificate_name: String });
+
 shape!(DetachRolePolicyRequest { role_name: String, policy_arn: String });
 
 shape!(GetInstanceProfileRequest { instance_profile_name: String });
@@ -91,6 +93,10 @@ shape!(GetRolePolicyResponse { role_name: String, policy_name: String, policy_do
 shape!(GetRoleRequest { role_name: String });
 
 shape!(GetRoleResponse { role: Role });
+
+shape!(GetServerCertificateRequest { server_certificate_name: String });
+
+shape!(GetServerCertificateResponse { server_certificate: ServerCertificate });
 
 shape!(InstanceProfile {
     path: String,
@@ -231,6 +237,30 @@ shape!(ListRolesResponse {
     marker: Option<String>,
 });
 
+shape!(ListServerCertificateTagsRequest {
+    server_certificate_name: String,
+    marker: Option<String>,
+    max_items: Option<i64>,
+});
+
+shape!(ListServerCertificateTagsResponse {
+    tags: Vec<Tag>,
+    is_truncated: Option<bool>,
+    marker: Option<String>,
+});
+
+shape!(ListServerCertificatesRequest {
+    path_prefix: Option<String>,
+    marker: Option<String>,
+    max_items: Option<i64>,
+});
+
+shape!(ListServerCertificatesResponse {
+    server_certificate_metadata_list: Vec<ServerCertificateMetadata>,
+    is_truncated: Option<bool>,
+    marker: Option<String>,
+});
+
 shape!(Policy {
     policy_name: Option<String>,
     policy_id: Option<String>,
@@ -292,6 +322,22 @@ shape!(RoleLastUsed {
     region: Option<String>,
 });
 
+shape!(ServerCertificate {
+    server_certificate_metadata: ServerCertificateMetadata,
+    certificate_body: String,
+    certificate_chain: Option<String>,
+    tags: Vec<Tag>,
+});
+
+shape!(ServerCertificateMetadata {
+    path: String,
+    server_certificate_name: String,
+    server_certificate_id: String,
+    arn: String,
+    upload_date: Option<base::Time>,
+    expiration: Option<base::Time>,
+});
+
 shape!(SourceRoleTemplate { template_arn: String, template_minor_version: i64 });
 
 shape!(Tag { key: String, value: String });
@@ -311,6 +357,11 @@ shape!(TagRoleRequest {
     tags: Vec<Tag>,
 });
 
+shape!(TagServerCertificateRequest {
+    server_certificate_name: String,
+    tags: Vec<Tag>,
+});
+
 shape!(UntagInstanceProfileRequest {
     instance_profile_name: String,
     tag_keys: Vec<String>,
@@ -323,6 +374,11 @@ shape!(UntagPolicyRequest {
 
 shape!(UntagRoleRequest {
     role_name: String,
+    tag_keys: Vec<String>,
+});
+
+shape!(UntagServerCertificateRequest {
+    server_certificate_name: String,
     tag_keys: Vec<String>,
 });
 
@@ -341,6 +397,26 @@ shape!(UpdateRoleRequest {
 });
 
 shape!(UpdateRoleResponse {});
+
+shape!(UpdateServerCertificateRequest {
+    server_certificate_name: String,
+    new_path: Option<String>,
+    new_server_certificate_name: Option<String>,
+});
+
+shape!(UploadServerCertificateRequest {
+    path: Option<String>,
+    server_certificate_name: String,
+    certificate_body: String,
+    private_key: String,
+    certificate_chain: Option<String>,
+    tags: Vec<Tag>,
+});
+
+shape!(UploadServerCertificateResponse {
+    server_certificate_metadata: Option<ServerCertificateMetadata>,
+    tags: Vec<Tag>,
+});
 
 /// Operations, for registration and for typed calls.
 pub mod ops {
@@ -382,4 +458,12 @@ pub mod ops {
     operation!("iam" ListEntitiesForPolicy super::ListEntitiesForPolicyRequest => super::ListEntitiesForPolicyResponse);
     operation!("iam" TagPolicy super::TagPolicyRequest => ());
     operation!("iam" UntagPolicy super::UntagPolicyRequest => ());
+    operation!("iam" UploadServerCertificate super::UploadServerCertificateRequest => super::UploadServerCertificateResponse);
+    operation!("iam" GetServerCertificate super::GetServerCertificateRequest => super::GetServerCertificateResponse);
+    operation!("iam" ListServerCertificates super::ListServerCertificatesRequest => super::ListServerCertificatesResponse);
+    operation!("iam" UpdateServerCertificate super::UpdateServerCertificateRequest => ());
+    operation!("iam" DeleteServerCertificate super::DeleteServerCertificateRequest => ());
+    operation!("iam" TagServerCertificate super::TagServerCertificateRequest => ());
+    operation!("iam" UntagServerCertificate super::UntagServerCertificateRequest => ());
+    operation!("iam" ListServerCertificateTags super::ListServerCertificateTagsRequest => super::ListServerCertificateTagsResponse);
 }

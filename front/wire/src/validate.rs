@@ -9,6 +9,8 @@ use crate::route::{Protocol, Route};
 
 /// Most errors told at once.
 const ERRORS_MAX: usize = 10;
+/// Longer texts are not said again: documents, and keys, which no answer shows.
+const ECHOED_MAX: usize = 2_048;
 
 /// The code of a failed check.
 pub(crate) fn code(route: &Route) -> &'static str {
@@ -53,7 +55,8 @@ struct Check<'a> {
 impl Check<'_> {
     fn breach(&mut self, path: &Path, value: &str, constraint: &str) {
         if self.errors.len() < ERRORS_MAX {
-            let text = format!("Value {value} at '{}' failed to satisfy constraint: {constraint}", path.dotted());
+            let space = if value.is_empty() { "" } else { " " };
+            let text = format!("Value{space}{value} at '{}' failed to satisfy constraint: {constraint}", path.dotted());
             self.errors.push(Breach { text, missing: None });
         }
     }
@@ -90,6 +93,7 @@ impl Check<'_> {
         }
         let (text, noun) = match value {
             Value::List(items) => (format!("'[{} items]'", items.len()), "length"),
+            Value::Str(s) if s.len() > ECHOED_MAX => (String::new(), "length"),
             Value::Str(s) => (format!("'{s}'"), "length"),
             Value::Int(n) => (format!("'{n}'"), "value"),
             _ => return,

@@ -3,17 +3,16 @@
 use base::{Fault, Tags, Time};
 use kernel::{Cx, Tx};
 use world::PrivateKey;
-use x509::KeyError;
+use x509::{KeyError, PairError, ServerPair};
 
 use crate::certificate::{Certificate, Contents, Kind, find};
 use crate::error::Error;
 use crate::request::add;
 
-/// Sizes in bytes, and how many certificates a chain may have (ImportCertificate).
+/// Sizes in bytes (ImportCertificate).
 const CERTIFICATE_BYTES_MAX: usize = 32_768;
 const KEY_BYTES_MAX: usize = 5_120;
 const CHAIN_BYTES_MAX: usize = 2_097_152;
-const CHAIN_MAX: usize = 1_000;
 /// Most names that an imported certificate may have.
 const NAMES_MAX: usize = 1_000;
 
@@ -92,24 +91,36 @@ fn read(import: &Import, now: Time) -> Result<Read, Error> {
     check_size("certificate", import.certificate.len(), CERTIFICATE_BYTES_MAX)?;
     check_size("privateKey", import.key.len(), KEY_BYTES_MAX)?;
     check_size("certificateChain", import.chain.as_ref().map_or(1, Vec::len), CHAIN_BYTES_MAX)?;
-    let certificate = own(&import.certificate)?;
-    let algorithm = match certificate.key.filter(|_| x509::PrivateKey::can_be_of(certificate.key)) {
-        Some(algorithm) => algorithm.name(),
-        None => return Err(Error::invalid("The key algorithm of the certificate is not supported in this region.")),
-    };
-    if certificate.not_after <= now {
-        return Err(Error::invalid("The certificate has expired."));
+    let pair = ServerPair::read(&import.certificate, &import.key, import.chain.as_deref(), now);
+    let pair = pair.map_err(|e| Error::Invalid(words(e)))?;
+    let algorithm = pair.certificate.key.map_or("", x509::KeyAlgorithm::name);
+    Ok(Read { names: names(&pair.certificate)?, algorithm, contents: contents(&pair) })
+}
+
+/// What is wrong with what a user brings, as ImportCertificate says it.
+fn words(error: PairError) -> String {
+    match error {
+        PairError::Certificate(e) => format!("The certificate is not in a valid PEM format: {e}."),
+        PairError::NoCertificate => "The certificate is not in a valid PEM format: there is none in it.".into(),
+        PairError::ManyCertificates => {
+            "The certificate field contains more than one certificate. You can specify only one certificate in this field.".into()
+        }
+        PairError::Algorithm => "The key algorithm of the certificate is not supported in this region.".into(),
+        PairError::Expired => "The certificate has expired.".into(),
+        PairError::NotYetValid => "The certificate is not valid yet.".into(),
+        PairError::Key(KeyError::Encrypted) => {
+            "The private key is encrypted. You must provide an unencrypted private key.".into()
+        }
+        PairError::Key(KeyError::NotAKey) => "The private key is not in a valid PEM format.".into(),
+        PairError::Key(KeyError::Unsupported) => "The private key is not supported.".into(),
+        PairError::Mismatch => "The provided private key does not match the certificate.".into(),
+        PairError::NotSelfSigned => "Provided certificate is not a valid self signed. Please provide either a valid self-signed certificate or certificate chain.".into(),
+        PairError::Chain(e) => format!("The certificate chain is not in a valid PEM format: {e}."),
+        PairError::EmptyChain => "The certificate chain is not in a valid PEM format: there is no certificate in it.".into(),
+        PairError::ChainOrder(at) => format!(
+            "Unable to validate certificate chain. The certificate chain must start with the immediate signing certificate, followed by any intermediaries in order. The index within the chain of the invalid certificate is: {at}"
+        ),
     }
-    if certificate.not_before > now {
-        return Err(Error::invalid("The certificate is not valid yet."));
-    }
-    let key = key(&import.key)?;
-    if !key.is_of(&certificate) {
-        return Err(Error::invalid("The provided private key does not match the certificate."));
-    }
-    let chain = chain(&certificate, import.chain.as_deref())?;
-    let names = names(&certificate)?;
-    Ok(Read { names, algorithm, contents: contents(&certificate, chain, &key) })
 }
 
 fn check_size(field: &str, bytes: usize, max: usize) -> Result<(), Error> {
@@ -120,52 +131,6 @@ fn check_size(field: &str, bytes: usize, max: usize) -> Result<(), Error> {
     let text =
         format!("1 validation error detected: Value at '{field}' failed to satisfy constraint: Member must have length {bound}");
     Err(Error::Invalid(text))
-}
-
-fn own(pem: &[u8]) -> Result<x509::Certificate, Error> {
-    let mut all = match x509::certificates(pem, 1) {
-        Ok(all) => all,
-        Err(x509::PemError::TooMany) => {
-            let text =
-                "The certificate field contains more than one certificate. You can specify only one certificate in this field.";
-            return Err(Error::invalid(text));
-        }
-        Err(e) => return Err(Error::invalid(format!("The certificate is not in a valid PEM format: {e}."))),
-    };
-    all.pop().ok_or_else(|| Error::invalid("The certificate is not in a valid PEM format: there is none in it."))
-}
-
-fn key(pem: &[u8]) -> Result<x509::PrivateKey, Error> {
-    x509::PrivateKey::from_pem(pem).map_err(|e| {
-        Error::invalid(match e {
-            KeyError::Encrypted => "The private key is encrypted. You must provide an unencrypted private key.",
-            KeyError::NotAKey => "The private key is not in a valid PEM format.",
-            KeyError::Unsupported => "The private key is not supported.",
-        })
-    })
-}
-
-/// The certificates above, in the order in which each signs the one before it. A root may be left out.
-fn chain(certificate: &x509::Certificate, pem: Option<&[u8]>) -> Result<Option<String>, Error> {
-    let Some(pem) = pem else {
-        if certificate.is_self_issued() && !certificate.is_signed_by(certificate) {
-            let text = "Provided certificate is not a valid self signed. Please provide either a valid self-signed certificate or certificate chain.";
-            return Err(Error::invalid(text));
-        }
-        return Ok(None);
-    };
-    let all = x509::certificates(pem, CHAIN_MAX);
-    let all = all.map_err(|e| Error::invalid(format!("The certificate chain is not in a valid PEM format: {e}.")))?;
-    if all.is_empty() {
-        return Err(Error::invalid("The certificate chain is not in a valid PEM format: there is no certificate in it."));
-    }
-    let below = std::iter::once(certificate).chain(&all);
-    if let Some(at) = below.zip(&all).position(|(below, above)| !below.is_signed_by(above)) {
-        return Err(Error::invalid(format!(
-            "Unable to validate certificate chain. The certificate chain must start with the immediate signing certificate, followed by any intermediaries in order. The index within the chain of the invalid certificate is: {at}"
-        )));
-    }
-    Ok(Some(all.iter().map(x509::Certificate::to_pem).collect()))
 }
 
 /// The DNS names, the common name first where it is one of them.
@@ -183,12 +148,13 @@ fn names(certificate: &x509::Certificate) -> Result<Vec<String>, Error> {
     }
 }
 
-fn contents(certificate: &x509::Certificate, chain: Option<String>, key: &x509::PrivateKey) -> Contents {
+fn contents(pair: &ServerPair) -> Contents {
+    let certificate = &pair.certificate;
     let texts = |list: &[&str]| list.iter().map(|text| (*text).to_string()).collect();
     Contents {
         certificate: certificate.to_pem(),
-        chain,
-        key: PrivateKey(key.to_pem()),
+        chain: pair.chain_pem(),
+        key: PrivateKey(pair.key.to_pem()),
         serial: certificate.serial.clone(),
         subject: certificate.subject.clone(),
         issuer: certificate.issuer_common_name.clone().unwrap_or_else(|| certificate.issuer.clone()),

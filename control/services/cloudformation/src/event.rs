@@ -1,6 +1,7 @@
 use base::{StackId, Time};
-use kernel::{Cx, Row, State, Tx};
+use kernel::{Cx, Row, StackResource, State, Tx};
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 use crate::state::{Member, Stack};
 
@@ -70,10 +71,22 @@ pub fn of_member(tx: &mut Tx, cx: &Cx, stack: &Stack, member: &Member) {
         type_name: member.type_name.clone(),
         status: member.status.name().into(),
         reason: member.reason.clone(),
-        properties: member.physical.as_ref().map(|p| p.properties.to_string()),
+        properties: member.physical.as_ref().map(|p| told(tx, &member.type_name, &p.properties)),
         client_token: stack.client_token.clone(),
     };
     add(tx, cx, event);
+}
+
+/// A resource's properties as events tell them, with asterisks for what its type calls secret.
+fn told(tx: &Tx, type_name: &str, properties: &Json) -> String {
+    let secrets = tx.registry().stack_resource(type_name).map_or(&[][..], StackResource::secrets);
+    let mut properties = properties.clone();
+    for name in secrets {
+        if let Some(secret) = properties.get_mut(name) {
+            *secret = "****".into();
+        }
+    }
+    properties.to_string()
 }
 
 fn add(tx: &mut Tx, cx: &Cx, mut event: Event) {

@@ -1,5 +1,5 @@
-//! Where certificates and trust stores of listeners come from. This service keeps their ARNs only; whoever owns them is
-//! asked anew at each plan, so that a renewed certificate reaches the edge by itself.
+//! Where certificates and trust stores of listeners come from. This service keeps no more than what they are called by:
+//! whoever owns them is asked anew at each plan, so that a renewed certificate reaches the edge by itself.
 
 use kernel::{Registry, State};
 
@@ -7,21 +7,45 @@ use crate::error::Error;
 use crate::listener::Listener;
 use crate::trust_store::{self, TrustStore};
 
+/// ARNs of certificates that IAM keeps: they change with the certificate's name and path.
+const OF_IAM: &str = ":server-certificate/";
+
 /// Says which load balancers use a certificate or a trust store.
 pub(crate) fn register(registry: &mut Registry) {
-    registry.users_of(|state, arn, users| users.extend(balancers(state, arn).map(|arn| arn.to_string())));
+    registry.users_of(|state, arn, users| {
+        let reference = reference(state, arn);
+        users.extend(balancers(state, &reference).map(|arn| arn.to_string()));
+    });
 }
 
-/// The load balancers whose listeners use it.
-pub(crate) fn balancers<'a>(state: &'a State, arn: &'a str) -> impl Iterator<Item = &'a base::LoadBalancerArn> {
-    let by = |index| state.rows_where::<Listener>(index, arn);
+/// The load balancers whose listeners use it: a certificate by its reference, or a trust store by its ARN.
+pub(crate) fn balancers<'a>(state: &'a State, reference: &'a str) -> impl Iterator<Item = &'a base::LoadBalancerArn> {
+    let by = |index| state.rows_where::<Listener>(index, reference);
     by("certificate").chain(by("trust-store")).map(|listener| &listener.load_balancer)
 }
 
+/// What a listener keeps of a certificate with this ARN: ACM's ARN, which never changes, or IAM's id, so that a listener
+/// keeps its certificate when that gets another name (UpdateServerCertificate).
+pub(crate) fn reference(state: &State, arn: &str) -> String {
+    let of_iam = Some(arn).filter(|arn| arn.contains(OF_IAM)).and_then(|arn| iam::find_server_certificate(state, arn));
+    of_iam.map_or_else(|| arn.into(), |certificate| certificate.id.clone())
+}
+
+/// The ARN that a certificate has now.
+pub(crate) fn arn_of(state: &State, reference: &str) -> String {
+    let of_iam = Some(reference).filter(|r| !r.starts_with("arn:")).and_then(|id| iam::find_server_certificate(state, id));
+    of_iam.map_or_else(|| reference.into(), |certificate| certificate.arn.clone())
+}
+
 /// The certificate with its chain and key; none while there is none, or it is not issued yet.
-pub(crate) fn certificate_of(state: &State, arn: &str) -> Option<world::Certificate> {
-    let material = acm::material(state, arn)?;
-    Some(world::Certificate { id: arn.into(), chain: material.chain, key: material.key })
+pub(crate) fn certificate_of(state: &State, reference: &str) -> Option<world::Certificate> {
+    if !reference.starts_with("arn:") {
+        let certificate = iam::find_server_certificate(state, reference)?;
+        let (id, chain, key) = (certificate.arn.clone(), certificate.served(), certificate.key.clone());
+        return Some(world::Certificate { id, chain, key });
+    }
+    let material = acm::material(state, reference)?;
+    Some(world::Certificate { id: reference.into(), chain: material.chain, key: material.key })
 }
 
 /// The authorities that a listener trusts for its clients' certificates.
@@ -29,8 +53,14 @@ pub(crate) fn trust_store_of(state: &State, arn: &str) -> Option<world::TrustSto
     state.find::<TrustStore, str>(arn).map(TrustStore::to_world)
 }
 
-pub(crate) fn check(state: &State, arn: &str) -> Result<(), Error> {
-    certificate_of(state, arn).map(|_| ()).ok_or_else(|| Error::NoCertificate(arn.into()))
+/// The reference of a certificate that can be served.
+pub(crate) fn check(state: &State, arn: &str) -> Result<String, Error> {
+    let none = || Error::NoCertificate(arn.into());
+    if !arn.starts_with("arn:") {
+        return Err(none());
+    }
+    let reference = reference(state, arn);
+    certificate_of(state, &reference).map(|_| reference).ok_or_else(none)
 }
 
 pub(crate) fn check_trust_store(state: &State, arn: &str) -> Result<(), Error> {

@@ -100,11 +100,11 @@ impl Given {
 
     /// The listener as it is, with what is given here in place of its own ("ModifyListener": a protocol without TLS takes
     /// policy and certificates away).
-    fn over(mut self, old: &Listener) -> Self {
+    fn over(mut self, state: &State, old: &Listener) -> Self {
         self.port = self.port.or(Some(i64::from(old.port)));
         let name = self.protocol.get_or_insert_with(|| protocol::name(old.protocol).into());
         let keeps_tls = matches!(name.as_str(), "HTTPS" | "TLS");
-        if let Some(tls) = old.tls.as_ref().filter(|_| keeps_tls).map(Tls::to_given) {
+        if let Some(tls) = old.tls.as_ref().filter(|_| keeps_tls).map(|tls| tls.to_given(state)) {
             self.tls.policy = self.tls.policy.filter(|p| !p.is_empty()).or(tls.policy);
             self.tls.mutual = self.tls.mutual.or(tls.mutual);
             if self.tls.certificates.is_empty() {
@@ -165,7 +165,7 @@ pub(crate) fn create(tx: &mut Tx, cx: &Cx, balancer: &str, given: Given, tags: T
 
 /// Changes a listener; what is not given stays.
 pub(crate) fn modify(tx: &mut Tx, arn: &str, given: Given) -> Result<(), Error> {
-    let given = given.over(find(tx, arn)?);
+    let given = given.over(tx, find(tx, arn)?);
     set(tx, arn, given)
 }
 
@@ -269,10 +269,10 @@ fn arns_of(certificates: Vec<s::Certificate>) -> Result<Vec<String>, Error> {
 pub(crate) fn add_certificates(tx: &mut Tx, arn: &str, certificates: Vec<s::Certificate>) -> Result<Vec<String>, Error> {
     let (mut listener, mut tls) = with_tls(tx, arn)?;
     let arns = arns_of(certificates)?;
-    for certificate in &arns {
-        certificate::check(tx, certificate)?;
-        if !tls.certificates.contains(certificate) {
-            tls.certificates.push(certificate.clone());
+    for arn in &arns {
+        let reference = certificate::check(tx, arn)?;
+        if !tls.certificates.contains(&reference) {
+            tls.certificates.push(reference);
         }
     }
     let others = tx.rows_where::<Listener>("load-balancer", &listener.load_balancer).filter(|l| l.arn != listener.arn);
@@ -289,12 +289,13 @@ pub(crate) fn add_certificates(tx: &mut Tx, arn: &str, certificates: Vec<s::Cert
 /// Takes certificates away, but not the default one.
 pub(crate) fn remove_certificates(tx: &mut Tx, arn: &str, certificates: Vec<s::Certificate>) -> Result<(), Error> {
     let (mut listener, mut tls) = with_tls(tx, arn)?;
-    let arns = arns_of(certificates)?;
-    if let Some(default) = tls.certificates.first().filter(|default| arns.contains(default)) {
+    let gone: Vec<String> = arns_of(certificates)?.iter().map(|arn| certificate::reference(tx, arn)).collect();
+    if let Some(default) = tls.certificates.first().filter(|default| gone.contains(default)) {
+        let default = certificate::arn_of(tx, default);
         let text = format!("The default certificate '{default}' of a listener cannot be removed");
         return Err(Error::Coded("OperationNotPermitted", text));
     }
-    tls.certificates.retain(|c| !arns.contains(c));
+    tls.certificates.retain(|c| !gone.contains(c));
     listener.tls = Some(tls);
     tx.put(listener);
     Ok(())

@@ -84,7 +84,7 @@ fn listener(state: &State, listener: &Listener) -> world::Listener {
         id: listener.arn.clone(),
         port: listener.port,
         protocol: listener.protocol,
-        tls: listener.tls.as_ref().map(Tls::to_world),
+        tls: listener.tls.as_ref().map(|tls| tls.to_world(state)),
         rules: rules.into_iter().map(rule).collect(),
         default_action: listener.default_action.clone(),
         server_header: attribute::listener(listener, "routing.http.response.server.enabled") != "false",

@@ -36,6 +36,9 @@ pub(crate) fn register(registry: &mut Registry) {
     registry.watch::<acm::Certificate>(LOAD_BALANCER, |state, renewed, due| {
         due.extend(certificate::balancers(state, &renewed.arn).map(ToString::to_string));
     });
+    registry.watch::<iam::ServerCertificate>(LOAD_BALANCER, |state, renamed, due| {
+        due.extend(certificate::balancers(state, &renamed.id).map(ToString::to_string));
+    });
     registry.watch::<TrustStore>(LOAD_BALANCER, |state, changed, due| {
         due.extend(certificate::balancers(state, &changed.arn).map(ToString::to_string));
     });

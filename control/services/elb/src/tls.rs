@@ -26,7 +26,7 @@ const ALPN: [(&str, &[&str]); 5] = [
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tls {
     pub policy: String,
-    /// ARNs, the default one first.
+    /// References (`certificate::reference`), the default one first.
     pub certificates: Vec<String>,
     pub alpn: Option<String>,
     pub clients: ClientCertificates,
@@ -64,17 +64,18 @@ impl Tls {
     }
 
     /// The default certificate, as a request would give it.
-    pub(crate) fn to_given(&self) -> Given {
+    pub(crate) fn to_given(&self, state: &State) -> Given {
         Given {
             policy: Some(self.policy.clone()),
-            certificates: self.certificate_shapes(),
+            certificates: self.certificate_shapes(state),
             alpn: self.alpn.iter().cloned().collect(),
             mutual: self.mutual_shape(),
         }
     }
 
-    pub(crate) fn certificate_shapes(&self) -> Vec<s::Certificate> {
-        let shape = |arn: &String| s::Certificate { certificate_arn: Some(arn.clone()), is_default: None };
+    pub(crate) fn certificate_shapes(&self, state: &State) -> Vec<s::Certificate> {
+        let arn = |reference: &String| Some(certificate::arn_of(state, reference));
+        let shape = |reference| s::Certificate { certificate_arn: arn(reference), is_default: None };
         self.certificates.first().map(shape).into_iter().collect()
     }
 
@@ -100,11 +101,11 @@ impl Tls {
         }
     }
 
-    pub(crate) fn to_world(&self) -> ListenerTls {
+    pub(crate) fn to_world(&self, state: &State) -> ListenerTls {
         let protocols = ALPN.iter().find(|(name, _)| self.alpn.as_deref() == Some(*name)).map_or(&[][..], |(_, list)| list);
         ListenerTls {
             policy: self.policy.clone(),
-            certificates: self.certificates.clone(),
+            certificates: self.certificates.iter().map(|reference| certificate::arn_of(state, reference)).collect(),
             alpn: protocols.iter().map(|p| (*p).to_string()).collect(),
             clients: self.clients.clone(),
         }
@@ -139,9 +140,7 @@ fn default_certificate(state: &State, of: Protocol, certificates: Vec<s::Certifi
     if certificate.is_default.is_some() {
         return Err(Error::Validation("You cannot set the isDefault parameter for a certificate".into()));
     }
-    let arn = certificate.certificate_arn.unwrap_or_default();
-    certificate::check(state, &arn)?;
-    Ok(arn)
+    certificate::check(state, &certificate.certificate_arn.unwrap_or_default())
 }
 
 fn alpn(of: Protocol, given: Vec<String>) -> Result<Option<String>, Error> {

@@ -14,6 +14,7 @@ pub enum Error {
         version: String,
     },
     NoRolePolicy(String),
+    NoServerCertificate(String),
     RolePolicyExists {
         policy: String,
         role: String,
@@ -23,6 +24,14 @@ pub enum Error {
     RoleExists(String),
     InstanceProfileExists(String),
     PolicyExists(String),
+    ServerCertificateExists(String),
+    ServerCertificateInUse {
+        id: String,
+        /// ARN of who uses it.
+        user: String,
+    },
+    MalformedCertificate(String),
+    KeyPairMismatch,
     /// What must be done before the deletion, such as `must detach all policies first`.
     DeleteConflict(&'static str),
     PolicyHasVersions,
@@ -58,11 +67,19 @@ impl From<Error> for Fault {
             E::NotAttachable(arn) => missing(format!("Policy {arn} does not exist or is not attachable.")),
             E::NoPolicyVersion { arn, version } => missing(format!("Policy {arn} version {version} does not exist or is not attachable.")),
             E::NoRolePolicy(name) => missing(format!("The role policy with name {name} cannot be found.")),
+            E::NoServerCertificate(name) => missing(format!("The Server Certificate with name {name} cannot be found.")),
             E::NoRoleInProfile(name) => missing(format!("The role with name {name} cannot be found in the instance profile.")),
             E::RolePolicyExists { policy, role } => exists(format!("Policy {policy} already exists in role {role}.")),
             E::RoleExists(name) => exists(format!("Role with name {name} already exists.")),
             E::InstanceProfileExists(name) => exists(format!("Instance Profile {name} already exists.")),
             E::PolicyExists(name) => exists(format!("A policy called {name} already exists. Duplicate names are not allowed.")),
+            E::ServerCertificateExists(name) => exists(format!("The Server Certificate with name {name} already exists.")),
+            // Terraform waits when it reads "currently in use by arn".
+            E::ServerCertificateInUse { id, user } => conflict(format!(
+                "Certificate: {id} is currently in use by {user}. Please remove it first before deleting it from IAM."
+            )),
+            E::MalformedCertificate(message) => Fault::client("MalformedCertificate", message),
+            E::KeyPairMismatch => Fault::client("KeyPairMismatch", "The private key does not belong to the certificate."),
             E::DeleteConflict(first) => conflict(format!("Cannot delete entity, {first}.")),
             E::PolicyHasVersions => conflict(
                 "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The default version is deleted with the policy."

@@ -231,3 +231,15 @@ proptest! {
         let _ = decode(&route, &parts, &noise);
     }
 }
+
+/// A key that is too long is still a key: no answer shows it.
+#[test]
+fn what_is_far_too_long_is_not_said_again() {
+    let iam = "Version=2010-05-08&Action=UploadServerCertificate&ServerCertificateName=a&CertificateBody=b";
+    let (code, message) = fault(&format!("{iam}&PrivateKey={}", "k".repeat(16_385)), None);
+    assert_eq!(code, "ValidationError");
+    assert_eq!(
+        message,
+        "1 validation error detected: Value at 'privateKey' failed to satisfy constraint: Member must have length less than or equal to 16384"
+    );
+}

@@ -135,3 +135,18 @@ fn a_creation_that_fails_leaves_nothing() {
         check(&region, &id, &if fails { Wish::new() } else { wish }, &format!("seed {seed}"));
     }
 }
+
+#[test]
+fn what_a_type_calls_secret_is_in_no_event() {
+    let mut region = Region::new();
+    let template =
+        json!({"Resources": {"T": {"Type": "Test::Thing", "Properties": {"Value": "seen", "Key": "hidden", "Mode": "ok"}}}});
+    let id = region.create(&template);
+    assert_eq!(region.rest(&id, &mut |_| {}), "CREATE_COMPLETE");
+    assert_eq!(region.things()[0].key, "hidden");
+    let input = s::DescribeStackEventsInput { stack_name: "web".into(), ..Default::default() };
+    let events = region.call::<ops::DescribeStackEvents>(input).unwrap().stack_events;
+    let told: Vec<String> = events.into_iter().filter_map(|e| e.resource_properties).collect();
+    assert!(told.iter().any(|t| t.contains("seen") && t.contains("****")), "{told:?}");
+    assert!(!told.concat().contains("hidden"), "{told:?}");
+}

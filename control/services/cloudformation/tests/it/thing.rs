@@ -83,6 +83,10 @@ impl StackResource for ThingType {
         "properties\n  Value string required\n  Key string required replace\n  Wants list string\n  Mode string required\nattributes\n  Value\n"
     }
 
+    fn secrets(&self) -> &'static [&'static str] {
+        &["Key"]
+    }
+
     fn create(&self, tx: &mut Tx, cx: &Cx, request: &ResourceRequest) -> Result<String, Fault> {
         let thing = Thing {
             id: format!("thing-{}", cx.rng().hex(12)),

@@ -4,7 +4,7 @@ use shapes::elbv2 as s;
 
 use super::cut;
 use crate::error::Error;
-use crate::{listener, security_policies};
+use crate::{certificate, listener, security_policies};
 
 fn shape(arn: &str, is_default: bool) -> s::Certificate {
     s::Certificate { certificate_arn: Some(arn.into()), is_default: Some(is_default) }
@@ -35,8 +35,9 @@ pub(super) fn describe(
     input: s::DescribeListenerCertificatesInput,
 ) -> Result<s::DescribeListenerCertificatesOutput, Fault> {
     let listener = listener::find(tx, &input.listener_arn)?;
-    let arns = listener.tls.as_ref().map_or(&[][..], |tls| &tls.certificates);
-    let all: Vec<(usize, &String)> = arns.iter().enumerate().collect();
+    let references = listener.tls.as_ref().map_or(&[][..], |tls| &tls.certificates);
+    let arns = references.iter().map(|reference| certificate::arn_of(tx, reference));
+    let all: Vec<(usize, String)> = arns.enumerate().collect();
     let page = cut(all.iter().collect(), |(index, _)| format!("{index:05}"), input.marker.as_deref(), input.page_size)?;
     let certificates = page.items.into_iter().map(|(index, arn)| shape(arn, *index == 0)).collect();
     Ok(s::DescribeListenerCertificatesOutput { certificates, next_marker: page.next_token })

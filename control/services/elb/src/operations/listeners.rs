@@ -1,5 +1,5 @@
 use base::Fault;
-use kernel::{Cx, Tx};
+use kernel::{Cx, State, Tx};
 use shapes::elbv2 as s;
 
 use super::cut;
@@ -11,7 +11,7 @@ use crate::{action, load_balancer, protocol, tags};
 pub(super) fn create(tx: &mut Tx, cx: &Cx, input: s::CreateListenerInput) -> Result<s::CreateListenerOutput, Fault> {
     let tags = tags::from_user(&input.tags)?;
     let arn = listener::create(tx, cx, &input.load_balancer_arn, Given::of_create(&input), tags)?;
-    let shape = shape(listener::find(tx, &arn)?);
+    let shape = shape(tx, listener::find(tx, &arn)?);
     Ok(s::CreateListenerOutput { listeners: vec![shape] })
 }
 
@@ -38,10 +38,11 @@ pub(super) fn describe(tx: &mut Tx, _: &Cx, input: s::DescribeListenersInput) ->
     rows.sort_by(|a, b| a.arn.cmp(&b.arn));
     rows.dedup();
     let page = cut(rows, |l| l.arn.to_string(), input.marker.as_deref(), input.page_size)?;
-    Ok(s::DescribeListenersOutput { listeners: page.items.into_iter().map(shape).collect(), next_marker: page.next_token })
+    let listeners = page.items.into_iter().map(|listener| shape(tx, listener)).collect();
+    Ok(s::DescribeListenersOutput { listeners, next_marker: page.next_token })
 }
 
-fn shape(listener: &Listener) -> s::Listener {
+fn shape(state: &State, listener: &Listener) -> s::Listener {
     let tls = listener.tls.as_ref();
     let is_https = listener.protocol == world::Protocol::Https;
     s::Listener {
@@ -49,7 +50,7 @@ fn shape(listener: &Listener) -> s::Listener {
         load_balancer_arn: Some(listener.load_balancer.to_string()),
         port: Some(i64::from(listener.port)),
         protocol: Some(protocol::name(listener.protocol).into()),
-        certificates: tls.map(Tls::certificate_shapes).unwrap_or_default(),
+        certificates: tls.map(|tls| tls.certificate_shapes(state)).unwrap_or_default(),
         ssl_policy: tls.map(|tls| tls.policy.clone()),
         default_actions: vec![action::to_shape(&listener.default_action)],
         alpn_policy: tls.and_then(|tls| tls.alpn.clone()).into_iter().collect(),
@@ -70,7 +71,7 @@ pub(super) fn modify(tx: &mut Tx, _: &Cx, input: s::ModifyListenerInput) -> Resu
         actions: input.default_actions,
     };
     listener::modify(tx, &input.listener_arn, given)?;
-    let shape = shape(listener::find(tx, &input.listener_arn)?);
+    let shape = shape(tx, listener::find(tx, &input.listener_arn)?);
     Ok(s::ModifyListenerOutput { listeners: vec![shape] })
 }
 

@@ -4,10 +4,10 @@ use serde_json::{Value as Json, json};
 use shapes::elbv2 as s;
 
 use super::shape::FromJson;
-use crate::listener;
+use crate::{certificate, listener};
 
 /// `AWS::ElasticLoadBalancingV2::ListenerCertificate`: certificates of a listener beside its default one. It has no identity
-/// at AWS; here its id is the listener's ARN with the logical id behind it.
+/// at AWS; here its id is the listener's ARN with the certificates behind it, called as the listener calls them.
 pub(super) struct Type;
 
 fn certificates(json: &Json) -> Vec<s::Certificate> {
@@ -34,7 +34,8 @@ impl StackResource for Type {
     fn create(&self, tx: &mut Tx, _: &Cx, request: &ResourceRequest) -> Result<String, Fault> {
         let listener = String::from_json(&request.properties["ListenerArn"]);
         let arns = listener::add_certificates(tx, &listener, certificates(request.properties))?;
-        Ok(std::iter::once(listener).chain(arns).collect::<Vec<_>>().join("|"))
+        let references: Vec<String> = arns.iter().map(|arn| certificate::reference(tx, arn)).collect();
+        Ok(std::iter::once(listener).chain(references).collect::<Vec<_>>().join("|"))
     }
 
     /// Every change makes a new one.

@@ -6,6 +6,7 @@ mod listeners;
 mod load_balancers;
 mod region;
 mod rules;
+mod server_certificates;
 mod stack;
 mod target_groups;
 mod tls;

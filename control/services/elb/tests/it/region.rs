@@ -6,6 +6,7 @@ use shapes::elbv2::ops;
 use world::{Slot, SlotKind, Want};
 
 pub fn services(registry: &mut Registry) {
+    iam::register(registry);
     acm::register(registry);
     cloudwatch::register(registry);
     ec2::register(registry);

@@ -5,6 +5,7 @@ mod policy;
 mod policy_version;
 mod role;
 mod role_policy;
+mod server_certificate;
 mod sts;
 
 use kernel::{Page, Registry};
@@ -17,6 +18,7 @@ pub(crate) fn register(registry: &mut Registry) {
     instance_profile::register(registry);
     policy::register(registry);
     policy_version::register(registry);
+    server_certificate::register(registry);
 }
 
 /// A page's items, whether there are more, and the marker to go on with, as every listing of IAM answers.

@@ -8,6 +8,7 @@ mod policy;
 mod properties;
 mod role;
 mod role_policy;
+mod server_certificate;
 
 use kernel::Registry;
 
@@ -19,4 +20,5 @@ pub(crate) fn register(registry: &mut Registry) {
     registry.resource(policy::PolicyType);
     registry.resource(managed_policy::ManagedPolicyType);
     registry.resource(role_policy::RolePolicyType);
+    registry.resource(server_certificate::ServerCertificateType);
 }

@@ -4,4 +4,5 @@
 mod operations;
 mod paging;
 mod region;
+mod server_certificates;
 mod stack;
