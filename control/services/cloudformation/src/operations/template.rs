@@ -23,7 +23,7 @@ pub(super) fn get_template(tx: &mut Tx, _: &Cx, input: api::GetTemplateInput) ->
 }
 
 fn capabilities_reason(summary: &Summary) -> Option<String> {
-    let types = summary.resource_types.iter().filter(|t| t.starts_with("AWS::IAM::")).cloned().collect::<Vec<_>>();
+    let types = summary.resource_types.iter().filter(|t| program::gives_permissions(t)).cloned().collect::<Vec<_>>();
     (!summary.capabilities.is_empty()).then(|| format!("{CAPABILITIES_REASON} [{}]", types.join(", ")))
 }
 

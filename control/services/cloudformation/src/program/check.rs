@@ -111,9 +111,14 @@ fn plain(kind: &ExpressionKind) -> Json {
     }
 }
 
+/// Whether a resource type gives permissions, which a caller must acknowledge: certificates do not.
+pub(crate) fn gives_permissions(type_name: &str) -> bool {
+    type_name.starts_with("AWS::IAM::") && type_name != "AWS::IAM::ServerCertificate"
+}
+
 /// What the caller must acknowledge ("Acknowledging IAM resources in CloudFormation templates").
 fn capabilities(template: &Template) -> Vec<&'static str> {
-    let iam: Vec<_> = template.resources.iter().filter(|r| r.type_name.starts_with("AWS::IAM::")).collect();
+    let iam: Vec<_> = template.resources.iter().filter(|r| gives_permissions(&r.type_name)).collect();
     let is_named = |r: &&template::Resource| {
         let name = match r.type_name.as_str() {
             "AWS::IAM::Role" => "RoleName",

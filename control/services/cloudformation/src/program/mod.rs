@@ -18,7 +18,7 @@ use serde_json::Value as Json;
 use template::{DeletionPolicy, Resource, Template, TemplateErrors};
 
 pub(crate) use causes::Cause;
-pub(crate) use check::{Summary, check, schema_of, summary};
+pub(crate) use check::{Summary, check, gives_permissions, schema_of, summary};
 pub(crate) use plan::{Planned, differs, planned};
 
 use crate::state::{Output, Physical, Stack, Wish};
