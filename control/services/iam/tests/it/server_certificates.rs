@@ -204,7 +204,13 @@ fn a_certificate_in_use_stays() {
     let mut region = region();
     let told = uploaded(&mut region, "shop");
     let user = "arn:aws:elasticloadbalancing:eu-central-1:000000000000:loadbalancer/app/web/1";
-    region.run(|tx, _| Ok(tx.put(User { arn: user.into(), uses: told.arn.clone() }))).unwrap();
+    let row = User { arn: user.into(), uses: told.arn.clone() };
+    region
+        .run(|tx, _| {
+            tx.put(row);
+            Ok(())
+        })
+        .unwrap();
     let delete = s::DeleteServerCertificateRequest { server_certificate_name: "shop".into() };
     let refusal = region.refusal::<ops::DeleteServerCertificate>(delete.clone());
     let id = told.server_certificate_id;
