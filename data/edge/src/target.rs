@@ -221,6 +221,12 @@ impl InFlight {
         Self(target.clone())
     }
 
+    /// What another edge has begun there.
+    pub fn resume(target: &Arc<Target>) -> Self {
+        target.outstanding.fetch_add(1, Ordering::AcqRel);
+        Self(target.clone())
+    }
+
     pub fn target(&self) -> &Arc<Target> {
         &self.0
     }

@@ -1,15 +1,18 @@
-//! The addresses on which users are listened to. It binds sockets, one for each worker, or takes up those that another edge
-//! has left, and knows which port it got in place of which; who is served there is not its business.
+//! The addresses on which users' connections are listened for, and how open addresses go from one process to another. It binds
+//! sockets, one for each worker, or takes up those that another edge has left, and knows which port it got in place of which; who
+//! is served there is not its business.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
-use std::os::fd::OwnedFd;
+use std::net::{IpAddr, SocketAddr, TcpListener as StdListener, UdpSocket};
+use std::os::fd::{AsFd, OwnedFd};
 use std::thread;
 use std::time::Duration;
 
 use rustix::net::sockopt::{set_socket_reuseaddr, set_socket_reuseport, set_tcp_nodelay};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with};
+
+use crate::flow::compile::Transport;
 
 /// Connections that the kernel keeps until a worker accepts them.
 const BACKLOG: i32 = 4_096;
@@ -32,10 +35,26 @@ pub struct Opened {
 /// An open address as it goes from one process to another.
 #[derive(Debug)]
 pub struct Passed {
+    pub transport: Transport,
     pub wanted: Wanted,
     /// The port that it really has.
     pub port: u16,
     pub sockets: Vec<OwnedFd>,
+}
+
+impl Passed {
+    fn connections(wanted: Wanted, port: u16, sockets: &[StdListener]) -> io::Result<Self> {
+        Ok(Self { transport: Transport::Tcp, wanted, port, sockets: again(sockets)? })
+    }
+
+    pub fn datagrams(wanted: Wanted, port: u16, sockets: &[UdpSocket]) -> io::Result<Self> {
+        Ok(Self { transport: Transport::Udp, wanted, port, sockets: again(sockets)? })
+    }
+}
+
+/// The same sockets once more.
+fn again(sockets: &[impl AsFd]) -> io::Result<Vec<OwnedFd>> {
+    sockets.iter().map(|socket| socket.as_fd().try_clone_to_owned()).collect()
 }
 
 #[derive(Debug)]
@@ -68,11 +87,9 @@ impl Doors {
     }
 
     /// Takes over what another edge has listened on, to be used where it is asked for.
-    pub fn take_over(&mut self, passed: Vec<Passed>) {
-        for Passed { wanted, port, sockets } in passed {
-            let sockets = sockets.into_iter().map(StdListener::from).collect();
-            self.passed.insert(wanted, Bound { port, sockets });
-        }
+    pub fn take_over(&mut self, Passed { wanted, port, sockets, .. }: Passed) {
+        let sockets = sockets.into_iter().map(StdListener::from).collect();
+        self.passed.insert(wanted, Bound { port, sockets });
     }
 
     /// Closes what was taken over and nobody has asked for.
@@ -82,10 +99,7 @@ impl Doors {
 
     /// All that is open, for another process.
     pub fn pass_on(&self) -> io::Result<Vec<Passed>> {
-        let pass = |(wanted, bound): (&Wanted, &Bound)| {
-            let sockets = bound.sockets.iter().map(|socket| socket.try_clone().map(OwnedFd::from));
-            Ok(Passed { wanted: *wanted, port: bound.port, sockets: sockets.collect::<io::Result<_>>()? })
-        };
+        let pass = |(wanted, bound): (&Wanted, &Bound)| Passed::connections(*wanted, bound.port, &bound.sockets);
         self.bound.iter().map(pass).collect()
     }
 
@@ -253,16 +267,16 @@ mod tests {
         let opened = first.open(&wanted, false).unwrap();
         let waiting = TcpStream::connect(opened[0].at).unwrap();
         let mut second = Doors::new(3, 1_000, BTreeMap::new());
-        second.take_over(first.pass_on().unwrap());
+        first.pass_on().unwrap().into_iter().for_each(|passed| second.take_over(passed));
         let taken = second.open(&wanted, false).unwrap();
         assert_eq!((taken[0].at, taken[0].listeners.len()), (opened[0].at, 3));
         drop((first, opened));
         let accepted = || taken[0].listeners.iter().find_map(|l| l.accept().ok());
         assert_eq!(accepted().unwrap().1, waiting.local_addr().unwrap(), "who waited is not lost");
         let mut third = Doors::new(1, 1_000, BTreeMap::new());
-        third.take_over(second.pass_on().unwrap());
+        third.take_over(second.pass_on().unwrap().remove(0));
         assert_eq!(third.open(&wanted, false).unwrap()[0].listeners.len(), 3, "none of their queues is left alone");
-        third.take_over(second.pass_on().unwrap());
+        third.take_over(second.pass_on().unwrap().remove(0));
         third.close_unclaimed();
         drop((second, taken));
         third.keep(&BTreeSet::new());

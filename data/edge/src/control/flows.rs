@@ -1,16 +1,18 @@
 //! Network load balancers as they are published: their sites, and where users reach them. It decides nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use base::ListenerArn;
 use world::{BalancerKind, Listener, LoadBalancer, Protocol, Stickiness};
 
-use super::doors::{Opened, Wanted};
+use super::doors::{Opened, Passed, Wanted};
 use super::{Control, Served, compile};
 use crate::flow::compile::{Shared, Transport, group_of, transports};
 use crate::flow::doors::Opened as Receiving;
+use crate::flow::udp::{Adopted, Arrivals, NewDoor};
 use crate::flow::{FlowLog, Kind, Site, TCP_IDLE_MS, UDP_IDLE_MS};
 use crate::front::FrontListener;
 use crate::snapshot::Snapshot;
@@ -29,12 +31,24 @@ pub struct WantedDoors {
 pub struct OpenedDoors {
     tcp: Vec<Opened>,
     udp: Vec<Receiving>,
+    /// Flows that go on there.
+    flows: Vec<Adopted>,
 }
 
 /// What one worker gets of them.
-type Part = (Vec<(SocketAddr, TcpListener)>, Vec<(SocketAddr, UdpSocket)>);
+type Part = (Vec<(SocketAddr, TcpListener)>, Arrivals);
 
 impl OpenedDoors {
+    /// Addresses at which nobody has received meanwhile, and the flows to them.
+    pub fn of_datagrams(udp: Vec<Receiving>, flows: Vec<Adopted>) -> Self {
+        Self { tcp: Vec::new(), udp, flows }
+    }
+
+    /// Keeps addresses back at which another edge still receives.
+    pub fn hold_datagrams(&mut self, held: &mut Vec<Receiving>) {
+        held.append(&mut self.udp);
+    }
+
     /// Each worker's part.
     pub fn for_each(self, workers: usize) -> Vec<Part> {
         let mut parts: Vec<Part> = (0..workers).map(|_| Part::default()).collect();
@@ -45,14 +59,32 @@ impl OpenedDoors {
         }
         for Receiving { at, sockets } in self.udp {
             for (number, socket) in sockets.into_iter().enumerate() {
-                parts[number % workers].1.push((at, socket));
+                parts[number % workers].1.doors.push(NewDoor { at, number, socket });
             }
+        }
+        for flow in self.flows {
+            parts[flow.door % workers].1.flows.push(flow);
         }
         parts
     }
 }
 
 impl Control {
+    /// Takes over what another edge has listened and received on, to be used where it is asked for.
+    pub(super) fn take_over(&mut self, passed: Vec<Passed>) {
+        for passed in passed {
+            match passed.transport {
+                Transport::Tcp => self.doors.take_over(passed),
+                Transport::Udp => self.datagrams.take_over(passed),
+            }
+        }
+    }
+
+    /// All that is open, for another process.
+    pub(super) fn pass_on(&self) -> io::Result<Vec<Passed>> {
+        Ok(self.doors.pass_on()?.into_iter().chain(self.datagrams.pass_on()?).collect())
+    }
+
     /// All addresses at which these are to be reached.
     pub(super) fn wanted_doors<'a>(&self, balancers: impl Iterator<Item = &'a LoadBalancer>) -> WantedDoors {
         let balancers: Vec<&LoadBalancer> = balancers.collect();
@@ -68,7 +100,7 @@ impl Control {
     pub(super) fn open_doors(&mut self, wanted: &WantedDoors, patient: bool) -> Result<OpenedDoors, String> {
         let tcp = self.doors.open(&wanted.tcp, patient)?;
         match self.datagrams.open(&wanted.udp, |door| self.doors.actual(door).map(|at| at.port())) {
-            Ok(udp) => Ok(OpenedDoors { tcp, udp }),
+            Ok(udp) => Ok(OpenedDoors { tcp, udp, flows: Vec::new() }),
             Err(reason) => {
                 let before = self.wanted_doors(self.balancers.values().map(|served| &served.balancer));
                 self.doors.keep(&before.tcp);

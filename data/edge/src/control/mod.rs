@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use base::ListenerArn;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::{LocalSet, yield_now};
 use tokio::time::{Instant, MissedTickBehavior, sleep_until};
 use world::{Effect, Executor, Frame, LoadBalancer, Observation, RunPaths, Slot, SlotKind, Want};
@@ -46,7 +46,7 @@ use crate::route::RulesCache;
 use crate::route::cookie::Sealer;
 use crate::tls::listener::Listener as SecureListener;
 use crate::tls::tickets::TicketKeys;
-use crate::worker::{self, Command, WorkerHandle};
+use crate::worker::{self, WorkerHandle};
 use crate::{EdgeError, EdgeOptions};
 use doors::Doors;
 use flows::OpenedDoors;
@@ -68,8 +68,8 @@ pub fn run(options: EdgeOptions) -> Result<(), EdgeError> {
     let paths = RunPaths::new(&options.data);
     let run = paths.run();
     fs::create_dir_all(&run).map_err(EdgeError::io(format!("{}", run.display())))?;
-    let (lock, taken) = claim(&paths)?;
     raise_descriptor_limit();
+    let (lock, taken) = claim(&paths)?;
     let workers = match options.workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         some => some,
@@ -105,6 +105,8 @@ struct Control {
     workers: Vec<WorkerHandle>,
     doors: Doors,
     datagrams: flow::doors::Doors,
+    /// Where datagrams are received once the edge before this one does so no more.
+    held: Option<Vec<flow::doors::Opened>>,
     targets: Targets,
     traffic: Traffic,
     balancers: BTreeMap<String, Served>,
@@ -147,7 +149,8 @@ impl Control {
         Ok(Self {
             workers: (0..workers).map(start).collect::<Result<_, _>>()?,
             doors: Doors::new(workers, options.fallback_offset, told(&paths)),
-            datagrams: flow::doors::Doors::new(workers, options.fallback_offset),
+            datagrams: flow::doors::Doors::new(workers, options.fallback_offset, told(&paths)),
+            held: None,
             targets: Targets::new(Rc::new(connector), events, logs.writer()),
             traffic: Traffic::new(workers),
             balancers: BTreeMap::new(),
@@ -179,8 +182,8 @@ impl Control {
             }
             None => (store::load(&self.paths), self.keeper.fetch(), None),
         };
-        self.doors.take_over(doors);
-        self.datagrams.set_shared(predecessor.is_some());
+        self.take_over(doors);
+        self.held = predecessor.is_some().then(Vec::new);
         for StoredBalancer { version, balancer } in stored.balancers {
             let name = balancer.name.clone();
             if let Err(reason) = self.adopt(version, balancer, &stored.health, true).await? {
@@ -188,7 +191,7 @@ impl Control {
             }
         }
         self.doors.close_unclaimed();
-        self.datagrams.set_shared(false);
+        self.datagrams.close_unclaimed();
         Ok(predecessor)
     }
 
@@ -200,7 +203,7 @@ impl Control {
         let mut signals = Signals::new().map_err(EdgeError::io("signals"))?;
         let ((links, mut from_serve), (asked, mut heirs)) = (mpsc::channel(EVENTS_MAX), mpsc::channel(EVENTS_MAX));
         let mut entrances = Entrances::open(&self.paths, &links, &asked)?;
-        let mut words = predecessor.and_then(|predecessor| self.succeed(predecessor));
+        let mut words = self.succeed(predecessor).await?;
         self.in_office = true;
         self.write_front();
         self.save();
@@ -442,23 +445,6 @@ impl Control {
         self.stop_workers().await;
         self.remove_files(purge);
         Ok(())
-    }
-
-    async fn stop_workers(&mut self) {
-        let mut answers = Vec::new();
-        for worker in &self.workers {
-            let (done, answer) = oneshot::channel();
-            if worker.commands.send(Command::Stop { grace: self.options.stop_grace, done }).await.is_ok() {
-                answers.push(answer);
-            }
-        }
-        for answer in answers {
-            let _ = answer.await;
-        }
-        for worker in self.workers.drain(..) {
-            drop(worker.commands);
-            let _ = worker.thread.join();
-        }
     }
 
     fn remove_files(&self, purge: Purge) {

@@ -29,7 +29,10 @@ const REMOVED_GRACE: Duration = Duration::from_secs(10);
 
 impl Control {
     /// Gives the workers the present configuration, and returns when all of them route by it.
-    pub(super) async fn publish(&mut self, opened: OpenedDoors) -> Result<(), EdgeError> {
+    pub(super) async fn publish(&mut self, mut opened: OpenedDoors) -> Result<(), EdgeError> {
+        if let Some(held) = &mut self.held {
+            opened.hold_datagrams(held);
+        }
         self.traffic.configure(self.balancers.values().map(|served| &served.balancer));
         self.logs.configure(self.balancers.values().map(|served| &served.balancer));
         self.balancers.values().for_each(|served| self.targets.log_checks(&served.balancer, &self.logs));

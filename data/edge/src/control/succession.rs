@@ -3,6 +3,8 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::net::UdpSocket;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,15 +14,19 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 use world::{Observation, RunPaths};
 
+use super::flows::OpenedDoors;
 use super::signals::Signals;
 use super::store::{Stored, StoredBalancer};
+use super::targets::MemberKey;
 use super::targets::TargetEvent;
 use super::{Control, period_end};
 use crate::EdgeError;
 use crate::clock::wall;
-use crate::handover::give::{Given, HeirEvent};
-use crate::handover::take::{self, Taken, Word};
-use crate::handover::{Message, Peer, note_doors};
+use crate::flow::udp::{Adopted, Parted};
+use crate::handover::give::{Given, HeirEvent, Left};
+use crate::handover::take::{self, Rest, Taken, Word};
+use crate::handover::{FLOWS_MAX, FlowNote, Message, Peer, note_doors};
+use crate::worker::Command;
 
 /// How often a place is asked for whose edge is just beginning or ending.
 const CLAIMS_MAX: usize = 4;
@@ -39,7 +45,7 @@ pub(super) enum Step {
 /// The edge that took over, and who waits to be told that this one accepts no more.
 pub(super) struct Heir {
     peer: Peer,
-    stopped: oneshot::Sender<Vec<super::targets::MemberKey>>,
+    stopped: oneshot::Sender<Left>,
 }
 
 /// Makes this the edge of the data directory: the only one, or the one that the edge which runs hands over to.
@@ -85,15 +91,26 @@ pub(super) async fn next_word(words: &mut Option<mpsc::Receiver<Word>>) -> Word 
 }
 
 impl Control {
-    /// Tells the edge before this one that users are served here, and begins to hear of its last connections.
-    pub(super) fn succeed(&mut self, predecessor: Peer) -> Option<mpsc::Receiver<Word>> {
-        match take::serving(&predecessor) {
-            Ok(busy) => self.targets.busy_elsewhere(busy),
-            Err(e) => tracing::warn!("the edge before this one has gone while it handed over: {e}"),
-        }
+    /// Tells the edge before this one that users are served here, goes on with its flows of datagrams, and begins to hear of its
+    /// last connections.
+    pub(super) async fn succeed(&mut self, predecessor: Option<Peer>) -> Result<Option<mpsc::Receiver<Word>>, EdgeError> {
+        let Some(predecessor) = predecessor else { return Ok(None) };
+        let Rest { busy, flows } = take::serving(&predecessor).unwrap_or_else(|e| {
+            tracing::warn!("the edge before this one has gone while it handed over: {e}");
+            Rest::default()
+        });
+        let adopt = |(note, socket): (FlowNote, UdpSocket)| {
+            let FlowNote { at, door, client, member, target, from, node, silent_ms } = note;
+            let flight = self.targets.resume(member.as_ref(), target, &from);
+            Adopted { at, door, client, socket, flight, node, silent_ms }
+        };
+        let flows = flows.into_iter().map(adopt).collect();
+        self.targets.busy_elsewhere(busy);
+        let held = self.held.take().unwrap_or_default();
+        self.publish(OpenedDoors::of_datagrams(held, flows)).await?;
         let words = take::listen(&predecessor);
         self.predecessor = Some(predecessor);
-        words.inspect_err(|e| tracing::warn!("the last connections of the edge before this one are not counted: {e}")).ok()
+        Ok(words.inspect_err(|e| tracing::warn!("the last connections of the edge before this one are not counted: {e}")).ok())
     }
 
     pub(super) fn hear(&mut self, word: Word) {
@@ -141,14 +158,14 @@ impl Control {
                 return Step::Return;
             }
             HeirEvent::Serves { heir, stopped } => return Step::Depart(Heir { peer: heir, stopped }),
-            HeirEvent::Cut(_) | HeirEvent::Finish | HeirEvent::Gone => {}
+            HeirEvent::Told | HeirEvent::Cut(_) | HeirEvent::Finish | HeirEvent::Gone => {}
         }
         Step::Stay
     }
 
     fn estate(&self) -> io::Result<Given> {
         let lock = self.lock.as_ref().ok_or_else(|| io::Error::other("this edge has no lock any more"))?.try_clone()?.into();
-        let (doors, sockets) = note_doors(self.doors.pass_on()?);
+        let (doors, sockets) = note_doors(self.pass_on()?);
         let estate = crate::handover::Estate { stored: self.stored(), tickets: self.ticket_keys.pass_on(), doors };
         Ok(Given { estate, lock, sockets })
     }
@@ -169,11 +186,13 @@ impl Control {
     ) -> Result<(), EdgeError> {
         (self.link, self.lock, self.in_office) = (None, None, false);
         self.doors.close();
+        self.datagrams.close();
         self.keeper.forget();
         self.targets.stop_checking();
-        let ends = self.drain_workers().await;
+        let (ends, flows) = self.drain_workers().await;
         let mut busy = self.targets.busy();
-        let _ = stopped.send(busy.clone());
+        let (flows, sockets) = self.note_flows(flows);
+        let _ = stopped.send(Left { busy: busy.clone(), flows, sockets });
         tracing::info!("another edge has taken over; connections under way go on here");
         let drained = async {
             for end in ends {
@@ -183,10 +202,13 @@ impl Control {
         tokio::pin!(drained);
         let mut looks = tokio::time::interval(BUSY_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // Until then somebody else is talking with it.
+        let mut told = false;
         loop {
             tokio::select! {
-                () = &mut drained => break,
+                () = &mut drained, if told => break,
                 Some(event) = heirs.recv() => match event {
+                    HeirEvent::Told | HeirEvent::Gone => told = true,
                     HeirEvent::Finish => break,
                     HeirEvent::Cut(target) => if let Some(number) = self.targets.cut(&target) {
                         self.cut(number).await;
@@ -196,10 +218,10 @@ impl Control {
                 Some(event) = target_events.recv() => if let (_, Some(number)) = self.targets.observe(event, |_| 0) {
                     self.cut(number).await;
                 },
-                () = period_end(self.traffic.periods.wait_ms(wall())) => if let Some(report) = self.traffic.report(wall()) {
+                () = period_end(self.traffic.periods.wait_ms(wall())), if told => if let Some(report) = self.traffic.report(wall()) {
                     let _ = peer.send(&Message::Traffic { report });
                 },
-                _ = looks.tick() => {
+                _ = looks.tick(), if told => {
                     let now = self.targets.busy();
                     if now != busy {
                         busy.clone_from(&now);
@@ -217,16 +239,54 @@ impl Control {
         Ok(())
     }
 
-    /// Lets all workers stop accepting; returns what tells that their last connections have ended.
-    async fn drain_workers(&self) -> Vec<oneshot::Receiver<()>> {
-        let mut ends = Vec::new();
+    /// What is told of flows that go on elsewhere, and their sockets. Where there are too many, those that have been silent the
+    /// longest begin anew.
+    fn note_flows(&self, mut flows: Vec<Parted>) -> (Vec<FlowNote>, Vec<OwnedFd>) {
+        if flows.len() > FLOWS_MAX {
+            flows.sort_by_key(|flow| flow.silent_ms);
+            flows.truncate(FLOWS_MAX);
+        }
+        let members = self.targets.by_number();
+        let note = |Parted { at, door, client, socket, target, node, silent_ms }: Parted| {
+            let member: Option<MemberKey> = members.get(&target.number).map(|key| (*key).clone());
+            let (from, target) = (target.from.clone(), target.address);
+            (FlowNote { at, door, client, member, target, from, node, silent_ms }, socket)
+        };
+        flows.into_iter().map(note).unzip()
+    }
+
+    /// Lets all workers stop accepting and receiving; returns what tells that their last connections have ended, and their flows.
+    async fn drain_workers(&self) -> (Vec<oneshot::Receiver<()>>, Vec<Parted>) {
+        let (mut ends, mut flows) = (Vec::new(), Vec::new());
         for worker in &self.workers {
             let ((stop, stopped), (done, end)) = (oneshot::channel(), oneshot::channel());
-            if worker.commands.send(super::Command::Drain { stopped: stop, done }).await.is_ok() && stopped.await.is_ok() {
+            if worker.commands.send(Command::Drain { stopped: stop, done }).await.is_err() {
+                continue;
+            }
+            if let Ok(parted) = stopped.await {
                 ends.push(end);
+                flows.extend(parted);
             }
         }
-        ends
+        (ends, flows)
+    }
+
+    /// Lets requests under way finish, for a while, and ends the workers.
+    pub(super) async fn stop_workers(&mut self) {
+        let mut answers = Vec::new();
+        for worker in &self.workers {
+            let (done, answer) = oneshot::channel();
+            if worker.commands.send(Command::Stop { grace: self.options.stop_grace, done }).await.is_ok() {
+                answers.push(answer);
+            }
+        }
+        for answer in answers {
+            let _ = answer.await;
+        }
+        for worker in self.workers.drain(..) {
+            drop(worker.commands);
+            let _ = worker.thread.join();
+        }
     }
 
     /// Before an end that was asked for: nobody shall wait for this edge, or for the one before it.
@@ -239,10 +299,11 @@ impl Control {
 
     /// Has the listening sockets kept by whoever keeps them, where they have changed.
     pub(super) fn keep_doors(&mut self) {
-        if !self.doors.take_changed() {
+        // Both are asked.
+        if !(self.doors.take_changed() | self.datagrams.take_changed()) {
             return;
         }
-        match self.doors.pass_on() {
+        match self.pass_on() {
             Ok(passed) => self.keeper.keep(passed),
             Err(e) => tracing::warn!("the listening sockets are not kept: {e}"),
         }

@@ -19,6 +19,8 @@ pub struct FlowCounters(Box<[FlowLine]>);
 pub struct FlowLine {
     opened: [AtomicU64; KINDS],
     closed: [AtomicU64; KINDS],
+    /// Begun at the edge before this one, where they counted as new.
+    adopted: [AtomicU64; KINDS],
     bytes: [AtomicU64; KINDS],
     client_resets: AtomicU64,
     target_resets: AtomicU64,
@@ -34,6 +36,7 @@ pub struct FlowLine {
 pub struct FlowTotals {
     opened: [u64; KINDS],
     closed: [u64; KINDS],
+    adopted: [u64; KINDS],
     bytes: [u64; KINDS],
     client_resets: u64,
     target_resets: u64,
@@ -55,6 +58,12 @@ pub struct Active {
 impl Active {
     pub fn new(counters: &Arc<FlowCounters>, worker: usize, kind: Kind) -> Self {
         add(&counters.worker(worker).opened[kind as usize], 1);
+        Self { counters: counters.clone(), worker, kind }
+    }
+
+    /// One that began at the edge before this one.
+    pub fn adopt(counters: &Arc<FlowCounters>, worker: usize, kind: Kind) -> Self {
+        add(&counters.worker(worker).adopted[kind as usize], 1);
         Self { counters: counters.clone(), worker, kind }
     }
 
@@ -124,6 +133,7 @@ impl FlowCounters {
             // Read first, a flow that ends meanwhile does not count as less than none.
             closed: each(|line| &line.closed),
             opened: each(|line| &line.opened),
+            adopted: each(|line| &line.adopted),
             bytes: each(|line| &line.bytes),
             client_resets: sum(|line| &line.client_resets),
             target_resets: sum(|line| &line.target_resets),
@@ -142,7 +152,7 @@ impl FlowTotals {
         let counts = |kind: Kind| {
             let kind = kind as usize;
             FlowCounts {
-                active: self.opened[kind].saturating_sub(self.closed[kind]),
+                active: (self.opened[kind] + self.adopted[kind]).saturating_sub(self.closed[kind]),
                 new: self.opened[kind].wrapping_sub(before.opened[kind]),
                 processed_bytes: self.bytes[kind].wrapping_sub(before.bytes[kind]),
             }

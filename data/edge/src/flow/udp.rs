@@ -1,11 +1,14 @@
 //! Datagrams: those of one client to one listener are a flow, which has a target and a socket of its own towards it, so that
-//! answers find their way back, until nobody has said anything for a while. What fits nowhere is dropped, as networks do.
+//! answers find their way back, until nobody has said anything for a while. What fits nowhere is dropped, as networks do. A
+//! flow goes from one edge to the next with that socket, so that its target does not notice.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket as StdSocket};
+use std::os::fd::OwnedFd;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::net::{SendFlags, send, sendto};
@@ -16,7 +19,8 @@ use super::choose::{Chosen, choose, home};
 use super::counters::Active;
 use super::{Kind, Site};
 use crate::clock::now_ms;
-use crate::target::InFlight;
+use crate::snapshot::Snapshot;
+use crate::target::{InFlight, Target};
 use crate::worker::Worker;
 
 /// Flows of one worker; each has a descriptor.
@@ -32,10 +36,57 @@ thread_local! {
     static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; DATAGRAM_BYTES].into_boxed_slice());
 }
 
+/// A socket at which a worker is to receive.
+#[derive(Debug)]
+pub struct NewDoor {
+    pub at: SocketAddr,
+    /// Among those at the same address.
+    pub number: usize,
+    pub socket: StdSocket,
+}
+
+/// A flow that the edge before this one has begun.
+#[derive(Debug)]
+pub struct Adopted {
+    pub at: SocketAddr,
+    pub door: usize,
+    pub client: SocketAddr,
+    pub socket: StdSocket,
+    pub flight: InFlight,
+    pub node: usize,
+    pub silent_ms: u64,
+}
+
+/// What a worker gets: new sockets, and flows that come to them.
+#[derive(Debug, Default)]
+pub struct Arrivals {
+    pub doors: Vec<NewDoor>,
+    pub flows: Vec<Adopted>,
+}
+
+/// A flow as its worker lets go of it.
+#[derive(Debug)]
+pub struct Parted {
+    pub at: SocketAddr,
+    pub door: usize,
+    pub client: SocketAddr,
+    pub socket: OwnedFd,
+    pub target: Arc<Target>,
+    pub node: usize,
+    pub silent_ms: u64,
+}
+
+struct Door {
+    at: SocketAddr,
+    number: usize,
+    socket: Rc<UdpSocket>,
+    task: AbortHandle,
+}
+
 /// What a worker has of datagrams.
 #[derive(Default)]
 pub struct Datagrams {
-    doors: RefCell<Vec<(SocketAddr, AbortHandle)>>,
+    doors: RefCell<Vec<Door>>,
     /// By the address at which a client calls, and its own.
     flows: RefCell<HashMap<(SocketAddr, SocketAddr), Flow>>,
     sweeps: Cell<bool>,
@@ -44,6 +95,8 @@ pub struct Datagrams {
 /// A flow; its answers stop with it.
 struct Flow {
     onward: Rc<Onward>,
+    /// The number of the socket at which its datagrams come in.
+    door: usize,
     answers: AbortHandle,
 }
 
@@ -51,9 +104,16 @@ struct Flow {
 struct Onward {
     socket: UdpSocket,
     flight: InFlight,
+    node: usize,
     active: Active,
     last_ms: Cell<u64>,
     idle_ms: u64,
+}
+
+impl Flow {
+    fn into_onward(self) -> Rc<Onward> {
+        self.onward.clone()
+    }
 }
 
 impl Drop for Flow {
@@ -65,24 +125,72 @@ impl Drop for Flow {
 impl Datagrams {
     /// Takes over sockets, and closes those at addresses that are not served any more, with their flows: one that is left open
     /// would go on getting a share of the datagrams.
-    pub fn apply(&self, worker: &Rc<Worker>, opened: Vec<(SocketAddr, StdSocket)>, is_served: impl Fn(&SocketAddr) -> bool) {
-        for (at, socket) in opened {
+    pub fn apply(&self, worker: &Rc<Worker>, arrivals: Arrivals, snapshot: &Snapshot) {
+        for NewDoor { at, number, socket } in arrivals.doors {
             match UdpSocket::from_std(socket) {
                 Ok(socket) => {
-                    let task = spawn_local(receive(worker.clone(), at, Rc::new(socket)));
-                    self.doors.borrow_mut().push((at, task.abort_handle()));
+                    let socket = Rc::new(socket);
+                    let task = spawn_local(receive(worker.clone(), at, number, socket.clone())).abort_handle();
+                    self.doors.borrow_mut().push(Door { at, number, socket, task });
                 }
                 Err(e) => tracing::error!(%at, "a socket for datagrams cannot be taken over: {e}"),
             }
         }
-        self.doors.borrow_mut().retain(|(at, task)| {
-            let stays = is_served(at);
+        for flow in arrivals.flows {
+            self.adopt(worker, flow, snapshot);
+        }
+        let is_served = |at: &SocketAddr| snapshot.datagrams.contains_key(at);
+        self.doors.borrow_mut().retain(|door| {
+            let stays = is_served(&door.at);
             if !stays {
-                task.abort();
+                door.task.abort();
             }
             stays
         });
         self.keep(|(at, _), _| is_served(at));
+    }
+
+    /// Goes on with a flow of the edge before this one.
+    fn adopt(&self, worker: &Rc<Worker>, flow: Adopted, snapshot: &Snapshot) {
+        let Adopted { at, door: number, client, socket, flight, node, silent_ms } = flow;
+        let Some(site) = snapshot.datagrams.get(&at) else { return };
+        let Some(counters) = site.counters.get(node) else { return };
+        let door = self.doors.borrow().iter().find(|d| d.at == at && d.number == number).map(|d| d.socket.clone());
+        match (door, UdpSocket::from_std(socket)) {
+            (Some(door), Ok(socket)) => {
+                let active = Active::adopt(counters, worker.index, Kind::Udp);
+                let last_ms = Cell::new(now_ms().saturating_sub(silent_ms));
+                let onward = Onward { socket, flight, node, active, last_ms, idle_ms: site.idle_ms };
+                self.begin(worker, (at, client), (number, door), onward);
+            }
+            (None, _) => tracing::warn!(%at, "a flow's socket has not come along: it begins anew"),
+            (_, Err(e)) => tracing::warn!(%at, "a flow cannot be taken over: {e}"),
+        }
+    }
+
+    fn begin(&self, worker: &Rc<Worker>, key: (SocketAddr, SocketAddr), (number, door): (usize, Rc<UdpSocket>), onward: Onward) {
+        let onward = Rc::new(onward);
+        let answers = spawn_local(answer(onward.clone(), door, key.1)).abort_handle();
+        self.flows.borrow_mut().insert(key, Flow { onward, door: number, answers });
+        if !self.sweeps.replace(true) {
+            spawn_local(sweep(Rc::downgrade(worker)));
+        }
+    }
+
+    /// Closes everything, for another edge to go on with all flows.
+    pub async fn part(&self) -> Vec<Parted> {
+        self.doors.borrow_mut().drain(..).for_each(|door| door.task.abort());
+        let flows: Vec<_> = self.flows.borrow_mut().drain().collect();
+        flows.iter().for_each(|(_, flow)| flow.answers.abort());
+        // The tasks that carry answers have the sockets too, until they have ended. To have each twice could be too many.
+        while flows.iter().any(|(_, flow)| Rc::strong_count(&flow.onward) > 1) {
+            tokio::task::yield_now().await;
+        }
+        let part = |(key, flow): (_, Flow)| {
+            let door = flow.door;
+            part(key, door, Rc::into_inner(flow.into_onward())?)
+        };
+        flows.into_iter().filter_map(part).collect()
     }
 
     /// Ends all flows to this target.
@@ -92,7 +200,7 @@ impl Datagrams {
 
     /// Closes everything.
     pub fn close(&self) {
-        self.doors.borrow_mut().drain(..).for_each(|(_, task)| task.abort());
+        self.doors.borrow_mut().drain(..).for_each(|door| door.task.abort());
         self.keep(|_, _| false);
     }
 
@@ -117,8 +225,15 @@ impl Datagrams {
     }
 }
 
+fn part((at, client): (SocketAddr, SocketAddr), door: usize, onward: Onward) -> Option<Parted> {
+    let Onward { socket, flight, node, last_ms, .. } = onward;
+    let socket = socket.into_std().ok()?.into();
+    let silent_ms = now_ms().saturating_sub(last_ms.get());
+    Some(Parted { at, door, client, socket, target: flight.target().clone(), node, silent_ms })
+}
+
 /// Takes datagrams of clients for ever.
-async fn receive(worker: Rc<Worker>, at: SocketAddr, door: Rc<UdpSocket>) {
+async fn receive(worker: Rc<Worker>, at: SocketAddr, number: usize, door: Rc<UdpSocket>) {
     loop {
         if let Err(e) = door.readable().await {
             return tracing::error!(%at, "datagrams cannot be received any more: {e}");
@@ -126,7 +241,7 @@ async fn receive(worker: Rc<Worker>, at: SocketAddr, door: Rc<UdpSocket>) {
         for _ in 0..BATCH {
             let received = SCRATCH.with_borrow_mut(|space| {
                 let (bytes, client) = door.try_recv_from(space)?;
-                take(&worker, at, &door, client, &space[..bytes]);
+                take(&worker, (at, client), (number, &door), &space[..bytes]);
                 Ok::<(), io::Error>(())
             });
             match received {
@@ -139,19 +254,14 @@ async fn receive(worker: Rc<Worker>, at: SocketAddr, door: Rc<UdpSocket>) {
     }
 }
 
-fn take(worker: &Rc<Worker>, at: SocketAddr, door: &Rc<UdpSocket>, client: SocketAddr, bytes: &[u8]) {
-    let key = (at, client);
+fn take(worker: &Rc<Worker>, key: (SocketAddr, SocketAddr), (number, door): (usize, &Rc<UdpSocket>), bytes: &[u8]) {
+    let (at, client) = key;
     if worker.datagrams.forward(&key, bytes) {
         return;
     }
     let Some(site) = worker.snapshot.borrow().datagrams.get(&at).cloned() else { return };
     if let Some(onward) = open(worker, &site, client, at) {
-        let onward = Rc::new(onward);
-        let answers = spawn_local(answer(onward.clone(), door.clone(), client)).abort_handle();
-        worker.datagrams.flows.borrow_mut().insert(key, Flow { onward, answers });
-        if !worker.datagrams.sweeps.replace(true) {
-            spawn_local(sweep(Rc::downgrade(worker)));
-        }
+        worker.datagrams.begin(worker, key, (number, door.clone()), onward);
         worker.datagrams.forward(&key, bytes);
     }
 }
@@ -177,7 +287,7 @@ fn open(worker: &Worker, site: &Site, client: SocketAddr, at: SocketAddr) -> Opt
         line(node).unhealthy_routed();
     }
     let active = Active::new(&site.counters[node], worker.index, Kind::Udp);
-    Some(Onward { socket, flight, active, last_ms: Cell::new(now_ms()), idle_ms: site.idle_ms })
+    Some(Onward { socket, flight, node, active, last_ms: Cell::new(now_ms()), idle_ms: site.idle_ms })
 }
 
 /// Sends a client what its target says.

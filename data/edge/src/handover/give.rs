@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{ANSWER_MAX, Estate, Message, PROTOCOL, Peer, SERVING_MAX};
+use super::{ANSWER_MAX, Estate, FlowNote, Message, PROTOCOL, Peer, SERVING_MAX};
 use crate::control::targets::MemberKey;
 
 /// What is given: the estate, the lock, and the listening sockets.
@@ -17,14 +17,26 @@ pub struct Given {
     pub sockets: Vec<OwnedFd>,
 }
 
-/// What the other edge does. After a grant comes `Serves` or `Lost`; after `Serves`, in the end, `Gone`.
+/// What is left when this edge receives nothing new.
+#[derive(Default)]
+pub struct Left {
+    /// Targets at which requests are under way.
+    pub busy: Vec<MemberKey>,
+    /// Flows of datagrams, and their sockets.
+    pub flows: Vec<FlowNote>,
+    pub sockets: Vec<OwnedFd>,
+}
+
+/// What the other edge does. After a grant comes `Serves` or `Lost`; after `Serves` comes `Told`, and in the end `Gone`.
 pub enum HeirEvent {
     /// It wants everything; the answer is that, or why not.
     Asked { version: String, pid: u32, answer: oneshot::Sender<Result<Given, String>> },
     /// It went away before it served: all is as before.
     Lost(io::Error),
-    /// It accepts connections. The answer has the targets at which requests are under way.
-    Serves { heir: Peer, stopped: oneshot::Sender<Vec<MemberKey>> },
+    /// It accepts connections. The answer has what else goes to it.
+    Serves { heir: Peer, stopped: oneshot::Sender<Left> },
+    /// It was told what is left: from now on it may be told more.
+    Told,
     /// What is under way at this target must be cut.
     Cut(MemberKey),
     /// The region ends.
@@ -73,10 +85,13 @@ fn converse(peer: Peer, events: &mpsc::Sender<HeirEvent>) -> io::Result<()> {
     if let Err(e) = hand_over(&peer, given) {
         return events.blocking_send(HeirEvent::Lost(e)).map_err(|_| ends());
     }
-    let (stopped, busy) = oneshot::channel();
+    let (stopped, left) = oneshot::channel();
     events.blocking_send(HeirEvent::Serves { heir: peer.again()?, stopped }).map_err(|_| ends())?;
+    let Left { busy, flows, sockets } = left.blocking_recv().map_err(|_| ends())?;
     // Where it has died meanwhile, the next read finds out.
-    let _ = peer.send(&Message::Stopped { busy: busy.blocking_recv().map_err(|_| ends())? });
+    let _ = peer.send(&Message::Stopped { busy, flows }).and_then(|()| peer.send_sockets(&sockets));
+    drop(sockets);
+    events.blocking_send(HeirEvent::Told).map_err(|_| ends())?;
     loop {
         let event = match peer.receive(None) {
             Ok(Message::Cut { target }) => HeirEvent::Cut(target),

@@ -2,11 +2,12 @@
 
 use std::fs::File;
 use std::io;
+use std::net::UdpSocket;
 
 use tokio::sync::mpsc;
 use world::{Observation, RunPaths};
 
-use super::{ANSWER_MAX, Estate, Message, PROTOCOL, Peer, receive_doors, socket};
+use super::{ANSWER_MAX, Estate, FLOWS_MAX, FlowNote, Message, PROTOCOL, Peer, receive_doors, socket};
 use crate::control::doors::Passed;
 use crate::control::targets::MemberKey;
 
@@ -48,13 +49,26 @@ pub fn take(paths: &RunPaths) -> io::Result<Option<Taken>> {
     Ok(Some(Taken { estate, doors, lock: lock.into(), predecessor }))
 }
 
+/// What the old edge leaves when it receives nothing new: where requests are under way, and flows with their sockets.
+#[derive(Debug, Default)]
+pub struct Rest {
+    pub busy: Vec<MemberKey>,
+    pub flows: Vec<(FlowNote, UdpSocket)>,
+}
+
 /// Says that connections are accepted, and waits until the old edge does so no more, or is gone.
-pub fn serving(predecessor: &Peer) -> io::Result<Vec<MemberKey>> {
+pub fn serving(predecessor: &Peer) -> io::Result<Rest> {
     predecessor.send(&Message::Serving)?;
-    match predecessor.receive(Some(ANSWER_MAX))? {
-        Message::Stopped { busy } => Ok(busy),
-        other => Err(io::Error::other(format!("it said {other:?}"))),
-    }
+    let (busy, flows) = match predecessor.receive(Some(ANSWER_MAX))? {
+        Message::Stopped { busy, flows } if flows.len() <= FLOWS_MAX => (busy, flows),
+        Message::Stopped { flows, .. } => return Err(io::Error::other(format!("{} flows are too many", flows.len()))),
+        other => return Err(io::Error::other(format!("it said {other:?}"))),
+    };
+    let sockets = predecessor.receive_sockets(flows.len()).unwrap_or_else(|e| {
+        tracing::warn!("flows of datagrams begin anew, for their sockets have not come: {e}");
+        Vec::new()
+    });
+    Ok(Rest { busy, flows: flows.into_iter().zip(sockets.into_iter().map(UdpSocket::from)).collect() })
 }
 
 /// Listens to what the old edge tells until its end, in a thread of its own.

@@ -9,7 +9,7 @@ pub(crate) mod watch;
 
 use std::cell::{Cell, RefCell};
 use std::io::Result as IoResult;
-use std::net::{SocketAddr, TcpListener as StdListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener as StdListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -23,7 +23,7 @@ use tokio::task::{AbortHandle, LocalSet, spawn_local};
 use crate::clock::{DateText, now_ms};
 use crate::connector::Connector;
 use crate::flow;
-use crate::flow::udp::Datagrams;
+use crate::flow::udp::{Arrivals, Datagrams, Parted};
 use crate::h2::outgoing::Links;
 use crate::log::Writer;
 use crate::proxy;
@@ -52,13 +52,13 @@ pub enum Command {
     Apply {
         snapshot: Arc<Snapshot>,
         listeners: Vec<(SocketAddr, StdListener)>,
-        datagrams: Vec<(SocketAddr, UdpSocket)>,
+        datagrams: Arrivals,
         done: oneshot::Sender<Arc<Snapshot>>,
     },
     /// Cut every connection to this target.
     Cut(u64),
-    /// Accept no more, another edge does; ask clients to come anew, and tell when none is left.
-    Drain { stopped: oneshot::Sender<()>, done: oneshot::Sender<()> },
+    /// Accept no more, another edge does, which gets the flows of datagrams; ask clients to come anew, and tell when none is left.
+    Drain { stopped: oneshot::Sender<Vec<Parted>>, done: oneshot::Sender<()> },
     /// Accept no more, finish what is under way, for so long at most.
     Stop { grace: Duration, done: oneshot::Sender<()> },
 }
@@ -145,7 +145,7 @@ async fn obey(worker: Rc<Worker>, mut inbox: mpsc::Receiver<Command>) {
     while let Some(command) = inbox.recv().await {
         match command {
             Command::Apply { snapshot, listeners, datagrams, done } => {
-                worker.datagrams.apply(&worker, datagrams, |at| snapshot.datagrams.contains_key(at));
+                worker.datagrams.apply(&worker, datagrams, &snapshot);
                 let _ = done.send(worker.apply(snapshot, listeners));
             }
             Command::Cut(target) => {
@@ -156,8 +156,9 @@ async fn obey(worker: Rc<Worker>, mut inbox: mpsc::Receiver<Command>) {
             }
             Command::Drain { stopped, done } => {
                 worker.draining.set(true);
+                let flows = worker.datagrams.part().await;
                 worker.accept_no_more();
-                let _ = stopped.send(());
+                let _ = stopped.send(flows);
                 let worker = worker.clone();
                 spawn_local(async move {
                     worker.drain().await;

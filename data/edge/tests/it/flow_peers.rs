@@ -127,6 +127,10 @@ impl Caller {
         Self::hear(TcpStream::connect(at.into()).unwrap()).unwrap()
     }
 
+    pub fn try_call(at: impl Into<SocketAddr>) -> std::io::Result<Self> {
+        Self::hear(TcpStream::connect(at.into())?)
+    }
+
     /// Likewise, from this address.
     pub fn call_from(from: Ipv4Addr, at: SocketAddrV4) -> Self {
         let own = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();

@@ -14,6 +14,7 @@ mod flow_counting;
 mod flow_datagrams;
 mod flow_peers;
 mod flow_secure;
+mod flow_takeover;
 mod grpc;
 mod h2;
 mod h2_ends;

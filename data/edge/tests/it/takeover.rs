@@ -35,10 +35,10 @@ fn edge_in_a_process_of_its_own() {
 }
 
 /// An edge in a process of its own, which is killed at the end.
-struct Process(Child);
+pub struct Process(Child);
 
 impl Process {
-    fn start(rig: &Rig, workers: usize) -> Self {
+    pub fn start(rig: &Rig, workers: usize) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "takeover::edge_in_a_process_of_its_own"]).stdout(Stdio::null()).stderr(Stdio::null());
         let [a, b, c] = rig.network;
@@ -46,28 +46,33 @@ impl Process {
         Self(command.spawn().unwrap())
     }
 
-    fn pid(&self) -> u32 {
+    pub fn pid(&self) -> u32 {
         self.0.id()
     }
 
     /// Starts one and waits until it is the edge that serves.
-    fn succeed(rig: &Rig, workers: usize) -> Self {
+    pub fn succeed(rig: &Rig, workers: usize) -> Self {
         let process = Self::start(rig, workers);
         process.await_office(&rig.paths());
         process
     }
 
-    fn await_office(&self, paths: &RunPaths) {
+    pub fn await_office(&self, paths: &RunPaths) {
         eventually("the new edge serves", || FrontReport::read(paths).filter(|r| r.pid == self.pid()));
     }
 
-    fn kill(&mut self) {
+    pub fn kill(&mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
     }
 
+    /// Whether it has not ended.
+    pub fn lives(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_none()
+    }
+
     #[track_caller]
-    fn await_end(&mut self) {
+    pub fn await_end(&mut self) {
         let status = eventually("the old edge ends", || self.0.try_wait().unwrap());
         assert!(status.success(), "{status}");
     }
@@ -163,7 +168,7 @@ fn rig_of_processes(workers: usize) -> (Rig, Process, Origin) {
 }
 
 /// Waits until an edge that is killed will be remembered as it is.
-fn await_saved(rig: &Rig) {
+pub fn await_saved(rig: &Rig) {
     let file = rig.paths().run().join("edge-config.json");
     eventually("health is saved", || std::fs::read_to_string(&file).ok().filter(|text| text.contains("\"healthy\"}")));
 }

@@ -1,7 +1,14 @@
 //! What is passed on of targets: to the file on disk, and between an edge and the one that takes over from it.
 
+use std::collections::BTreeMap;
+use std::net::SocketAddrV4;
+use std::sync::Arc;
+
+use base::NetworkInterfaceId;
+
 use super::{Member, MemberKey, Targets};
 use crate::control::store::StoredHealth;
+use crate::target::{InFlight, Standing, Target};
 
 impl Targets {
     /// For the file on disk.
@@ -24,6 +31,24 @@ impl Targets {
     /// The edge before this one has requests under way at these and no others.
     pub fn busy_elsewhere(&mut self, targets: Vec<MemberKey>) {
         self.elsewhere = targets.into_iter().collect();
+    }
+
+    /// All of them by the number that they have in this process.
+    pub fn by_number(&self) -> BTreeMap<u64, &MemberKey> {
+        self.members.iter().map(|(key, member)| (member.target.number, key)).collect()
+    }
+
+    /// Counts what goes on here at a target of the edge before this one: one that is registered, or one that is not any more and
+    /// whose flows are let be.
+    pub fn resume(&mut self, key: Option<&MemberKey>, address: SocketAddrV4, from: &NetworkInterfaceId) -> InFlight {
+        let member = key.and_then(|key| self.members.get(key)).filter(|m| m.target.address == address);
+        if let Some(member) = member {
+            return InFlight::resume(&member.target);
+        }
+        let gone = Target::new(self.next_number, 0, address, from.clone(), self.idle.clone());
+        gone.set_standing(Standing::Draining);
+        self.next_number += 1;
+        InFlight::resume(&Arc::new(gone))
     }
 
     /// Another edge checks them from now on.

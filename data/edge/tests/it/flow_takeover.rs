@@ -1,0 +1,338 @@
+//! A new edge takes over from the one that runs while connections and datagrams go through network load balancers: in real
+//! processes, which are killed at any moment.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::{SocketAddr, SocketAddrV4, TcpStream, UdpSocket};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use world::{Frame, LoadBalancer, Observation, Protocol, TargetHealth};
+
+use crate::draining::in_ms;
+use crate::flow_peers::{Asker, Caller, PATIENCE, Speaker, network};
+use crate::rig::{Rig, Serve, eventually};
+use crate::takeover::{Process, await_saved};
+
+/// Targets of both kinds at one port. By UDP they answer with their name and whom they see, and, once they are asked to, call
+/// those who have said `later`.
+struct Peer {
+    _speaker: Speaker,
+    socket: UdpSocket,
+    waiting: Arc<Mutex<Vec<SocketAddr>>>,
+    ended: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Peer {
+    fn start(at: SocketAddrV4, name: &'static str) -> Self {
+        let _speaker = Speaker::echo(at, name);
+        let socket = UdpSocket::bind(at).unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+        let (waiting, ended): (Arc<Mutex<Vec<SocketAddr>>>, Arc<AtomicBool>) = Default::default();
+        let (inner, later, over) = (socket.try_clone().unwrap(), waiting.clone(), ended.clone());
+        let thread = thread::spawn(move || {
+            let mut bytes = [0; 2_048];
+            while !over.load(Ordering::SeqCst) {
+                let Ok((count, from)) = inner.recv_from(&mut bytes) else { continue };
+                match &bytes[..count] {
+                    b"later" => later.lock().unwrap().push(from),
+                    text => drop(inner.send_to(&[format!("{name} {from} ").as_bytes(), text].concat(), from)),
+                }
+            }
+        });
+        Self { _speaker, socket, waiting, ended, thread: Some(thread) }
+    }
+
+    fn call_back(&self) {
+        for client in self.waiting.lock().unwrap().drain(..) {
+            self.socket.send_to(b"at last", client).unwrap();
+        }
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::SeqCst);
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+    }
+}
+
+fn balancer(rig: &Rig) -> LoadBalancer {
+    network(rig, &[0, 1], Protocol::TcpUdp)
+}
+
+/// A rig whose edge is a process, with two healthy targets for connections and datagrams at one port.
+fn start(workers: usize, keeps_sockets: bool) -> (Rig, Process, [Peer; 2]) {
+    let mut rig = Rig::without_edge();
+    if keeps_sockets {
+        std::fs::create_dir_all(rig.paths().run()).unwrap();
+        edge::keep_sockets(&rig.paths()).unwrap();
+    }
+    let process = Process::start(&rig, workers);
+    rig.reconnect();
+    let peers = [Peer::start(rig.target_at(0), "zero"), Peer::start(rig.target_at(1), "one")];
+    rig.apply(balancer(&rig));
+    [0, 1].iter().for_each(|n| rig.serve.await_health(*n, &TargetHealth::Healthy));
+    await_saved(&rig);
+    (rig, process, peers)
+}
+
+/// Who answered, and whom they saw.
+fn seen(asker: &Asker, text: &str) -> (String, String) {
+    let answer = asker.ask_once(text).expect("an answer to the first try");
+    let [name, from, echo] = *answer.split(' ').collect::<Vec<_>>() else { panic!("{answer}") };
+    assert_eq!(echo, text);
+    (name.into(), from.into())
+}
+
+#[test]
+fn a_flow_of_datagrams_goes_on_with_its_target_which_notices_nothing() {
+    let (mut rig, mut old, peers) = start(2, false);
+    let askers: Vec<Asker> = (0..32).map(|_| Asker::new(rig.door())).collect();
+    let before: Vec<_> = askers.iter().map(|asker| seen(asker, "before")).collect();
+    assert_eq!(before.iter().map(|(name, _)| name).collect::<BTreeSet<_>>().len(), 2);
+    for workers in [2, 1, 3, 2] {
+        askers.iter().for_each(|asker| assert_eq!(asker.0.send(b"later").unwrap(), 5));
+        let waiting = || peers.iter().map(|peer| peer.waiting.lock().unwrap().len()).sum::<usize>();
+        eventually("all are waited for", || (waiting() == askers.len()).then_some(()));
+        let new = Process::succeed(&rig, workers);
+        rig.reconnect();
+        peers.iter().for_each(Peer::call_back);
+        for asker in &askers {
+            let mut bytes = [0; 16];
+            let count = asker.0.recv(&mut bytes).unwrap();
+            assert_eq!(&bytes[..count], b"at last", "what a target says later comes too");
+        }
+        let after: Vec<_> = askers.iter().map(|asker| seen(asker, "after")).collect();
+        assert_eq!(after, before, "the same target sees the same address and port");
+        old.await_end();
+        old = new;
+    }
+}
+
+/// "Connection draining": flows of a target that leaves go on; new ones go to others. So it is at the next edge.
+#[test]
+fn flows_to_a_target_that_leaves_go_on_and_are_waited_for_at_the_next_edge() {
+    let (mut rig, mut old, _peers) = start(1, false);
+    let asker = Asker::new(rig.door());
+    let before = seen(&asker, "before");
+    let number = u8::from(before.0 == "one");
+    let mut leaving = balancer(&rig);
+    leaving.target_groups[0].targets[usize::from(number)].mode = in_ms(60_000);
+    rig.apply(leaving);
+    rig.serve.await_health(number, &TargetHealth::Draining);
+    let new = Process::succeed(&rig, 1);
+    rig.reconnect();
+    old.await_end();
+    assert_eq!(seen(&asker, "after"), before);
+    rig.serve.await_health(number, &TargetHealth::Draining);
+    let others: BTreeSet<_> = (0..16).map(|_| seen(&Asker::new(rig.door()), "new").0).collect();
+    assert!(!others.contains(&before.0), "{others:?}");
+    assert_eq!(rig.serve.healths(number).last(), Some(&TargetHealth::Draining), "it is not drained while it has a flow");
+    drop(new);
+}
+
+/// Clients of one load balancer who call all the time, and what has gone wrong for them.
+struct Load {
+    ended: Arc<AtomicBool>,
+    served: Arc<AtomicUsize>,
+    failures: Arc<Mutex<Vec<String>>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Load {
+    fn start(clients: impl IntoIterator<Item = Box<dyn FnMut() -> io::Result<()> + Send>>) -> Self {
+        let (ended, served, failures): (Arc<AtomicBool>, Arc<AtomicUsize>, Arc<Mutex<Vec<String>>>) = Default::default();
+        let start = |mut client: Box<dyn FnMut() -> io::Result<()> + Send>| {
+            let (ended, served, failures) = (ended.clone(), served.clone(), failures.clone());
+            thread::spawn(move || {
+                while !ended.load(Ordering::SeqCst) {
+                    if let Err(e) = client() {
+                        return failures.lock().unwrap().push(e.to_string());
+                    }
+                    served.fetch_add(1, Ordering::SeqCst);
+                }
+            })
+        };
+        let threads = clients.into_iter().map(start).collect();
+        Self { ended, served, failures, threads }
+    }
+
+    #[track_caller]
+    fn await_more(&self, count: usize) {
+        let wanted = self.served.load(Ordering::SeqCst) + count;
+        eventually("clients are served", || (self.served.load(Ordering::SeqCst) >= wanted).then_some(()));
+    }
+
+    fn end(mut self) -> Vec<String> {
+        self.ended.store(true, Ordering::SeqCst);
+        self.threads.drain(..).for_each(|thread| thread.join().unwrap());
+        self.failures.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Asks again and again in one flow, each time once.
+fn in_one_flow(at: SocketAddrV4) -> Box<dyn FnMut() -> io::Result<()> + Send> {
+    let asker = Asker::new(at);
+    asker.0.set_read_timeout(Some(PATIENCE)).unwrap();
+    let (mut first, mut number) = (None, 0);
+    Box::new(move || {
+        number += 1;
+        let answer = asker
+            .ask_once(&number.to_string())
+            .ok_or_else(|| io::Error::other(format!("datagram {number} of {:?} was lost", asker.0.local_addr())))?;
+        let (peer, echo) = answer.rsplit_once(' ').unwrap();
+        assert_eq!(echo, number.to_string());
+        match &first {
+            None => first = Some(peer.to_string()),
+            Some(first) if first != peer => return Err(io::Error::other(format!("{peer} after {first}"))),
+            Some(_) => {}
+        }
+        Ok(())
+    })
+}
+
+/// Asks in a flow of its own each time, at a pace that leaves room for them all.
+fn in_new_flows(at: SocketAddrV4) -> Box<dyn FnMut() -> io::Result<()> + Send> {
+    Box::new(move || {
+        let asker = Asker::new(at);
+        asker.0.set_read_timeout(Some(PATIENCE)).unwrap();
+        thread::sleep(Duration::from_millis(2));
+        asker.ask_once("new").map(|_| ()).ok_or_else(|| io::Error::other("a datagram of a new flow was lost"))
+    })
+}
+
+fn by_new_connections(at: SocketAddrV4) -> Box<dyn FnMut() -> io::Result<()> + Send> {
+    Box::new(move || Caller::try_call(at)?.echo("new"))
+}
+
+fn by_one_connection(at: SocketAddrV4) -> Box<dyn FnMut() -> io::Result<()> + Send> {
+    let mut caller = Caller::call(at);
+    Box::new(move || caller.echo("kept"))
+}
+
+#[test]
+fn nothing_is_refused_lost_or_led_elsewhere_while_edges_take_over_under_load() {
+    let (mut rig, mut old, _peers) = start(2, false);
+    let at = rig.door();
+    let coming = [by_new_connections(at), by_new_connections(at), in_new_flows(at), in_new_flows(at)];
+    let lasting: Vec<_> = (0..4).map(|_| in_one_flow(at)).collect();
+    let load = Load::start(coming.into_iter().chain(lasting));
+    let mut balancer = balancer(&rig);
+    // Flows that have ended make room for others.
+    balancer.listeners[0].tcp_idle_timeout_ms = Some(5_000);
+    rig.apply(balancer);
+    load.await_more(100);
+    for workers in [2, 3, 1, 2, 2] {
+        let new = Process::succeed(&rig, workers);
+        rig.reconnect();
+        load.await_more(100);
+        old.await_end();
+        old = new;
+    }
+    assert_eq!(load.end(), Vec::<String>::new());
+}
+
+#[test]
+fn open_connections_live_on_in_the_old_edge_which_ends_with_them() {
+    let (mut rig, mut old, _peers) = start(2, false);
+    let load = Load::start((0..4).map(|_| by_one_connection(rig.door())));
+    let mut silent: Vec<Caller> = (0..8).map(|_| Caller::call(rig.door())).collect();
+    let mut new = Process::succeed(&rig, 2);
+    rig.reconnect();
+    Caller::call(rig.door()).echo("new").unwrap();
+    load.await_more(1_000);
+    // Connections of flows are never between two requests: silence is no reason to let them go.
+    let begun = Instant::now();
+    eventually("idle connections of HTTP would have gone", || (begun.elapsed() > Duration::from_secs(6)).then_some(()));
+    silent.iter_mut().for_each(|caller| caller.echo("still there").unwrap());
+    assert!(old.lives());
+    assert_eq!(load.end(), Vec::<String>::new());
+    drop(silent);
+    old.await_end();
+    Caller::call(rig.door()).echo("at the new edge").unwrap();
+    new.kill();
+}
+
+/// Between its death and the next one's start nobody can serve; after it, flows are led to the targets that they had.
+#[test]
+fn an_old_edge_that_is_killed_at_any_moment_leaves_flows_to_the_same_targets() {
+    let (mut rig, mut old, _peers) = start(2, false);
+    let askers: Vec<Asker> = (0..8).map(|_| Asker::new(rig.door())).collect();
+    let name = |answer: String| answer.split(' ').next().unwrap().to_string();
+    let before: Vec<String> = askers.iter().map(|asker| name(asker.ask("before"))).collect();
+    for step in 0..16 {
+        let new = Process::start(&rig, 2);
+        let end = Instant::now() + Duration::from_millis(4 * step);
+        while Instant::now() < end {
+            thread::yield_now();
+        }
+        old.kill();
+        new.await_office(&rig.paths());
+        rig.reconnect();
+        let after: Vec<String> = askers.iter().map(|asker| name(asker.ask("after"))).collect();
+        assert_eq!(after, before, "step {step}");
+        eventually("connections are served", || Caller::try_call(rig.door()).ok()?.echo("new").ok());
+        old = new;
+    }
+}
+
+#[test]
+fn datagrams_and_connections_wait_for_the_next_edge_where_sockets_are_kept() {
+    let (mut rig, mut old, _peers) = start(2, true);
+    let asker = Asker::new(rig.door());
+    asker.0.set_read_timeout(Some(PATIENCE)).unwrap();
+    let before = seen(&asker, "before").0;
+    for _ in 0..3 {
+        await_saved(&rig);
+        old.kill();
+        asker.0.send(b"waits").unwrap();
+        let door = rig.door();
+        let callers: Vec<_> = (0..8).map(|_| thread::spawn(move || Caller::call(door).echo("waits"))).collect();
+        old = Process::start(&rig, 2);
+        let mut bytes = [0; 64];
+        let count = asker.0.recv(&mut bytes).unwrap();
+        assert!(bytes[..count].starts_with(before.as_bytes()) && bytes[..count].ends_with(b"waits"));
+        callers.into_iter().for_each(|caller| caller.join().unwrap().unwrap());
+        rig.reconnect();
+    }
+    rig.serve.send(&Frame::Shutdown { purge: true });
+    old.await_end();
+    eventually("nobody listens any more", || TcpStream::connect(rig.door()).is_err().then_some(()));
+    eventually("nobody receives any more", || UdpSocket::bind(rig.door()).ok());
+}
+
+#[test]
+fn a_flow_is_new_once_and_active_as_long_as_it_lasts() {
+    let (mut rig, mut old, _peers) = start(1, false);
+    rig.serve.send(&Frame::Report { every_ms: 1_000 });
+    let asker = Asker::new(rig.door());
+    asker.ask("once");
+    let udp = |serve: &Serve| {
+        let of = |o: Observation| match o {
+            Observation::Traffic { balancers, .. } => balancers,
+            _ => Vec::new(),
+        };
+        serve.observations().into_iter().flat_map(of).filter_map(|b| b.flows).map(|flows| flows.udp).collect::<Vec<_>>()
+    };
+    eventually("it is told of", || udp(&rig.serve).iter().any(|counts| counts.new == 1).then_some(()));
+    let _new = Process::succeed(&rig, 1);
+    rig.serve = Serve::connect(rig.directory.path());
+    rig.serve.send(&Frame::Report { every_ms: 1_000 });
+    old.await_end();
+    eventually("it is active", || udp(&rig.serve).iter().any(|counts| counts.active == 1).then_some(()));
+    assert_eq!(udp(&rig.serve).iter().map(|counts| counts.new).sum::<u64>(), 0);
+}
