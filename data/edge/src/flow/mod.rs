@@ -11,6 +11,7 @@ pub(crate) mod counters;
 pub(crate) mod doors;
 mod preface;
 mod splice;
+mod story;
 mod tcp;
 pub(crate) mod udp;
 

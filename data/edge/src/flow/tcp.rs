@@ -4,8 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::net::sockopt::set_socket_linger;
 use tokio::io::AsyncWriteExt;
@@ -16,16 +15,14 @@ use super::carry::{Broken, Side, Way};
 use super::choose::{Chosen, choose, home};
 use super::counters::{Active, FlowLine};
 use super::preface::{self, PREFACE_BYTES_MAX};
+use super::story::Story;
 use crate::clock::now_ms;
-use crate::log::flow::{Ended, note};
-use crate::log::text::Moment;
 use crate::proxy::secure::Pending;
 use crate::stream::{Half, Stream};
 use crate::target::{InFlight, Target};
-use crate::tls::Agreed;
-use crate::tls::accept::{Failed, First, accept};
+use crate::tls::accept::{Failed, First, accept_noting};
 use crate::tls::listener::Front;
-use crate::tls::outgoing::Speaks;
+use crate::tls::outgoing::{Protocol, Speaks};
 use crate::worker::Worker;
 use crate::worker::watch::{Role, Watch};
 
@@ -48,8 +45,8 @@ struct Peer {
 struct Caller {
     address: SocketAddr,
     at: SocketAddr,
-    /// It has agreed on HTTP/2.
-    http2: bool,
+    /// What it has agreed on above TLS.
+    agreed: Option<Protocol>,
 }
 
 /// A connection to a target, which counts as under way there and as active here.
@@ -59,47 +56,47 @@ struct Onward {
     flight: InFlight,
 }
 
-/// Serves a client's connection to its end.
+/// Serves a client's connection to its end, and tells of it where that is wanted.
 pub async fn serve(worker: &Worker, site: &Site, socket: TcpStream, address: SocketAddr, at: SocketAddr) {
+    let Some(log) = &site.log else { return converse(worker, site, socket, address, at, &mut None).await };
+    let mut story = Some(Box::new(Story::begin(address, at)));
+    converse(worker, site, socket, address, at, &mut story).await;
+    if let Some(story) = story {
+        story.tell(worker, site, log);
+    }
+}
+
+async fn converse(
+    worker: &Worker,
+    site: &Site,
+    socket: TcpStream,
+    address: SocketAddr,
+    at: SocketAddr,
+    story: &mut Option<Box<Story>>,
+) {
     let watch = worker.watches.watch(&socket, Role::Client(at));
     let line = site.counters[home(site)].worker(worker.index);
-    let mut caller = Caller { address, at, http2: false };
-    let begun = site.log.as_ref().map(|log| (log, Moment::now(), Instant::now()));
-    let mut greeted = None;
+    let mut caller = Caller { address, at, agreed: None };
     let mut client = match &site.front {
         None => Peer { watch, stream: Stream::Plain(socket) },
         // On the heap, and gone before the flow begins.
-        Some(front) => match Box::pin(greet(worker, front, line, watch, socket)).await {
-            Some((client, agreed)) => {
-                caller.http2 = agreed.http2;
-                greeted = Some(agreed);
-                client
-            }
+        Some(front) => match Box::pin(greet(worker, front, line, watch, socket, story)).await {
+            Some(client) => client,
             None => return,
         },
     };
+    caller.agreed = protocol(&client.stream).and_then(|name| Protocol::named(name.as_bytes()));
     let Some(mut onward) = Box::pin(open(worker, site, caller)).await else {
         line.own_reset();
         return reset(&client.stream);
     };
     let carried = carry(worker, site.idle_ms, &mut client, &mut onward).await;
-    if let (Some((log, begun_at, begun)), Some(agreed)) = (begun, greeted) {
-        let (received_bytes, sent_bytes) = (onward.peer.watch.so_far().1, client.watch.so_far().1);
-        let ended = Ended {
-            listener: &log.listener,
-            client: address,
-            at,
-            begun: begun_at,
-            lasted: begun.elapsed(),
-            agreed: Some(&agreed),
-            received_bytes,
-            sent_bytes,
-            alert: None,
-            client_protocol: protocol(&client.stream),
-            target_protocol: protocol(&onward.peer.stream),
-            preferences: &[],
-        };
-        note(&worker.log, &log.channel, &ended);
+    if let Some(story) = story {
+        (story.received_bytes, story.sent_bytes) = (onward.peer.watch.so_far().1, client.watch.so_far().1);
+        story.target_protocol = protocol(&onward.peer.stream).map(str::to_string);
+        if let Err(Broken::Lost(Side::Client, error)) = &carried {
+            story.alert = alert(error);
+        }
     }
     if let Err(broken) = carried {
         tracing::debug!(client = %address, target = %onward.flight.target().address, "a flow broke off: {broken}");
@@ -119,6 +116,14 @@ fn protocol(stream: &Stream) -> Option<&str> {
     }
 }
 
+/// The number of the alert that the other side has sent, where that is what went wrong.
+fn alert(error: &io::Error) -> Option<u8> {
+    match error.get_ref()?.downcast_ref::<rustls::Error>()? {
+        rustls::Error::AlertReceived(alert) => Some(u8::from(*alert)),
+        _ => None,
+    }
+}
+
 fn count(line: &FlowLine, broken: &Broken) {
     match broken {
         Broken::Reset(Side::Client) => line.client_reset(),
@@ -133,21 +138,41 @@ fn reset(stream: &Stream) {
 }
 
 /// Shakes hands with a client.
-async fn greet(worker: &Worker, front: &Front, line: &FlowLine, watch: Watch, socket: TcpStream) -> Option<(Peer, Rc<Agreed>)> {
+async fn greet(
+    worker: &Worker,
+    front: &Front,
+    line: &FlowLine,
+    watch: Watch,
+    socket: TcpStream,
+    story: &mut Option<Box<Story>>,
+) -> Option<Peer> {
     let Some(pending) = Pending::new(&worker.handshakes) else {
         line.rejected();
         return None;
     };
-    let accepted = accept(front, socket, &watch, GREETING_MS_MAX).await;
+    let greeting = story.as_mut().map(|story| &mut story.greeting);
+    let accepted = accept_noting(front, socket, &watch, GREETING_MS_MAX, greeting).await;
     drop(pending);
     match accepted {
-        Ok(First::Tls(session, agreed)) => return Some((Peer { watch, stream: Stream::Tls(session) }, agreed)),
+        Ok(First::Tls(session, agreed)) => {
+            let stream = Stream::Tls(session);
+            if let Some(story) = story {
+                story.client_protocol = protocol(&stream).map(str::to_string);
+                story.agreed = Some(agreed);
+            }
+            return Some(Peer { watch, stream });
+        }
         Ok(First::Plain(socket, _)) => {
             drop(watch);
             let _ = set_socket_linger(&socket, Some(Duration::ZERO));
         }
         Err(Failed::Silent) => return None,
-        Err(Failed::Handshake(_, error)) => tracing::debug!("no TLS handshake: {error}"),
+        Err(Failed::Handshake(_, error)) => {
+            tracing::debug!("no TLS handshake: {error}");
+            if let Some(story) = story {
+                story.alert = alert(&error);
+            }
+        }
     }
     line.client_tls_failed();
     None
@@ -198,8 +223,9 @@ async fn connect(worker: &Worker, site: &Site, target: &Target, caller: Caller) 
     if !target.secure {
         return Ok(Stream::Plain(socket));
     }
-    // What was agreed with the client is asked of the target too ("Listeners for your Network Load Balancers: ALPN policies").
-    let speaks = if caller.http2 { Speaks::Http2 } else { Speaks::Http1 };
+    // What was agreed with the client is asked of the target too; one that knows nothing of it is spoken to all the same ("Access
+    // log entries: alpn_be_protocol": "no matching protocol is found").
+    let speaks = caller.agreed.map_or(Speaks::Http1, Speaks::Agreed);
     let mut stream = worker.connector.secure(socket, target.address, speaks).await?;
     // The target may be the one that speaks first.
     stream.flush().await?;

@@ -9,7 +9,7 @@ use super::connection::group_name;
 use super::text::{Moment, push_safe};
 use super::{Channel, Writer};
 use crate::http::text::{push, push_address, push_number};
-use crate::tls::Agreed;
+use crate::tls::{Agreed, Greeting};
 
 /// "The string is truncated if it is longer than 256 bytes."
 const PREFERENCES_BYTES_MAX: usize = 256;
@@ -24,6 +24,8 @@ pub struct Ended<'a> {
     pub at: SocketAddr,
     pub begun: Moment,
     pub lasted: Duration,
+    /// What the client said; nothing when that was no valid greeting.
+    pub greeting: &'a Greeting,
     /// None when the handshake failed.
     pub agreed: Option<&'a Agreed>,
     /// Of data, as it was within TLS.
@@ -34,8 +36,8 @@ pub struct Ended<'a> {
     /// What was agreed on above TLS with the client and with the target.
     pub client_protocol: Option<&'a str>,
     pub target_protocol: Option<&'a str>,
-    /// What the client would have agreed on, the preferred one first.
-    pub preferences: &'a [String],
+    /// The listener has an ALPN policy.
+    pub has_policy: bool,
 }
 
 /// Writes its line.
@@ -64,36 +66,41 @@ pub fn note(log: &Writer, channel: &Arc<Channel>, ended: &Ended<'_>) {
             Some(alert) => push_number(out, alert.into()),
             None => push(out, &["-"]),
         }
-        push_agreed(out, ended.agreed);
+        push_agreed(out, ended.greeting, ended.agreed);
         push(out, &[" ", ended.client_protocol.unwrap_or("-"), " ", ended.target_protocol.unwrap_or("-"), " "]);
-        push_preferences(out, ended.preferences);
+        push_preferences(out, if ended.has_policy { &ended.greeting.protocols } else { &[] });
         push(out, &[" "]);
         ended.begun.push_seconds(out);
     });
 }
 
-/// Certificate, its serial number (always `-`), cipher, version, key exchange, server name.
-fn push_agreed(out: &mut Vec<u8>, agreed: Option<&Agreed>) {
-    let Some(agreed) = agreed else { return push(out, &[" - - - - - -"]) };
-    let version = if agreed.version == "TLSv1.3" { "tlsv13" } else { "tlsv12" };
-    let certificate = agreed.shown.as_ref().map_or("-", |shown| shown.id());
-    let key_exchange = agreed.key_exchange.map_or("-", group_name);
-    push(out, &[" ", certificate, " - ", agreed.cipher, " ", version, " ", key_exchange, " "]);
-    match &agreed.server_name {
+/// Certificate, its serial number (always `-`), cipher, version, key exchange, server name. "If TLS negotiation does not complete,
+/// this value is set to -" holds for the three in the middle only.
+fn push_agreed(out: &mut Vec<u8>, greeting: &Greeting, agreed: Option<&Agreed>) {
+    push(out, &[" ", greeting.shown.as_ref().map_or("-", |shown| shown.id())]);
+    match agreed {
+        Some(agreed) => {
+            let version = if agreed.version == "TLSv1.3" { "tlsv13" } else { "tlsv12" };
+            let key_exchange = agreed.key_exchange.map_or("-", group_name);
+            push(out, &[" - ", agreed.cipher, " ", version, " ", key_exchange, " "]);
+        }
+        None => push(out, &[" - - - - "]),
+    }
+    match &greeting.server_name {
         Some(name) => push_encoded(out, name.as_bytes()),
         None => push(out, &["-"]),
     }
 }
 
 /// "Each protocol is enclosed in double quotes and protocols are separated by a comma."
-fn push_preferences(out: &mut Vec<u8>, preferences: &[String]) {
+fn push_preferences(out: &mut Vec<u8>, preferences: &[Vec<u8>]) {
     if preferences.is_empty() {
         return push(out, &["-"]);
     }
     let begin = out.len();
     for (index, name) in preferences.iter().enumerate() {
         push(out, &[if index > 0 { ",\"" } else { "\"" }]);
-        push_encoded(out, name.as_bytes());
+        push_encoded(out, name);
         push(out, &["\""]);
     }
     out.truncate(begin + PREFERENCES_BYTES_MAX);

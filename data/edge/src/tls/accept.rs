@@ -9,17 +9,19 @@ use rustls::server::{Accepted, Acceptor};
 use rustls::{Connection, HandshakeKind, ProtocolVersion};
 use tokio::net::TcpStream;
 
-use super::Agreed;
 use super::certificate::{Shown, take_shown};
 use super::clients::ClientIdentity;
 use super::listener::{Called, Front, Listener};
 use super::policy::cipher_name;
 use super::session::{Session, Wait, read_first};
+use super::{Agreed, Greeting};
 use crate::clock::now_ms;
 use crate::worker::watch::Watch;
 
 /// From the first byte on.
 const HANDSHAKE_MS_MAX: u64 = 10_000;
+/// Names of protocols above TLS that are noted of a greeting.
+const PROTOCOLS_BYTES_MAX: usize = 1_024;
 /// The first byte of every TLS connection: a record of the handshake.
 const HANDSHAKE_RECORD: u8 = 0x16;
 
@@ -40,6 +42,17 @@ pub enum Failed {
 
 /// Waits for a client's first bytes, at most `idle_ms`, and shakes hands if they are TLS.
 pub async fn accept(front: &Front, socket: TcpStream, watch: &Watch, idle_ms: u64) -> Result<First, Failed> {
+    accept_noting(front, socket, watch, idle_ms, None).await
+}
+
+/// Likewise, and notes what the client has said before anything was agreed on.
+pub async fn accept_noting(
+    front: &Front,
+    socket: TcpStream,
+    watch: &Watch,
+    idle_ms: u64,
+    mut greeting: Option<&mut Greeting>,
+) -> Result<First, Failed> {
     watch.read_within(idle_ms);
     watch.set_idle(true);
     let mut acceptor = Acceptor::default();
@@ -78,7 +91,10 @@ pub async fn accept(front: &Front, socket: TcpStream, watch: &Watch, idle_ms: u6
                 return Err(Failed::Handshake(None, error));
             }
             Look::Hello(accepted, rest) => {
-                let (session, agreed) = shake_hands(front, socket, watch, *accepted, &rest, begun).await?;
+                if let Some(greeting) = &mut greeting {
+                    **greeting = said(&accepted);
+                }
+                let (session, agreed) = shake_hands(front, socket, watch, *accepted, &rest, begun, greeting).await?;
                 watch.read_done();
                 return Ok(First::Tls(Box::new(session), Rc::new(agreed)));
             }
@@ -114,6 +130,23 @@ fn look_for_hello(acceptor: &mut Acceptor, mut bytes: &[u8]) -> Look {
     Look::More
 }
 
+fn said(accepted: &Accepted) -> Greeting {
+    let hello = accepted.client_hello();
+    let mut left = PROTOCOLS_BYTES_MAX;
+    let fits = |name: &&[u8]| {
+        left = left.saturating_sub(name.len());
+        left > 0
+    };
+    let protocols = hello.alpn().into_iter().flatten().take_while(fits).map(<[u8]>::to_vec).collect();
+    Greeting { server_name: hello.server_name().map(str::to_string), protocols, shown: None }
+}
+
+/// Whether a client that names protocols names none that this listener knows.
+fn knows_none(accepted: &Accepted, listener: &Listener) -> bool {
+    let known = |name: &[u8]| listener.config.alpn_protocols.iter().any(|known| known == name);
+    accepted.client_hello().alpn().is_some_and(|mut named| !named.any(known))
+}
+
 async fn shake_hands(
     front: &Front,
     socket: TcpStream,
@@ -121,6 +154,7 @@ async fn shake_hands(
     accepted: Accepted,
     rest: &[u8],
     begun: Instant,
+    greeting: Option<&mut Greeting>,
 ) -> Result<(Session, Agreed), Failed> {
     let called = front.called(accepted.client_hello().server_name());
     let listener = called.and_then(|called| front.get(called.index())).cloned();
@@ -128,7 +162,15 @@ async fn shake_hands(
         return Err(Failed::Handshake(None, ErrorKind::ConnectionRefused.into()));
     };
     let failed = |e| Failed::Handshake(Some(called.index()), e);
-    let connection = match accepted.into_connection(listener.config.clone()) {
+    let without_protocol = listener.silent.as_ref().filter(|_| knows_none(&accepted, &listener));
+    let config = without_protocol.unwrap_or(&listener.config).clone();
+    let connection = accepted.into_connection(config);
+    // Nobody else has begun a handshake on this thread since.
+    let shown = take_shown();
+    if let Some(greeting) = greeting {
+        greeting.shown.clone_from(&shown);
+    }
+    let connection = match connection {
         Ok(connection) => connection,
         Err((error, mut alert)) => {
             let mut text = Vec::new();
@@ -137,8 +179,6 @@ async fn shake_hands(
             return Err(failed(io::Error::new(ErrorKind::InvalidData, error)));
         }
     };
-    // Nobody else has begun a handshake on this thread since.
-    let shown = take_shown();
     let mut session = Session::new(socket, Connection::Server(connection));
     session.feed(rest).map_err(failed)?;
     let waits = |wait| {

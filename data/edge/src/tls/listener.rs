@@ -25,6 +25,8 @@ struct Wish {
     stores: Vec<TrustStore>,
     dns_name: String,
     alpn: Vec<String>,
+    /// Its connections need no protocol to be agreed on above TLS.
+    is_flow: bool,
 }
 
 /// A listener that speaks TLS.
@@ -33,6 +35,9 @@ pub struct Listener {
     /// ARN.
     pub id: String,
     pub config: Arc<ServerConfig>,
+    /// For clients that name protocols above TLS and none that is known here, where that does not end the connection ("Network
+    /// Load Balancers, Server certificates: ALPN policies": "Otherwise, the load balancer does not use ALPN").
+    pub silent: Option<Arc<ServerConfig>>,
     pub tell: Tell,
     /// In lower case.
     dns_name: String,
@@ -62,6 +67,7 @@ impl Listener {
             stores: balancer.trust_stores.iter().filter(|s| Some(&s.id) == store).cloned().collect(),
             dns_name: balancer.dns_name.to_ascii_lowercase(),
             alpn: protocols(balancer, of, tls),
+            is_flow: of.protocol == Protocol::Tls,
         };
         match old {
             Some(old) if old.wish == wish => Ok(old.clone()),
@@ -97,8 +103,14 @@ impl Listener {
             config.ticketer = Arc::new(Tickets { keys: keys.clone(), context: id.to_string() });
             config.send_tls13_tickets = TICKETS_GIVEN;
         }
+        let silent = || {
+            let mut silent = config.clone();
+            silent.alpn_protocols.clear();
+            Arc::new(silent)
+        };
         Ok(Self {
             id: id.to_string(),
+            silent: (wish.is_flow && !config.alpn_protocols.is_empty()).then(silent),
             config: Arc::new(config),
             tell: Tell::of(&wish.tls.clients),
             dns_name: wish.dns_name.clone(),

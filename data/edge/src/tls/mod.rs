@@ -11,7 +11,7 @@ pub(crate) mod session;
 pub(crate) mod tickets;
 pub(crate) mod x509;
 
-use certificate::Shown;
+pub use certificate::Shown;
 use clients::ClientIdentity;
 
 /// Ciphertext that is read at once before the client's greeting is whole.
@@ -38,4 +38,13 @@ pub struct Agreed {
     pub shown: Option<Shown>,
     /// From the client's first byte.
     pub handshake_us: u64,
+}
+
+/// What a client said in its greeting, and the certificate that it got in return: known also where nothing was agreed on.
+#[derive(Clone, Debug, Default)]
+pub struct Greeting {
+    pub server_name: Option<String>,
+    /// What it would speak above TLS, the preferred protocol first; so many bytes of names as somebody wants to know.
+    pub protocols: Vec<Vec<u8>>,
+    pub shown: Option<Shown>,
 }

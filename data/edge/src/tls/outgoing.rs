@@ -24,6 +24,33 @@ const SESSIONS_MAX: usize = 1_024;
 pub enum Speaks {
     Http1,
     Http2,
+    /// What a client speaks with whom a protocol of this name was agreed on; the target need not know it.
+    Agreed(Protocol),
+}
+
+/// What is agreed on above TLS ("TLS Application-Layer Protocol Negotiation (ALPN) Protocol IDs").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    H2,
+    Http11,
+    Http10,
+}
+
+impl Protocol {
+    const ALL: [Self; 3] = [Self::H2, Self::Http11, Self::Http10];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::H2 => "h2",
+            Self::Http11 => "http/1.1",
+            Self::Http10 => "http/1.0",
+        }
+    }
+
+    /// Which one has this name.
+    pub fn named(name: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|protocol| protocol.name().as_bytes() == name)
+    }
 }
 
 /// Opens TLS towards targets, for one thread.
@@ -31,6 +58,7 @@ pub enum Speaks {
 pub struct Outgoing {
     http1: Arc<ClientConfig>,
     http2: Arc<ClientConfig>,
+    agreed: [Arc<ClientConfig>; Protocol::ALL.len()],
 }
 
 impl Outgoing {
@@ -47,7 +75,13 @@ impl Outgoing {
         let mut http2 = http1.clone();
         http2.alpn_protocols = vec![b"h2".to_vec()];
         http2.resumption = Resumption::in_memory_sessions(SESSIONS_MAX);
-        Ok(Self { http1: Arc::new(http1), http2: Arc::new(http2) })
+        let agreed = Protocol::ALL.map(|protocol| {
+            let mut config = http1.clone();
+            config.alpn_protocols = vec![protocol.name().into()];
+            config.resumption = Resumption::in_memory_sessions(SESSIONS_MAX);
+            Arc::new(config)
+        });
+        Ok(Self { http1: Arc::new(http1), http2: Arc::new(http2), agreed })
     }
 
     /// Speaks TLS with whoever is at the other end; an error of kind `InvalidData` when that cannot be agreed. The time it may
@@ -56,6 +90,7 @@ impl Outgoing {
         let config = match speaks {
             Speaks::Http1 => &self.http1,
             Speaks::Http2 => &self.http2,
+            Speaks::Agreed(protocol) => &self.agreed[protocol as usize],
         };
         let connection = ClientConnection::new(config.clone(), ServerName::IpAddress(to.into())).map_err(io::Error::other)?;
         let mut session = Session::new(socket, Connection::Client(connection));

@@ -13,17 +13,17 @@ use crate::flow_peers::{Caller, PATIENCE, Speaker, network, node};
 use crate::rig::Rig;
 use crate::secure::{Authority, SecureClient, chain, key, secure};
 
-const NAME: &str = "web.example.com";
+pub const NAME: &str = "web.example.com";
 
 /// A load balancer with a TLS listener.
-fn tls(rig: &Rig, certificates: Vec<Certificate>) -> LoadBalancer {
+pub fn tls(rig: &Rig, certificates: Vec<Certificate>) -> LoadBalancer {
     let mut balancer = network(rig, &[0], Protocol::Tls);
     secure(&mut balancer, certificates, ClientCertificates::Off);
     balancer.listeners[0].protocol = Protocol::Tls;
     balancer
 }
 
-fn line(stream: &mut impl Read) -> String {
+pub fn line(stream: &mut impl Read) -> String {
     let (mut text, mut byte) = (Vec::new(), [0]);
     while byte != *b"\n" {
         stream.read_exact(&mut byte).unwrap();
@@ -65,27 +65,59 @@ fn clients_speak_tls_and_targets_need_not() {
     assert_ne!(plain.read(&mut [0]).unwrap_or(0), 1, "who speaks no TLS hears nothing");
 }
 
-/// "ALPN policies": `HTTP2Preferred` and its like name protocols in order.
+pub fn names(protocols: &[&str]) -> Vec<Vec<u8>> {
+    protocols.iter().map(|name| name.as_bytes().to_vec()).collect()
+}
+
+/// "ALPN policies": "If the client supports a protocol from the ALPN policy, the load balancer establishes the connection based on
+/// the preference list of the ALPN policy. Otherwise, the load balancer does not use ALPN."
 #[test]
-fn the_listener_agrees_on_the_protocol_that_its_policy_prefers() {
+fn the_listener_agrees_on_the_protocol_that_its_policy_prefers_or_on_none() {
     let mut rig = Rig::start();
     let authority = Authority::new();
     let _speaker = Speaker::echo(rig.target_at(0), "zero");
     let mut balancer = tls(&rig, vec![authority.issue("one", &[NAME])]);
-    balancer.listeners[0].tls.as_mut().unwrap().alpn = vec!["h2".into(), "http/1.1".into()];
-    rig.apply(balancer);
-    rig.serve.await_health(0, &TargetHealth::Healthy);
-    let mut config = authority.client();
-    config.alpn_protocols = vec![b"http/1.1".to_vec(), b"h2".to_vec()];
-    let client = SecureClient::connect(rig.door(), NAME, &Arc::new(config)).unwrap();
-    assert_eq!(client.stream.conn.alpn_protocol(), Some(&b"h2"[..]));
+    let policies: [(&str, &[&str]); 5] = [
+        ("HTTP1Only", &["http/1.1", "http/1.0"]),
+        ("HTTP2Only", &["h2"]),
+        ("HTTP2Optional", &["http/1.1", "http/1.0", "h2"]),
+        ("HTTP2Preferred", &["h2", "http/1.1", "http/1.0"]),
+        ("None", &[]),
+    ];
+    let clients: [&[&str]; 5] = [&["h2", "http/1.1"], &["http/1.1", "h2"], &["http/1.0"], &["spdy/3"], &[]];
+    for (policy, list) in policies {
+        balancer.listeners[0].tls.as_mut().unwrap().alpn = list.iter().map(ToString::to_string).collect();
+        rig.apply(balancer.clone());
+        rig.serve.await_health(0, &TargetHealth::Healthy);
+        for client in clients {
+            let mut config = authority.client();
+            config.alpn_protocols = names(client);
+            let mut stream = SecureClient::connect(rig.door(), NAME, &Arc::new(config)).unwrap().stream;
+            assert_eq!(line(&mut stream), "zero\n", "{policy}, {client:?}");
+            let agreed = stream.conn.alpn_protocol().map(|name| String::from_utf8(name.to_vec()).unwrap());
+            let wanted = list.iter().find(|name| client.contains(name)).map(ToString::to_string);
+            assert_eq!(agreed, wanted, "{policy}, {client:?}");
+        }
+    }
 }
 
 /// A target that speaks TLS, after what comes before it in the clear.
 fn secure_speaker(rig: &Rig, certificate: &Certificate, preface: Option<Arc<Mutex<Vec<Vec<u8>>>>>) -> Speaker {
+    secure_speaker_of(rig, certificate, preface, &[])
+}
+
+/// Likewise, of these protocols above TLS.
+pub fn secure_speaker_of(
+    rig: &Rig,
+    certificate: &Certificate,
+    preface: Option<Arc<Mutex<Vec<Vec<u8>>>>>,
+    protocols: &[&str],
+) -> Speaker {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let config = Arc::new(builder.with_no_client_auth().with_single_cert(chain(certificate), key(certificate)).unwrap());
+    let mut config = builder.with_no_client_auth().with_single_cert(chain(certificate), key(certificate)).unwrap();
+    config.alpn_protocols = names(protocols);
+    let config = Arc::new(config);
     Speaker::start(rig.target_at(0), move |mut socket| {
         if let Some(seen) = &preface {
             let mut header = vec![0; 28];

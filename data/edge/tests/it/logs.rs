@@ -10,19 +10,18 @@ use std::sync::Arc;
 use flate2::read::MultiGzDecoder;
 use rustls::version;
 use world::{
-    Action, ClientCertificates, Condition, DesyncMode, ListenerRule, LoadBalancer, LogPlace, Pattern, Protocol, TargetHealth,
-    TargetReason, Transform, TrustStore,
+    Action, ClientCertificates, Condition, DesyncMode, ListenerRule, LoadBalancer, LogPlace, Pattern, TargetHealth, TargetReason,
+    Transform, TrustStore,
 };
 
 use crate::client::Client;
-use crate::flow_peers::{Speaker, network};
 use crate::origin::{Origin, reply};
 use crate::rig::{GROUP, PORT, Rig, eventually};
 use crate::secure::{Authority, SecureClient, secure, start_secure};
 
 const NAME: &str = "web-1.eu-central-1.elb.localhost";
 
-fn place(prefix: &str) -> Option<LogPlace> {
+pub fn place(prefix: &str) -> Option<LogPlace> {
     Some(LogPlace { bucket: "my-logs".into(), prefix: prefix.into() })
 }
 
@@ -65,7 +64,7 @@ fn fields(line: &str) -> Vec<String> {
 }
 
 /// Switches all logs off, and waits for so many lines of this prefix.
-fn written(rig: &mut Rig, mut balancer: LoadBalancer, prefix: &str, count: usize) -> Vec<Vec<String>> {
+pub fn written(rig: &mut Rig, mut balancer: LoadBalancer, prefix: &str, count: usize) -> Vec<Vec<String>> {
     (balancer.access_log, balancer.connection_log, balancer.health_check_log) = (None, None, None);
     rig.apply(balancer);
     eventually("the log is written", || Some(lines(rig, prefix)).filter(|lines| lines.len() >= count))
@@ -290,33 +289,6 @@ fn health_checks_are_logged_with_what_they_found() {
         assert_eq!(line[5..8], wanted.map(String::from));
         assert_eq!(line[8..], ["app/web/1".to_string(), node.to_string()]);
     }
-}
-
-#[test]
-fn tls_connections_through_a_network_load_balancer_are_logged_at_their_end() {
-    let mut rig = Rig::start();
-    let authority = Authority::new();
-    let _speaker = Speaker::echo(rig.target_at(0), "zero");
-    let mut balancer = network(&rig, &[0], Protocol::Tls);
-    secure(&mut balancer, vec![authority.issue("own", &[NAME])], ClientCertificates::Off);
-    balancer.listeners[0].protocol = Protocol::Tls;
-    balancer.access_log = place("flows");
-    rig.apply(balancer.clone());
-    rig.serve.await_health(0, &TargetHealth::Healthy);
-    let mut client = SecureClient::connect(rig.door(), NAME, &Arc::new(authority.client())).unwrap().stream;
-    client.write_all(b"hello").unwrap();
-    client.flush().unwrap();
-    let mut heard = [0; 10];
-    client.read_exact(&mut heard).unwrap();
-    assert_eq!(&heard, b"zero\nhello");
-    client.conn.send_close_notify();
-    client.flush().unwrap();
-    client.read_to_end(&mut Vec::new()).unwrap();
-    let line = &written(&mut rig, balancer, "flows", 1)[0];
-    assert_eq!(line.len(), 22, "{line:?}");
-    assert_eq!((line[0].as_str(), line[1].as_str()), ("tls", "2.0"));
-    assert_eq!((line[9].as_str(), line[10].as_str(), line[12].as_str()), ("5", "10", "own"));
-    assert_eq!((line[14].as_str(), line[15].as_str(), line[17].as_str()), ("TLS_AES_128_GCM_SHA256", "tlsv13", NAME));
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod failures;
 mod flow;
 mod flow_counting;
 mod flow_datagrams;
+mod flow_logs;
 mod flow_peers;
 mod flow_secure;
 mod flow_takeover;

@@ -108,6 +108,10 @@ impl SecureClient {
     pub fn connect(at: impl ToSocketAddrs, name: &str, config: &Arc<ClientConfig>) -> std::io::Result<Self> {
         let socket = TcpStream::connect(at)?;
         socket.set_read_timeout(Some(Duration::from_secs(20)))?;
+        Self::over(socket, name, config)
+    }
+
+    pub fn over(socket: TcpStream, name: &str, config: &Arc<ClientConfig>) -> std::io::Result<Self> {
         socket.set_nodelay(true)?;
         let name = ServerName::try_from(name.to_string()).unwrap();
         let connection = ClientConnection::new(config.clone(), name).map_err(std::io::Error::other)?;
