@@ -48,7 +48,7 @@ pub enum Event {
     Ipv6Request,
     Ipv6Byte,
     NonSticky,
-    /// A client's connection was refused for want of room.
+    /// A client's connection was refused for want of room, or a request for want of a place on connections to its target.
     Rejected,
 }
 

@@ -27,7 +27,7 @@ pub struct BalancerTraffic {
     pub active_connections: u64,
     /// Client and target connections opened in the period.
     pub new_connections: u64,
-    /// Client connections refused for want of room.
+    /// Client connections refused for want of room, and requests for want of a place on connections to their target.
     pub rejected_connections: u64,
     /// Bytes of requests and answers, heads and bodies.
     pub processed_bytes: u64,

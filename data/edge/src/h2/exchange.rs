@@ -17,7 +17,9 @@ use http::HeaderMap;
 use super::{to_http1, to_http2};
 use crate::clock::now_ms;
 use crate::http::HttpError;
+use crate::http::forward::ListenerHeaders;
 use crate::http::head::{Answer, Framing};
+use crate::metrics::Event;
 use crate::proxy::forward::TRIES_MAX;
 use crate::proxy::plan::Forward;
 use crate::target::Target;
@@ -40,6 +42,18 @@ pub trait Source {
 
     /// What came behind the body, once that has ended.
     fn trailers(&mut self) -> Option<HeaderMap>;
+
+    /// Likewise, without what only the load balancer may say: fields under names that the listener has for its own
+    /// ("ELB User Guide, HTTP header modification: Rename mTLS/TLS headers").
+    fn passing_trailers(&mut self, listener: &ListenerHeaders) -> Option<HeaderMap> {
+        let trailers = self.trailers()?;
+        if listener.request_names.is_empty() {
+            return Some(trailers);
+        }
+        let fields = trailers.iter().filter(|(name, _)| !listener.is_ours(name.as_str()));
+        let passing: HeaderMap = fields.map(|(name, value)| (name.clone(), value.clone())).collect();
+        (!passing.is_empty()).then_some(passing)
+    }
 }
 
 /// Why there is no more of a body.
@@ -113,6 +127,8 @@ pub struct Answered {
 pub enum Fault {
     /// There was no connection to be had; nothing was sent, and nothing of the source was read.
     NotConnected(Connecting),
+    /// All connections that there may be to it are full, and no place came free in time; nothing of the source was read.
+    Full,
     /// The target says that it did nothing with the request (REFUSED_STREAM, or a GOAWAY that names an earlier one).
     Unprocessed,
     /// The connection ended before any answer. One that was used before may have been closed by the target meanwhile.
@@ -163,6 +179,8 @@ pub struct Attempt<'a> {
     pub tried: &'a [u64],
     /// When the exchange began.
     pub begun: Instant,
+    /// How many more targets it may be taken to after this one.
+    pub tries_left: usize,
 }
 
 impl Attempt<'_> {
@@ -210,7 +228,7 @@ pub async fn exchange<S: Source, K: Sink>(worker: &Worker, plan: &Forward, sourc
     let zone = plan.site.counters.worker(worker.index);
     let begun = Instant::now();
     let mut tried: Vec<u64> = Vec::new();
-    let mut status = 503;
+    let (mut status, mut is_full) = (503, false);
     for number in 0..TRIES_MAX {
         let Some(flight) = plan.choose(worker, &tried) else { break };
         if number == 0 {
@@ -220,7 +238,7 @@ pub async fn exchange<S: Source, K: Sink>(worker: &Worker, plan: &Forward, sourc
             source.rewind();
         }
         let target = flight.target();
-        let attempt = Attempt { worker, plan, target, tried: &tried, begun };
+        let attempt = Attempt { worker, plan, target, tried: &tried, begun, tries_left: TRIES_MAX - 1 - number };
         if let Some(log) = &plan.log {
             log.tries(target.address);
         }
@@ -244,13 +262,17 @@ pub async fn exchange<S: Source, K: Sink>(worker: &Worker, plan: &Forward, sourc
                 return end;
             }
             After::Again { status: failed, without } => {
-                status = failed;
+                (status, is_full) = (failed, fault == Fault::Full);
                 if without {
                     let number = target.number;
                     tried.push(number);
                 }
             }
         }
+    }
+    if is_full {
+        // "CloudWatch metrics for your Application Load Balancer, RejectedConnectionCount": no more connections are allowed.
+        zone.count(Event::Rejected, 1);
     }
     count_own(worker, plan, End::Failed(status));
     End::Failed(status)
@@ -276,7 +298,7 @@ enum After {
 
 fn after(attempt: &Attempt<'_>, fault: Fault, is_kept: bool) -> After {
     let (target, plan) = (attempt.target, attempt.plan);
-    if !matches!(fault, Fault::Request(_) | Fault::Gone | Fault::Unprocessed) {
+    if !matches!(fault, Fault::Request(_) | Fault::Gone | Fault::Unprocessed | Fault::Full) {
         target.failed();
     }
     match fault {
@@ -286,6 +308,8 @@ fn after(attempt: &Attempt<'_>, fault: Fault, is_kept: bool) -> After {
             target.set_aside(now_ms());
             After::Again { status: if how == Connecting::Late { 504 } else { 502 }, without: true }
         }
+        // "ELB User Guide, Troubleshoot: HTTP 503": no target can take it.
+        Fault::Full => After::Again { status: 503, without: true },
         Fault::Unprocessed if is_kept && !target.is_cut() => After::Again { status: 502, without: false },
         Fault::Lost { reused } => {
             attempt.worker.pool.forget(target.number);

@@ -9,7 +9,7 @@ use http::HeaderMap;
 use super::io::Wire;
 use crate::clock::now_ms;
 use crate::metrics::Open;
-use crate::proxy::{Caller, opened};
+use crate::proxy::{Caller, count_moved, opened};
 use crate::snapshot::Site;
 use crate::worker::Worker;
 
@@ -75,7 +75,7 @@ impl Link {
     /// Has the connection's bytes counted where it is.
     pub fn count_moved(&self) {
         if let Some(open) = &*self.open.borrow() {
-            open.line().processed(self.wire.watch.take_moved());
+            count_moved(open.line(), &self.wire.watch, &self.caller.borrow());
         }
     }
 

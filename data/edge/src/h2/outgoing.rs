@@ -17,7 +17,7 @@ use ::http::Request;
 use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::clock::now_ms;
 use crate::http::scan::HEAD_BYTES_MAX;
@@ -32,6 +32,8 @@ use crate::worker::watch::{Role, Watch};
 pub const STREAMS_MAX: usize = 128;
 /// Connections of a worker to one target.
 pub const LINKS_MAX: usize = 64;
+/// Requests of a worker that wait for a place on connections to one target.
+pub const WAITING_MAX: usize = 1_024;
 /// Longest life of a connection without requests.
 const IDLE_MS_MAX: u64 = 60_000;
 /// What a target may send of an answer before its client has taken any of it.
@@ -46,18 +48,47 @@ const NOT_SAID: usize = usize::MAX >> 1;
 /// Why there is no place for a request on a connection.
 #[derive(Debug)]
 pub enum NoSeat {
-    /// All connections that a worker may have to this target are full.
+    /// All connections that a worker may have to this target are full, and stayed so, or too many wait already.
     Full,
     /// `TimedOut` when it took too long, `InvalidData` when TLS could not be agreed.
     Io(ErrorKind),
 }
 
+/// How long a request waits.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For a connection to open.
+    pub connect: Duration,
+    /// For a place on one, when there may be no more connections.
+    pub room: Duration,
+}
+
 /// The HTTP/2 connections of a worker, by target.
 #[derive(Debug)]
 pub struct Links {
-    by_target: RefCell<HashMap<u64, Vec<Rc<Link>>>>,
+    by_target: RefCell<HashMap<u64, OfTarget>>,
     /// Whose they are.
     worker: Weak<Worker>,
+}
+
+#[derive(Debug, Default)]
+struct OfTarget {
+    links: Vec<Rc<Link>>,
+    room: Rc<Room>,
+}
+
+/// Where requests wait when all connections to a target are full.
+#[derive(Debug, Default)]
+struct Room {
+    freed: Notify,
+    waiting: Cell<usize>,
+}
+
+impl Drop for OfTarget {
+    fn drop(&mut self) {
+        // Those who wait look for themselves what there is now.
+        self.room.freed.notify_waiters();
+    }
 }
 
 /// One connection, from the moment that it is wanted.
@@ -73,6 +104,7 @@ pub struct Link {
     idle_since: Cell<u64>,
     /// Its target has answered a request on it.
     served: Cell<bool>,
+    room: Rc<Room>,
 }
 
 impl std::fmt::Debug for Link {
@@ -115,41 +147,54 @@ impl Drop for Seat {
     fn drop(&mut self) {
         self.link.seats.set(self.link.seats.get() - 1);
         self.link.idle_since.set(now_ms());
+        self.link.room.freed.notify_one();
     }
 }
 
-/// One that waits for a connection, as long as it does.
-struct Waiting<'a>(&'a Link);
+/// One that waits, as long as it does.
+struct Waiting<'a>(&'a Cell<usize>);
 
 impl<'a> Waiting<'a> {
-    fn new(link: &'a Link) -> Self {
-        link.waiting.set(link.waiting.get() + 1);
-        Self(link)
-    }
-
-    /// Waits until the connection is open.
-    async fn until_settled(self) -> Result<(), NoSeat> {
-        loop {
-            let told = self.0.settled.notified();
-            if let Some(kind) = self.0.failed.get() {
-                return Err(NoSeat::Io(kind));
-            }
-            if self.0.is_open() {
-                return Ok(());
-            }
-            told.await;
-        }
+    fn new(count: &'a Cell<usize>) -> Self {
+        count.set(count.get() + 1);
+        Self(count)
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.waiting.set(self.0.waiting.get() - 1);
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+impl Room {
+    /// Waits until there may be a place.
+    async fn until_freed(&self, by: Instant) -> Result<(), NoSeat> {
+        if self.waiting.get() >= WAITING_MAX {
+            return Err(NoSeat::Full);
+        }
+        let _waiting = Waiting::new(&self.waiting);
+        timeout_at(by, self.freed.notified()).await.map_err(|_| NoSeat::Full)
     }
 }
 
 impl Link {
-    fn new() -> Self {
+    /// Waits until the connection is open.
+    async fn until_settled(&self) -> Result<(), NoSeat> {
+        let _waiting = Waiting::new(&self.waiting);
+        loop {
+            let told = self.settled.notified();
+            if let Some(kind) = self.failed.get() {
+                return Err(NoSeat::Io(kind));
+            }
+            if self.is_open() {
+                return Ok(());
+            }
+            told.await;
+        }
+    }
+
+    fn new(room: Rc<Room>) -> Self {
         Self {
             sender: RefCell::default(),
             failed: Cell::default(),
@@ -158,6 +203,7 @@ impl Link {
             waiting: Cell::new(0),
             idle_since: Cell::new(now_ms()),
             served: Cell::new(false),
+            room,
         }
     }
 
@@ -181,6 +227,7 @@ impl Link {
             Err(kind) => self.failed.set(Some(kind)),
         }
         self.settled.notify_waiters();
+        self.room.freed.notify_waiters();
     }
 }
 
@@ -202,14 +249,14 @@ impl Links {
     /// Gives up connections that have been idle for too long, and those of targets that are no longer there.
     pub fn sweep(&self, keep: impl Fn(u64) -> bool) {
         let oldest = now_ms().saturating_sub(IDLE_MS_MAX);
-        self.by_target.borrow_mut().retain(|target, links| {
-            links.retain(|link| link.seats.get() > 0 || !link.is_open() || link.idle_since.get() >= oldest);
-            keep(*target) && !links.is_empty()
+        self.by_target.borrow_mut().retain(|target, of| {
+            of.links.retain(|link| link.seats.get() > 0 || !link.is_open() || link.idle_since.get() >= oldest);
+            keep(*target) && !of.links.is_empty()
         });
     }
 
     fn with_room(&self, target: u64) -> Option<Rc<Link>> {
-        self.by_target.borrow().get(&target)?.iter().find(|link| link.has_room()).cloned()
+        self.by_target.borrow().get(&target)?.links.iter().find(|link| link.has_room()).cloned()
     }
 
     /// Begins to open one more.
@@ -223,43 +270,56 @@ impl Links {
 
     fn add(&self, target: u64) -> Option<Rc<Link>> {
         let mut by_target = self.by_target.borrow_mut();
-        let links = by_target.entry(target).or_default();
-        if links.len() >= LINKS_MAX {
+        let of = by_target.entry(target).or_default();
+        if of.links.len() >= LINKS_MAX {
             return None;
         }
-        let link = Rc::new(Link::new());
-        links.push(link.clone());
+        let link = Rc::new(Link::new(of.room.clone()));
+        of.links.push(link.clone());
         Some(link)
     }
 
     fn remove(&self, target: u64, link: &Weak<Link>) {
         let mut by_target = self.by_target.borrow_mut();
-        if let Some(links) = by_target.get_mut(&target) {
-            links.retain(|other| !std::ptr::eq(Rc::as_ptr(other), link.as_ptr()));
-            if links.is_empty() {
+        if let Some(of) = by_target.get_mut(&target) {
+            of.links.retain(|other| !std::ptr::eq(Rc::as_ptr(other), link.as_ptr()));
+            of.room.freed.notify_waiters();
+            if of.links.is_empty() {
                 by_target.remove(&target);
             }
         }
     }
+
+    /// Where requests to this target wait; none when there is no connection to it, and so no need to.
+    fn room(&self, target: u64) -> Option<Rc<Room>> {
+        self.by_target.borrow().get(&target).map(|of| of.room.clone())
+    }
 }
 
 /// A place for a request on a connection to this target: one that is open, or a new one, on behalf of a load balancer in one
-/// of its zones.
-pub async fn seat(links: &Links, target: &Arc<Target>, zone: &Arc<ZoneCounters>, within: Duration) -> Result<Seat, NoSeat> {
-    let seated = async {
-        loop {
-            let link = links.with_room(target.number).map_or_else(|| links.open(target, zone, within), Ok)?;
-            if link.is_open() {
-                return Ok(Seat::new(link));
+/// of its zones. Where there may be no more connections it waits for a place to come free.
+pub async fn seat(links: &Links, target: &Arc<Target>, zone: &Arc<ZoneCounters>, patience: Patience) -> Result<Seat, NoSeat> {
+    let begun = Instant::now();
+    loop {
+        let link = match links.with_room(target.number).map_or_else(|| links.open(target, zone, patience.connect), Ok) {
+            Ok(link) => link,
+            Err(full) => {
+                let room = links.room(target.number).ok_or(full)?;
+                // On the heap, so that requests that find a place do not carry what it needs.
+                Box::pin(room.until_freed(begun + patience.room)).await?;
+                continue;
             }
-            // It may turn out to have room for fewer than have waited for it.
-            Waiting::new(&link).until_settled().await?;
-            if link.has_room() {
-                return Ok(Seat::new(link));
-            }
+        };
+        if link.is_open() {
+            return Ok(Seat::new(link));
         }
-    };
-    timeout(within, seated).await.unwrap_or(Err(NoSeat::Io(ErrorKind::TimedOut)))
+        let settled = timeout_at(begun + patience.connect.max(patience.room), link.until_settled()).await;
+        settled.unwrap_or(Err(NoSeat::Io(ErrorKind::TimedOut)))?;
+        // It may turn out to have room for fewer than have waited for it.
+        if link.has_room() {
+            return Ok(Seat::new(link));
+        }
+    }
 }
 
 /// A connection with its watch, which goes before the socket.

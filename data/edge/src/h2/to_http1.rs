@@ -26,7 +26,7 @@ use crate::worker::watch::Watch;
 
 /// Sends the request on a connection of the worker's pool, and hands the answer to the sink.
 pub async fn attempt<S: Source, K: Sink>(attempt: &Attempt<'_>, source: &mut S, sink: &mut K) -> Result<Answered, Fault> {
-    let Attempt { worker, plan, target, tried, begun } = *attempt;
+    let Attempt { worker, plan, target, tried, begun, .. } = *attempt;
     let repeatable = plan.idempotent && source.is_at_hand();
     let mut upstream = match kept_connection(worker, target, repeatable) {
         Some(kept) => kept,
@@ -160,7 +160,7 @@ impl<W: AsyncWrite + Unpin> Sending<'_, W> {
             let end: &[u8] = if chunked { b"\r\n" } else { b"" };
             self.write([std::mem::take(&mut head), line.as_bytes(), &piece, end]).await?;
         }
-        let end = if chunked { last_chunk(source.trailers().as_ref()) } else { Vec::new() };
+        let end = if chunked { last_chunk(source.passing_trailers(&plan.site.headers).as_ref()) } else { Vec::new() };
         self.write([head, &end, &[], &[]]).await
     }
 

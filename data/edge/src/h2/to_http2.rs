@@ -17,12 +17,13 @@ use bytes::Bytes;
 use httparse::Header;
 
 use super::exchange::{Answered, Attempt, Connecting, Fault, Sink, Source, SourceError, is_bare, unless_gone};
-use super::outgoing::{NoSeat, Seat, seat};
+use super::outgoing::{NoSeat, Patience, Seat, seat};
 use crate::clock::now_ms;
 use crate::http::HttpError;
+use crate::http::forward::ListenerHeaders;
 use crate::http::head::{Answer, Framing, HEADERS_MAX, Known};
 use crate::proxy::answer::INFORMATIONAL_MAX;
-use crate::proxy::forward::patience;
+use crate::proxy::forward::{CONNECT_MAX, patience};
 use crate::proxy::plan::Forward;
 
 /// Before a client that is late, but whose answer goes on, is listened to again.
@@ -30,13 +31,12 @@ const LATE_PAUSE: Duration = Duration::from_millis(250);
 
 /// Sends the request on a shared connection, and hands the answer to the sink.
 pub async fn attempt<S: Source, K: Sink>(attempt: &Attempt<'_>, source: &mut S, sink: &mut K) -> Result<Answered, Fault> {
-    let Attempt { worker, plan, target, tried, begun } = *attempt;
+    let Attempt { worker, plan, target, tried, begun, .. } = *attempt;
     let head = request_head(plan, target.secure).ok_or(Fault::Request(SourceError::Broken))?;
-    let within = patience(plan, target, tried, begun);
-    let seated = unless_gone(sink, seat(&worker.links, target, &plan.site.counters, within)).await?;
+    let patience = Patience { connect: patience(plan, target, tried, begun), room: patience_for_room(attempt) };
+    let seated = unless_gone(sink, seat(&worker.links, target, &plan.site.counters, patience)).await?;
     let seat = seated.map_err(|e| match e {
-        // The request waits for another moment, or goes to another target, as if this one had refused the stream.
-        NoSeat::Full => Fault::Unprocessed,
+        NoSeat::Full => Fault::Full,
         NoSeat::Io(kind) => Fault::NotConnected(Connecting::of(&kind.into())),
     })?;
     let ends = plan.framing == Framing::None;
@@ -45,7 +45,7 @@ pub async fn attempt<S: Source, K: Sink>(attempt: &Attempt<'_>, source: &mut S, 
     let idle = Idle::new(plan.site.balancer.idle_timeout_ms);
     let begun = Cell::new(false);
     let sent = Instant::now();
-    let mut up = pin!(send_body(source, (!ends).then_some(stream), &idle));
+    let mut up = pin!(send_body(source, (!ends).then_some(stream), &plan.site.headers, &idle));
     let mut down = pin!(Answering { attempt, sink, idle: &idle, begun: &begun, sent, seat: &seat }.run(response));
     let mut late = pin!(idle.over());
     let mut sending = true;
@@ -63,6 +63,16 @@ pub async fn attempt<S: Source, K: Sink>(attempt: &Attempt<'_>, source: &mut S, 
             () = &mut late => return Err(if begun.get() { Fault::Broken } else { Fault::Late }),
         }
     }
+}
+
+/// How long a request waits for a free place at a target whose connections are full: not at all where another target may have
+/// one, else as long as connecting may take, or the idle timeout when that is less.
+fn patience_for_room(attempt: &Attempt<'_>) -> Duration {
+    let Attempt { plan, target, tried, begun, tries_left, .. } = *attempt;
+    if tries_left > 0 && plan.group.has_alternative(plan.site.node, tried, target) {
+        return Duration::ZERO;
+    }
+    CONNECT_MAX.min(Duration::from_millis(plan.site.balancer.idle_timeout_ms)).saturating_sub(begun.elapsed())
 }
 
 /// The head as HTTP/2 has it; none when that cannot be said.
@@ -147,13 +157,18 @@ impl From<::h2::Error> for SendError {
 }
 
 /// Sends the body to its end; without a stream there is none.
-async fn send_body<S: Source>(source: &mut S, stream: Option<SendStream<Bytes>>, idle: &Idle) -> Result<(), SendError> {
+async fn send_body<S: Source>(
+    source: &mut S,
+    stream: Option<SendStream<Bytes>>,
+    listener: &ListenerHeaders,
+    idle: &Idle,
+) -> Result<(), SendError> {
     let Some(mut stream) = stream else { return Ok(()) };
     let mut held = next(source, idle).await?;
     while let Some(piece) = held {
         // Whether this piece is the last one is only known where that costs no waiting.
         let following = if source.is_at_hand() { next(source, idle).await? } else { None };
-        let trailers = if source.is_at_hand() && following.is_none() { source.trailers() } else { None };
+        let trailers = if source.is_at_hand() && following.is_none() { source.passing_trailers(listener) } else { None };
         let ends = source.is_at_hand() && following.is_none() && trailers.is_none();
         send_piece(&mut stream, piece, ends).await?;
         idle.moved();
@@ -165,7 +180,7 @@ async fn send_body<S: Source>(source: &mut S, stream: Option<SendStream<Bytes>>,
         }
         held = if following.is_some() { following } else { next(source, idle).await? };
     }
-    match source.trailers() {
+    match source.passing_trailers(listener) {
         Some(trailers) => stream.send_trailers(trailers)?,
         None => stream.send_data(Bytes::new(), true)?,
     }

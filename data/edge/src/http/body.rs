@@ -6,6 +6,7 @@ use std::ops::Range;
 use httparse::{EMPTY_HEADER, Status, parse_headers};
 
 use super::HttpError;
+use super::forward::ListenerHeaders;
 use super::head::{Framing, Known};
 use super::text::push_header;
 
@@ -45,6 +46,14 @@ impl Decoder {
             Framing::Chunked => Decoder::Chunked(Chunked::default()),
             Framing::UntilClose => Decoder::UntilClose,
         }
+    }
+
+    /// Of a request at this listener: what only the load balancer may say is in no trailers.
+    pub fn without(mut self, listener: &ListenerHeaders) -> Self {
+        if let Decoder::Chunked(chunked) = &mut self {
+            chunked.withheld = listener.request_names.iter().map(|(_, name)| name.clone()).collect();
+        }
+        self
     }
 
     /// Takes in what has come; `input` may be moved about inside.
@@ -91,6 +100,8 @@ pub struct Chunked {
     extensions_bytes: usize,
     /// As they came, and in the end what of them may go on.
     trailers: Vec<u8>,
+    /// Names that no trailer may have.
+    withheld: Box<[String]>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -134,7 +145,7 @@ impl Chunked {
         }
         let done = self.state == State::End;
         if done && !self.trailers.is_empty() {
-            self.trailers = passable(&self.trailers)?;
+            self.trailers = passable(&self.trailers, &self.withheld)?;
         }
         Ok(Decoded { data, consumed: at, done })
     }
@@ -197,14 +208,16 @@ impl Chunked {
 }
 
 /// What of trailers may go on: nothing that says how a message is carried, framed or routed (RFC 9110, 6.5.1).
-fn passable(lines: &[u8]) -> Result<Vec<u8>, HttpError> {
+fn passable(lines: &[u8], withheld: &[String]) -> Result<Vec<u8>, HttpError> {
     let section = [lines, b"\r\n"].concat();
     let mut slots = [EMPTY_HEADER; TRAILERS_MAX];
     let Ok(Status::Complete((_, fields))) = parse_headers(&section, &mut slots) else {
         return Err(HttpError::Syntax("the trailers"));
     };
     let mut kept = Vec::with_capacity(lines.len());
-    fields.iter().filter(|field| Known::of(field.name) == Known::Other).for_each(|field| push_header(&mut kept, field));
+    let is_withheld = |name: &str| withheld.iter().any(|other| other.eq_ignore_ascii_case(name));
+    let passing = fields.iter().filter(|field| Known::of(field.name) == Known::Other && !is_withheld(field.name));
+    passing.for_each(|field| push_header(&mut kept, field));
     Ok(kept)
 }
 

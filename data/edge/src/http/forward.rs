@@ -53,7 +53,7 @@ impl ListenerHeaders {
     }
 
     /// Whether only the load balancer may say this: what a client says under this name goes no further.
-    fn is_ours(&self, name: &str) -> bool {
+    pub fn is_ours(&self, name: &str) -> bool {
         self.request_names.iter().any(|(_, wanted)| wanted.eq_ignore_ascii_case(name))
     }
 }

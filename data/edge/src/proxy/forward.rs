@@ -29,7 +29,7 @@ use crate::worker::pool::{Freshness, Upstream};
 /// Targets that a request is taken to at most.
 pub const TRIES_MAX: usize = 3;
 /// All connecting of a request together ("ELB User Guide, Troubleshoot: HTTP 504", 10 s).
-const CONNECT_MAX: Duration = Duration::from_secs(10);
+pub const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// Connecting to one target while there are others.
 const CONNECT_SHORT: Duration = Duration::from_millis(500);
 /// How long a connection may have been idle for a request that can be repeated, and for one that cannot.
@@ -296,7 +296,7 @@ async fn streamed_request(
         to: &mut to_target,
         to_watch: &upstream.watch,
         buffer: &mut client.buffer,
-        decoder: Decoder::new(plan.framing),
+        decoder: Decoder::new(plan.framing).without(&plan.site.headers),
         encoding,
     };
     let answer = AnswerPath {

@@ -151,7 +151,7 @@ impl Client {
 }
 
 /// Counts what was read and written on a client's connection since the last time.
-fn count_moved(line: &ZoneLine, watch: &Watch, caller: &Caller) {
+pub fn count_moved(line: &ZoneLine, watch: &Watch, caller: &Caller) {
     let bytes = watch.take_moved();
     line.processed(bytes);
     if caller.address.is_ipv6() {

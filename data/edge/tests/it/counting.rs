@@ -6,13 +6,17 @@ use std::net::SocketAddrV4;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base::Time;
+use edge::FrontReport;
 use world::{
-    Action, BalancerTraffic, Condition, Frame, GroupTraffic, ListenerRule, Observation, Pattern, TargetHealth, TargetReason,
+    Action, BalancerTraffic, ClientCertificates, Condition, Frame, GroupTraffic, ListenerRule, Observation, Pattern,
+    TargetHealth, TargetReason,
 };
 
 use crate::client::{Client, get};
+use crate::h2_peers::H2Client;
 use crate::origin::{Origin, Then, reply};
 use crate::rig::{BALANCER, GROUP, PORT, Rig, eventually};
+use crate::secure::{Authority, secure};
 
 const EVERY_MS: u64 = 100;
 
@@ -51,6 +55,8 @@ fn add(sum: &mut BalancerTraffic, more: &BalancerTraffic) {
     sum.processed_bytes += more.processed_bytes;
     sum.fixed_responses += more.fixed_responses;
     sum.own_answers.extend(&more.own_answers);
+    sum.more.ipv6_requests += more.more.ipv6_requests;
+    sum.more.ipv6_bytes += more.more.ipv6_bytes;
     sum.more.redirects += more.more.redirects;
     sum.more.redirects_too_long += more.more.redirects_too_long;
     sum.more.non_compliant += more.more.non_compliant;
@@ -228,4 +234,31 @@ fn a_request_that_is_taken_to_another_target_counts_once() {
     (0..6).for_each(|_| assert_eq!(get(rig.door(), "/").status, 200));
     let told = traffic(&rig, "a");
     assert_eq!((told.requests, group(&told).requests, group(&told).answers[0]), (6, 6, 6), "{told:?}");
+}
+
+/// "CloudWatch metrics for your Application Load Balancer, IPv6ProcessedBytes": of clients by HTTP/2, too.
+#[test]
+fn bytes_of_ipv6_clients_by_http2_are_counted_as_such() {
+    let (mut rig, authority, name) = (Rig::start(), Authority::new(), "web.test");
+    rig.serve.send(&Frame::Report { every_ms: EVERY_MS });
+    let _origin = Origin::named(rig.target_at(0), "zero");
+    let mut balancer = rig.balancer(&[0]);
+    balancer.dualstack = true;
+    secure(&mut balancer, vec![authority.issue("own", &[name])], ClientCertificates::Off);
+    rig.apply(balancer);
+    rig.serve.await_health(0, &TargetHealth::Healthy);
+    assert_eq!(H2Client::connect(rig.door(), name, &authority).get("/").text(), "zero");
+    let before = traffic(&rig, "a");
+    assert!(before.processed_bytes > 0, "{before:?}");
+    assert_eq!((before.more.ipv6_requests, before.more.ipv6_bytes), (0, 0), "that was by IPv4");
+    let door = FrontReport::read(&rig.paths()).unwrap().listeners[0].front_door_v6.unwrap();
+    let client = H2Client::connect(door, name, &authority);
+    (0..3).for_each(|_| assert_eq!(client.get("/").text(), "zero"));
+    drop(client);
+    let told = eventually("its connection has ended", || {
+        let told = traffic(&rig, "a");
+        (told.processed_bytes - told.more.ipv6_bytes == before.processed_bytes).then_some(told)
+    });
+    assert_eq!(told.more.ipv6_requests, 3);
+    assert!(told.more.ipv6_bytes > 300, "{told:?}");
 }

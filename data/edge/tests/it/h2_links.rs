@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
-use world::{ProtocolVersion, TargetHealth};
+use world::{Frame, Observation, ProtocolVersion, TargetHealth};
 
 use crate::h2_peers::{Call, H2Client, H2Origin, Setup, read, runtime, send, wait};
 use crate::h2_targets::Scene;
@@ -129,4 +129,97 @@ fn a_client_that_only_listens_is_not_late_and_one_that_does_nothing_is() {
     let other = scene.client();
     let (response, _stream) = wait(other.begin(other.request("POST", "/news").body(()).unwrap(), false));
     assert_eq!(wait(response).unwrap().status(), 200, "the worker goes on");
+}
+
+/// A target that takes one request at a time on each connection, and answers when the gate lets it.
+fn narrow(scene: &Scene, number: u8, gate: &Arc<Semaphore>) -> H2Origin {
+    let (setup, gate) = (Setup { streams_max: Some(1), ..Setup::default() }, gate.clone());
+    H2Origin::healthy(scene.rig.target_at(number), setup, move |call: Call| {
+        let gate = gate.clone();
+        async move {
+            gate.acquire().await.unwrap().forget();
+            call.answer(200, "");
+        }
+    })
+}
+
+/// Connections of one worker to one target: those of one client's connection are one worker's.
+const LINKS: usize = 64;
+
+/// "ELB User Guide, Troubleshoot": a request that finds all connections to its target full waits for a place.
+#[test]
+fn a_request_waits_for_a_free_place_on_full_connections() {
+    let mut scene = Scene::new(ProtocolVersion::Http2);
+    let gate = Arc::new(Semaphore::new(0));
+    let origin = narrow(&scene, 0, &gate);
+    scene.serve(&[0]);
+    let client = scene.client();
+    let asked: Vec<_> = (0..LINKS + 20).map(|_| runtime().spawn(get(client.clone(), "/"))).collect();
+    eventually("all connections are full", || (origin.calls().len() == LINKS).then_some(()));
+    // Those who give up waiting leave the others where they are.
+    asked[LINKS + 18..].iter().for_each(|task| task.abort());
+    gate.add_permits(1);
+    eventually("one of those who wait follows", || (origin.calls().len() == LINKS + 1).then_some(()));
+    gate.add_permits(1_000);
+    for answer in asked.into_iter().take(LINKS + 18) {
+        assert_eq!(wait(answer).unwrap(), 200);
+    }
+    assert_eq!((origin.calls().len(), origin.connections()), (LINKS + 18, LINKS));
+}
+
+/// "ELB User Guide, Troubleshoot: HTTP 503"; "CloudWatch metrics for your Application Load Balancer, RejectedConnectionCount".
+#[test]
+fn a_request_that_finds_no_place_in_time_is_answered_with_503_and_counted() {
+    let mut scene = Scene::new(ProtocolVersion::Http2);
+    scene.rig.serve.send(&Frame::Report { every_ms: 100 });
+    let over = Arc::new(Semaphore::new(0));
+    let (setup, inner) = (Setup { streams_max: Some(1), ..Setup::default() }, over.clone());
+    // It is never idle.
+    let origin = H2Origin::healthy(scene.rig.target_at(0), setup, move |mut call: Call| {
+        let over = inner.clone();
+        async move {
+            let mut stream = call.respond.send_response(http::Response::new(()), false).unwrap();
+            while tokio::time::timeout(Duration::from_millis(200), over.acquire()).await.is_err() {
+                stream.send_data("news ".into(), false).unwrap();
+            }
+            stream.send_data("end".into(), true).unwrap();
+        }
+    });
+    let mut balancer = scene.balancer(&[0]);
+    balancer.idle_timeout_ms = 1_000;
+    scene.rig.apply(balancer);
+    scene.rig.serve.await_health(0, &TargetHealth::Healthy);
+    let client = scene.client();
+    let asked: Vec<_> = (0..LINKS).map(|_| runtime().spawn(get(client.clone(), "/"))).collect();
+    eventually("all connections are full", || (origin.calls().len() == LINKS).then_some(()));
+    assert_eq!(wait(get(client.clone(), "/")), 503);
+    eventually("it is counted", || (rejected(&scene) == 1).then_some(()));
+    over.add_permits(1_000);
+    asked.into_iter().for_each(|answer| assert_eq!(wait(answer).unwrap(), 200));
+    assert_eq!((wait(get(client, "/")), origin.connections()), (200, LINKS), "the connections are as good as before");
+}
+
+/// What reports of traffic told of connections that were refused for want of room.
+fn rejected(scene: &Scene) -> u64 {
+    let of = |o: Observation| match o {
+        Observation::Traffic { balancers, .. } => balancers.iter().map(|b| b.rejected_connections).sum(),
+        _ => 0,
+    };
+    scene.rig.serve.observations().into_iter().map(of).sum()
+}
+
+#[test]
+fn a_request_goes_on_to_a_target_that_has_a_place() {
+    let mut scene = Scene::new(ProtocolVersion::Http2);
+    let gate = Arc::new(Semaphore::new(0));
+    let (full, free) = (narrow(&scene, 0, &gate), narrow(&scene, 1, &gate));
+    scene.serve(&[0]);
+    let client = scene.client();
+    let asked: Vec<_> = (0..LINKS).map(|_| runtime().spawn(get(client.clone(), "/"))).collect();
+    eventually("all connections are full", || (full.calls().len() == LINKS).then_some(()));
+    scene.serve(&[0, 1]);
+    let more: Vec<_> = (0..20).map(|_| runtime().spawn(get(client.clone(), "/"))).collect();
+    eventually("the other target has all of them", || (free.calls().len() == 20).then_some(()));
+    gate.add_permits(1_000);
+    asked.into_iter().chain(more).for_each(|answer| assert_eq!(wait(answer).unwrap(), 200));
 }

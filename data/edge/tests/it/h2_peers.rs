@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::future::Future;
-use std::net::SocketAddrV4;
+use std::net::{SocketAddr, SocketAddrV4};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -338,7 +338,8 @@ impl Got {
 
 impl H2Client {
     /// Agrees on HTTP/2 with whoever listens there, by this name.
-    pub fn connect(at: SocketAddrV4, name: &str, authority: &Authority) -> Self {
+    pub fn connect(at: impl Into<SocketAddr>, name: &str, authority: &Authority) -> Self {
+        let at = at.into();
         let mut config: ClientConfig = authority.client();
         config.alpn_protocols = vec![b"h2".to_vec()];
         let tls = TlsConnector::from(Arc::new(config));
