@@ -85,12 +85,10 @@ fn no_traffic_to_what_is_not_wanted(state: &State) -> Result<(), Broken> {
     let on: BTreeSet<&str> =
         state.rows::<Wanted>().filter(|w| w.want.as_ref().is_some_and(is_on)).map(|w| w.slot.id.as_str()).collect();
     for want in wants(state) {
-        let Want::LoadBalancer(balancer) = want else { continue };
-        for target in balancer.target_groups.iter().flat_map(|g| &g.targets) {
-            let id = target.key.id.as_str();
-            let gets_requests = target.mode == TargetMode::Active && id.starts_with("i-");
-            ensure(!gets_requests || on.contains(id), || format!("requests go to {id}, which is not on"))?;
-        }
+        let Want::Target(told) = want else { continue };
+        let id = told.target.key.id.as_str();
+        let gets_requests = told.target.mode == TargetMode::Active && id.starts_with("i-");
+        ensure(!gets_requests || on.contains(id), || format!("requests go to {id}, which is not on"))?;
     }
     Ok(())
 }
@@ -187,7 +185,7 @@ fn wishes_are_fulfilled(state: &State) -> Result<(), Broken> {
 
 fn the_world_is_as_wished(state: &State, model: &Model) -> Result<(), Broken> {
     let exists: BTreeSet<Slot> = model.existing().collect();
-    let is_thing = |slot: &Slot| matches!(slot.kind, SlotKind::Instance | SlotKind::LoadBalancer);
+    let is_thing = |slot: &Slot| matches!(slot.kind, SlotKind::Instance | SlotKind::LoadBalancer | SlotKind::Target);
     for wanted in state.rows::<Wanted>().filter(|w| is_thing(&w.slot)) {
         ensure(exists.contains(&wanted.slot), || format!("{} is wished for and does not exist", wanted.slot))?;
     }

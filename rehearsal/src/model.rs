@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use base::{InstanceId, LoadBalancerArn, Rng, TargetGroupArn, Time};
 use world::{
-    Destination, Effect, Executor, Exit, HealthCheck, Instance, InstanceState, IssuedCertificate, LoadBalancer, Observation,
-    Power, PrivateKey, Slot, SlotKind, Target, TargetHealth, TargetKey, TargetMode, TargetReason, Want,
+    Destination, Effect, Executor, Exit, HealthCheck, Instance, InstanceState, IssuedCertificate, Observation, Power, PrivateKey,
+    RegisteredTarget, Slot, SlotKind, Target, TargetHealth, TargetKey, TargetMode, TargetReason, Want,
 };
 
 use crate::event::{Coming, Event, Registered};
@@ -78,6 +78,10 @@ pub struct Model {
     applied: BTreeMap<Slot, u64>,
     machines: BTreeMap<InstanceId, Machine>,
     balancers: BTreeMap<LoadBalancerArn, Face>,
+    /// How the targets of load balancers' groups are checked.
+    checks: BTreeMap<(LoadBalancerArn, TargetGroupArn), HealthCheck>,
+    /// Targets by their slots' ids, also of load balancers that are not there yet.
+    targets: BTreeMap<String, RegisteredTarget>,
     /// Counts changes of the faces.
     faces_version: u64,
     /// Instances whose standing may have changed since the load last looked; none while there is no load.
@@ -97,6 +101,8 @@ impl Model {
             applied: BTreeMap::new(),
             machines: BTreeMap::new(),
             balancers: BTreeMap::new(),
+            checks: BTreeMap::new(),
+            targets: BTreeMap::new(),
             faces_version: 1,
             touched: None,
             health: BTreeMap::new(),
@@ -112,7 +118,8 @@ impl Model {
     /// Everything that exists in the world now.
     pub fn existing(&self) -> impl Iterator<Item = Slot> {
         let balancers = self.balancers.keys().map(|id| Slot::new(SlotKind::LoadBalancer, id.as_str()));
-        self.machines.keys().map(|id| Slot::new(SlotKind::Instance, id.as_str())).chain(balancers)
+        let targets = self.targets.keys().map(|id| Slot::new(SlotKind::Target, id.as_str()));
+        self.machines.keys().map(|id| Slot::new(SlotKind::Instance, id.as_str())).chain(balancers).chain(targets)
     }
 
     /// How many targets the load balancers send requests to now that answer them.
@@ -194,6 +201,7 @@ impl Model {
                 SlotKind::Certificate => coming.extend(self.issue(now, effect)),
                 SlotKind::Instance => self.apply_instance(now, effect, &mut coming),
                 SlotKind::LoadBalancer => self.apply_balancer(now, effect, &mut coming),
+                SlotKind::Target => self.apply_registration(now, effect, &mut coming),
             }
         }
         let applied = Observation::Applied { slot: slot.clone(), version: effect.version };
@@ -266,19 +274,36 @@ impl Model {
 
     fn apply_balancer(&mut self, now: Time, effect: &Effect, coming: &mut Vec<Coming>) {
         let id = LoadBalancerArn::from(effect.slot.id.as_str());
+        self.faces_version += 1;
+        let known: BTreeSet<TargetGroupArn> =
+            self.checks.extract_if(.., |(of, _), _| *of == id).map(|((_, group), _)| group).collect();
         let Some(Want::LoadBalancer(wanted)) = &effect.want else {
             self.balancers.remove(&id);
-            self.faces_version += 1;
             self.retain_health(|at| at.balancer != id);
             return;
         };
         self.balancers.insert(id.clone(), Face::of(wanted));
-        self.faces_version += 1;
-        let there = targets(wanted);
-        self.retain_health(|at| at.balancer != id || there.contains_key(&(&at.group, &at.key)));
-        for ((group, key), (member, check)) in there {
-            let at = Registered { key: key.clone(), balancer: id.clone(), group: group.clone() };
-            self.apply_target(now, at, member, check, coming);
+        self.checks.extend(wanted.target_groups.iter().map(|g| ((id.clone(), g.id.clone()), g.health_check.clone())));
+        let groups: BTreeSet<&TargetGroupArn> = wanted.target_groups.iter().map(|g| &g.id).collect();
+        self.retain_health(|at| at.balancer != id || groups.contains(&at.group));
+        let is_new = |t: &&RegisteredTarget| t.load_balancer == id && groups.contains(&t.group) && !known.contains(&t.group);
+        for target in self.targets.values().filter(is_new).cloned().collect::<Vec<_>>() {
+            self.apply_target(now, &target, coming);
+        }
+    }
+
+    fn apply_registration(&mut self, now: Time, effect: &Effect, coming: &mut Vec<Coming>) {
+        let wanted = if let Some(Want::Target(wanted)) = &effect.want { Some(wanted) } else { None };
+        let old = match wanted {
+            Some(wanted) => self.targets.insert(effect.slot.id.clone(), wanted.clone()),
+            None => self.targets.remove(&effect.slot.id),
+        };
+        if let Some(old) = old.filter(|old| wanted.is_none_or(|wanted| wanted.load_balancer != old.load_balancer)) {
+            self.touch(&old.target.key.id);
+            self.health.remove(&registered(&old));
+        }
+        if let Some(wanted) = wanted {
+            self.apply_target(now, wanted, coming);
         }
     }
 
@@ -294,21 +319,24 @@ impl Model {
         });
     }
 
-    fn apply_target(&mut self, now: Time, at: Registered, wanted: &Target, check: &HealthCheck, coming: &mut Vec<Coming>) {
-        let generation = wanted.generation;
+    /// Looks after a target as it is wanted, if its group is there.
+    fn apply_target(&mut self, now: Time, told: &RegisteredTarget, coming: &mut Vec<Coming>) {
+        let at = registered(told);
+        let Some(check) = self.checks.get(&(at.balancer.clone(), at.group.clone())).cloned() else { return };
+        let Target { generation, mode, .. } = told.target;
         let known = self.health.get_mut(&at).filter(|h| h.generation == generation);
-        match (wanted.mode, known) {
+        match (mode, known) {
             (TargetMode::Active, Some(_)) => {}
             (TargetMode::Active, None) => {
-                let fresh = Health { generation, health: TargetHealth::Initial, active: true, check: check.clone() };
+                let fresh = Health { generation, health: TargetHealth::Initial, active: true, check };
                 coming.push(self.checked(now, &at, &fresh, 1, false));
-                coming.push(self.checked(now, &at, &fresh, check.unhealthy_threshold, true));
+                coming.push(self.checked(now, &at, &fresh, fresh.check.unhealthy_threshold, true));
                 self.touch(&at.key.id);
                 self.health.insert(at, fresh);
             }
             (TargetMode::Draining { .. }, Some(h)) if !h.active => {}
             (TargetMode::Draining { until }, _) => {
-                let draining = Health { generation, health: TargetHealth::Draining, active: false, check: check.clone() };
+                let draining = Health { generation, health: TargetHealth::Draining, active: false, check };
                 self.touch(&at.key.id);
                 self.health.insert(at.clone(), draining);
                 let mut end = self.after(now, self.delays.drain_ms, Event::Drained(at, generation));
@@ -455,10 +483,8 @@ fn first_of(id: &str) -> Registered {
     Registered { key: TargetKey { id: id.into(), port: 0 }, balancer: "".into(), group: "".into() }
 }
 
-/// The targets of a load balancer, each with how it is checked.
-fn targets(balancer: &LoadBalancer) -> BTreeMap<(&TargetGroupArn, &TargetKey), (&Target, &HealthCheck)> {
-    let groups = balancer.target_groups.iter();
-    groups.flat_map(|g| g.targets.iter().map(move |t| ((&g.id, &t.key), (t, &g.health_check)))).collect()
+fn registered(told: &RegisteredTarget) -> Registered {
+    Registered { key: told.target.key.clone(), balancer: told.load_balancer.clone(), group: told.group.clone() }
 }
 
 /// The machine's present state; none while it boots.

@@ -31,8 +31,8 @@ pub use instance::{Image, Instance, Metadata, Power};
 pub use load_balancer::{
     Action, Algorithm, BalancerKind, Certificate, ClientCertificates, Condition, DesyncMode, FlowAttributes, ForwardedFor,
     HealthCheck, HealthCheckPort, HttpAttributes, Listener, ListenerRule, ListenerTls, LoadBalancer, LogPlace, MinimumHealthy,
-    Node, Pattern, PrivateKey, Protocol, ProtocolVersion, QueryPattern, Stickiness, Target, TargetGroup, TargetKey, TargetMode,
-    Transform, TrustStore, WeightedGroup,
+    Node, Pattern, PrivateKey, Protocol, ProtocolVersion, QueryPattern, RegisteredTarget, Stickiness, Target, TargetGroup,
+    TargetKey, TargetMode, Transform, TrustStore, WeightedGroup,
 };
 pub use network::{Interface, Network, Peer, Rule, SecurityGroup, Subnet, Traffic};
 pub use observation::{Exit, InstanceState, Observation, TargetHealth, TargetReason};
@@ -63,8 +63,10 @@ pub enum SlotKind {
     Interface,
     /// An instance with its interface and disk. Id: the instance's.
     Instance,
-    /// A load balancer with its listeners, rules, target groups and targets. Id: its ARN.
+    /// A load balancer with its listeners, rules and target groups. Id: its ARN.
     LoadBalancer,
+    /// A target of a load balancer's group. Id: [`RegisteredTarget::id_of`].
+    Target,
     /// A message on its way to one subscriber. Id: the delivery's.
     Delivery,
     /// A certificate to be issued. Id: its ARN.
@@ -75,14 +77,15 @@ impl SlotKind {
     pub fn executor(self) -> Executor {
         match self {
             SlotKind::Network | SlotKind::Interface | SlotKind::Instance => Executor::Host,
-            SlotKind::LoadBalancer => Executor::Edge,
+            SlotKind::LoadBalancer | SlotKind::Target => Executor::Edge,
             SlotKind::Delivery => Executor::Courier,
             SlotKind::Certificate => Executor::Authority,
         }
     }
 }
 
-/// Names one thing in the world. Slots sort by kind first, so that a network comes before its interfaces.
+/// Names one thing in the world. Slots sort by kind first, so that a network comes before its interfaces, and a load balancer
+/// before its targets.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Slot {
     pub kind: SlotKind,
@@ -102,6 +105,7 @@ impl fmt::Display for Slot {
             SlotKind::Interface => "interface",
             SlotKind::Instance => "instance",
             SlotKind::LoadBalancer => "load-balancer",
+            SlotKind::Target => "target",
             SlotKind::Delivery => "delivery",
             SlotKind::Certificate => "certificate",
         };
@@ -117,6 +121,7 @@ pub enum Want {
     Interface(Interface),
     Instance(Box<Instance>),
     LoadBalancer(Box<LoadBalancer>),
+    Target(RegisteredTarget),
     Delivery(Box<Delivery>),
     Certificate(CertificateOrder),
 }
@@ -128,6 +133,7 @@ impl Want {
             Want::Interface(i) => Slot::new(SlotKind::Interface, i.id.as_str()),
             Want::Instance(i) => Slot::new(SlotKind::Instance, i.id.as_str()),
             Want::LoadBalancer(l) => Slot::new(SlotKind::LoadBalancer, l.id.as_str()),
+            Want::Target(t) => Slot::new(SlotKind::Target, RegisteredTarget::id_of(&t.group, &t.target.key)),
             Want::Delivery(d) => Slot::new(SlotKind::Delivery, d.id.as_str()),
             Want::Certificate(c) => Slot::new(SlotKind::Certificate, c.id.as_str()),
         }

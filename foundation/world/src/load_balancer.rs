@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use base::{ListenerArn, LoadBalancerArn, NetworkInterfaceId, TargetGroupArn, Time};
 use serde::{Deserialize, Serialize};
 
-/// A load balancer as the edge serves it: everything it needs to know, whole. What is left out when it is read has the
+/// A load balancer as the edge serves it: everything it needs to know but its targets. What is left out when it is read has the
 /// value of a plain application load balancer, so that an older configuration is still understood.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LoadBalancer {
@@ -345,6 +345,8 @@ pub struct TargetGroup {
     pub fail_open: MinimumHealthy,
     #[serde(default)]
     pub flow: FlowAttributes,
+    /// Targets that have no slot of their own, as an older `serve` tells of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<Target>,
 }
 
@@ -438,6 +440,22 @@ pub enum HealthCheckPort {
 pub struct TargetKey {
     pub id: String,
     pub port: u16,
+}
+
+/// A target of one of a load balancer's groups. It is a thing of its own in the world, beside its load balancer: so a target
+/// that comes, drains or goes is told of without a word about all others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegisteredTarget {
+    pub load_balancer: LoadBalancerArn,
+    pub group: TargetGroupArn,
+    pub target: Target,
+}
+
+impl RegisteredTarget {
+    /// The slot's id. A group has one load balancer at most.
+    pub fn id_of(group: &TargetGroupArn, target: &TargetKey) -> String {
+        format!("{group}|{}|{}", target.id, target.port)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -62,12 +62,10 @@ pub(super) fn hooks_hold_what_waits(state: &State) -> Result<(), Broken> {
 /// Of a group's instances, those in service get new requests and no others.
 pub(super) fn only_members_in_service_get_requests(state: &State) -> Result<(), Broken> {
     for want in wants(state) {
-        let Want::LoadBalancer(balancer) = want else { continue };
-        for target in balancer.target_groups.iter().flat_map(|g| &g.targets).filter(|t| t.mode == TargetMode::Active) {
-            let Some(member) = state.get::<Member>(&target.key.id.as_str().into()) else { continue };
-            let in_service = member.lifecycle == Lifecycle::InService;
-            ensure(in_service, || format!("requests go to {}, which is {}", member.instance, member.state()))?;
-        }
+        let Want::Target(told) = want else { continue };
+        let Some(member) = state.get::<Member>(&told.target.key.id.as_str().into()) else { continue };
+        let in_service = told.target.mode != TargetMode::Active || member.lifecycle == Lifecycle::InService;
+        ensure(in_service, || format!("requests go to {}, which is {}", member.instance, member.state()))?;
     }
     Ok(())
 }

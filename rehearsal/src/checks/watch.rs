@@ -6,7 +6,7 @@ use std::time::Duration;
 use base::{GroupName, InstanceId, LoadBalancerArn, TargetGroupArn, Time};
 use kernel::State;
 use region::autoscaling::{Activity, Cooldown, Group, Health, Lifecycle, Member, Refresh, RefreshStatus};
-use world::{TargetKey, TargetMode, Want};
+use world::{RegisteredTarget, TargetKey, TargetMode, Want};
 
 use super::{Broken, ensure, members, wants};
 
@@ -97,15 +97,13 @@ impl Watch {
     fn drained_stay_so(&mut self, state: &State) -> Result<(), Broken> {
         let mut draining = BTreeSet::new();
         for want in wants(state) {
-            let Want::LoadBalancer(balancer) = want else { continue };
-            for (group, target) in balancer.target_groups.iter().flat_map(|g| g.targets.iter().map(move |t| (&g.id, t))) {
-                let at: Registered = (balancer.id.clone(), group.clone(), target.key.clone(), target.generation);
-                let gets_requests = target.mode == TargetMode::Active;
-                let is_back = gets_requests && self.draining.contains(&at);
-                ensure(!is_back, || format!("{} drained and gets requests again", target.key.id))?;
-                if !gets_requests {
-                    draining.insert(at);
-                }
+            let Want::Target(RegisteredTarget { load_balancer, group, target }) = want else { continue };
+            let at: Registered = (load_balancer.clone(), group.clone(), target.key.clone(), target.generation);
+            let gets_requests = target.mode == TargetMode::Active;
+            let is_back = gets_requests && self.draining.contains(&at);
+            ensure(!is_back, || format!("{} drained and gets requests again", target.key.id))?;
+            if !gets_requests {
+                draining.insert(at);
             }
         }
         self.draining = draining;

@@ -1,20 +1,23 @@
-//! What the edge shall serve, as a pure function of the rows.
+//! What the edge shall serve, as a pure function of the rows: load balancers, and each of their targets by itself, so that one that
+//! comes or goes costs the same beside ten and beside ten thousand others.
 
 use std::collections::BTreeSet;
 
 use base::{LoadBalancerArn, TargetGroupArn};
 use kernel::State;
-use world::{BalancerKind, DesyncMode, FlowAttributes, ForwardedFor, HttpAttributes, Protocol, Target, TargetMode};
+use world::{
+    BalancerKind, DesyncMode, FlowAttributes, ForwardedFor, HttpAttributes, Protocol, RegisteredTarget, Target, TargetMode,
+};
 
 use crate::listener::{self, Listener};
 use crate::load_balancer::LoadBalancer;
 use crate::rule::Rule;
 use crate::target::Registration;
-use crate::target_group::TargetGroup;
+use crate::target_group::{TargetGroup, load_balancer_of};
 use crate::tls::Tls;
 use crate::{attribute, certificate};
 
-/// The load balancer as the world shall have it, everything in a fixed order; none when there is no such.
+/// The load balancer as the world shall have it but for its targets, everything in a fixed order; none when there is no such.
 pub(crate) fn plan(state: &State, arn: &LoadBalancerArn) -> Option<world::LoadBalancer> {
     let balancer = state.get::<LoadBalancer>(arn)?;
     let rows: Vec<&Listener> = state.rows_where::<Listener>("load-balancer", arn).collect();
@@ -115,9 +118,6 @@ pub(crate) fn is_cross_zone(balancer: &LoadBalancer, group: &TargetGroup) -> boo
 
 fn target_group(state: &State, balancer: &LoadBalancer, arn: &TargetGroupArn) -> Option<world::TargetGroup> {
     let group = state.get::<TargetGroup>(arn)?;
-    let mut targets: Vec<Target> =
-        state.rows_where::<Registration>("group", arn).filter_map(|r| target(state, balancer, group, r)).collect();
-    targets.sort_by(|a, b| a.key.cmp(&b.key));
     let of = |name| attribute::target_group(group, name);
     Some(world::TargetGroup {
         id: group.arn.clone(),
@@ -138,21 +138,24 @@ fn target_group(state: &State, balancer: &LoadBalancer, arn: &TargetGroupArn) ->
             cut_at_deregistration: of("deregistration_delay.connection_termination.enabled") == "true",
             cut_when_unhealthy: of("target_health_state.unhealthy.connection_termination.enabled") == "true",
         },
-        targets,
+        targets: Vec::new(),
     })
 }
 
-/// A target in an enabled zone that there is something to send to.
-fn target(state: &State, balancer: &LoadBalancer, group: &TargetGroup, registration: &Registration) -> Option<Target> {
+/// A target as the world shall have it: one in an enabled zone of its group's load balancer that there is something to send to.
+pub(crate) fn target(state: &State, registration: &Registration) -> Option<RegisteredTarget> {
+    let group = state.get::<TargetGroup>(&registration.group)?;
+    let balancer = state.get::<LoadBalancer>(&load_balancer_of(state, &registration.group)?)?;
     let place = registration.place_in(state, group)?;
     if !balancer.nodes.iter().any(|n| n.zone == place.zone) {
         return None;
     }
-    Some(Target {
+    let target = Target {
         key: registration.target.clone(),
         generation: registration.generation,
         address: place.address,
         zone: place.zone.into(),
         mode: registration.draining_until.map_or(TargetMode::Active, |until| TargetMode::Draining { until }),
-    })
+    };
+    Some(RegisteredTarget { load_balancer: balancer.arn.clone(), group: group.arn.clone(), target })
 }

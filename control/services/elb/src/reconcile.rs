@@ -1,14 +1,14 @@
-//! Keeps the edge's wish as the rows say, ends registrations whose time has come, and hears what the edge saw.
+//! Keeps the edge's wishes as the rows say, ends registrations whose time has come, and hears what the edge saw.
 
-use base::{Fault, LoadBalancerArn, Time};
+use base::{Fault, LoadBalancerArn, TargetGroupArn, Time};
 use ec2::{Instance, InstanceState};
-use kernel::{Cx, Registry, Row, Tx, Wanted};
+use kernel::{Cx, Registry, Row, State, Tx, Wanted};
 use world::{Observation, Slot, SlotKind, TargetHealth, Want};
 
 use crate::certificate;
-use crate::listener::Listener;
+use crate::listener::{self, Listener};
 use crate::load_balancer::LoadBalancer;
-use crate::plan::plan;
+use crate::plan::{plan, target};
 use crate::rule::Rule;
 use crate::target::{Anomaly, Observed, Registration, key_of};
 use crate::target_group::{TargetGroup, load_balancer_of};
@@ -25,14 +25,6 @@ pub(crate) fn register(registry: &mut Registry) {
     registry.watch::<TargetGroup>(LOAD_BALANCER, |state, group, due| {
         due.extend(load_balancer_of(state, &group.arn).map(String::from));
     });
-    registry.watch::<Registration>(LOAD_BALANCER, |state, registration, due| {
-        due.extend(load_balancer_of(state, &registration.group).map(String::from));
-    });
-    registry.watch::<Instance>(LOAD_BALANCER, |state, instance, due| {
-        let registrations = state.rows_where::<Registration>("target", &instance.id);
-        due.extend(registrations.filter_map(|r| load_balancer_of(state, &r.group)).map(String::from));
-    });
-
     registry.watch::<acm::Certificate>(LOAD_BALANCER, |state, renewed, due| {
         due.extend(certificate::balancers(state, &renewed.arn).map(ToString::to_string));
     });
@@ -57,12 +49,20 @@ pub(crate) fn register(registry: &mut Registry) {
         due.extend(state.rows_where::<Registration>("target", &instance.id).map(Row::key));
     });
     registry.watch::<Listener>(REGISTRATION, |state, listener, due| {
-        let registrations = |group| state.rows_where::<Registration>("group", group);
-        due.extend(listener.groups().flat_map(|group| registrations(group)).map(Row::key));
+        listener.groups().for_each(|group| registrations_of(state, group, due));
     });
     registry.watch::<Rule>(REGISTRATION, |state, rule, due| {
-        let registrations = |group| state.rows_where::<Registration>("group", group);
-        due.extend(rule.groups().flat_map(|group| registrations(group)).map(Row::key));
+        rule.groups().for_each(|group| registrations_of(state, group, due));
+    });
+    // Its zones decide which targets it can use.
+    registry.watch::<LoadBalancer>(REGISTRATION, |state, balancer, due| {
+        listener::groups_of(state, &balancer.arn).iter().for_each(|group| registrations_of(state, group, due));
+    });
+    registry.watch::<Wanted>(REGISTRATION, |state, wanted, due| {
+        let is_ours = wanted.slot.kind == SlotKind::Target && wanted.want.is_some();
+        if is_ours && state.find::<Registration, str>(&wanted.slot.id).is_none() {
+            due.push(wanted.slot.id.clone());
+        }
     });
 
     registry.observer(observe);
@@ -76,22 +76,30 @@ fn reconcile_load_balancer(tx: &mut Tx, _: &Cx, key: &str) -> Result<Option<Time
     Ok(None)
 }
 
-/// A registration ends when its instance is gone, or when it was deregistered and nobody can still send to it.
+fn registrations_of(state: &State, group: &TargetGroupArn, due: &mut Vec<String>) {
+    due.extend(state.rows_where::<Registration>("group", group).map(Row::key));
+}
+
+/// Wishes for the target, until its registration ends.
 fn reconcile_registration(tx: &mut Tx, cx: &Cx, key: &str) -> Result<Option<Time>, Fault> {
-    let key = key.to_string();
-    let Some(registration) = tx.get::<Registration>(&key) else { return Ok(None) };
-    let is_gone = registration.instance_state(tx) == Some(InstanceState::Terminated);
-    let is_unreachable = registration.place(tx).is_none() || load_balancer_of(tx, &registration.group).is_none();
-    let is_over = match registration.draining_until {
-        None => is_gone,
-        Some(until) => is_unreachable || until <= cx.now,
-    };
-    let wake = registration.draining_until;
-    if is_over {
-        tx.remove::<Registration>(&key);
+    let registration = tx.find::<Registration, str>(key);
+    if registration.is_some_and(|registration| is_over(tx, cx, registration)) {
+        tx.remove::<Registration>(&key.to_string());
+        // Its end makes it due again.
         return Ok(None);
     }
+    let wake = registration.and_then(|registration| registration.draining_until);
+    let want = registration.and_then(|registration| target(tx, registration)).map(Want::Target);
+    tx.want(Slot::new(SlotKind::Target, key), want);
     Ok(wake)
+}
+
+/// A registration ends when its instance is gone, or when it was deregistered and nobody can still send to it.
+fn is_over(state: &State, cx: &Cx, registration: &Registration) -> bool {
+    let Some(until) = registration.draining_until else {
+        return registration.instance_state(state) == Some(InstanceState::Terminated);
+    };
+    until <= cx.now || registration.place(state).is_none() || load_balancer_of(state, &registration.group).is_none()
 }
 
 fn observe(tx: &mut Tx, _: &Cx, observation: &Observation) -> Result<(), Fault> {

@@ -6,9 +6,9 @@ use std::net::Ipv4Addr;
 use base::{InstanceId, LoadBalancerArn, TargetGroupArn, Time};
 use ec2::network::Subnet;
 use ec2::{Instance, InstanceState};
-use kernel::{Cx, Row, State, Tx};
+use kernel::{Cx, Row, State, Tx, Wanted};
 use serde::{Deserialize, Serialize};
-use world::{TargetHealth, TargetKey, TargetReason};
+use world::{RegisteredTarget, Slot, SlotKind, TargetHealth, TargetKey, TargetReason};
 
 use crate::error::Error;
 use crate::load_balancer::LoadBalancer;
@@ -55,8 +55,9 @@ impl Row for Registration {
     }
 }
 
+/// Also the id of its slot.
 pub(crate) fn key_of(group: &TargetGroupArn, target: &TargetKey) -> String {
-    format!("{group}|{}|{}", target.id, target.port)
+    RegisteredTarget::id_of(group, target)
 }
 
 /// What is known of a target's ability to serve.
@@ -192,10 +193,16 @@ impl Registration {
             return Standing::ZoneOff;
         }
         let seen = self.observed.as_ref().filter(|o| o.load_balancer == balancer.arn).map(|o| &o.health);
-        if seen.is_none() && balancer.is_refused(state) {
+        if seen.is_none() && (balancer.is_refused(state) || self.is_refused(state)) {
             return Standing::Unserved;
         }
         Standing::Seen(seen)
+    }
+
+    /// Whether the edge refused the target, such as one too many.
+    fn is_refused(&self, state: &State) -> bool {
+        let slot = Slot::new(SlotKind::Target, self.key());
+        state.get::<Wanted>(&slot).is_some_and(|wanted| wanted.refused.is_some())
     }
 
     /// The state of a target that is an instance.

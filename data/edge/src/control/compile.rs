@@ -6,7 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4};
 use std::sync::Arc;
 
 use base::NetworkInterfaceId;
-use world::{Action, BalancerKind, HealthCheckPort, Listener, LoadBalancer, Protocol, Stickiness, Target, TargetGroup};
+use world::{
+    Action, BalancerKind, HealthCheckPort, Listener, LoadBalancer, Protocol, Stickiness, Target, TargetGroup, TargetKey,
+};
 
 use super::doors::Wanted;
 use crate::flow::compile as flow;
@@ -134,10 +136,10 @@ pub fn interface_towards(balancer: &LoadBalancer, target: &Target) -> Option<Net
 }
 
 /// Where a target's health is checked.
-pub fn check_address(group: &TargetGroup, target: &Target) -> SocketAddrV4 {
+pub fn check_address(group: &TargetGroup, target: &TargetKey, address: Ipv4Addr) -> SocketAddrV4 {
     let port = match group.health_check.port {
-        HealthCheckPort::Traffic => target.key.port,
+        HealthCheckPort::Traffic => target.port,
         HealthCheckPort::Port(port) => port,
     };
-    SocketAddrV4::new(target.address, port)
+    SocketAddrV4::new(address, port)
 }

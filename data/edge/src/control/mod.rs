@@ -8,6 +8,7 @@ pub(crate) mod doors;
 mod flows;
 mod health;
 pub(crate) mod link;
+mod obey;
 mod probe;
 mod publish;
 mod signals;
@@ -19,7 +20,7 @@ mod traffic;
 pub(crate) use compile::FRONT_DOOR_V6;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
@@ -32,7 +33,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::mpsc;
 use tokio::task::{LocalSet, yield_now};
 use tokio::time::{Instant, MissedTickBehavior, sleep_until};
-use world::{Effect, Executor, Frame, LoadBalancer, Observation, RunPaths, Slot, SlotKind, Want};
+use world::{Frame, LoadBalancer, Observation, RunPaths, Slot, SlotKind};
 
 use crate::clock::wall;
 use crate::connector::Connector;
@@ -50,18 +51,21 @@ use crate::worker::{self, WorkerHandle};
 use crate::{EdgeError, EdgeOptions};
 use doors::Doors;
 use flows::OpenedDoors;
-use link::{Entrances, Link, LinkEvent};
+use link::{Entrances, Link};
+use obey::Unsettled;
 use publish::told;
 use signals::Signals;
-use store::StoredBalancer;
+use store::{Stored, StoredBalancer};
 use succession::{Step, claim, next_word};
-use targets::{TargetEvent, Targets};
+use targets::{Changed, TargetEvent, Targets};
 use traffic::Traffic;
 
 /// Events that may wait for the control thread.
 const EVENTS_MAX: usize = 1_024;
-/// A new configuration is written to disk at once; targets' health while it changes this often.
+/// A new configuration is written to disk at once; targets and their health while they change this often, and no oftener than
+/// takes a twentieth of the time.
 const SAVE_EVERY: Duration = Duration::from_millis(100);
+const SAVE_SHARE: u32 = 20;
 
 /// The body of the process `allod edge`: serves until it is told to end, by `serve` or by a signal.
 pub fn run(options: EdgeOptions) -> Result<(), EdgeError> {
@@ -126,6 +130,8 @@ struct Control {
     /// It listens for `serve`.
     in_office: bool,
     keeper: Keeper,
+    /// What is still to be done for the changes of targets that came last.
+    unsettled: Unsettled,
     /// Another edge is about to take over: nothing changes meanwhile.
     promised: bool,
     /// The edge that this one took over from, while it has connections.
@@ -164,6 +170,7 @@ impl Control {
             lock: None,
             in_office: false,
             keeper: Keeper::new(&paths),
+            unsettled: Unsettled::default(),
             promised: false,
             predecessor: None,
             late: Vec::new(),
@@ -184,9 +191,11 @@ impl Control {
         };
         self.take_over(doors);
         self.held = predecessor.is_some().then(Vec::new);
-        for StoredBalancer { version, balancer } in stored.balancers {
+        let Stored { balancers, targets, health } = stored;
+        self.targets.restore(targets, health);
+        for StoredBalancer { version, balancer } in balancers {
             let name = balancer.name.clone();
-            if let Err(reason) = self.adopt(version, balancer, &stored.health, true).await? {
+            if let Err(reason) = self.adopt(version, balancer, true).await? {
                 tracing::error!(name, "a load balancer is not served again: {reason}");
             }
         }
@@ -213,15 +222,11 @@ impl Control {
         loop {
             self.keep_doors();
             tokio::select! {
-                Some(event) = from_serve.recv(), if !self.promised => match event {
-                    LinkEvent::Connected(link) => self.connected(link),
-                    LinkEvent::Frame(number, frame) if self.link.as_ref().is_some_and(|l| l.number == number) => {
-                        if let Some(purge) = self.obey(frame).await? {
-                            return self.end(purge).await;
-                        }
+                Some(event) = from_serve.recv(), if !self.promised => {
+                    if let Some(purge) = self.hear_serve(event, &mut from_serve).await? {
+                        return self.end(purge).await;
                     }
-                    LinkEvent::Frame(..) => {}
-                },
+                }
                 Some(event) = target_events.recv() => self.target_event(event).await?,
                 Some(event) = heirs.recv() => match self.heir_event(event) {
                     Step::Stay => {}
@@ -255,7 +260,8 @@ impl Control {
 
     fn connected(&mut self, link: Link) {
         let slot = |id: &String| Slot::new(SlotKind::LoadBalancer, id.as_str());
-        let applied = self.balancers.iter().map(|(id, served)| (slot(id), served.version)).collect();
+        let balancers = self.balancers.iter().map(|(id, served)| (slot(id), served.version));
+        let applied = balancers.chain(self.targets.applied()).collect();
         self.link = Some(link);
         // Another `serve`, another keeper.
         self.keeper.forget();
@@ -294,60 +300,11 @@ impl Control {
         self.send(Frame::Observation(observation));
     }
 
-    /// Does what `serve` says; tells whether to end.
-    async fn obey(&mut self, frame: Frame) -> Result<Option<Purge>, EdgeError> {
-        match frame {
-            Frame::Effect(effect) => self.apply(effect).await?,
-            Frame::Sync { slots } => {
-                let named: BTreeSet<String> =
-                    slots.into_iter().filter(|s| s.kind.executor() == Executor::Edge).map(|s| s.id).collect();
-                let stray: Vec<String> = self.balancers.keys().filter(|id| !named.contains(*id)).cloned().collect();
-                for id in stray {
-                    self.remove(&id).await?;
-                }
-            }
-            Frame::Report { every_ms } => self.traffic.periods.set(every_ms, wall()),
-            Frame::Shutdown { purge } => {
-                self.leave_nothing();
-                return Ok(Some(if purge { Purge::Yes } else { Purge::No }));
-            }
-            Frame::Hello { .. } | Frame::Observation(_) => tracing::warn!("serve sent a frame that only executors send"),
-        }
-        Ok(None)
-    }
-
-    async fn apply(&mut self, effect: Effect) -> Result<(), EdgeError> {
-        let Effect { slot, version, want } = effect;
-        let known = self.balancers.get(&slot.id).map_or(0, |served| served.version);
-        if version < known {
-            return Ok(());
-        }
-        let outcome = match want {
-            _ if version == known && known > 0 => Ok(Vec::new()),
-            None => self.remove(&slot.id).await.map(|()| Ok(Vec::new()))?,
-            Some(Want::LoadBalancer(balancer)) if *balancer.id == slot.id => self.adopt(version, *balancer, &[], false).await?,
-            Some(_) => Err("this slot does not hold what it names".to_string()),
-        };
-        match outcome {
-            Ok(observations) => {
-                self.report(Observation::Applied { slot, version });
-                observations.into_iter().for_each(|o| self.report(o));
-                self.report_drained();
-            }
-            Err(reason) => {
-                tracing::warn!(%slot, version, "refused: {reason}");
-                self.report(Observation::Refused { slot, version, reason });
-            }
-        }
-        Ok(())
-    }
-
     /// Serves this configuration from now on. When it is refused, the one before goes on being served.
     async fn adopt(
         &mut self,
         version: u64,
-        balancer: LoadBalancer,
-        remembered: &[store::StoredHealth],
+        mut balancer: LoadBalancer,
         patient: bool,
     ) -> Result<Result<Vec<Observation>, String>, EdgeError> {
         let id = balancer.id.to_string();
@@ -366,9 +323,14 @@ impl Control {
             Ok(opened) => opened,
             Err(reason) => return Ok(Err(reason)),
         };
-        let (reports, gone) = self.targets.update(&balancer, remembered);
+        let within = self.targets.take_within(&mut balancer);
+        if !patient {
+            self.unsettled.gone.extend(self.targets.forget_within(&balancer.id, &within));
+        }
+        let Changed { reports, gone } = self.targets.configure(&balancer, &within);
         self.balancers.insert(id, Served { version, balancer, secure });
         self.close_others(&wanted);
+        self.configure();
         self.publish(opened).await?;
         self.let_go(gone).await;
         Ok(Ok(reports))
@@ -395,21 +357,17 @@ impl Control {
         let gone = self.targets.forget(id);
         let wanted = self.wanted_doors(self.balancers.values().map(|s| &s.balancer));
         self.close_others(&wanted);
+        self.configure();
         self.publish(OpenedDoors::default()).await?;
         self.let_go(gone).await;
         Ok(())
     }
 
     async fn target_event(&mut self, event: TargetEvent) -> Result<(), EdgeError> {
-        let balancers = &self.balancers;
-        let slow_start = |key: &targets::MemberKey| {
-            let groups = balancers.get(&*key.load_balancer).into_iter().flat_map(|s| &s.balancer.target_groups);
-            groups.filter(|g| g.id == key.group).map(|g| g.slow_start_ms).next().unwrap_or(0)
-        };
         if let (TargetEvent::Deadline { key, .. }, Some(predecessor)) = (&event, &self.predecessor) {
             let _ = predecessor.send(&Message::Cut { target: key.clone() });
         }
-        let (report, cut) = self.targets.observe(event, slow_start);
+        let (report, cut) = self.targets.observe(event);
         if let Some(number) = cut {
             self.cut(number).await;
         }
@@ -432,10 +390,11 @@ impl Control {
         if !std::mem::take(&mut self.unsaved) {
             return;
         }
-        self.save_from = Instant::now() + SAVE_EVERY;
+        let begun = Instant::now();
         if let Err(e) = store::save(&self.paths, &self.stored()) {
             tracing::error!("the configuration cannot be saved; an edge that dies would come back without it: {e}");
         }
+        self.save_from = Instant::now() + SAVE_EVERY.max(begun.elapsed() * SAVE_SHARE);
     }
 
     /// Lets requests under way finish, and ends.

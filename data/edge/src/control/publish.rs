@@ -28,15 +28,20 @@ use crate::worker::Command;
 const REMOVED_GRACE: Duration = Duration::from_secs(10);
 
 impl Control {
+    /// Opens books, logs and rules for the load balancers that there are now.
+    pub(super) fn configure(&mut self) {
+        self.traffic.configure(self.balancers.values().map(|served| &served.balancer));
+        self.logs.configure(self.balancers.values().map(|served| &served.balancer));
+        self.balancers.values().for_each(|served| self.targets.log_checks(&served.balancer, &self.logs));
+        self.rules.borrow_mut().keep(self.balancers.values().flat_map(|served| &served.balancer.listeners));
+        self.save_from = Instant::now();
+    }
+
     /// Gives the workers the present configuration, and returns when all of them route by it.
     pub(super) async fn publish(&mut self, mut opened: OpenedDoors) -> Result<(), EdgeError> {
         if let Some(held) = &mut self.held {
             opened.hold_datagrams(held);
         }
-        self.traffic.configure(self.balancers.values().map(|served| &served.balancer));
-        self.logs.configure(self.balancers.values().map(|served| &served.balancer));
-        self.balancers.values().for_each(|served| self.targets.log_checks(&served.balancer, &self.logs));
-        self.rules.borrow_mut().keep(self.balancers.values().flat_map(|served| &served.balancer.listeners));
         let snapshot = Arc::new(self.compile());
         let parts = opened.for_each(self.workers.len());
         let gone = || EdgeError::io("a worker")(io::ErrorKind::BrokenPipe.into());
@@ -51,7 +56,7 @@ impl Control {
             // The last one to come back takes the old configuration apart, here.
             drop(answer.await.map_err(|_| gone())?);
         }
-        (self.unsaved, self.save_from) = (true, Instant::now());
+        (self.unsaved, self.unsettled.is_published) = (true, true);
         self.write_front();
         Ok(())
     }
@@ -110,8 +115,8 @@ impl Control {
                 .target_groups
                 .iter()
                 .filter_map(|g| {
-                    let counters = self.traffic.group(balancer, &g.id);
-                    Some((g.id.as_str(), self.targets.compile(balancer, g, counters, &self.sealer)?))
+                    let counters = || self.traffic.group(balancer, &g.id);
+                    Some((g.id.as_str(), self.targets.compile(balancer, &g.id, counters, &self.sealer)?))
                 })
                 .collect();
             if balancer.kind == BalancerKind::Network {

@@ -5,13 +5,15 @@ use std::io;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use world::{LoadBalancer, RunPaths, TargetHealth, TargetKey};
+use world::{LoadBalancer, RegisteredTarget, RunPaths, TargetHealth, TargetKey};
 
 use crate::front::{Readers, write_atomically};
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Stored {
     pub balancers: Vec<StoredBalancer>,
+    #[serde(default)]
+    pub targets: Vec<StoredTarget>,
     pub health: Vec<StoredHealth>,
 }
 
@@ -19,6 +21,12 @@ pub struct Stored {
 pub struct StoredBalancer {
     pub version: u64,
     pub balancer: LoadBalancer,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StoredTarget {
+    pub version: u64,
+    pub registered: RegisteredTarget,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

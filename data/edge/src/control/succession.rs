@@ -173,7 +173,7 @@ impl Control {
     /// What is to be known of everything to serve it again.
     pub(super) fn stored(&self) -> Stored {
         let balancers = self.balancers.values().map(|s| StoredBalancer { version: s.version, balancer: s.balancer.clone() });
-        Stored { balancers: balancers.collect(), health: self.targets.remember() }
+        Stored { balancers: balancers.collect(), targets: self.targets.store(), health: self.targets.remember() }
     }
 
     /// Accepts no more, and lives on until the last connection has ended, for so long as workers bear it.
@@ -215,7 +215,7 @@ impl Control {
                     },
                     _ => {}
                 },
-                Some(event) = target_events.recv() => if let (_, Some(number)) = self.targets.observe(event, |_| 0) {
+                Some(event) = target_events.recv() => if let (_, Some(number)) = self.targets.observe(event) {
                     self.cut(number).await;
                 },
                 () = period_end(self.traffic.periods.wait_ms(wall())), if told => if let Some(report) = self.traffic.report(wall()) {

@@ -1,34 +1,36 @@
 //! Every registered target with its health: what is checked, what was reported, who is draining. It does not route.
 
+mod grouped;
 mod noted;
 mod passing;
+mod registered;
+
+pub use registered::Changed;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddrV4;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use base::{LoadBalancerArn, NetworkInterfaceId, TargetGroupArn, Time};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{AbortHandle, spawn_local};
-use world::{Algorithm, LoadBalancer, MinimumHealthy, Observation, Protocol, TargetGroup, TargetHealth, TargetKey, TargetMode};
+use world::{Observation, Protocol, TargetGroup, TargetHealth, TargetKey, TargetMode};
 
 use super::anomaly::{self, Record};
 use super::compile::{check_address, interface_towards};
 use super::health::{Judge, Subject, keep_checking};
-use super::store::StoredHealth;
 use crate::clock::{now_ms, wall};
 use crate::connector::Connector;
 use crate::log::Writer;
 use crate::log::health::{Checked, HealthLog};
-use crate::metrics::GroupCounters;
-use crate::route::cookie::{Sealer, scope_of};
-use crate::route::session::Sticky;
-use crate::target::{FailOpen, Group, Reach, Standing, Target};
+use crate::route::cookie::scope_of;
+use crate::target::{Standing, Target};
+use grouped::{GroupState, Groups};
+use registered::Registered;
 
 /// Names a registration within the whole edge.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -59,6 +61,7 @@ struct Member {
     generation: u64,
     health: TargetHealth,
     zone: String,
+    mode: TargetMode,
     record: Record,
     check: Option<(Subject, AbortHandle)>,
     /// Where its checks are noted, if anywhere.
@@ -66,17 +69,15 @@ struct Member {
     draining_until: Option<(Time, AbortHandle)>,
 }
 
-#[derive(Debug)]
-struct GroupState {
-    turn: Arc<AtomicUsize>,
-    fail_open: Arc<FailOpen>,
-    thresholds: Thresholds,
-}
-
 /// All targets of all load balancers.
 pub struct Targets {
+    /// By slot.
+    registered: BTreeMap<String, Registered>,
+    /// Those of them whose groups are there.
     members: BTreeMap<MemberKey, Member>,
-    groups: BTreeMap<(LoadBalancerArn, TargetGroupArn), GroupState>,
+    groups: Groups,
+    /// By slot, with its generation: the health that targets had when an edge ended.
+    remembered: BTreeMap<String, (u64, TargetHealth)>,
     next_number: u64,
     connector: Rc<Connector>,
     events: mpsc::Sender<TargetEvent>,
@@ -116,72 +117,27 @@ impl Member {
 
 impl Targets {
     pub fn new(connector: Rc<Connector>, events: mpsc::Sender<TargetEvent>, log: Writer) -> Self {
-        let (members, groups, elsewhere, logging) = Default::default();
-        let (log, next_number, idle) = (Rc::new(log), 1, Arc::default());
-        Self { members, groups, next_number, connector, events, log, logging, idle, elsewhere }
+        let (registered, members, remembered, elsewhere, logging) = Default::default();
+        let (groups, log, next_number, idle) = (Groups::default(), Rc::new(log), 1, Arc::default());
+        Self { registered, members, groups, remembered, next_number, connector, events, log, logging, idle, elsewhere }
     }
 
-    /// Takes in a load balancer's targets; returns what is to be reported and the targets that are gone.
-    pub fn update(&mut self, balancer: &LoadBalancer, remembered: &[StoredHealth]) -> (Vec<Observation>, Vec<Arc<Target>>) {
-        let mut reports = Vec::new();
-        let mut gone = Vec::new();
-        let mut there = BTreeSet::new();
-        for group in &balancer.target_groups {
-            let thresholds = Thresholds::of(balancer, group);
-            let fail_open = || Arc::new(FailOpen::new(balancer.nodes.len()));
-            let id = (balancer.id.clone(), group.id.clone());
-            let new = || GroupState { turn: Arc::default(), fail_open: fail_open(), thresholds: thresholds.clone() };
-            let state = self.groups.entry(id).or_insert_with(new);
-            if state.thresholds != thresholds {
-                (state.fail_open, state.thresholds) = (fail_open(), thresholds);
-            }
-            for wanted in &group.targets {
-                let key = MemberKey { load_balancer: balancer.id.clone(), group: group.id.clone(), target: wanted.key.clone() };
-                there.insert(key.clone());
-                let Some(from) = interface_towards(balancer, wanted) else { continue };
-                let address = SocketAddrV4::new(wanted.address, wanted.key.port);
-                if !self.members.get(&key).is_some_and(|m| m.is_same(wanted.generation, address, &from)) {
-                    let remembered = remembered.iter().find(|r| is_about(r, &key, wanted.generation)).map(|r| r.health.clone());
-                    let old = self.admit(&key, group, wanted, address, from.clone(), remembered);
-                    gone.extend(old);
-                }
-                self.members.get(&key).inspect(|member| member.target.set_flows(group.protocol, group.flow));
-                let (check, version) = (group.health_check.clone(), group.version);
-                let subject = Subject { check, version, address: check_address(group, wanted), from };
-                match wanted.mode {
-                    TargetMode::Active => reports.extend(self.activate(&key, group, subject)),
-                    TargetMode::Draining { until } => reports.extend(self.drain(&key, until)),
-                }
-            }
-        }
-        gone.extend(self.remove_where(|key| key.load_balancer == balancer.id && !there.contains(key)));
-        let groups: BTreeSet<&TargetGroupArn> = balancer.target_groups.iter().map(|g| &g.id).collect();
-        self.groups.retain(|(of, group), _| *of != balancer.id || groups.contains(group));
-        balancer.target_groups.iter().for_each(|group| self.weigh(&balancer.id, &group.id));
-        (reports, gone)
-    }
-
-    /// Forgets a load balancer; returns its targets.
-    pub fn forget(&mut self, balancer: &str) -> Vec<Arc<Target>> {
-        self.groups.retain(|(of, _), _| *of != *balancer);
-        self.remove_where(|key| key.load_balancer == *balancer)
-    }
-
-    fn remove_where(&mut self, gone: impl Fn(&MemberKey) -> bool) -> Vec<Arc<Target>> {
-        let keys: Vec<MemberKey> = self.members.keys().filter(|key| gone(key)).cloned().collect();
-        let removed = keys.iter().filter_map(|key| self.members.remove(key));
-        removed.map(|m| m.target.clone()).inspect(|t| t.set_standing(Standing::Draining)).collect()
+    fn members_of(&self, balancer: &LoadBalancerArn, group: &TargetGroupArn) -> impl Iterator<Item = (&MemberKey, &Member)> {
+        let (balancer, group) = (balancer.clone(), group.clone());
+        let target = TargetKey { id: String::new(), port: 0 };
+        let first = MemberKey { load_balancer: balancer.clone(), group: group.clone(), target };
+        self.members.range(first..).take_while(move |(key, _)| key.load_balancer == balancer && key.group == group)
     }
 
     /// A new registration; returns the one that it replaces.
     fn admit(
         &mut self,
+        slot: &str,
         key: &MemberKey,
         group: &TargetGroup,
         wanted: &world::Target,
         address: SocketAddrV4,
         from: NetworkInterfaceId,
-        remembered: Option<TargetHealth>,
     ) -> Option<Arc<Target>> {
         let (generation, zone) = (wanted.generation, wanted.zone.clone());
         let scope = scope_of(&[&key.group, &key.target.id, &key.target.port.to_string()]);
@@ -192,8 +148,13 @@ impl Targets {
         let old = self.members.remove(key);
         // The same registration under another address or interface keeps what is known of it.
         let known = old.as_ref().filter(|m| m.generation == generation).map(|m| m.health.clone());
+        let remembered = self.remembered.remove(slot).filter(|(of, _)| *of == generation).map(|(_, health)| health);
         let health = known.or(remembered).unwrap_or(TargetHealth::Initial);
         target.set_standing(standing_of(&health));
+        if let Some(old) = &old {
+            self.groups.count(key, &old.zone, Some(&old.health), None);
+        }
+        self.groups.count(key, &zone, None, Some(&health));
         self.members.insert(
             key.clone(),
             Member {
@@ -201,6 +162,7 @@ impl Targets {
                 generation,
                 health,
                 zone,
+                mode: wanted.mode,
                 record: Record::default(),
                 check: None,
                 check_log: Rc::default(),
@@ -211,20 +173,20 @@ impl Targets {
     }
 
     /// Sees to it that a target is checked as its group wants it.
-    fn activate(&mut self, key: &MemberKey, group: &TargetGroup, subject: Subject) -> Option<Observation> {
+    fn activate(&mut self, key: &MemberKey, subject: Subject) -> Option<Observation> {
         let member = self.members.get_mut(key)?;
         let mut report = None;
         if matches!(member.health, TargetHealth::Draining | TargetHealth::Drained) {
             member.stop_draining();
             report = Some(TargetHealth::Initial);
         }
-        if !group.health_check.enabled {
+        if !subject.check.enabled {
             member.stop_checking();
             report = (member.health != TargetHealth::Healthy).then_some(TargetHealth::Healthy);
         }
-        let report = report.map(|health| set_health(key, member, health));
+        let report = report.map(|health| set_health(&mut self.groups, key, member, health));
         let as_wanted = member.check.as_ref().is_some_and(|(checked, task)| *checked == subject && !task.is_finished());
-        if group.health_check.enabled && !as_wanted {
+        if subject.check.enabled && !as_wanted {
             member.stop_checking();
             let judge = Judge::new(member.health.clone());
             let (events, key, target) = (self.events.clone(), key.clone(), member.target.clone());
@@ -263,14 +225,14 @@ impl Targets {
             let _ = events.send(TargetEvent::Deadline { key: event_key, number }).await;
         });
         member.draining_until = Some((until, waiting.abort_handle()));
-        (member.health != TargetHealth::Draining).then(|| set_health(key, member, TargetHealth::Draining))
+        (member.health != TargetHealth::Draining).then(|| set_health(&mut self.groups, key, member, TargetHealth::Draining))
     }
 
     /// Takes in what a target's task has found; returns what is to be reported, and the target when it must be cut.
-    pub fn observe(&mut self, event: TargetEvent, slow_start: impl Fn(&MemberKey) -> u64) -> (Option<Observation>, Option<u64>) {
+    pub fn observe(&mut self, event: TargetEvent) -> (Option<Observation>, Option<u64>) {
         match event {
             TargetEvent::Health { key, number, health } => {
-                let warms = health == TargetHealth::Healthy && slow_start(&key) > 0 && self.has_healthy_sibling(&key);
+                let warms = health == TargetHealth::Healthy && self.warms(&key);
                 let Some(member) = self.members.get_mut(&key).filter(|m| m.target.number == number) else { return (None, None) };
                 if member.draining_until.is_some() || member.health == health {
                     return (None, None);
@@ -278,9 +240,8 @@ impl Targets {
                 if warms {
                     member.target.warm_from(now_ms());
                 }
-                let report = set_health(&key, member, health);
+                let report = set_health(&mut self.groups, &key, member, health);
                 let cut = member.target.standing() == Standing::Unhealthy && member.target.cuts_when_unhealthy();
-                self.weigh(&key.load_balancer, &key.group);
                 (Some(report), cut.then_some(number))
             }
             TargetEvent::Deadline { key, number } => {
@@ -292,28 +253,16 @@ impl Targets {
                 if cut {
                     member.target.set_cut();
                 }
-                (Some(set_health(&key, member, TargetHealth::Drained)), cut.then_some(number))
+                (Some(set_health(&mut self.groups, &key, member, TargetHealth::Drained)), cut.then_some(number))
             }
         }
     }
 
-    /// Takes a group's health to its nodes: whether there are so few healthy targets that all get requests.
-    fn weigh(&self, balancer: &LoadBalancerArn, group: &TargetGroupArn) {
-        let Some(state) = self.groups.get(&(balancer.clone(), group.clone())) else { return };
-        for (node, zone) in state.thresholds.zones.iter().enumerate() {
-            let (healthy, all) = self.count(balancer, group, (!state.thresholds.cross_zone).then_some(zone));
-            state.fail_open.set(node, is_below(state.thresholds.fail_open, healthy, all));
-        }
-    }
-
-    /// Healthy targets, and all that are not draining; of one zone, or of all.
-    fn count(&self, balancer: &LoadBalancerArn, group: &TargetGroupArn, zone: Option<&String>) -> (usize, usize) {
-        let (id, port) = Default::default();
-        let first = MemberKey { load_balancer: balancer.clone(), group: group.clone(), target: TargetKey { id, port } };
-        let of_group = self.members.range(first..).take_while(|(key, _)| key.load_balancer == *balancer && key.group == *group);
-        let there = of_group.map(|(_, m)| m).filter(|m| zone.is_none_or(|z| m.zone == *z));
-        let counting = there.filter(|m| m.target.standing() != Standing::Draining);
-        counting.fold((0, 0), |(healthy, all), m| (healthy + usize::from(m.health == TargetHealth::Healthy), all + 1))
+    /// Whether a target that becomes healthy begins slowly: not the first one of its group.
+    fn warms(&self, key: &MemberKey) -> bool {
+        let itself = self.members.get(key).is_some_and(|m| m.health == TargetHealth::Healthy);
+        let group = self.groups.of(key);
+        group.is_some_and(|group| group.wanted.slow_start_ms > 0 && group.count(None).0 > usize::from(itself))
     }
 
     /// Whether any group has enough targets for one to stand out.
@@ -327,8 +276,7 @@ impl Targets {
         let mut members: Vec<(&MemberKey, &mut Member)> = self.members.iter_mut().collect();
         for group in members.chunk_by_mut(|(a, _), (b, _)| a.load_balancer == b.load_balancer && a.group == b.group) {
             let (key, _) = &group[0];
-            let Some(state) = self.groups.get(&(key.load_balancer.clone(), key.group.clone())) else { continue };
-            let mitigates = state.thresholds.mitigates;
+            let Some(mitigates) = self.groups.of(key).map(GroupState::mitigates) else { continue };
             let before: Vec<bool> = group.iter().map(|(_, member)| member.record.anomalous).collect();
             for (_, member) in group.iter_mut() {
                 member.record.read(member.target.record());
@@ -349,109 +297,25 @@ impl Targets {
         reports
     }
 
-    /// Zones of a load balancer that have too few healthy targets for users to be sent there ("ELB User Guide, Target group
-    /// health: DNS failover"). Where nodes send to all zones, a group is as healthy in one as in another.
-    pub fn failed_zones(&self, balancer: &LoadBalancer) -> Vec<String> {
-        let is_low = |zone: &String| {
-            balancer.target_groups.iter().any(|group| {
-                let (healthy, all) = self.count(&balancer.id, &group.id, (!group.cross_zone).then_some(zone));
-                all > 0 && is_below(group.dns_failover, healthy, all)
-            })
-        };
-        balancer.nodes.iter().map(|n| &n.zone).filter(|zone| is_low(zone)).cloned().collect()
-    }
-
-    fn has_healthy_sibling(&self, key: &MemberKey) -> bool {
-        let same_group = |other: &MemberKey| other.load_balancer == key.load_balancer && other.group == key.group;
-        self.members.iter().any(|(other, m)| other != key && same_group(other) && m.health == TargetHealth::Healthy)
-    }
-
     /// Draining targets that have nothing left to do.
     pub fn drained(&mut self) -> Vec<Observation> {
         let is_over = |m: &Member| m.health == TargetHealth::Draining && m.target.outstanding() == 0;
         let done = self.members.iter_mut().filter(|(key, m)| is_over(m) && !self.elsewhere.contains(key));
-        done.map(|(key, member)| set_health(key, member, TargetHealth::Drained)).collect()
+        done.map(|(key, member)| set_health(&mut self.groups, key, member, TargetHealth::Drained)).collect()
     }
 
     /// The present health of everything.
     pub fn report_all(&self) -> Vec<Observation> {
-        let mitigates = |key: &MemberKey| {
-            self.groups.get(&(key.load_balancer.clone(), key.group.clone())).is_some_and(|state| state.thresholds.mitigates)
-        };
+        let mitigates = |key: &MemberKey| self.groups.of(key).is_some_and(GroupState::mitigates);
         let anomalous = self.members.iter().filter(|(_, member)| member.record.anomalous);
         let anomalies = anomalous.map(|(key, member)| report_anomaly(key, member, mitigates(key)));
         self.members.iter().map(|(key, member)| report(key, member)).chain(anomalies).collect()
-    }
-
-    /// A group as the workers route to it.
-    pub fn compile(
-        &self,
-        balancer: &LoadBalancer,
-        group: &TargetGroup,
-        counters: Vec<Arc<GroupCounters>>,
-        sealer: &Arc<Sealer>,
-    ) -> Option<Arc<Group>> {
-        let state = self.groups.get(&(balancer.id.clone(), group.id.clone()))?;
-        let member = |key: &TargetKey| {
-            let key = MemberKey { load_balancer: balancer.id.clone(), group: group.id.clone(), target: key.clone() };
-            self.members.get(&key).map(|m| m.target.clone())
-        };
-        let active = || group.targets.iter().filter(|t| t.mode == TargetMode::Active);
-        let within = |zone: &str| active().filter(|t| t.zone == zone).filter_map(|t| member(&t.key)).collect();
-        let targets = match group.cross_zone {
-            true => Reach::All(active().filter_map(|t| member(&t.key)).collect()),
-            false => Reach::ByNode(balancer.nodes.iter().map(|node| within(&node.zone)).collect()),
-        };
-        Some(Arc::new(Group {
-            id: group.id.as_str().into(),
-            version: group.version,
-            algorithm: group.algorithm,
-            slow_start_ms: group.slow_start_ms,
-            scope: scope_of(&[&group.id]),
-            sticky: group.stickiness.clone().map(|by| Sticky { by, sealer: sealer.clone() }),
-            targets,
-            fail_open: state.fail_open.clone(),
-            turn: state.turn.clone(),
-            counters,
-        }))
     }
 
     /// Numbers of the targets whose idle connections may be kept.
     pub fn connectable(&self) -> impl Iterator<Item = u64> {
         self.members.values().filter(|m| m.target.standing() != Standing::Draining).map(|m| m.target.number)
     }
-}
-
-/// What a group's targets are judged by.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Thresholds {
-    /// Of the load balancer's nodes.
-    zones: Vec<String>,
-    cross_zone: bool,
-    fail_open: MinimumHealthy,
-    /// Anomalous targets get fewer requests.
-    mitigates: bool,
-}
-
-impl Thresholds {
-    fn of(balancer: &LoadBalancer, group: &TargetGroup) -> Self {
-        let zones = balancer.nodes.iter().map(|n| n.zone.clone()).collect();
-        let mitigates = group.anomaly_mitigation && group.algorithm == Algorithm::WeightedRandom;
-        Self { zones, cross_zone: group.cross_zone, fail_open: group.fail_open, mitigates }
-    }
-}
-
-/// Whether fewer targets are healthy than either threshold wants.
-fn is_below(wanted: MinimumHealthy, healthy: usize, all: usize) -> bool {
-    let few = wanted.count.is_some_and(|count| healthy < count as usize);
-    few || wanted.percent.is_some_and(|percent| healthy * 100 < percent as usize * all)
-}
-
-fn is_about(remembered: &StoredHealth, key: &MemberKey, generation: u64) -> bool {
-    *key.load_balancer == *remembered.load_balancer
-        && *key.group == *remembered.group
-        && key.target == remembered.target
-        && generation == remembered.generation
 }
 
 fn standing_of(health: &TargetHealth) -> Standing {
@@ -463,8 +327,9 @@ fn standing_of(health: &TargetHealth) -> Standing {
     }
 }
 
-fn set_health(key: &MemberKey, member: &mut Member, health: TargetHealth) -> Observation {
+fn set_health(groups: &mut Groups, key: &MemberKey, member: &mut Member, health: TargetHealth) -> Observation {
     tracing::info!(group = %key.group, target = key.target.id, port = key.target.port, ?health, "target health");
+    groups.count(key, &member.zone, Some(&member.health), Some(&health));
     member.health = health;
     member.target.set_standing(standing_of(&member.health));
     report(key, member)

@@ -120,7 +120,7 @@ impl Executor {
                     .insert(id.clone(), Held { version, instance: *instance, removed, port, door, boot, process: None });
                 self.adopt_process(&id)?;
             }
-            Some(Want::LoadBalancer(_) | Want::Delivery(_) | Want::Certificate(_)) => {}
+            Some(Want::LoadBalancer(_) | Want::Target(_) | Want::Delivery(_) | Want::Certificate(_)) => {}
             None => {
                 let generation = boot.map_or(u64::MAX, |boot| boot.generation);
                 self.gone.insert(slot, Gone { version, generation });

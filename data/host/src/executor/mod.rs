@@ -128,7 +128,7 @@ impl Executor {
             Some(Want::Network(network)) => self.apply_network(version, network),
             Some(Want::Interface(interface)) => self.apply_interface(version, interface),
             Some(Want::Instance(instance)) => self.apply_instance(version, *instance),
-            Some(Want::LoadBalancer(_)) => Err(Failure::new("a host serves no load balancers")),
+            Some(Want::LoadBalancer(_) | Want::Target(_)) => Err(Failure::new("a host serves no load balancers")),
             Some(Want::Delivery(_)) => Err(Failure::new("a host delivers no messages")),
             Some(Want::Certificate(_)) => Err(Failure::new("a host issues no certificates")),
             None => self.remove(&slot, version),
@@ -151,7 +151,7 @@ impl Executor {
             SlotKind::Network => self.networks.get(id).map(|held| held.version),
             SlotKind::Interface => self.interfaces.get(id).map(|held| held.version),
             SlotKind::Instance => self.instances.get(id).map(|held| held.version),
-            SlotKind::LoadBalancer | SlotKind::Delivery | SlotKind::Certificate => None,
+            SlotKind::LoadBalancer | SlotKind::Target | SlotKind::Delivery | SlotKind::Certificate => None,
         };
         held.or_else(|| self.gone.get(slot).map(|gone| gone.version))
     }
@@ -170,7 +170,7 @@ impl Executor {
             Want::Network(_) => (None, self.networks.len()),
             Want::Interface(interface) => (Some(interface), self.interfaces.len()),
             Want::Instance(instance) => (Some(&instance.interface), self.instances.len()),
-            Want::LoadBalancer(_) | Want::Delivery(_) | Want::Certificate(_) => (None, 0),
+            Want::LoadBalancer(_) | Want::Target(_) | Want::Delivery(_) | Want::Certificate(_) => (None, 0),
         };
         if count >= SLOTS_MAX && self.version(slot).is_none() {
             return Err(Failure::new(format!("a host holds at most {SLOTS_MAX} of a kind")));
@@ -205,7 +205,7 @@ impl Executor {
                 return self.remove_instance(&slot.id.as_str().into(), version);
             }
             SlotKind::Instance => {}
-            SlotKind::LoadBalancer => return Err(Failure::new("a host serves no load balancers")),
+            SlotKind::LoadBalancer | SlotKind::Target => return Err(Failure::new("a host serves no load balancers")),
             SlotKind::Delivery => return Err(Failure::new("a host delivers no messages")),
             SlotKind::Certificate => return Err(Failure::new("a host issues no certificates")),
         }

@@ -10,7 +10,8 @@ use base::Time;
 use world::{
     BalancerTraffic, Delivery, Destination, Effect, Exit, Frame, FrameReader, GroupTraffic, Histogram, Image, Instance,
     InstanceState, InstanceUsage, Interface, MessageAttribute, MessageForm, MessageKind, Metadata, Network, Observation, Peer,
-    Power, RequestCounts, Rule, SecurityGroup, Slot, SlotKind, Subnet, TargetHealth, TargetKey, TargetReason, Traffic, Want,
+    Power, RegisteredTarget, RequestCounts, Rule, SecurityGroup, Slot, SlotKind, Subnet, Target, TargetHealth, TargetKey,
+    TargetMode, TargetReason, Traffic, Want,
 };
 
 const GOLDEN: &str = include_str!("frames.golden");
@@ -155,7 +156,18 @@ fn effects() -> Vec<Frame> {
             Some(b"#!".to_vec()),
         )))),
         of(Want::Delivery(Box::new(delivery()))),
+        of(Want::Target(RegisteredTarget { load_balancer: "arn:lb".into(), group: "arn:tg".into(), target: target() })),
     ]
+}
+
+fn target() -> Target {
+    Target {
+        key: TargetKey { id: "i-1".into(), port: 80 },
+        generation: 5,
+        address: [10, 0, 1, 5].into(),
+        zone: "eu-central-1a".into(),
+        mode: TargetMode::Draining { until: NOON },
+    }
 }
 
 fn network() -> Network {

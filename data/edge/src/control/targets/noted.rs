@@ -1,8 +1,9 @@
 //! Which targets have their checks noted in a log, and where. It checks nothing.
 
-use world::LoadBalancer;
+use world::{LoadBalancer, RegisteredTarget, TargetGroup};
 
-use super::{MemberKey, Targets, check_address};
+use super::registered::key_of;
+use super::{Member, MemberKey, Targets, check_address};
 use crate::log::Logs;
 use crate::log::health::HealthLog;
 
@@ -14,18 +15,28 @@ impl Targets {
             return;
         }
         for group in &balancer.target_groups {
-            let kind = HealthLog::kind_of(&group.health_check, group.version);
-            for target in &group.targets {
-                let key = MemberKey { load_balancer: balancer.id.clone(), group: group.id.clone(), target: target.key.clone() };
-                let Some(member) = self.members.get(&key) else { continue };
-                let (address, group) = (check_address(group, target), group.id.to_string());
-                let channel = logs.health(balancer, &target.zone);
-                member.check_log.replace(channel.map(|channel| HealthLog { channel, address, group, kind }));
-            }
+            self.members_of(&balancer.id, &group.id).for_each(|(key, member)| note(key, member, balancer, group, logs));
         }
         match balancer.health_check_log {
             Some(_) => self.logging.insert(balancer.id.clone()),
             None => self.logging.remove(&balancer.id),
         };
     }
+
+    /// Likewise of one target that has just come.
+    pub fn log_check(&self, balancer: &LoadBalancer, told: &RegisteredTarget, logs: &Logs) {
+        if !self.logging.contains(&balancer.id) {
+            return;
+        }
+        let Some(group) = balancer.target_groups.iter().find(|group| group.id == told.group) else { return };
+        let key = key_of(told);
+        self.members.get(&key).into_iter().for_each(|member| note(&key, member, balancer, group, logs));
+    }
+}
+
+fn note(key: &MemberKey, member: &Member, balancer: &LoadBalancer, group: &TargetGroup, logs: &Logs) {
+    let kind = HealthLog::kind_of(&group.health_check, group.version);
+    let address = check_address(group, &key.target, *member.target.address.ip());
+    let channel = logs.health(balancer, &member.zone);
+    member.check_log.replace(channel.map(|channel| HealthLog { channel, address, group: group.id.to_string(), kind }));
 }
