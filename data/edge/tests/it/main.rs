@@ -41,6 +41,7 @@ mod servers;
 mod smuggling;
 mod sticky;
 mod takeover;
+mod takeover_h2;
 mod tls;
 mod traffic;
 mod trailers;
