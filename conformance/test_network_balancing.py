@@ -179,6 +179,34 @@ def test_tls_ends_at_the_listener(region, client, flows):
         assert exactly(connection, 9) == b"in secret"
 
 
+@pytest.mark.parametrize("policy, client, agreed", [
+    ("HTTP1Only", ["h2", "http/1.1"], "http/1.1"),
+    ("HTTP2Only", ["http/1.1", "h2"], "h2"),
+    # "Otherwise, the load balancer does not use ALPN."
+    ("HTTP2Only", ["http/1.1"], None),
+    ("HTTP2Optional", ["h2", "http/1.1"], "http/1.1"),
+    ("HTTP2Optional", ["h2"], "h2"),
+    ("HTTP2Preferred", ["http/1.1", "h2"], "h2"),
+    ("None", ["h2", "http/1.1"], None),
+])
+def test_the_alpn_policy_decides_and_ends_no_connection(region, flows, policy, client, agreed):
+    listener = next(l for l in flows.elb.describe_listeners(LoadBalancerArn=flows.arn)["Listeners"] if l["Port"] == 7443)
+    changed = flows.elb.modify_listener(ListenerArn=listener["ListenerArn"], AlpnPolicy=[policy])["Listeners"][0]
+    assert changed["AlpnPolicy"] == [policy]
+    context = ssl.create_default_context(cafile=json.loads(region.run("ca", "--output", "json"))["file"])
+    context.set_alpn_protocols(client)
+    wrap = lambda plain: context.wrap_socket(plain, server_hostname="flows.example.com")
+
+    def is_agreed():
+        connection, _ = call("127.0.0.1", 7443, wrap)
+        with contextlib.closing(connection):
+            connection.sendall(b"hello")
+            assert exactly(connection, 5) == b"hello"
+            return connection.selected_alpn_protocol() == agreed
+
+    wait_for(f"{policy} gives {agreed}", is_agreed)
+
+
 def test_datagrams_go_both_ways(flows):
     flows.listen(7053, "UDP")
     seen = collections.Counter()

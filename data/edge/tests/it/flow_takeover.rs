@@ -267,6 +267,40 @@ fn open_connections_live_on_in_the_old_edge_which_ends_with_them() {
     new.kill();
 }
 
+/// Until it has taken over, the old edge goes on as if there were no other; after that its death is that of any edge.
+#[test]
+fn a_new_edge_that_is_killed_at_any_moment_leaves_flows_where_they_are() {
+    let (mut rig, mut old, _peers) = start(2, true);
+    let asker = Asker::new(rig.door());
+    let name = |answer: &str| answer.split(' ').next().unwrap().to_string();
+    let first = name(&asker.ask("before"));
+    let (mut stayed, mut before) = (0, asker.ask("x"));
+    for step in 0..30 {
+        let mut new = Process::start(&rig, 2);
+        let end = Instant::now() + Duration::from_millis(step);
+        while Instant::now() < end {
+            thread::yield_now();
+        }
+        new.kill();
+        let stays = eventually("one of them serves, or none", || match Serve::try_connect(rig.directory.path()) {
+            Some(_) => Some(true),
+            None => (!old.lives()).then_some(false),
+        });
+        if stays {
+            stayed += 1;
+            assert_eq!(asker.ask_once("x").as_ref(), Some(&before), "step {step}");
+            Caller::call(rig.door()).echo("as before").unwrap();
+        } else {
+            old.await_end();
+            old = Process::succeed(&rig, 2);
+            before = asker.ask("x");
+            assert_eq!(name(&before), first);
+        }
+        rig.reconnect();
+    }
+    assert!(stayed > 0, "none was killed early enough");
+}
+
 /// Between its death and the next one's start nobody can serve; after it, flows are led to the targets that they had.
 #[test]
 fn an_old_edge_that_is_killed_at_any_moment_leaves_flows_to_the_same_targets() {
