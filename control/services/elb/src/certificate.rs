@@ -41,7 +41,7 @@ pub(crate) fn arn_of(state: &State, reference: &str) -> String {
 pub(crate) fn certificate_of(state: &State, reference: &str) -> Option<world::Certificate> {
     if !reference.starts_with("arn:") {
         let certificate = iam::find_server_certificate(state, reference)?;
-        let (id, chain, key) = (certificate.arn.clone(), certificate.served(), certificate.key.clone());
+        let (id, chain, key) = (certificate.arn.clone(), certificate.served.clone(), certificate.key.clone());
         return Some(world::Certificate { id, chain, key });
     }
     let material = acm::material(state, reference)?;

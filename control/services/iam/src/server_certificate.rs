@@ -30,10 +30,12 @@ pub struct ServerCertificate {
     pub uploaded_at: Time,
     /// Until when it is valid.
     pub expires_at: Time,
-    /// PEM.
+    /// PEM as it was uploaded, but for space around it: AWS gives it back so, and Terraform compares it.
     pub body: String,
-    /// The certificates above it, PEM.
+    /// The certificates above it, likewise.
     pub chain: Option<String>,
+    /// What a server sends: the certificate, and those above it. PEM.
+    pub served: String,
     pub key: PrivateKey,
     pub tags: Tags,
 }
@@ -50,13 +52,6 @@ impl Row for ServerCertificate {
         add("name", &self.name);
         add("lower-name", &self.name.to_lowercase());
         add("arn", &self.arn);
-    }
-}
-
-impl ServerCertificate {
-    /// What a server sends: the certificate, and those above it. PEM.
-    pub fn served(&self) -> String {
-        format!("{}{}", self.body, self.chain.as_deref().unwrap_or_default())
     }
 }
 
@@ -104,8 +99,9 @@ pub(crate) fn upload(tx: &mut Tx, cx: &Cx, upload: Upload) -> Result<ServerCerti
         path,
         uploaded_at: cx.now,
         expires_at: pair.certificate.not_after,
-        body: pair.certificate.to_pem(),
-        chain: pair.chain_pem(),
+        body: upload.body.trim().into(),
+        chain: upload.chain.map(|chain| chain.trim().into()),
+        served: pair.certificate.to_pem() + &pair.chain_pem().unwrap_or_default(),
         key: PrivateKey(pair.key.to_pem()),
         tags: upload.tags,
     };
