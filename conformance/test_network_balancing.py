@@ -179,7 +179,7 @@ def test_tls_ends_at_the_listener(region, client, flows):
         assert exactly(connection, 9) == b"in secret"
 
 
-@pytest.mark.parametrize("policy, client, agreed", [
+@pytest.mark.parametrize("policy, offered, agreed", [
     ("HTTP1Only", ["h2", "http/1.1"], "http/1.1"),
     ("HTTP2Only", ["http/1.1", "h2"], "h2"),
     # "Otherwise, the load balancer does not use ALPN."
@@ -189,12 +189,12 @@ def test_tls_ends_at_the_listener(region, client, flows):
     ("HTTP2Preferred", ["http/1.1", "h2"], "h2"),
     ("None", ["h2", "http/1.1"], None),
 ])
-def test_the_alpn_policy_decides_and_ends_no_connection(region, flows, policy, client, agreed):
+def test_the_alpn_policy_decides_and_ends_no_connection(region, flows, policy, offered, agreed):
     listener = next(l for l in flows.elb.describe_listeners(LoadBalancerArn=flows.arn)["Listeners"] if l["Port"] == 7443)
     changed = flows.elb.modify_listener(ListenerArn=listener["ListenerArn"], AlpnPolicy=[policy])["Listeners"][0]
     assert changed["AlpnPolicy"] == [policy]
     context = ssl.create_default_context(cafile=json.loads(region.run("ca", "--output", "json"))["file"])
-    context.set_alpn_protocols(client)
+    context.set_alpn_protocols(offered)
     wrap = lambda plain: context.wrap_socket(plain, server_hostname="flows.example.com")
 
     def is_agreed():
@@ -223,6 +223,30 @@ def test_datagrams_go_both_ways(flows):
             assert len(names) == 1, "a flow has one target"
             seen.update(names)
     assert len(seen) == 2, seen
+
+
+def test_a_new_edge_takes_over_connections_to_come_and_flows_of_datagrams(region, flows):
+    edge = lambda: region.status()["edge"]["pid"]
+    asker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    asker.connect(("127.0.0.1", 7053))
+    asker.settimeout(5)
+
+    def ask(text):
+        asker.send(text)
+        name, echo = asker.recv(65_535).split(b" ")
+        assert echo == text
+        return name
+
+    with contextlib.closing(asker):
+        name, (connection, (there, _)), before = ask(b"before"), call("127.0.0.1", 7100), edge()
+        with contextlib.closing(connection):
+            for round in (b"one", b"two"):
+                region.run("restart", "edge")
+                assert ask(round) == name, "the first datagram to the new edge has its answer, by the same target"
+                connection.sendall(round)
+                assert exactly(connection, 3) == round, "what is open lives on in the old edge"
+                call("127.0.0.1", 7100)[0].close()
+            assert edge() != before
 
 
 def test_targets_are_told_of_clients_by_proxy_protocol(flows):
