@@ -84,6 +84,26 @@ struct Room {
     waiting: Cell<usize>,
 }
 
+/// Where a request goes that wants a connection to a target.
+enum Place {
+    On(Rc<Link>),
+    /// To the end of those who wait.
+    Behind(Rc<Room>),
+}
+
+/// Whether a request has waited for its place: one that comes does not go before those who wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    Comes,
+    Has,
+}
+
+impl OfTarget {
+    fn free(&self) -> Option<&Rc<Link>> {
+        self.links.iter().find(|link| link.has_room())
+    }
+}
+
 impl Drop for OfTarget {
     fn drop(&mut self) {
         // Those who wait look for themselves what there is now.
@@ -255,8 +275,28 @@ impl Links {
         });
     }
 
-    fn with_room(&self, target: u64) -> Option<Rc<Link>> {
-        self.by_target.borrow().get(&target)?.links.iter().find(|link| link.has_room()).cloned()
+    /// A connection with room or a new one, unless it is not this request's turn, or there may be no more.
+    fn place(&self, target: &Arc<Target>, zone: &Arc<ZoneCounters>, within: Duration, turn: Turn) -> Result<Place, NoSeat> {
+        if let Some(of) = self.by_target.borrow().get(&target.number) {
+            match of.free() {
+                Some(link) if turn == Turn::Has || of.room.waiting.get() == 0 => return Ok(Place::On(link.clone())),
+                Some(_) => {
+                    // The target may allow more than before, of which nobody tells.
+                    of.room.freed.notify_one();
+                    return Ok(Place::Behind(of.room.clone()));
+                }
+                None if of.links.len() >= LINKS_MAX => return Ok(Place::Behind(of.room.clone())),
+                None => {}
+            }
+        }
+        self.open(target, zone, within).map(Place::On)
+    }
+
+    /// Has the next of those who wait look too, when there is room for it.
+    fn pass_on(&self, target: u64) {
+        if let Some(of) = self.by_target.borrow().get(&target).filter(|of| of.room.waiting.get() > 0 && of.free().is_some()) {
+            of.room.freed.notify_one();
+        }
     }
 
     /// Begins to open one more.
@@ -289,36 +329,35 @@ impl Links {
             }
         }
     }
-
-    /// Where requests to this target wait; none when there is no connection to it, and so no need to.
-    fn room(&self, target: u64) -> Option<Rc<Room>> {
-        self.by_target.borrow().get(&target).map(|of| of.room.clone())
-    }
 }
 
 /// A place for a request on a connection to this target: one that is open, or a new one, on behalf of a load balancer in one
 /// of its zones. Where there may be no more connections it waits for a place to come free.
 pub async fn seat(links: &Links, target: &Arc<Target>, zone: &Arc<ZoneCounters>, patience: Patience) -> Result<Seat, NoSeat> {
-    let begun = Instant::now();
+    let (begun, mut turn) = (Instant::now(), Turn::Comes);
     loop {
-        let link = match links.with_room(target.number).map_or_else(|| links.open(target, zone, patience.connect), Ok) {
-            Ok(link) => link,
-            Err(full) => {
-                let room = links.room(target.number).ok_or(full)?;
+        let link = match links.place(target, zone, patience.connect, turn)? {
+            Place::On(link) => link,
+            Place::Behind(room) => {
                 // On the heap, so that requests that find a place do not carry what it needs.
                 Box::pin(room.until_freed(begun + patience.room)).await?;
+                turn = Turn::Has;
                 continue;
             }
         };
-        if link.is_open() {
-            return Ok(Seat::new(link));
+        if !link.is_open() {
+            let settled = timeout_at(begun + patience.connect.max(patience.room), link.until_settled()).await;
+            settled.unwrap_or(Err(NoSeat::Io(ErrorKind::TimedOut)))?;
+            // It may turn out to have room for fewer than have waited for it.
+            if !link.has_room() {
+                continue;
+            }
         }
-        let settled = timeout_at(begun + patience.connect.max(patience.room), link.until_settled()).await;
-        settled.unwrap_or(Err(NoSeat::Io(ErrorKind::TimedOut)))?;
-        // It may turn out to have room for fewer than have waited for it.
-        if link.has_room() {
-            return Ok(Seat::new(link));
+        let seat = Seat::new(link);
+        if turn == Turn::Has {
+            links.pass_on(target.number);
         }
+        return Ok(seat);
     }
 }
 

@@ -167,6 +167,32 @@ fn a_request_waits_for_a_free_place_on_full_connections() {
     assert_eq!((origin.calls().len(), origin.connections()), (LINKS + 18, LINKS));
 }
 
+#[test]
+fn those_who_wait_get_their_places_in_the_order_in_which_they_came() {
+    let mut scene = Scene::new(ProtocolVersion::Http2);
+    let gate = Arc::new(Semaphore::new(0));
+    let origin = narrow(&scene, 0, &gate);
+    scene.serve(&[0]);
+    let client = scene.client();
+    let mut asked: Vec<_> = (0..LINKS).map(|_| runtime().spawn(get(client.clone(), "/"))).collect();
+    eventually("all connections are full", || (origin.calls().len() == LINKS).then_some(()));
+    for path in ["/1", "/2", "/3", "/4", "/5"] {
+        let (response, _stream) = wait(client.begin(client.request("GET", path).body(()).unwrap(), true));
+        asked.push(runtime().spawn(async move { response.await.unwrap().status().as_u16() }));
+    }
+    // One place after the other comes free, and each time one more request comes.
+    for number in 1..=5 {
+        asked.push(runtime().spawn(get(client.clone(), "/later")));
+        gate.add_permits(1);
+        eventually("one follows", || (origin.calls().len() == LINKS + number).then_some(()));
+    }
+    let paths: Vec<String> = origin.calls()[LINKS..].iter().map(|call| call.uri.path().into()).collect();
+    assert_eq!(paths, ["/1", "/2", "/3", "/4", "/5"]);
+    gate.add_permits(1_000);
+    asked.into_iter().for_each(|answer| assert_eq!(wait(answer).unwrap(), 200));
+    assert_eq!(origin.connections(), LINKS);
+}
+
 /// "ELB User Guide, Troubleshoot: HTTP 503"; "CloudWatch metrics for your Application Load Balancer, RejectedConnectionCount".
 #[test]
 fn a_request_that_finds_no_place_in_time_is_answered_with_503_and_counted() {
