@@ -41,7 +41,7 @@ use crate::flow;
 use crate::front::FrontReport;
 use crate::handover::keeper::Keeper;
 use crate::handover::take::{Taken, Word};
-use crate::handover::{self, Message, Peer};
+use crate::handover::{self, Peer};
 use crate::log::Logs;
 use crate::route::RulesCache;
 use crate::route::cookie::Sealer;
@@ -233,7 +233,7 @@ impl Control {
                     Step::Return => entrances = Entrances::open(&self.paths, &links, &asked)?,
                     Step::Depart(heir) => {
                         drop((entrances, from_serve));
-                        return self.depart(heir, heirs, target_events, signals).await;
+                        return self.depart(heir, heirs, words, target_events, signals).await;
                     }
                 },
                 word = next_word(&mut words) => {
@@ -364,12 +364,11 @@ impl Control {
     }
 
     async fn target_event(&mut self, event: TargetEvent) -> Result<(), EdgeError> {
-        if let (TargetEvent::Deadline { key, .. }, Some(predecessor)) = (&event, &self.predecessor) {
-            let _ = predecessor.send(&Message::Cut { target: key.clone() });
-        }
+        let key = event.key().clone();
         let (report, cut) = self.targets.observe(event);
         if let Some(number) = cut {
             self.cut(number).await;
+            self.cut_before(key);
         }
         if let Some(report) = report {
             self.write_front();

@@ -64,6 +64,7 @@ impl Control {
     /// Closes the connections of targets that are gone: at once when nothing is under way, else after a while. What is
     /// under way then may be taken to another target: nobody has said that it must end, as a deregistration does.
     pub(super) async fn let_go(&self, gone: Vec<Arc<Target>>) {
+        self.let_go_before(self.targets.left_elsewhere(&gone), REMOVED_GRACE);
         for target in gone {
             if target.is_let_be() {
                 continue;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::spawn_local;
 use tokio::time::MissedTickBehavior;
 use world::{Observation, RunPaths};
 
@@ -181,6 +182,7 @@ impl Control {
         &mut self,
         Heir { peer, stopped }: Heir,
         mut heirs: mpsc::Receiver<HeirEvent>,
+        mut words: Option<mpsc::Receiver<Word>>,
         mut target_events: mpsc::Receiver<TargetEvent>,
         mut signals: Signals,
     ) -> Result<(), EdgeError> {
@@ -190,7 +192,7 @@ impl Control {
         self.keeper.forget();
         self.targets.stop_checking();
         let (ends, flows) = self.drain_workers().await;
-        let mut busy = self.targets.busy();
+        let mut busy = self.targets.busy_anywhere();
         let (flows, sockets) = self.note_flows(flows);
         let _ = stopped.send(Left { busy: busy.clone(), flows, sockets });
         tracing::info!("another edge has taken over; connections under way go on here");
@@ -206,14 +208,29 @@ impl Control {
         let mut told = false;
         loop {
             tokio::select! {
-                () = &mut drained, if told => break,
+                // The edge before this one is heard by nobody else.
+                () = &mut drained, if told && words.is_none() => break,
                 Some(event) = heirs.recv() => match event {
                     HeirEvent::Told | HeirEvent::Gone => told = true,
-                    HeirEvent::Finish => break,
-                    HeirEvent::Cut(target) => if let Some(number) = self.targets.cut(&target) {
-                        self.cut(number).await;
-                    },
+                    HeirEvent::Finish => {
+                        self.finish_before();
+                        break;
+                    }
+                    HeirEvent::Cut(target) => {
+                        if let Some(number) = self.targets.cut(&target) {
+                            self.cut(number).await;
+                        }
+                        self.cut_before(target);
+                    }
                     _ => {}
+                },
+                word = next_word(&mut words), if told => match word {
+                    Word::Busy(targets) => self.targets.busy_elsewhere(targets),
+                    Word::Traffic(report) => drop(peer.send(&Message::Traffic { report })),
+                    Word::Gone => {
+                        (words, self.predecessor) = (None, None);
+                        self.targets.busy_elsewhere(Vec::new());
+                    }
                 },
                 Some(event) = target_events.recv() => if let (_, Some(number)) = self.targets.observe(event) {
                     self.cut(number).await;
@@ -222,7 +239,7 @@ impl Control {
                     let _ = peer.send(&Message::Traffic { report });
                 },
                 _ = looks.tick(), if told => {
-                    let now = self.targets.busy();
+                    let now = self.targets.busy_anywhere();
                     if now != busy {
                         busy.clone_from(&now);
                         let _ = peer.send(&Message::Busy { targets: now });
@@ -292,9 +309,32 @@ impl Control {
     /// Before an end that was asked for: nobody shall wait for this edge, or for the one before it.
     pub(super) fn leave_nothing(&mut self) {
         self.keeper.keep(Vec::new());
+        self.finish_before();
+    }
+
+    fn finish_before(&mut self) {
         if let Some(predecessor) = self.predecessor.take() {
             let _ = predecessor.send(&Message::Finish);
         }
+    }
+
+    /// What is under way at this target is cut: at the edge before this one too.
+    pub(super) fn cut_before(&self, target: MemberKey) {
+        if let Some(predecessor) = &self.predecessor {
+            let _ = predecessor.send(&Message::Cut { target });
+        }
+    }
+
+    /// These targets are gone: what is under way at the edge before this one is cut after a while.
+    pub(super) fn let_go_before(&self, targets: Vec<MemberKey>, grace: Duration) {
+        let predecessor = self.predecessor.as_ref().filter(|_| !targets.is_empty()).and_then(|peer| peer.again().ok());
+        let Some(predecessor) = predecessor else { return };
+        spawn_local(async move {
+            tokio::time::sleep(grace).await;
+            for target in targets {
+                let _ = predecessor.send(&Message::Cut { target });
+            }
+        });
     }
 
     /// Has the listening sockets kept by whoever keeps them, where they have changed.

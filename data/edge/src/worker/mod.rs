@@ -37,9 +37,11 @@ const COMMANDS_MAX: usize = 64;
 /// Pause after an accept that failed for want of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// After another edge has taken over: how long connections between two requests are waited for, so that a request which is on
-/// its way finds an open connection, and how long all others.
+/// its way finds an open connection, how long all others, and how long those of network load balancers, which nobody can ask to
+/// come anew.
 const DRAIN_IDLE_MS: u64 = 5_000;
 const DRAIN_MS_MAX: u64 = 300_000;
+const DRAIN_FLOWS_MS_MAX: u64 = 24 * 3_600_000;
 /// Client connections of one worker; more wait in the kernel's queue.
 const CLIENTS_MAX: usize = 50_000;
 /// Buffers are given back to the machine after this many sweeps without a connection.
@@ -255,13 +257,21 @@ impl Worker {
     /// what lasts is cut at the end.
     async fn drain(&self) {
         let begun = now_ms();
-        while self.watches.clients() > 0 && now_ms() - begun < DRAIN_MS_MAX {
+        while self.watches.clients() > 0 && now_ms() - begun < DRAIN_FLOWS_MS_MAX {
             if now_ms() - begun >= DRAIN_IDLE_MS {
                 self.watches.close_idle(|_| true);
+            }
+            if now_ms() - begun >= DRAIN_MS_MAX {
+                self.watches.cut_clients(|at| !self.is_flow(at));
             }
             tokio::time::sleep(Duration::from_millis(SWEEP_EVERY_MS)).await;
         }
         self.watches.cut_all();
+    }
+
+    /// Whether connections accepted here are a network load balancer's.
+    fn is_flow(&self, at: SocketAddr) -> bool {
+        self.snapshot.borrow().doors.get(&at).is_some_and(|door| door.flow.is_some())
     }
 
     async fn stop(&self, grace: Duration) {

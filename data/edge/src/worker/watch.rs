@@ -117,6 +117,16 @@ impl Watches {
         }
     }
 
+    /// Cuts clients' connections at addresses that `ended` names.
+    pub fn cut_clients(&self, ended: impl Fn(SocketAddr) -> bool) {
+        for entry in self.entries.borrow().iter().flatten() {
+            if matches!(entry.role, Role::Client(at) if ended(at)) {
+                entry.cut.set(true);
+                entry.shut(Shutdown::Both);
+            }
+        }
+    }
+
     /// Cuts everything, at the end.
     pub fn cut_all(&self) {
         for entry in self.entries.borrow().iter().flatten() {

@@ -21,7 +21,7 @@ use crate::takeover::{Process, await_saved};
 /// Targets of both kinds at one port. By UDP they answer with their name and whom they see, and, once they are asked to, call
 /// those who have said `later`.
 struct Peer {
-    _speaker: Speaker,
+    speaker: Speaker,
     socket: UdpSocket,
     waiting: Arc<Mutex<Vec<SocketAddr>>>,
     ended: Arc<AtomicBool>,
@@ -30,7 +30,7 @@ struct Peer {
 
 impl Peer {
     fn start(at: SocketAddrV4, name: &'static str) -> Self {
-        let _speaker = Speaker::echo(at, name);
+        let speaker = Speaker::echo(at, name);
         let socket = UdpSocket::bind(at).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
         let (waiting, ended): (Arc<Mutex<Vec<SocketAddr>>>, Arc<AtomicBool>) = Default::default();
@@ -45,7 +45,7 @@ impl Peer {
                 }
             }
         });
-        Self { _speaker, socket, waiting, ended, thread: Some(thread) }
+        Self { speaker, socket, waiting, ended, thread: Some(thread) }
     }
 
     fn call_back(&self) {
@@ -265,6 +265,78 @@ fn open_connections_live_on_in_the_old_edge_which_ends_with_them() {
     old.await_end();
     Caller::call(rig.door()).echo("at the new edge").unwrap();
     new.kill();
+}
+
+/// Several edges may be draining at a time: each hears of the next one what becomes of targets, and ends when all do.
+#[test]
+fn connections_live_through_several_new_edges_and_end_with_the_region() {
+    let (mut rig, first, _peers) = start(1, false);
+    let mut edges = vec![first];
+    let mut callers = vec![Caller::call(rig.door())];
+    for _ in 0..3 {
+        edges.push(Process::succeed(&rig, 1));
+        rig.reconnect();
+        callers.push(Caller::call(rig.door()));
+    }
+    callers.iter_mut().for_each(|caller| caller.echo("still there").unwrap());
+    assert!(edges.iter_mut().all(Process::lives));
+    // Connections of the first edge end: it does, and those after it go on.
+    callers.remove(0);
+    edges.remove(0).await_end();
+    callers.iter_mut().for_each(|caller| caller.echo("still there").unwrap());
+    rig.serve.send(&Frame::Shutdown { purge: true });
+    edges.iter_mut().for_each(Process::await_end);
+    assert!(callers.iter_mut().all(|caller| caller.echo("over").is_err()));
+}
+
+/// What the attributes of a target group say of flows holds for those at edges before this one too:
+/// "deregistration_delay.connection_termination.enabled", "target_health_state.unhealthy.connection_termination.enabled".
+#[test]
+fn flows_at_old_edges_end_with_their_targets_or_do_not_as_is_wanted() {
+    for cuts in [true, false] {
+        let (mut rig, mut first, mut peers) = start(1, false);
+        let mut wanted = balancer(&rig);
+        wanted.target_groups[0].flow.cut_at_deregistration = cuts;
+        wanted.target_groups[0].flow.cut_when_unhealthy = cuts;
+        rig.apply(wanted.clone());
+        let of = |name: &str| eventually("a caller of this target", || Some(Caller::call(rig.door())).filter(|c| c.name == name));
+        let (mut deregistered, mut unhealthy) = (of("zero"), of("one"));
+        let mut second = Process::succeed(&rig, 1);
+        let _third = Process::succeed(&rig, 1);
+        rig.reconnect();
+        [0, 1].iter().for_each(|n| rig.serve.await_health(*n, &TargetHealth::Healthy));
+        wanted.target_groups[0].targets[0].mode = in_ms(1_000);
+        rig.apply(wanted.clone());
+        rig.serve.await_health(0, &TargetHealth::Drained);
+        peers[1].speaker.close();
+        eventually("it is unhealthy", || {
+            matches!(rig.serve.healths(1).last(), Some(TargetHealth::Unhealthy { .. })).then_some(())
+        });
+        for caller in [&mut deregistered, &mut unhealthy] {
+            match cuts {
+                true => assert!(caller.was_reset()),
+                false => caller.echo("still there").unwrap(),
+            }
+        }
+        match cuts {
+            true => [&mut first, &mut second].into_iter().for_each(Process::await_end),
+            false => assert!(first.lives() && second.lives()),
+        }
+    }
+}
+
+#[test]
+fn what_is_gone_from_the_configuration_ends_at_old_edges_too() {
+    let (mut rig, mut old, _peers) = start(1, false);
+    let mut caller = Caller::call(rig.door());
+    let _new = Process::succeed(&rig, 1);
+    rig.reconnect();
+    let mut gone = balancer(&rig);
+    gone.listeners.clear();
+    gone.target_groups.clear();
+    rig.apply(gone);
+    assert!(caller.was_reset());
+    old.await_end();
 }
 
 /// Until it has taken over, the old edge goes on as if there were no other; after that its death is that of any edge.

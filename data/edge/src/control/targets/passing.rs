@@ -1,14 +1,24 @@
 //! What is passed on of targets: to the file on disk, and between an edge and the one that takes over from it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddrV4;
 use std::sync::Arc;
 
 use base::NetworkInterfaceId;
 
-use super::{Member, MemberKey, Targets};
+use super::{Member, MemberKey, TargetEvent, Targets};
 use crate::control::store::StoredHealth;
+use crate::route::cookie::scope_of;
 use crate::target::{InFlight, Standing, Target};
+
+impl TargetEvent {
+    /// Whom it is about.
+    pub fn key(&self) -> &MemberKey {
+        match self {
+            TargetEvent::Health { key, .. } | TargetEvent::Deadline { key, .. } => key,
+        }
+    }
+}
 
 impl Targets {
     /// For the file on disk.
@@ -26,6 +36,20 @@ impl Targets {
     /// Targets with requests under way.
     pub fn busy(&self) -> Vec<MemberKey> {
         self.members.iter().filter(|(_, m)| m.target.outstanding() > 0).map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Likewise, here or at the edges before this one.
+    pub fn busy_anywhere(&self) -> Vec<MemberKey> {
+        self.busy().into_iter().chain(self.elsewhere.iter().cloned()).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// Those of these targets at which the edges before this one have something under way that is not let be.
+    pub fn left_elsewhere(&self, gone: &[Arc<Target>]) -> Vec<MemberKey> {
+        let is_gone = |key: &&MemberKey| {
+            let scope = scope_of(&[&key.group, &key.target.id, &key.target.port.to_string()]);
+            gone.iter().any(|target| target.scope == scope && !target.is_let_be())
+        };
+        self.elsewhere.iter().filter(is_gone).cloned().collect()
     }
 
     /// The edge before this one has requests under way at these and no others.
