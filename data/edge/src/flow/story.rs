@@ -1,6 +1,6 @@
-//! What the access log tells of a client's connection to a TLS listener ("User Guide for Network Load Balancers, Access logs"): it
-//! is gathered while the connection lasts, and written when it has ended, also where it never came to be. Without a log nothing
-//! is gathered.
+//! What the access log tells of a client's connection to a TLS listener ("User Guide for Network Load Balancers, Access logs"):
+//! it is gathered while the connection lasts, and written when it has ended, also where it never came to be. Without a log
+//! nothing is gathered.
 
 use std::net::SocketAddr;
 use std::rc::Rc;

@@ -8,7 +8,8 @@
 //!       <-------- Estate, lock and sockets
 //!  serves, with the same sockets, and listens for `serve`
 //!       Serving --------------> accepts and receives no more
-//!       <-------- Stopped       and the flows of datagrams with their sockets (traffic, busy targets, until its last connection has ended)
+//!       <-------- Stopped       and the flows of datagrams, with their sockets
+//!                               (traffic, busy targets, until its last connection has ended)
 //! ```
 //!
 //! Whoever dies, the other serves: until `Serving` both accept connections, and the lock belongs to whoever of them lives.

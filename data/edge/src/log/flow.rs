@@ -74,8 +74,8 @@ pub fn note(log: &Writer, channel: &Arc<Channel>, ended: &Ended<'_>) {
     });
 }
 
-/// Certificate, its serial number (always `-`), cipher, version, key exchange, server name. "If TLS negotiation does not complete,
-/// this value is set to -" holds for the three in the middle only.
+/// Certificate, its serial number (always `-`), cipher, version, key exchange, server name. "If TLS negotiation does not
+/// complete, this value is set to -" holds for the three in the middle only.
 fn push_agreed(out: &mut Vec<u8>, greeting: &Greeting, agreed: Option<&Agreed>) {
     push(out, &[" ", greeting.shown.as_ref().map_or("-", |shown| shown.id())]);
     match agreed {

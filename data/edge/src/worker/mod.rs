@@ -59,7 +59,8 @@ pub enum Command {
     },
     /// Cut every connection to this target.
     Cut(u64),
-    /// Accept no more, another edge does, which gets the flows of datagrams; ask clients to come anew, and tell when none is left.
+    /// Accept no more, another edge does, which gets the flows of datagrams; ask clients to come anew, and tell when none is
+    /// left.
     Drain { stopped: oneshot::Sender<Vec<Parted>>, done: oneshot::Sender<()> },
     /// Accept no more, finish what is under way, for so long at most.
     Stop { grace: Duration, done: oneshot::Sender<()> },

@@ -1,4 +1,4 @@
-//! Access logs of network load balancers: a line for each connection through a TLS listener, also for those that never came to be.
+//! Access logs of network load balancers: a line for each connection through a TLS listener, also for one that never came to be.
 
 #![allow(clippy::unwrap_used)]
 
@@ -147,8 +147,8 @@ fn a_target_need_not_speak_what_was_agreed_with_the_client() {
     check(of_client(&lines, port), &[(FRONT_PROTOCOL, "h2"), (BACK_PROTOCOL, "-"), (PREFERENCES, "h2")]);
 }
 
-/// "If there is no TLS handshake or a TLS handshake failure, this value is set to -"; the certificate and the name are known as soon
-/// as there was a valid client hello.
+/// "If there is no TLS handshake or a TLS handshake failure, this value is set to -"; the certificate and the name are known as
+/// soon as there was a valid client hello.
 #[test]
 fn handshakes_that_fail_are_logged_with_what_is_known_of_them() {
     let (authority, stranger) = (Authority::new(), Authority::new());

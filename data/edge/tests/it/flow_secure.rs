@@ -69,8 +69,8 @@ pub fn names(protocols: &[&str]) -> Vec<Vec<u8>> {
     protocols.iter().map(|name| name.as_bytes().to_vec()).collect()
 }
 
-/// "ALPN policies": "If the client supports a protocol from the ALPN policy, the load balancer establishes the connection based on
-/// the preference list of the ALPN policy. Otherwise, the load balancer does not use ALPN."
+/// "ALPN policies": "If the client supports a protocol from the ALPN policy, the load balancer establishes the connection based
+/// on the preference list of the ALPN policy. Otherwise, the load balancer does not use ALPN."
 #[test]
 fn the_listener_agrees_on_the_protocol_that_its_policy_prefers_or_on_none() {
     let mut rig = Rig::start();
