@@ -188,6 +188,8 @@ fn the_world_is_as_wished(state: &State, model: &Model) -> Result<(), Broken> {
     let is_thing = |slot: &Slot| matches!(slot.kind, SlotKind::Instance | SlotKind::LoadBalancer | SlotKind::Target);
     for wanted in state.rows::<Wanted>().filter(|w| is_thing(&w.slot)) {
         ensure(exists.contains(&wanted.slot), || format!("{} is wished for and does not exist", wanted.slot))?;
+        let Some(Want::Target(told)) = &wanted.want else { continue };
+        ensure(model.target(&wanted.slot) == Some(told), || format!("{} is not as it is wished for", wanted.slot))?;
     }
     Ok(())
 }

@@ -12,8 +12,7 @@ use edge::{EdgeOptions, Sockets};
 use world::{
     Action, Algorithm, BalancerKind, Certificate, ClientCertificates, Effect, FlowAttributes, Frame, FrameReader, HealthCheck,
     HealthCheckPort, HttpAttributes, Listener, ListenerTls, LoadBalancer, MinimumHealthy, Node, Observation, PrivateKey,
-    Protocol, ProtocolVersion, RunPaths, Slot, SlotKind, Target, TargetGroup, TargetHealth, TargetKey, TargetMode, Want,
-    WeightedGroup,
+    Protocol, ProtocolVersion, RunPaths, Slot, Target, TargetGroup, TargetHealth, TargetKey, TargetMode, Want, WeightedGroup,
 };
 
 use crate::proxies::{FLOW_PORT, Identity, SECURE_PORT};
@@ -21,7 +20,7 @@ use crate::proxies::{FLOW_PORT, Identity, SECURE_PORT};
 /// The argument that makes this program an edge: a directory and the address of its door follow.
 pub const EDGE: &str = "run-edge";
 const PATIENCE: Duration = Duration::from_secs(20);
-const BALANCER: &str = "arn:aws:elasticloadbalancing:eu-central-1:000000000000:loadbalancer/app/bench/1";
+pub const BALANCER: &str = "arn:aws:elasticloadbalancing:eu-central-1:000000000000:loadbalancer/app/bench/1";
 const CERTIFICATE: &str = "arn:aws:acm:eu-central-1:000000000000:certificate/bench";
 const GROUP: &str = "arn:aws:elasticloadbalancing:eu-central-1:000000000000:targetgroup/bench/1";
 
@@ -58,7 +57,7 @@ impl Serve {
         let balancers = balancers.as_ref().map_err(|e| bench::Failure(e.0.clone()))?;
         let mut serve = Self::connect(directory)?;
         for balancer in balancers {
-            serve.apply(1, balancer)?;
+            serve.apply(1, Want::LoadBalancer(Box::new(balancer.clone())))?;
             serve.wait(|o| Ok(matches!(o, Observation::Target { health: TargetHealth::Healthy, .. }).then_some(())))?;
         }
         Ok(serve)
@@ -72,10 +71,13 @@ impl Serve {
         Ok(Self { stream, reader: FrameReader::default() })
     }
 
-    /// Sends a configuration and waits until it is in force.
-    pub fn apply(&mut self, version: u64, balancer: &LoadBalancer) -> Result<()> {
-        let slot = Slot::new(SlotKind::LoadBalancer, balancer.id.as_str());
-        let want = Some(Want::LoadBalancer(Box::new(balancer.clone())));
+    /// Sends what is wanted of one thing and waits until it is in force.
+    pub fn apply(&mut self, version: u64, want: Want) -> Result<()> {
+        self.change(want.slot(), version, Some(want))
+    }
+
+    /// Says how a thing is wanted, or that it is not, and waits until it is so.
+    pub fn change(&mut self, slot: Slot, version: u64, want: Option<Want>) -> Result<()> {
         self.stream.write_all(&Frame::Effect(Effect { slot, version, want }).encode()?)?;
         self.wait(|o| match o {
             Observation::Applied { version: v, .. } => Ok((*v == version).then_some(())),

@@ -6,9 +6,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bench::{Limit, Measured, Report, Result, fail, ms};
-use world::LoadBalancer;
+use world::{LoadBalancer, RegisteredTarget, Slot, Want};
 
-use crate::allod::{Serve, balancer};
+use crate::allod::{BALANCER, Serve, balancer};
 use crate::proxies::{Addresses, Identity, Kind, Proxy};
 
 const TARGETS: usize = 1_000;
@@ -40,24 +40,25 @@ struct Cost {
 fn changes(addresses: Addresses, identity: &Identity, proxies: &[Proxy], directory: &Path) -> Result<Vec<Cost>> {
     let Some(edge) = proxies.iter().find(|proxy| proxy.kind == Kind::Allod) else { return fail("no edge runs") };
     let mut balancer = balancer(edge.at, addresses.upstream(), identity)?;
-    let one = balancer.target_groups[0].targets[0].clone();
+    let group = balancer.target_groups[0].id.clone();
+    let one = balancer.target_groups[0].targets.remove(0);
     let numbered = |number: usize| {
         let mut target = one.clone();
         target.key.id = format!("i-{number:017x}");
-        target
+        Want::Target(RegisteredTarget { load_balancer: BALANCER.into(), group: group.clone(), target })
     };
-    balancer.target_groups[0].targets = (0..TARGETS).map(numbered).collect();
     let mut serve = Serve::connect(&directory.join(Kind::Allod.name()))?;
-    let begin = 1_000;
-    serve.apply(begin, &balancer)?;
+    let begin = 10_000;
+    serve.apply(begin, Want::LoadBalancer(Box::new(balancer.clone())))?;
+    (0..TARGETS).try_for_each(|number| serve.apply(begin + number as u64, numbered(number)))?;
     std::thread::sleep(Duration::from_secs(1));
     let mut costs = Vec::new();
     for change in 1..=CHANGES {
-        alter(&mut balancer, change, numbered(TARGETS));
+        let (slot, want) = altered(&mut balancer, change, numbered(TARGETS));
         std::thread::sleep(PAUSE);
         let (processor, worker) = (edge.process.processor_ns()?, worker_ns(edge.process.id())?);
         let begun = Instant::now();
-        serve.apply(begin + change, &balancer)?;
+        serve.change(slot, 2 * begin + change, want)?;
         let wall_ms = ms(begun.elapsed());
         std::thread::sleep(PAUSE);
         let spent = |before: u64, after: u64| ms(Duration::from_nanos(after.saturating_sub(before)));
@@ -67,13 +68,17 @@ fn changes(addresses: Addresses, identity: &Identity, proxies: &[Proxy], directo
     Ok(costs)
 }
 
-/// A target comes, drops out again, or an attribute changes.
-fn alter(balancer: &mut LoadBalancer, change: u64, target: world::Target) {
-    match change % 3 {
-        0 => balancer.idle_timeout_ms += 1,
-        1 => balancer.target_groups[0].targets.push(target),
-        _ => drop(balancer.target_groups[0].targets.pop()),
-    }
+/// A target comes, drops out again, or an attribute of the load balancer changes.
+fn altered(balancer: &mut LoadBalancer, change: u64, target: Want) -> (Slot, Option<Want>) {
+    let want = match change % 3 {
+        0 => {
+            balancer.idle_timeout_ms += 1;
+            Want::LoadBalancer(Box::new(balancer.clone()))
+        }
+        1 => target,
+        _ => return (target.slot(), None),
+    };
+    (want.slot(), Some(want))
 }
 
 /// Processor time of the edge's first worker.

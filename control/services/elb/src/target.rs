@@ -192,11 +192,16 @@ impl Registration {
         if zone.is_some_and(|zone| !balancer.nodes.iter().any(|n| n.zone == *zone)) {
             return Standing::ZoneOff;
         }
-        let seen = self.observed.as_ref().filter(|o| o.load_balancer == balancer.arn).map(|o| &o.health);
+        let seen = self.seen_by(balancer);
         if seen.is_none() && (balancer.is_refused(state) || self.is_refused(state)) {
             return Standing::Unserved;
         }
         Standing::Seen(seen)
+    }
+
+    /// What the load balancer saw of it last.
+    pub(crate) fn seen_by(&self, balancer: &LoadBalancer) -> Option<&TargetHealth> {
+        self.observed.as_ref().filter(|o| o.load_balancer == balancer.arn).map(|o| &o.health)
     }
 
     /// Whether the edge refused the target, such as one too many.

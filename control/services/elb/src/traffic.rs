@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use base::{Fault, LoadBalancerArn, TargetGroupArn, Time};
 use kernel::{Cx, State, Tx};
 use metrics::{Metric, Resolution, Sample};
-use world::{BalancerKind, BalancerTraffic, GroupTraffic, Histogram, MinimumHealthy, Observation, RequestCounts};
+use world::{BalancerKind, BalancerTraffic, GroupTraffic, Histogram, MinimumHealthy, Observation, RequestCounts, TargetHealth};
 
 use crate::listener::Listener;
 use crate::load_balancer::LoadBalancer;
-use crate::target::{Health, Registration};
+use crate::target::Registration;
 use crate::target_group::TargetGroup;
 use crate::{attribute, flow_traffic, plan};
 
@@ -320,10 +320,11 @@ impl Hosts {
                 count.anomalous += 1;
                 count.mitigated += usize::from(anomaly.mitigated);
             }
-            match registration.health(state) {
-                Health::Healthy => count.healthy += 1,
-                Health::Unhealthy { .. } => count.unhealthy += 1,
-                Health::Initial | Health::Draining | Health::Unused => {}
+            // It runs, in one of the zones, and is not leaving: what was seen is all that is left to decide.
+            match registration.seen_by(balancer) {
+                Some(TargetHealth::Healthy) => count.healthy += 1,
+                Some(TargetHealth::Unhealthy { .. }) => count.unhealthy += 1,
+                Some(TargetHealth::Initial | TargetHealth::Draining | TargetHealth::Drained) | None => {}
             }
         }
         hosts

@@ -4,6 +4,8 @@ mod grouped;
 mod noted;
 mod passing;
 mod registered;
+#[cfg(test)]
+mod tests;
 
 pub use registered::Changed;
 

@@ -80,7 +80,9 @@ impl Groups {
     pub(super) fn configure(&mut self, balancer: &LoadBalancer, wanted: &TargetGroup) -> bool {
         let id = (balancer.id.clone(), wanted.id.clone());
         let Some(state) = self.0.get_mut(&id) else {
-            self.0.insert(id, GroupState::new(balancer, wanted));
+            let new = GroupState::new(balancer, wanted);
+            new.weigh();
+            self.0.insert(id, new);
             return true;
         };
         if state.wanted == *wanted && state.nodes == balancer.nodes {
