@@ -425,3 +425,34 @@ pub fn builder() -> Builder {
         .max_send_buffer_size(SEND_BUFFER_BYTES_MAX);
     builder
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::pin::Pin;
+    use std::task::{Context, Poll, Waker};
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+
+    use super::{NoSeat, Room, WAITING_MAX};
+
+    #[test]
+    fn so_many_requests_wait_for_a_place_and_no_more() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let _entered = runtime.enter();
+        let (room, by) = (Room::default(), Instant::now() + Duration::from_secs(60));
+        let mut cx = Context::from_waker(Waker::noop());
+        let wait = || -> Pin<Box<dyn Future<Output = Result<(), NoSeat>> + '_>> { Box::pin(room.until_freed(by)) };
+        let mut waiting: Vec<_> = (0..WAITING_MAX).map(|_| wait()).collect();
+        assert!(waiting.iter_mut().all(|one| one.as_mut().poll(&mut cx).is_pending()));
+        assert!(matches!(wait().as_mut().poll(&mut cx), Poll::Ready(Err(NoSeat::Full))));
+        room.freed.notify_one();
+        assert!(matches!(waiting[0].as_mut().poll(&mut cx), Poll::Ready(Ok(()))), "the first that came");
+        assert!(waiting[1].as_mut().poll(&mut cx).is_pending());
+        let mut next = wait();
+        assert!(next.as_mut().poll(&mut cx).is_pending(), "there is room for one more");
+        drop(waiting);
+        assert_eq!(room.waiting.get(), 1, "who gives up does not count");
+    }
+}

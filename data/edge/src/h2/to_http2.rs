@@ -65,14 +65,19 @@ pub async fn attempt<S: Source, K: Sink>(attempt: &Attempt<'_>, source: &mut S, 
     }
 }
 
-/// How long a request waits for a free place at a target whose connections are full: not at all where another target may have
-/// one, else as long as connecting may take, or the idle timeout when that is less.
+/// How long a request waits for a free place at a target whose connections are full: as long as connecting may take, or the
+/// idle timeout when that is less. Where another target may have one it does not wait, unless it belongs to this one ("ELB User
+/// Guide, Sticky sessions"): then it goes on when half of the time is over.
 fn patience_for_room(attempt: &Attempt<'_>) -> Duration {
     let Attempt { plan, target, tried, begun, tries_left, .. } = *attempt;
-    if tries_left > 0 && plan.group.has_alternative(plan.site.node, tried, target) {
-        return Duration::ZERO;
+    let most = CONNECT_MAX.min(Duration::from_millis(plan.site.balancer.idle_timeout_ms));
+    let goes_on = tries_left > 0 && plan.group.has_alternative(plan.site.node, tried, target);
+    let belongs = || plan.session.as_ref().is_some_and(|session| session.wanted == Some(target.scope));
+    match goes_on {
+        true if belongs() => most / 2,
+        true => Duration::ZERO,
+        false => most.saturating_sub(begun.elapsed()),
     }
-    CONNECT_MAX.min(Duration::from_millis(plan.site.balancer.idle_timeout_ms)).saturating_sub(begun.elapsed())
 }
 
 /// The head as HTTP/2 has it; none when that cannot be said.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
-use world::{Frame, Observation, ProtocolVersion, TargetHealth};
+use world::{Frame, Observation, ProtocolVersion, Stickiness, TargetHealth};
 
 use crate::h2_peers::{Call, H2Client, H2Origin, Setup, read, runtime, send, wait};
 use crate::h2_targets::Scene;
@@ -248,4 +248,39 @@ fn a_request_goes_on_to_a_target_that_has_a_place() {
     eventually("the other target has all of them", || (free.calls().len() == 20).then_some(()));
     gate.add_permits(1_000);
     asked.into_iter().chain(more).for_each(|answer| assert_eq!(wait(answer).unwrap(), 200));
+}
+
+/// "ELB User Guide, Sticky sessions": requests of a session go to one target, and leave it when it cannot take them.
+#[test]
+fn a_session_waits_for_its_target_for_a_while() {
+    let mut scene = Scene::new(ProtocolVersion::Http2);
+    let gate = Arc::new(Semaphore::new(1));
+    let (full, free) = (narrow(&scene, 0, &gate), narrow(&scene, 1, &Arc::new(Semaphore::new(1_000))));
+    let apply = |scene: &mut Scene, targets: &[u8]| {
+        let mut balancer = scene.balancer(targets);
+        balancer.idle_timeout_ms = 4_000;
+        balancer.target_groups[0].stickiness = Some(Stickiness::BalancerCookie { duration_ms: 60_000 });
+        scene.rig.apply(balancer);
+        targets.iter().for_each(|n| scene.rig.serve.await_health(*n, &TargetHealth::Healthy));
+    };
+    apply(&mut scene, &[0]);
+    let client = scene.client();
+    let first = client.get("/");
+    let cookie = first.header("set-cookie").unwrap().split(';').next().unwrap().to_string();
+    apply(&mut scene, &[0, 1]);
+    let bound = |path: &str| client.request("GET", path).header("cookie", cookie.as_str()).body(()).unwrap();
+    let ask = |path: &str| {
+        let (client, request) = (client.clone(), bound(path));
+        runtime().spawn(async move { client.ask(request, None).await.map(|got| got.status).unwrap_or(0) })
+    };
+    let held: Vec<_> = (0..LINKS).map(|_| ask("/")).collect();
+    eventually("all connections are full", || (full.calls().len() == 1 + LINKS).then_some(()));
+    let waits = ask("/waits");
+    gate.add_permits(1);
+    eventually("it follows", || (full.calls().len() == 2 + LINKS).then_some(()));
+    assert!(free.calls().is_empty(), "it waited for its own target");
+    assert_eq!(wait(ask("/leaves")).unwrap(), 200);
+    assert_eq!(free.calls().len(), 1, "nothing came free there");
+    gate.add_permits(1_000);
+    held.into_iter().chain([waits]).for_each(|answer| assert_eq!(wait(answer).unwrap(), 200));
 }
