@@ -18,8 +18,11 @@ use crate::flow::compile::Transport;
 const BACKLOG: i32 = 4_096;
 /// Ports tried in place of one that cannot be had.
 const FALLBACKS: u16 = 3;
-/// How long a port is waited for that an edge which just died may still hold.
-const PATIENCE: [Duration; 5] = [Duration::from_millis(10); 5];
+/// How long a port is waited for that an edge which just died may still hold, or that was closed here and may not have been let go
+/// of everywhere: by a worker, or by the keeper.
+const PATIENCE: [Duration; 20] = [Duration::from_millis(10); 20];
+/// Addresses that are remembered to have been closed here.
+const CLOSED_MAX: usize = 4_096;
 
 /// An address that is wanted: where, and the listener's port.
 pub type Wanted = (IpAddr, u16);
@@ -64,6 +67,31 @@ struct Bound {
     sockets: Vec<StdListener>,
 }
 
+/// Addresses that were closed here: a port that is still taken there is worth waiting for.
+#[derive(Debug, Default)]
+pub struct Closed(BTreeSet<Wanted>);
+
+impl Closed {
+    pub fn note(&mut self, wanted: Wanted) {
+        if self.0.len() >= CLOSED_MAX {
+            self.0.clear();
+        }
+        self.0.insert(wanted);
+    }
+
+    /// Tries until it succeeds, or fails for another reason than that the port is taken, or for too long.
+    pub fn open<T>(&mut self, wanted: Wanted, patient: bool, open: impl Fn() -> io::Result<T>) -> io::Result<T> {
+        let is_ours = self.0.remove(&wanted);
+        let mut patience = PATIENCE.iter().filter(|_| patient || is_ours);
+        loop {
+            match (open(), patience.next()) {
+                (Err(e), Some(pause)) if e.kind() == io::ErrorKind::AddrInUse => thread::sleep(*pause),
+                (outcome, _) => return outcome,
+            }
+        }
+    }
+}
+
 /// All open addresses.
 #[derive(Debug)]
 pub struct Doors {
@@ -72,6 +100,7 @@ pub struct Doors {
     passed: BTreeMap<Wanted, Bound>,
     /// What is open has changed since it was last asked.
     changed: bool,
+    closed: Closed,
     /// The ports that users were told by an edge that was killed.
     told: BTreeMap<Wanted, u16>,
     workers: usize,
@@ -82,8 +111,8 @@ impl Doors {
     /// `told` has what a killed edge listened on: users know those addresses, so those ports are tried first, also
     /// where the listener's own port could be had by now.
     pub fn new(workers: usize, fallback_offset: u16, told: BTreeMap<Wanted, u16>) -> Self {
-        let (bound, passed) = Default::default();
-        Self { bound, passed, changed: false, told, workers, fallback_offset }
+        let (bound, passed, closed) = Default::default();
+        Self { bound, passed, changed: false, closed, told, workers, fallback_offset }
     }
 
     /// Takes over what another edge has listened on, to be used where it is asked for.
@@ -146,9 +175,9 @@ impl Doors {
 
     /// Forgets what is wanted no more; the workers close it.
     pub fn keep(&mut self, wanted: &BTreeSet<Wanted>) {
-        let before = self.bound.len();
-        self.bound.retain(|door, _| wanted.contains(door));
-        self.changed |= self.bound.len() != before;
+        let gone: Vec<_> = self.bound.extract_if(.., |door, _| !wanted.contains(door)).collect();
+        self.changed |= !gone.is_empty();
+        gone.iter().for_each(|((address, _), bound)| self.closed.note((*address, bound.port)));
         self.told.retain(|door, _| !self.bound.contains_key(door));
     }
 
@@ -166,7 +195,8 @@ impl Doors {
         let mut first_error = None;
         for candidate in told.into_iter().chain([port]).chain(fallbacks) {
             let at = SocketAddr::new(address, candidate);
-            match listen_for_all(at, self.workers, patient && candidate == first) {
+            let listen = || listen_for_all(at, self.workers);
+            match self.closed.open((address, candidate), patient && candidate == first, listen) {
                 Ok(sockets) => {
                     if let Some(e) = first_error {
                         tracing::warn!("port {first} cannot be had on {address} ({e}): listening on {candidate} instead");
@@ -196,14 +226,8 @@ fn open(address: IpAddr, bound: &Bound) -> Result<Opened, String> {
     Ok(Opened { at, listeners: listeners.map_err(|e| format!("cannot listen on {at}: {e}"))? })
 }
 
-fn listen_for_all(at: SocketAddr, workers: usize, patient: bool) -> io::Result<Vec<StdListener>> {
-    let mut patience = PATIENCE.iter().filter(|_| patient);
-    while let Err(e) = prove_free(at) {
-        match patience.next() {
-            Some(pause) if e.kind() == io::ErrorKind::AddrInUse => thread::sleep(*pause),
-            _ => return Err(e),
-        }
-    }
+fn listen_for_all(at: SocketAddr, workers: usize) -> io::Result<Vec<StdListener>> {
+    prove_free(at)?;
     (0..workers).map(|_| listen_beside(at)).collect()
 }
 

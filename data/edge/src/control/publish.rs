@@ -58,6 +58,10 @@ impl Control {
         }
         (self.unsaved, self.unsettled.is_published) = (true, true);
         self.write_front();
+        if self.in_office {
+            // Before anything else is opened: the keeper lets go of what was closed.
+            self.keep_doors();
+        }
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_reuseport};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with};
 
-use crate::control::doors::{Passed, Wanted};
+use crate::control::doors::{Closed, Passed, Wanted};
 
 /// Ports tried in place of one that cannot be had.
 const FALLBACKS: u16 = 3;
@@ -40,6 +40,7 @@ pub struct Doors {
     passed: BTreeMap<Wanted, Bound>,
     /// What is open has changed since it was last asked.
     changed: bool,
+    closed: Closed,
     /// The ports that users were told by an edge that was killed.
     told: BTreeMap<Wanted, u16>,
     workers: usize,
@@ -49,8 +50,8 @@ pub struct Doors {
 impl Doors {
     /// `told` has what a killed edge received on: users know those ports.
     pub fn new(workers: usize, fallback_offset: u16, told: BTreeMap<Wanted, u16>) -> Self {
-        let (bound, passed) = Default::default();
-        Self { bound, passed, changed: false, told, workers, fallback_offset }
+        let (bound, passed, closed) = Default::default();
+        Self { bound, passed, changed: false, closed, told, workers, fallback_offset }
     }
 
     /// Takes over what another edge has received on, to be used where it is asked for.
@@ -90,7 +91,8 @@ impl Doors {
     /// On an error nothing was opened.
     pub fn open(&mut self, wanted: &BTreeSet<Wanted>, first: impl Fn(Wanted) -> Option<u16>) -> Result<Vec<Opened>, String> {
         let mut opened = Vec::new();
-        for door in wanted.iter().copied().filter(|door| !self.bound.contains_key(door)) {
+        let missing: Vec<Wanted> = wanted.iter().filter(|door| !self.bound.contains_key(door)).copied().collect();
+        for door in missing {
             let bound = match self.passed.remove(&door) {
                 Some(passed) => passed,
                 None => self.open_one(door, first(door).or(self.told.get(&door).copied()))?,
@@ -110,18 +112,19 @@ impl Doors {
 
     /// Forgets what is wanted no more; the workers close it.
     pub fn keep(&mut self, wanted: &BTreeSet<Wanted>) {
-        let before = self.bound.len();
-        self.bound.retain(|door, _| wanted.contains(door));
-        self.changed |= self.bound.len() != before;
+        let gone: Vec<_> = self.bound.extract_if(.., |door, _| !wanted.contains(door)).collect();
+        self.changed |= !gone.is_empty();
+        gone.iter().for_each(|((address, _), bound)| self.closed.note((*address, bound.port)));
         self.told.retain(|door, _| !self.bound.contains_key(door));
     }
 
-    fn open_one(&self, (address, port): Wanted, first: Option<u16>) -> Result<Bound, String> {
+    fn open_one(&mut self, (address, port): Wanted, first: Option<u16>) -> Result<Bound, String> {
         let fallbacks = (1..=FALLBACKS).map_while(|i| port.checked_add(self.fallback_offset.checked_mul(i)?));
         let mut why = None;
         for candidate in first.into_iter().chain([port]).chain(fallbacks) {
             let at = SocketAddr::new(address, candidate);
-            match bind_all(at, self.workers) {
+            let bind = || bind_all(at, self.workers);
+            match self.closed.open((address, candidate), false, bind) {
                 Ok(sockets) => {
                     if let Some(e) = why {
                         tracing::warn!("UDP port {port} cannot be had on {address} ({e}): receiving on {candidate} instead");

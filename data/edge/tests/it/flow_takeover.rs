@@ -421,6 +421,26 @@ fn datagrams_and_connections_wait_for_the_next_edge_where_sockets_are_kept() {
     eventually("nobody receives any more", || UdpSocket::bind(rig.door()).ok());
 }
 
+/// A listener that goes and comes again, as when a stack replaces it, has the port that it had, though its sockets are kept.
+#[test]
+fn a_listener_that_comes_again_has_its_port_again() {
+    let (mut rig, _edge, _peers) = start(2, true);
+    let asker = Asker::new(rig.door());
+    for round in 0..20 {
+        let mut without = balancer(&rig);
+        without.listeners.clear();
+        if round % 2 == 0 {
+            rig.send(without);
+        } else {
+            rig.apply(without);
+        }
+        let with = balancer(&rig);
+        rig.apply(with);
+        Caller::call(rig.door()).echo("again").unwrap();
+        asker.ask("again");
+    }
+}
+
 #[test]
 fn a_flow_is_new_once_and_active_as_long_as_it_lasts() {
     let (mut rig, mut old, _peers) = start(1, false);
