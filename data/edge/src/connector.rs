@@ -30,8 +30,9 @@ const PROBE_EVERY: Duration = Duration::from_secs(2);
 const PROBES: u32 = 3;
 /// Data under way keeps those probes from being sent: then it counts when nothing was confirmed for this long.
 const UNCONFIRMED_MS_MAX: u32 = 5_000;
-/// Targets are near, with no bottleneck between to find: the simplest control of congestion costs least.
-const CONGESTION: &str = "reno";
+/// Targets are near, and so are clients of a loopback address, with no bottleneck between to find: the simplest control of
+/// congestion costs least.
+pub const CONGESTION_NEARBY: &str = "reno";
 /// Namespaces kept open; beyond that all are opened anew.
 const OPEN_MAX: usize = 256;
 
@@ -181,7 +182,7 @@ fn open_socket() -> io::Result<OwnedFd> {
     let socket = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
     set_tcp_nodelay(&socket, true)?;
     // Where the kernel does not have it, what it has will do.
-    let _ = set_tcp_congestion(&socket, CONGESTION);
+    let _ = set_tcp_congestion(&socket, CONGESTION_NEARBY);
     set_socket_keepalive(&socket, true)?;
     set_tcp_keepidle(&socket, PROBE_AFTER)?;
     set_tcp_keepintvl(&socket, PROBE_EVERY)?;

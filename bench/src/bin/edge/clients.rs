@@ -71,26 +71,38 @@ impl Users {
 
     /// Sends so many requests a second, whatever the answers; the times in microseconds, sorted.
     pub fn pace(&self, per_second: f64) -> Result<Vec<f64>> {
+        on_one_thread(self.paced(per_second))
+    }
+
+    /// Likewise beside what others do meanwhile on the same thread, so that they do not take turns with it.
+    pub fn pace_beside(&self, per_second: f64, others: impl Future<Output = Result<()>>) -> Result<Vec<f64>> {
         on_one_thread(async {
-            let running = self.begin(Pace::Given).await;
-            let begin = Instant::now();
-            let mut sent = 0.0;
-            while begin.elapsed() < WARM_UP + self.duration {
-                sleep(TICK).await;
-                let now = Instant::now();
-                while sent < (now - begin).as_secs_f64() * per_second {
-                    running.shared.due.borrow_mut().push_back(now);
-                    running.shared.released.notify_one();
-                    sent += 1.0;
-                }
-                if begin.elapsed() < WARM_UP {
-                    running.shared.times_us.borrow_mut().clear();
-                }
+            tokio::select! {
+                times = self.paced(per_second) => times,
+                ended = others => fail(format!("those beside have ended: {ended:?}")),
             }
-            let times_us = running.shared.times_us.take();
-            running.end().await?;
-            Ok(times_us)
         })
+    }
+
+    async fn paced(&self, per_second: f64) -> Result<Vec<f64>> {
+        let running = self.begin(Pace::Given).await;
+        let begin = Instant::now();
+        let mut sent = 0.0;
+        while begin.elapsed() < WARM_UP + self.duration {
+            sleep(TICK).await;
+            let now = Instant::now();
+            while sent < (now - begin).as_secs_f64() * per_second {
+                running.shared.due.borrow_mut().push_back(now);
+                running.shared.released.notify_one();
+                sent += 1.0;
+            }
+            if begin.elapsed() < WARM_UP {
+                running.shared.times_us.borrow_mut().clear();
+            }
+        }
+        let times_us = running.shared.times_us.take();
+        running.end().await?;
+        Ok(times_us)
     }
 
     async fn begin(&self, pace: Pace) -> Running {

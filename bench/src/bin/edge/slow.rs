@@ -4,21 +4,20 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use bench::{Limit, Measured, Report, Result, fail, percentile, wait_for};
 use rustix::net::sockopt::set_socket_recv_buffer_size;
+use tokio::time::{MissedTickBehavior, interval};
 
+use crate::Settings;
 use crate::clients::Users;
 use crate::proxies::{Kind, Proxy};
-use crate::{Settings, cores};
 
 const SLOW: usize = 5_000;
-/// How often each of them sends or takes another byte.
-const STEP: Duration = Duration::from_secs(1);
+/// So many of them send or take another byte in a tick: each does once a second.
+const PER_TICK: usize = 5;
+const TICK: Duration = Duration::from_millis(1);
 const OPEN_MAX: Duration = Duration::from_secs(60);
 /// As many connections after it as before: that is all.
 const SETTLED: Duration = Duration::from_secs(2);
@@ -51,12 +50,14 @@ fn times(settings: &Settings, proxies: &[Proxy]) -> Result<(Vec<f64>, Vec<f64>)>
     let (requests, ..) = users.rush(|| Ok(()))?;
     #[expect(clippy::cast_precision_loss, reason = "a count of requests")]
     let per_second = requests as f64 / settings.turn.as_secs_f64() * SHARE;
-    let p99s = || (0..settings.rounds).map(|_| Ok(percentile(&users.pace(per_second)?, 0.99))).collect::<Result<Vec<_>>>();
-    let alone = p99s()?;
-    let slow = Slow::begin(edge.at)?;
+    let turns = || 0..settings.rounds;
+    let alone = turns().map(|_| Ok(percentile(&users.pace(per_second)?, 0.99))).collect::<Result<_>>()?;
+    let mut slow = open(edge.at)?;
     settle(edge)?;
-    let beside = p99s()?;
-    slow.end()?;
+    let mut beside = Vec::new();
+    for _ in turns() {
+        beside.push(percentile(&users.pace_beside(per_second, trickle(&mut slow))?, 0.99));
+    }
     Ok((alone, beside))
 }
 
@@ -70,42 +71,9 @@ fn settle(edge: &Proxy) -> Result<()> {
     })
 }
 
-/// Slow users, in a thread of their own.
-struct Slow {
-    ended: Arc<AtomicBool>,
-    open: Arc<AtomicUsize>,
-    thread: JoinHandle<Result<()>>,
-}
-
-impl Slow {
-    /// Returns when all are connected.
-    fn begin(at: SocketAddr) -> Result<Self> {
-        let (ended, open): (Arc<AtomicBool>, Arc<AtomicUsize>) = Default::default();
-        let (inner, count) = (ended.clone(), open.clone());
-        let thread = thread::Builder::new().name("slow".into()).spawn(move || {
-            cores::load()?;
-            trickle(at, &inner, &count)
-        })?;
-        let slow = Self { ended, open, thread };
-        let all = || Ok((slow.open.load(Ordering::SeqCst) == SLOW || slow.thread.is_finished()).then_some(()));
-        wait_for("slow users are connected", OPEN_MAX, Duration::from_millis(20), all)?;
-        Ok(slow)
-    }
-
-    fn end(self) -> Result<()> {
-        self.ended.store(true, Ordering::SeqCst);
-        let open = self.open.load(Ordering::SeqCst);
-        match self.thread.join() {
-            Ok(outcome) => outcome?,
-            Err(_) => return fail("the slow users have panicked"),
-        }
-        if open < SLOW { fail(format!("only {open} of {SLOW} slow users were there at the end")) } else { Ok(()) }
-    }
-}
-
-fn trickle(at: SocketAddr, ended: &AtomicBool, open: &AtomicUsize) -> Result<()> {
-    let mut users = Vec::new();
-    for number in 0..SLOW {
+/// Connects all of them.
+fn open(at: SocketAddr) -> Result<Vec<TcpStream>> {
+    let open_one = |number: usize| {
         let mut user = TcpStream::connect(at)?;
         user.set_nodelay(true)?;
         match number % 3 {
@@ -117,20 +85,25 @@ fn trickle(at: SocketAddr, ended: &AtomicBool, open: &AtomicUsize) -> Result<()>
             }
         }
         user.set_nonblocking(true)?;
-        users.push(user);
-        open.store(users.len(), Ordering::SeqCst);
-    }
-    while !ended.load(Ordering::SeqCst) {
-        // Spread over the step, as users are.
+        Ok(user)
+    };
+    (0..SLOW).map(open_one).collect()
+}
+
+/// Has them go on for ever, spread over time as users are.
+async fn trickle(users: &mut [TcpStream]) -> Result<()> {
+    let mut tick = interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
         for (number, user) in users.iter_mut().enumerate() {
-            let _ = match number % 3 {
-                2 => user.read(&mut [0]),
-                _ => user.write(b"x"),
-            };
-            if number % 50 == 49 {
-                thread::sleep(STEP / u32::try_from(SLOW / 50)?);
+            match number % 3 {
+                // There may be nothing to read.
+                2 => drop(user.read(&mut [0])),
+                _ => user.write_all(b"x")?,
+            }
+            if number % PER_TICK == 0 {
+                tick.tick().await;
             }
         }
     }
-    Ok(())
 }

@@ -9,9 +9,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::thread;
 use std::time::Duration;
 
-use rustix::net::sockopt::{set_socket_reuseaddr, set_socket_reuseport, set_tcp_nodelay};
+use rustix::net::sockopt::{set_socket_reuseaddr, set_socket_reuseport, set_tcp_congestion, set_tcp_nodelay};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with};
 
+use crate::connector::CONGESTION_NEARBY;
 use crate::flow::compile::Transport;
 
 /// Connections that the kernel keeps until a worker accepts them.
@@ -235,6 +236,10 @@ fn listen_for_all(at: SocketAddr, workers: usize) -> io::Result<Vec<StdListener>
 fn listen_beside(at: SocketAddr) -> io::Result<StdListener> {
     let socket = open_socket(at)?;
     set_socket_reuseport(&socket, true)?;
+    if at.ip().is_loopback() {
+        // Accepted sockets do as this one does; a kernel without it does as it is used to.
+        let _ = set_tcp_congestion(&socket, CONGESTION_NEARBY);
+    }
     bind(&socket, &at)?;
     listen(&socket, BACKLOG)?;
     Ok(socket.into())

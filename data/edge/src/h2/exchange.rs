@@ -86,8 +86,8 @@ pub trait Sink {
     /// known.
     fn head(&mut self, answer: &Answer<'_, '_>, cookies: &[String]) -> Result<(), Gone>;
 
-    /// Takes data, as fast as the client does; `last` when nothing follows, not even trailers.
-    fn data(&mut self, piece: Bytes, last: bool) -> impl Future<Output = Result<(), Gone>>;
+    /// Takes data, which is not empty, as fast as the client does; `last` when nothing follows, not even trailers.
+    fn data(&mut self, piece: &[u8], last: bool) -> impl Future<Output = Result<(), Gone>>;
 
     /// Ends an answer that had no last piece.
     fn end(&mut self, trailers: Option<HeaderMap>) -> impl Future<Output = Result<(), Gone>>;

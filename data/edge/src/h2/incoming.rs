@@ -2,21 +2,25 @@
 
 use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
+use std::time::Duration;
 
-use ::h2::RecvStream;
 use bytes::Bytes;
 use http::HeaderMap;
+use tokio::time::timeout;
 
 use super::exchange::{Source, SourceError};
 use super::link::{Lane, add};
+use super::streams::Piece;
 use crate::http::head::Known;
 
 /// A body of up to so much is kept, so that the request may be repeated.
 const KEPT_BYTES_MAX: usize = 64 * 1024;
+/// What of a body is still read behind its answer, and for how long.
+const DISCARDED_BYTES_MAX: usize = 256 * 1024;
+const DISCARD_MAX: Duration = Duration::from_secs(2);
 
 pub struct Incoming {
-    body: RecvStream,
     lane: Rc<Lane>,
     /// What came before the exchange began, and what was handed out since as long as it is little.
     kept: Vec<Bytes>,
@@ -32,27 +36,43 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    /// Gathers what has come already.
-    pub fn new(body: RecvStream, lane: Rc<Lane>) -> Self {
-        let at_hand = body.is_end_stream();
+    /// `at_hand` when there is none.
+    pub fn new(lane: Rc<Lane>, at_hand: bool) -> Self {
         let (kept, kept_bytes, keeps_all) = (Vec::new(), 0, true);
-        let mut incoming = Self { body, lane, kept, kept_bytes, keeps_all, next: 0, at_hand, taken: 0, trailers: None };
-        if !at_hand {
-            incoming.gather();
+        Self { lane, kept, kept_bytes, keeps_all, next: 0, at_hand, taken: 0, trailers: None }
+    }
+
+    /// Reads what the client still sends of a request that has its answer, for a moment: clients such as curl 7.88 throw an
+    /// answer away when the reset of its stream comes along with it.
+    pub async fn discard(mut self) {
+        let read = async {
+            let mut left = DISCARDED_BYTES_MAX;
+            self.release_taken();
+            while let Ok(Some(piece)) = poll_fn(|_| self.poll_piece()).await {
+                self.taken = piece.len();
+                self.release_taken();
+                left = left.saturating_sub(piece.len());
+                if left == 0 {
+                    return;
+                }
+            }
+        };
+        let _ = timeout(DISCARD_MAX, read).await;
+    }
+
+    /// Whether there is more to come, or to be read.
+    pub fn goes_on(&self) -> bool {
+        !self.lane.link.streams.borrow().has_ended(self.lane.slot)
+    }
+
+    /// Gathers what has come already.
+    pub fn gather(&mut self) {
+        if self.at_hand {
+            return;
         }
-        incoming
-    }
-
-    /// What has not been read yet.
-    pub fn into_body(self) -> RecvStream {
-        self.body
-    }
-
-    fn gather(&mut self) {
-        let mut cx = Context::from_waker(Waker::noop());
         // A body that breaks off tells so again when it is read on.
         while self.kept_bytes < KEPT_BYTES_MAX
-            && let Poll::Ready(Ok(piece)) = self.poll_piece(&mut cx)
+            && let Poll::Ready(Ok(piece)) = self.poll_piece()
         {
             let Some(piece) = piece else {
                 self.at_hand = true;
@@ -75,35 +95,37 @@ impl Incoming {
         }
     }
 
-    /// The next piece that is not empty.
-    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, SourceError>> {
-        loop {
-            match self.body.poll_data(cx) {
-                Poll::Ready(Some(Ok(piece))) if piece.is_empty() => {}
-                Poll::Ready(Some(Ok(piece))) => {
-                    add(&self.lane.received, piece.len());
-                    return Poll::Ready(Ok(Some(piece)));
+    /// The next piece; whoever waits for it runs again when something has come.
+    fn poll_piece(&mut self) -> Poll<Result<Option<Bytes>, SourceError>> {
+        let mut streams = self.lane.link.streams.borrow_mut();
+        match streams.take(self.lane.slot) {
+            Piece::Data(piece) => {
+                add(&self.lane.received, piece.len());
+                Poll::Ready(Ok(Some(piece)))
+            }
+            Piece::None => Poll::Pending,
+            Piece::Broken => Poll::Ready(Err(SourceError::Broken)),
+            Piece::End => {
+                if let Some(trailers) = streams.take_trailers(self.lane.slot) {
+                    self.trailers = Some(passable(trailers));
                 }
-                Poll::Ready(Some(Err(_))) => return Poll::Ready(Err(SourceError::Broken)),
-                Poll::Ready(None) => return self.poll_trailers(cx),
-                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(None))
             }
         }
-    }
-
-    fn poll_trailers(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, SourceError>> {
-        self.body.poll_trailers(cx).map(|trailers| {
-            self.trailers = trailers.map_err(|_| SourceError::Broken)?.map(passable);
-            Ok(None)
-        })
     }
 
     /// The client may send as much more as was taken.
     fn release_taken(&mut self) {
         if self.taken > 0 {
-            // An error says that the stream is over.
-            let _ = self.body.flow_control().release_capacity(std::mem::take(&mut self.taken));
+            self.lane.link.streams.borrow_mut().release(self.lane.slot, std::mem::take(&mut self.taken));
         }
+    }
+}
+
+impl Drop for Incoming {
+    /// What was taken and nobody wants any more leaves room for other streams.
+    fn drop(&mut self) {
+        self.release_taken();
     }
 }
 
@@ -135,7 +157,7 @@ impl Source for Incoming {
             return Ok(None);
         }
         self.release_taken();
-        let piece = poll_fn(|cx| match self.poll_piece(cx) {
+        let piece = poll_fn(|_| match self.poll_piece() {
             Poll::Pending if self.lane.is_late() => Poll::Ready(Err(SourceError::Late)),
             piece => piece,
         })

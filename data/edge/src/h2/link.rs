@@ -4,9 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use ::h2::Reason;
-use http::HeaderMap;
 
 use super::io::Wire;
+use super::streams::Streams;
 use crate::clock::now_ms;
 use crate::metrics::Open;
 use crate::proxy::{Caller, count_moved, opened};
@@ -23,6 +23,7 @@ pub struct Link {
     pub worker: Rc<Worker>,
     pub caller: RefCell<Caller>,
     pub wire: Rc<Wire>,
+    pub streams: RefCell<Streams>,
     /// Counts it as open, once it is known where.
     pub open: RefCell<Option<Open>>,
     /// The client was told that there are to be no more requests after those that are there.
@@ -49,6 +50,7 @@ impl Link {
             worker,
             caller: RefCell::new(caller),
             wire,
+            streams: RefCell::default(),
             open: RefCell::new(open),
             closing: Cell::new(false),
             spoiled: Cell::new(false),
@@ -120,15 +122,10 @@ pub fn add(count: &Cell<u64>, bytes: usize) {
     count.set(count.get() + bytes as u64);
 }
 
-/// Bytes of header fields, as they are before they are compressed (RFC 9113, 6.5.2, without what it adds for each).
-pub fn size_of(headers: &HeaderMap) -> usize {
-    headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
-}
-
 /// One stream's way to its connection.
 pub struct Lane {
     pub link: Rc<Link>,
-    slot: usize,
+    pub slot: usize,
     /// Bytes of the stream, without what carries them, as the access log tells them.
     pub received: Cell<u64>,
     pub sent: Cell<u64>,

@@ -7,42 +7,38 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use ::h2::server::{Builder, Connection, SendResponse};
-use ::h2::{Reason, RecvStream};
-use bytes::Bytes;
-use http::Request;
-use tokio::time::{Instant, Sleep, sleep, timeout};
+use ::h2::Reason;
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::answer::Outgoing;
 use super::exchange::{End, exchange};
+use super::frames::{self, INITIAL_WINDOW_SIZE, MAX_CONCURRENT_STREAMS, MAX_HEADER_LIST_SIZE, PING};
 use super::incoming::Incoming;
-use super::io::{Io, Wire};
-use super::link::{Lane, Link, add, size_of};
-use super::request::plan;
+use super::intake::{Event, FAREWELL, Intake};
+use super::io::Wire;
+use super::link::{Lane, Link, add};
+use super::request::Head;
 use super::slots::{SLOTS_MAX, Slots};
+use super::streams::{CONNECTION_WINDOW_BYTES, FIRST_WINDOW_BYTES, STREAM_WINDOW_BYTES};
 use crate::clock::now_ms;
+use crate::http::HttpError;
 use crate::http::answer::write_page;
 use crate::http::forward::PLAIN;
 use crate::http::scan::HEADERS_BYTES_MAX;
-use crate::proxy::plan::{Forward, Own, Plan};
+use crate::proxy::plan::{Forward, Own, Plan, refusal};
 use crate::proxy::{Client, count_own_at, idle_timeout_ms, linger};
 use crate::stream::Stream;
 use crate::worker::Worker;
+use crate::worker::buffer::LARGE_BYTES;
 
-/// What a client may send of one body before any of it was taken, and of all bodies together.
-const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
-const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
-/// What waits of one answer for a client that is slower than its window.
-const SEND_BUFFER_BYTES_MAX: usize = 64 * 1024;
 /// The greeting must be whole in this time, or in the idle timeout when that is less.
 const GREETING_MS_MAX: u64 = 10_000;
 /// How often streams' deadlines are looked at while there are streams.
 const TICK: Duration = Duration::from_secs(1);
 /// How long a client may take to confirm that it has read our farewell.
 const FAREWELL_MS: u64 = 2_000;
-/// What of a body is still read behind its answer, and for how long.
-const DISCARDED_BYTES_MAX: usize = 256 * 1024;
-const DISCARD_MAX: Duration = Duration::from_secs(2);
+/// A number of streams that none reaches: no stream is meant yet (RFC 9113, 6.8).
+const EVERY_STREAM: u32 = 0x7fff_ffff;
 
 /// Serves the connection to its end. Its first bytes have not been read.
 pub async fn serve(worker: Rc<Worker>, client: Client) {
@@ -50,14 +46,15 @@ pub async fn serve(worker: Rc<Worker>, client: Client) {
     let Stream::Tls(session) = stream else { return };
     let idle_ms = idle_timeout_ms(&worker, caller.at);
     let wire = Rc::new(Wire::new(worker.clone(), watch, session, idle_ms));
-    if let Some(connection) = greet(&wire, idle_ms).await {
-        let link = Rc::new(Link::new(worker, caller, wire.clone(), open, idle_ms));
-        let mut serving = Serving { link, connection, tick: None, is_idle: false, said_farewell: false };
-        let mut slots = Slots::default();
-        poll_fn(|cx| serving.turn(cx, &mut slots, &serve_stream)).await;
-        drop(slots);
-        serving.link.count_moved();
-    }
+    let link = Rc::new(Link::new(worker, caller, wire.clone(), open, idle_ms));
+    let mut serving = Serving { link, intake: Intake::default(), tick: None, is_idle: None, stage: Stage::Open };
+    serving.greet(idle_ms);
+    let mut slots = Slots::default();
+    poll_fn(|cx| serving.turn(cx, &mut slots, &serve_stream)).await;
+    drop(slots);
+    serving.link.count_moved();
+    serving.link.worker.buffers.give_back(std::mem::take(&mut serving.intake.buffer));
+    drop(serving);
     if let Some(Wire { watch, session, .. }) = Rc::into_inner(wire) {
         let mut stream = Stream::Tls(session.into_inner());
         // The watch goes before the socket.
@@ -66,101 +63,233 @@ pub async fn serve(worker: Rc<Worker>, client: Client) {
     }
 }
 
-/// Says how many streams there may be and more, and reads the client's greeting.
-async fn greet(wire: &Rc<Wire>, idle_ms: u64) -> Option<Connection<Io, Bytes>> {
-    wire.watch.read_by(now_ms() + idle_ms.min(GREETING_MS_MAX));
-    let mut greeting = Box::pin(builder().handshake::<_, Bytes>(Io(wire.clone())));
-    let greeted = poll_fn(|cx| {
-        wire.begin_turn();
-        let greeted = greeting.as_mut().poll(cx);
-        match (wire.end_turn(cx), greeted) {
-            (Err(_), _) => Poll::Ready(None),
-            (Ok(()), Poll::Pending) if wire.has_ended() => Poll::Ready(None),
-            (Ok(()), greeted) => greeted.map(Result::ok),
-        }
-    })
-    .await;
-    wire.watch.read_done();
-    greeted
+/// How near its end a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Open,
+    /// The client was asked to begin no more streams; those that it has begun meanwhile are served.
+    Asked,
+    /// It has read that, or need not: when its streams have ended, the connection does.
+    Last,
+    /// It ends as soon as everything has left.
+    Over,
 }
 
-fn builder() -> Builder {
-    let mut builder = Builder::new();
-    builder
-        // "ELB User Guide, Listeners: up to 128 requests in parallel using one HTTP/2 connection".
-        .max_concurrent_streams(u32::try_from(SLOTS_MAX).unwrap_or(u32::MAX))
-        // "Quotas": 64 K for all headers.
-        .max_header_list_size(u32::try_from(HEADERS_BYTES_MAX).unwrap_or(u32::MAX))
-        .initial_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .max_send_buffer_size(SEND_BUFFER_BYTES_MAX);
-    builder
-}
-
-/// A connection after its greeting.
+/// A client's connection at work.
 struct Serving {
     link: Rc<Link>,
-    connection: Connection<Io, Bytes>,
+    intake: Intake,
     /// Runs while there are streams.
     tick: Option<Pin<Box<Sleep>>>,
-    is_idle: bool,
-    said_farewell: bool,
+    /// Unknown before the greeting.
+    is_idle: Option<bool>,
+    stage: Stage,
+}
+
+/// A request, as its own future gets it.
+struct Begun {
+    link: Rc<Link>,
+    slot: usize,
+    plan: Plan,
+    /// No body follows its head.
+    ends: bool,
+    to_head: bool,
+    head_bytes: usize,
 }
 
 impl Serving {
+    /// Says how many streams there may be and more, and waits for the client to say who it is.
+    fn greet(&self, idle_ms: u64) {
+        let mut streams = self.link.streams.borrow_mut();
+        streams.out = self.link.worker.buffers.text();
+        let settings = [
+            // "ELB User Guide, Listeners: up to 128 requests in parallel using one HTTP/2 connection".
+            (MAX_CONCURRENT_STREAMS, u32::try_from(SLOTS_MAX).unwrap_or(u32::MAX)),
+            (INITIAL_WINDOW_SIZE, STREAM_WINDOW_BYTES),
+            // "Quotas": 64 K for all headers.
+            (MAX_HEADER_LIST_SIZE, u32::try_from(HEADERS_BYTES_MAX).unwrap_or(u32::MAX)),
+        ];
+        frames::push_settings(&mut streams.out, &settings);
+        frames::push_window(&mut streams.out, 0, CONNECTION_WINDOW_BYTES - FIRST_WINDOW_BYTES);
+        self.link.wire.watch.read_by(now_ms() + idle_ms.min(GREETING_MS_MAX));
+    }
+
     /// Does all that can be done now; ready at the connection's end.
     fn turn<F: Future<Output = ()>>(
         &mut self,
         cx: &mut Context<'_>,
         slots: &mut Slots<F>,
-        serve: &impl Fn(Rc<Link>, usize, Request<RecvStream>, SendResponse<Bytes>) -> F,
+        serve: &impl Fn(Begun) -> F,
     ) -> Poll<()> {
         self.link.wire.begin_turn();
         let done = self.work(cx, slots, serve);
-        match self.link.wire.end_turn(cx) {
-            Ok(()) => done,
-            Err(_) => Poll::Ready(()),
+        let sent = self.poll_send(cx);
+        if self.intake.buffer.is_empty() {
+            self.link.worker.buffers.give_back(std::mem::take(&mut self.intake.buffer));
         }
+        match sent {
+            Poll::Ready(Err(())) => Poll::Ready(()),
+            Poll::Pending if self.stage == Stage::Over => Poll::Pending,
+            Poll::Ready(Ok(())) if self.stage == Stage::Over => Poll::Ready(()),
+            _ => done,
+        }
+    }
+
+    /// Sends what there is; an error when nothing can be sent any more.
+    fn poll_send(&self, cx: &mut Context<'_>) -> Poll<Result<(), ()>> {
+        self.link.wire.poll_send(cx, &mut self.link.streams.borrow_mut().out).map_err(|_| ())
     }
 
     fn work<F: Future<Output = ()>>(
         &mut self,
         cx: &mut Context<'_>,
         slots: &mut Slots<F>,
-        serve: &impl Fn(Rc<Link>, usize, Request<RecvStream>, SendResponse<Bytes>) -> F,
+        serve: &impl Fn(Begun) -> F,
     ) -> Poll<()> {
-        loop {
+        while self.stage != Stage::Over {
             slots.run(cx);
-            let accepted =
-                if slots.is_full() { self.connection.poll_closed(cx).map(|_| None) } else { self.connection.poll_accept(cx) };
-            match accepted {
-                Poll::Ready(Some(Ok((request, respond)))) => {
-                    self.link.wire.progress();
-                    slots.begin(|number| serve(self.link.clone(), number, request, respond));
-                    continue;
+            match self.take_in(cx, slots, serve) {
+                Ok(true) => continue,
+                Ok(false) if slots.has_woken() => continue,
+                Ok(false) => {}
+                Err(reason) => {
+                    self.say_over(reason);
+                    return Poll::Pending;
                 }
-                Poll::Ready(Some(Err(error))) => {
-                    tracing::debug!(client = %self.link.caller.borrow().address, "HTTP/2 ends: {error}");
+            }
+            if self.link.wire.has_ended() {
+                if !self.is_our_end() {
                     return Poll::Ready(());
                 }
-                Poll::Ready(None) => return Poll::Ready(()),
-                Poll::Pending if slots.has_woken() => continue,
-                Poll::Pending => {}
+                self.say_over(Reason::NO_ERROR);
+                return Poll::Pending;
             }
-            if self.link.wire.has_ended() && (self.said_farewell || !self.is_our_end()) {
-                return Poll::Ready(());
+            if self.stage == Stage::Last && slots.is_empty() {
+                self.stage = Stage::Over;
+                return Poll::Pending;
             }
-            let must_end = self.link.wire.has_ended().then_some(Reason::NO_ERROR).or_else(|| self.link.complaint());
-            if let Some(reason) = must_end.filter(|_| !self.said_farewell) {
-                tracing::debug!(client = %self.link.caller.borrow().address, "HTTP/2 is ended: {reason}");
-                self.said_farewell = true;
-                self.connection.abrupt_shutdown(reason);
-                continue;
-            }
-            if !self.note_idleness(slots.is_empty()) && !self.tick(cx, slots) {
+            let changed = self.note_idleness(slots.is_empty()) || self.tick(cx, slots);
+            if !changed && !self.pass_data(cx, slots) {
                 return Poll::Pending;
             }
         }
+        Poll::Pending
+    }
+
+    /// Takes in what there is; true when something came.
+    fn take_in<F: Future<Output = ()>>(
+        &mut self,
+        cx: &mut Context<'_>,
+        slots: &mut Slots<F>,
+        serve: &impl Fn(Begun) -> F,
+    ) -> Result<bool, Reason> {
+        let mut came = false;
+        // A client that does not take what we say is not listened to either.
+        while self.link.streams.borrow().has_room() {
+            if let Some(reason) = self.link.complaint() {
+                return Err(reason);
+            }
+            let Some(event) = self.intake.next(&mut self.link.streams.borrow_mut())? else {
+                return Ok(self.read(cx) || came);
+            };
+            came = true;
+            match event {
+                Event::None => {}
+                Event::Stream(slot) => slots.mark(slot),
+                Event::Request { stream, ends } => self.begin(cx, slots, serve, (stream, ends)),
+                Event::Farewell if self.stage == Stage::Asked => self.say_last(),
+                Event::Farewell => {}
+            }
+        }
+        Ok(came)
+    }
+
+    /// Reads more frames, or more of one; false when there is nothing now.
+    fn read(&mut self, cx: &mut Context<'_>) -> bool {
+        let (buffers, buffer) = (&self.link.worker.buffers, &mut self.intake.buffer);
+        if !buffer.is_real() {
+            *buffer = buffers.small();
+        } else if buffer.space().is_empty() && buffer.capacity() < LARGE_BYTES {
+            buffers.enlarge(buffer);
+        }
+        match self.link.wire.poll_read(cx, buffer.space()) {
+            Poll::Ready(Ok(bytes)) => {
+                buffer.filled_by(bytes);
+                bytes > 0
+            }
+            // Whoever writes finds out, too; there is nothing more to read.
+            Poll::Ready(Err(_)) => {
+                self.link.wire.end();
+                false
+            }
+            Poll::Pending => false,
+        }
+    }
+
+    /// A request has come: it gets its answer in a slot of its own, unless its client broke the rules.
+    fn begin<F: Future<Output = ()>>(
+        &mut self,
+        cx: &mut Context<'_>,
+        slots: &mut Slots<F>,
+        serve: &impl Fn(Begun) -> F,
+        (stream, ends): (u32, bool),
+    ) {
+        let link = &self.link;
+        if self.stage == Stage::Last {
+            // It was begun behind what our farewell named: nothing was done with it (RFC 9113, 6.8).
+            return;
+        }
+        link.wire.progress();
+        if slots.is_full() {
+            slots.run(cx);
+        }
+        if slots.is_full() {
+            return link.streams.borrow_mut().refuse(stream, Reason::REFUSED_STREAM);
+        }
+        let fields = self.intake.fields();
+        let (plan, length, to_head, head_bytes) = if fields.is_over() {
+            let refused = refusal(&link.worker, &link.caller.borrow(), HttpError::TooLarge("the headers"));
+            (Plan::Answer(refused), None, false, HEADERS_BYTES_MAX)
+        } else {
+            let Ok(head) = Head::read(fields, ends) else {
+                link.streams.borrow_mut().refuse(stream, Reason::PROTOCOL_ERROR);
+                return link.ended(false);
+            };
+            (head.plan(&link.worker, &link.caller.borrow(), ends), head.length, head.is_head(), head.bytes())
+        };
+        slots.begin(|slot| {
+            link.streams.borrow_mut().begin(slot, stream, ends, length);
+            serve(Begun { link: link.clone(), slot, plan, ends, to_head, head_bytes })
+        });
+    }
+
+    /// Has streams that wait for room get some, and sends what fills it; true when someone can go on.
+    fn pass_data<F: Future<Output = ()>>(&self, cx: &mut Context<'_>, slots: &Slots<F>) -> bool {
+        let mut streams = self.link.streams.borrow_mut();
+        if !streams.anyone_waits() && streams.has_room() {
+            return false;
+        }
+        if !streams.has_room() {
+            let wire = &self.link.wire;
+            if !wire.may_send_again(cx) || !matches!(wire.poll_send(cx, &mut streams.out), Poll::Ready(Ok(()))) {
+                return false;
+            }
+            return streams.grant(|slot| slots.mark(slot)) || !self.intake.buffer.is_empty();
+        }
+        streams.grant(|slot| slots.mark(slot))
+    }
+
+    /// The connection ends now, for this reason.
+    fn say_over(&mut self, reason: Reason) {
+        tracing::debug!(client = %self.link.caller.borrow().address, "HTTP/2 is ended: {reason}");
+        frames::push_goaway(&mut self.link.streams.borrow_mut().out, self.intake.last(), reason);
+        self.stage = Stage::Over;
+    }
+
+    /// The client's last stream is the last one that has come.
+    fn say_last(&mut self) {
+        frames::push_goaway(&mut self.link.streams.borrow_mut().out, self.intake.last(), Reason::NO_ERROR);
+        self.stage = Stage::Last;
     }
 
     /// Whether it was us who shut the reading side.
@@ -170,14 +299,18 @@ impl Serving {
 
     /// Sees to the connection's own deadline, and has it end when it is not to be kept; true when there is something to send.
     fn note_idleness(&mut self, is_idle: bool) -> bool {
-        let ends = is_idle && self.end_unless_kept();
-        if is_idle == self.is_idle && !ends {
+        if !self.intake.is_greeted() {
             return false;
         }
-        self.is_idle = is_idle;
+        let ends = is_idle && self.end_unless_kept();
+        if self.is_idle == Some(is_idle) && !ends {
+            return false;
+        }
+        self.is_idle = Some(is_idle);
         self.link.wire.watch.set_idle(is_idle);
         if is_idle {
-            self.link.wire.watch.read_within(if self.link.closing.get() { FAREWELL_MS } else { self.link.may_idle_ms() });
+            self.link.wire.watch.read_within(if self.stage == Stage::Open { self.link.may_idle_ms() } else { FAREWELL_MS });
+            self.intake.trim();
         } else {
             self.link.wire.watch.read_done();
         }
@@ -186,9 +319,13 @@ impl Serving {
 
     /// Begins to end a connection that is not to be kept.
     fn end_unless_kept(&mut self) -> bool {
-        let ends = !self.link.keeps() && !self.link.closing.replace(true);
+        let ends = self.stage == Stage::Open && !self.link.keeps();
         if ends {
-            self.connection.graceful_shutdown();
+            self.stage = Stage::Asked;
+            self.link.closing.set(true);
+            let out = &mut self.link.streams.borrow_mut().out;
+            frames::push_goaway(out, EVERY_STREAM, Reason::NO_ERROR);
+            frames::push(out, PING, 0, 0, &FAREWELL);
         }
         ends
     }
@@ -205,6 +342,7 @@ impl Serving {
         if slots.is_empty() {
             self.tick = None;
             slots.trim();
+            self.link.streams.borrow_mut().trim();
             return false;
         }
         tick.as_mut().reset(Instant::now() + TICK);
@@ -216,22 +354,20 @@ impl Serving {
 }
 
 /// Answers one request.
-async fn serve_stream(link: Rc<Link>, slot: usize, request: Request<RecvStream>, respond: SendResponse<Bytes>) {
-    let (parts, body) = request.into_parts();
-    let plan = plan(&link.worker, &link.caller.borrow(), &parts, body.is_end_stream());
-    let to_head = parts.method == http::Method::HEAD;
+async fn serve_stream(begun: Begun) {
+    let Begun { link, slot, plan, ends, to_head, head_bytes } = begun;
     let lane = Rc::new(Lane::new(link.clone(), slot));
     let log = plan.log().cloned();
-    if log.is_some() {
-        add(&lane.received, size_of(&parts.headers));
-    }
-    drop(parts);
+    add(&lane.received, head_bytes);
+    let body = Incoming::new(lane.clone(), ends);
     let whole = match plan {
-        Plan::Forward(plan) => forward(&link, &lane, plan, body, respond).await,
+        // Broken off as soon as it was sent.
+        _ if link.streams.borrow().is_reset(slot) => false,
+        Plan::Forward(plan) => forward(&link, &lane, plan, body).await,
         Plan::Answer(own) => {
-            let sent = Box::pin(answer(&link, &lane, own, to_head, respond)).await;
-            if !body.is_end_stream() {
-                Box::pin(discard(body)).await;
+            let sent = Box::pin(answer(&link, &lane, own, to_head)).await;
+            if body.goes_on() {
+                Box::pin(body.discard()).await;
             }
             sent
         }
@@ -239,15 +375,17 @@ async fn serve_stream(link: Rc<Link>, slot: usize, request: Request<RecvStream>,
     if let Some(log) = log {
         log.finish(&link.worker, lane.received.get(), lane.sent.get());
     }
-    link.ended(whole);
+    let was_reset = link.streams.borrow().is_reset(slot);
+    link.streams.borrow_mut().end(slot);
+    link.ended(whole && !was_reset);
 }
 
-async fn answer(link: &Link, lane: &Rc<Lane>, own: Own, to_head: bool, respond: SendResponse<Bytes>) -> bool {
+async fn answer(link: &Link, lane: &Rc<Lane>, own: Own, to_head: bool) -> bool {
     if let Some(site) = &own.site {
         link.comes_to(site);
     }
     count_own_at(&link.worker, link.open.borrow().as_ref(), &own);
-    let sent = Outgoing::new(respond, lane.clone(), &PLAIN).page(&own.text, to_head).await;
+    let sent = Outgoing::new(lane.clone(), &PLAIN).page(&own.text, to_head).await;
     link.worker.buffers.give_text_back(own.text);
     if let Some(log) = &own.log {
         log.refused(own.status);
@@ -255,29 +393,13 @@ async fn answer(link: &Link, lane: &Rc<Lane>, own: Own, to_head: bool, respond: 
     sent.is_ok()
 }
 
-/// Reads what the client still sends of a request that has its answer, for a moment: clients such as curl 7.88 throw an answer
-/// away when the reset of its stream comes along with it.
-async fn discard(mut body: RecvStream) {
-    let read = async {
-        let mut left = DISCARDED_BYTES_MAX;
-        while let Some(Ok(piece)) = body.data().await {
-            let _ = body.flow_control().release_capacity(piece.len());
-            left = left.saturating_sub(piece.len());
-            if left == 0 {
-                return;
-            }
-        }
-    };
-    let _ = timeout(DISCARD_MAX, read).await;
-}
-
 /// Has a target answer; false when the client broke it off.
-async fn forward(link: &Link, lane: &Rc<Lane>, plan: Forward, body: RecvStream, respond: SendResponse<Bytes>) -> bool {
+async fn forward(link: &Link, lane: &Rc<Lane>, plan: Forward, mut body: Incoming) -> bool {
     let worker = &*link.worker;
     link.serves(&plan.site);
-    let mut source = Incoming::new(body, lane.clone());
-    let mut sink = Outgoing::new(respond, lane.clone(), &plan.site.headers.answers);
-    let end = exchange(worker, &plan, &mut source, &mut sink).await;
+    let mut sink = Outgoing::new(lane.clone(), &plan.site.headers.answers);
+    body.gather();
+    let end = exchange(worker, &plan, &mut body, &mut sink).await;
     match end {
         End::Answered(_) => {}
         End::Failed(status) => {
@@ -295,10 +417,9 @@ async fn forward(link: &Link, lane: &Rc<Lane>, plan: Forward, body: RecvStream, 
         link.spoiled.set(true);
     }
     worker.buffers.give_text_back(plan.head);
-    let body = source.into_body();
-    if matches!(end, End::Answered(_) | End::Failed(_)) && !body.is_end_stream() {
+    if matches!(end, End::Answered(_) | End::Failed(_)) && body.goes_on() {
         // On the heap, so that requests that are all there do not carry what it needs.
-        Box::pin(discard(body)).await;
+        Box::pin(body.discard()).await;
     }
     end != End::Gone
 }

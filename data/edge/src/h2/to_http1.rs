@@ -5,7 +5,6 @@ use std::io::{self, ErrorKind};
 use std::mem::MaybeUninit;
 use std::time::Instant;
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use memchr::memchr;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -278,8 +277,7 @@ impl<R: AsyncRead + Unpin, K: Sink> Answering<'_, R, K> {
             let trailers = if decoded.done { fields(decoder.trailers()) } else { None };
             let is_last = decoded.done && trailers.is_none();
             if !decoded.data.is_empty() {
-                let piece = Bytes::copy_from_slice(&self.buffer.filled()[decoded.data]);
-                self.sink.data(piece, is_last).await?;
+                self.sink.data(&self.buffer.filled()[decoded.data], is_last).await?;
             } else if is_last {
                 self.sink.end(None).await?;
             }

@@ -299,7 +299,7 @@ impl<K: Sink> Answering<'_, K> {
             let piece = piece.map_err(|_| Fault::Broken)?;
             let (length, last) = (piece.len(), body.is_end_stream());
             if length > 0 {
-                self.idle.for_client(self.sink.data(piece, last)).await?;
+                self.idle.for_client(self.sink.data(&piece, last)).await?;
                 // Only now may the target send as much again; an error says that it has sent all.
                 let _ = body.flow_control().release_capacity(length);
             } else if last {

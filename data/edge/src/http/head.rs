@@ -199,7 +199,7 @@ pub fn assemble_request<'b, 'h>(
         return Err(HttpError::Method);
     }
     let understood = target.starts_with('/') || (target == "*" && method == "OPTIONS");
-    if !understood {
+    if !understood || target.contains('#') {
         return Err(HttpError::Syntax("the path"));
     }
     let host = match (authority, shared.host) {

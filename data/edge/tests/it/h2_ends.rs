@@ -19,18 +19,22 @@ use crate::rig::eventually;
 #[test]
 fn who_breaks_off_without_end_is_sent_away() {
     let (_rig, authority, _origin, client) = with_target(|_, stream| reply(stream, 200, "x"), nothing);
-    let ended = wait(async {
-        for _ in 0..5_000 {
-            let Ok(mut sender) = client.sender.clone().ready().await else { return true };
-            let Ok((_, mut stream)) = sender.send_request(client.request("GET", "/").body(()).unwrap(), true) else {
-                return true;
+    let error = wait(async {
+        for number in 0.. {
+            let mut sender = match client.sender.clone().ready().await {
+                Ok(sender) => sender,
+                Err(error) => return error,
             };
-            stream.send_reset(Reason::CANCEL);
+            if number < 5_000
+                && let Ok((_, mut stream)) = sender.send_request(client.request("GET", "/").body(()).unwrap(), true)
+            {
+                stream.send_reset(Reason::CANCEL);
+            }
             tokio::task::yield_now().await;
         }
-        false
+        unreachable!("an endless loop has ended")
     });
-    assert!(ended, "5,000 requests were broken off in peace");
+    assert_eq!(error.reason(), Some(Reason::ENHANCE_YOUR_CALM), "{error:?}");
     assert_eq!(connect(&_rig, &authority).get("/").status, 200);
 }
 
