@@ -67,9 +67,10 @@ pub async fn serve(worker: Rc<Worker>, client: Client) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Open,
-    /// The client was asked to begin no more streams; those that it has begun meanwhile are served.
-    Asked,
-    /// It has read that, or need not: when its streams have ended, the connection does.
+    /// The client was asked to begin no more streams by this moment; those that it has begun meanwhile are served. It has
+    /// confirmed so many pings: the first may overtake streams that it had begun.
+    Asked { by_ms: u64, confirmed: u8 },
+    /// It has read that, or should have: when its streams have ended, the connection does.
     Last,
     /// It ends as soon as everything has left.
     Over,
@@ -197,8 +198,7 @@ impl Serving {
                 Event::None => {}
                 Event::Stream(slot) => slots.mark(slot),
                 Event::Request { stream, ends } => self.begin(cx, slots, serve, (stream, ends)),
-                Event::Farewell if self.stage == Stage::Asked => self.say_last(),
-                Event::Farewell => {}
+                Event::Farewell => self.note_confirmation(),
             }
         }
         Ok(came)
@@ -286,6 +286,18 @@ impl Serving {
         self.stage = Stage::Over;
     }
 
+    /// The client has read what we have said of the end.
+    fn note_confirmation(&mut self) {
+        match &mut self.stage {
+            Stage::Asked { confirmed: confirmed @ 0, .. } => {
+                *confirmed = 1;
+                frames::push(&mut self.link.streams.borrow_mut().out, PING, 0, 0, &FAREWELL);
+            }
+            Stage::Asked { .. } => self.say_last(),
+            _ => {}
+        }
+    }
+
     /// The client's last stream is the last one that has come.
     fn say_last(&mut self) {
         frames::push_goaway(&mut self.link.streams.borrow_mut().out, self.intake.last(), Reason::NO_ERROR);
@@ -321,7 +333,7 @@ impl Serving {
     fn end_unless_kept(&mut self) -> bool {
         let ends = self.stage == Stage::Open && !self.link.keeps();
         if ends {
-            self.stage = Stage::Asked;
+            self.stage = Stage::Asked { by_ms: now_ms() + FAREWELL_MS, confirmed: 0 };
             self.link.closing.set(true);
             let out = &mut self.link.streams.borrow_mut().out;
             frames::push_goaway(out, EVERY_STREAM, Reason::NO_ERROR);
@@ -348,6 +360,9 @@ impl Serving {
         tick.as_mut().reset(Instant::now() + TICK);
         self.link.pass_deadlines(|number| slots.mark(number));
         self.end_unless_kept();
+        if matches!(self.stage, Stage::Asked { by_ms, .. } if by_ms <= now_ms()) {
+            self.say_last();
+        }
         self.link.count_moved();
         true
     }
