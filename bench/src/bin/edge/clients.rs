@@ -206,6 +206,26 @@ impl Connection {
         Ok(())
     }
 
+    /// The first and only request of a connection that speaks HTTP/2.
+    async fn exchange_http2(&mut self) -> Result<()> {
+        // The greeting, settings of nothing, and `GET /` of `bench` by https (RFC 9113, 3.4 and 6; RFC 7541, Appendix A).
+        const GREETING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+        const REQUEST: &[u8] = b"\0\0\x0a\x01\x05\0\0\0\x01\x82\x87\x84\x01\x05bench";
+        const SETTINGS_READ: &[u8] = b"\0\0\0\x04\x01\0\0\0\0";
+        self.write(&[GREETING, REQUEST, SETTINGS_READ].concat()).await?;
+        let mut filled = 0;
+        loop {
+            filled += self.read(filled).await?;
+            let mut rest = &self.bytes[..filled];
+            while let Some((&[a, b, c, kind, flags, ..], behind)) = rest.split_first_chunk::<9>() {
+                if kind <= 1 && flags & 1 != 0 {
+                    return Ok(());
+                }
+                rest = behind.get(usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c)..).unwrap_or_default();
+            }
+        }
+    }
+
     async fn write(&mut self, mut bytes: &[u8]) -> Result<()> {
         let Some(tls) = &mut self.tls else { return write(&self.stream, bytes).await };
         let mut ciphertext = Vec::new();
@@ -291,12 +311,33 @@ fn take_in(tls: &mut ClientConnection, stream: &TcpStream) -> Result<()> {
 
 /// Opens so many connections, has one small answer on each, and calls `look` while they all are idle.
 pub fn hold_idle<T>(at: SocketAddr, connections: usize, look: impl FnOnce() -> Result<T>) -> Result<T> {
-    let request = b"GET /small HTTP/1.1\r\nHost: bench\r\n\r\n";
     on_one_thread(async {
         let mut held = Vec::with_capacity(connections);
         for _ in 0..connections {
             let mut connection = Connection::open(at, None).await?;
-            connection.exchange(request).await?;
+            connection.exchange(b"GET /small HTTP/1.1\r\nHost: bench\r\n\r\n").await?;
+            held.push(connection.stream);
+        }
+        sleep(WARM_UP).await;
+        look()
+    })
+}
+
+/// Likewise connections that speak HTTP/2 over TLS.
+pub fn hold_idle_http2<T>(
+    at: SocketAddr,
+    tls: &Arc<ClientConfig>,
+    connections: usize,
+    look: impl FnOnce() -> Result<T>,
+) -> Result<T> {
+    let mut tls = ClientConfig::clone(tls);
+    tls.alpn_protocols = vec![b"h2".to_vec()];
+    let tls = Arc::new(tls);
+    on_one_thread(async {
+        let mut held = Vec::with_capacity(connections);
+        for _ in 0..connections {
+            let mut connection = Connection::open(at, Some(&tls)).await?;
+            connection.exchange_http2().await?;
             held.push(connection.stream);
         }
         sleep(WARM_UP).await;
