@@ -5,7 +5,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
     KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber, date_time_ymd,
 };
-use x509::{Certificate, KeyAlgorithm, KeyError, PrivateKey, certificates, revocation_lists};
+use x509::{Certificate, KeyAlgorithm, KeyError, PairError, PemError, PrivateKey, ServerPair, certificates, revocation_lists};
 
 fn parameters(name: &str) -> CertificateParams {
     let mut parameters = CertificateParams::new(vec![name.to_string(), format!("*.{name}")]).unwrap();
@@ -117,4 +117,35 @@ fn lists_of_the_revoked_are_counted() {
     assert_eq!(read[0].next_update.unwrap().iso8601_s(), "2026-04-01T00:00:00Z");
     assert_eq!(revocation_lists(read[0].to_pem().as_bytes(), 1).unwrap(), read);
     assert!(revocation_lists(b"-----BEGIN X509 CRL-----\nYQ==\n-----END X509 CRL-----\n", 1).is_err());
+}
+
+#[test]
+fn a_pair_fits_together_or_tells_why_not() {
+    let (root, root_key) = authority("root.example");
+    let (key, other) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+    let leaf = parameters("example.com").signed_by(&key, &Issuer::from_params(&root, &root_key)).unwrap().pem();
+    let root = root.self_signed(&root_key).unwrap().pem();
+    let (key, other) = (key.serialize_pem(), other.serialize_pem());
+    let at = |year: i64| base::Time::from_unix_ms((year - 1970) * 365 * 86_400_000 + 200 * 86_400_000);
+    let read = |certificate: &str, key: &str, chain: Option<&str>, year| {
+        ServerPair::read(certificate.as_bytes(), key.as_bytes(), chain.map(str::as_bytes), at(year))
+    };
+    let pair = read(&leaf, &key, Some(&root), 2026).unwrap();
+    assert_eq!((pair.certificate.to_pem(), pair.chain_pem()), (leaf.clone(), Some(root.clone())));
+    assert_eq!(read(&leaf, &key, None, 2026).unwrap().chain_pem(), None);
+    let both = format!("{leaf}{root}");
+    for (certificate, key, chain, year, wanted) in [
+        (leaf.as_str(), key.as_str(), None, 2027, PairError::Expired),
+        (&leaf, &key, None, 2024, PairError::NotYetValid),
+        (&leaf, &other, None, 2026, PairError::Mismatch),
+        (&leaf, &leaf, None, 2026, PairError::Key(KeyError::NotAKey)),
+        ("", &key, None, 2026, PairError::NoCertificate),
+        (&key, &key, None, 2026, PairError::Certificate(PemError::NotUnderstood)),
+        (&both, &key, None, 2026, PairError::ManyCertificates),
+        (&leaf, &key, Some(""), 2026, PairError::EmptyChain),
+        (&leaf, &key, Some(key.as_str()), 2026, PairError::Chain(PemError::NotUnderstood)),
+        (&leaf, &key, Some(both.as_str()), 2026, PairError::ChainOrder(0)),
+    ] {
+        assert_eq!(read(certificate, key, chain, year).unwrap_err(), wanted, "{wanted:?}");
+    }
 }

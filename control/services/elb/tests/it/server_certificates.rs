@@ -126,3 +126,14 @@ fn an_uploaded_certificate_in_use_is_not_deleted() {
     region.call::<ops::DeleteLoadBalancer>(s::DeleteLoadBalancerInput { load_balancer_arn: web }).unwrap();
     region.call::<i::ops::DeleteServerCertificate>(delete("a")).unwrap();
 }
+
+/// "ELB User Guide, TLS listeners for your Network Load Balancer: Server certificates".
+#[test]
+fn a_tls_listener_of_a_network_load_balancer_takes_one_too() {
+    let mut region = Region::new();
+    let certificate = upload(&mut region, "flow");
+    let (flow, group) = (region.balancer_arn("flow", "network"), region.group("flow", "TCP"));
+    let input = Region::listener_input(&flow, "TLS", 443, forward(&group));
+    region.call::<ops::CreateListener>(s::CreateListenerInput { certificates: of(&certificate), ..input }).unwrap();
+    assert_eq!(planned(&region, &flow), [certificate]);
+}
