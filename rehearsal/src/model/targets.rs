@@ -1,5 +1,5 @@
-//! Load balancers and their targets as the simulated edge has them. Effects of the two come in any order: a target is looked after
-//! once its group is there.
+//! Load balancers and their targets as the simulated edge has them. Effects of the two come in any order: a target is looked
+//! after once its group is there.
 
 use std::collections::BTreeSet;
 

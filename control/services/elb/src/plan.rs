@@ -1,5 +1,5 @@
-//! What the edge shall serve, as a pure function of the rows: load balancers, and each of their targets by itself, so that one that
-//! comes or goes costs the same beside ten and beside ten thousand others.
+//! What the edge shall serve, as a pure function of the rows: load balancers, and each of their targets by itself, so that one
+//! that comes or goes costs the same beside ten and beside ten thousand others.
 
 use std::collections::BTreeSet;
 

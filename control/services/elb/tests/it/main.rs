@@ -9,6 +9,7 @@ mod rules;
 mod server_certificates;
 mod stack;
 mod target_groups;
+mod targets;
 mod tls;
 mod traffic;
 mod trust_stores;

@@ -1,5 +1,6 @@
-//! The targets that `serve` has told of, each in a slot of its own, and their way into the groups of load balancers that are there.
-//! What it tells of a target stays although the target's group is not there yet, or not any more: the two come in any order.
+//! The targets that `serve` has told of, each in a slot of its own, and their way into the groups of load balancers that are
+//! there. What it tells of a target stays although the target's group is not there yet, or not any more: the two come in any
+//! order.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddrV4;
