@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use world::{Frame, LoadBalancer, Observation, Protocol, TargetHealth};
 
 use crate::draining::in_ms;
@@ -115,6 +116,22 @@ fn a_flow_of_datagrams_goes_on_with_its_target_which_notices_nothing() {
         old.await_end();
         old = new;
     }
+}
+
+/// So many that their notes and sockets take many messages.
+#[test]
+fn thousands_of_flows_go_along() {
+    // Every client has a descriptor here too.
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).unwrap();
+    let (mut rig, mut old, _peers) = start(2, false);
+    let askers: Vec<Asker> = (0..3_000).map(|_| Asker::new(rig.door())).collect();
+    let before: Vec<_> = askers.iter().map(|asker| seen(asker, "before")).collect();
+    let _new = Process::succeed(&rig, 2);
+    rig.reconnect();
+    old.await_end();
+    let after: Vec<_> = askers.iter().map(|asker| seen(asker, "after")).collect();
+    assert!(after == before);
 }
 
 /// "Connection draining": flows of a target that leaves go on; new ones go to others. So it is at the next edge.
