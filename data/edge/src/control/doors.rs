@@ -19,8 +19,8 @@ use crate::flow::compile::Transport;
 const BACKLOG: i32 = 4_096;
 /// Ports tried in place of one that cannot be had.
 const FALLBACKS: u16 = 3;
-/// How long a port is waited for that an edge which just died may still hold, or that was closed here and may not have been let go
-/// of everywhere: by a worker, or by the keeper.
+/// How long a port is waited for that an edge which just died may still hold, or that was closed here and may not have been let
+/// go of everywhere: by a worker, or by the keeper.
 const PATIENCE: [Duration; 20] = [Duration::from_millis(10); 20];
 /// Addresses that are remembered to have been closed here.
 const CLOSED_MAX: usize = 4_096;
