@@ -118,8 +118,8 @@ impl<'f> Head<'f> {
         }
     }
 
-    /// "ELB User Guide, Quotas": 16 K for the request line and for each header. Fields with space at their ends are malformed (RFC
-    /// 9113, 8.2.1), and answered so.
+    /// "ELB User Guide, Quotas": 16 K for the request line and for each header. Fields with space at their ends are malformed
+    /// (RFC 9113, 8.2.1), and answered so.
     fn gather<'s, 'c>(
         &'c self,
         cookies: Option<&'c [u8]>,
