@@ -87,6 +87,7 @@ fn start(workers: usize, keeps_sockets: bool) -> (Rig, Process, [Peer; 2]) {
 
 /// Who answered, and whom they saw.
 fn seen(asker: &Asker, text: &str) -> (String, String) {
+    asker.0.set_read_timeout(Some(PATIENCE)).unwrap();
     let answer = asker.ask_once(text).expect("an answer to the first try");
     let [name, from, echo] = *answer.split(' ').collect::<Vec<_>>() else { panic!("{answer}") };
     assert_eq!(echo, text);
