@@ -69,7 +69,10 @@ enum Stage {
     Open,
     /// The client was asked to begin no more streams by this moment; those that it has begun meanwhile are served. It has
     /// confirmed so many pings: the first may overtake streams that it had begun.
-    Asked { by_ms: u64, confirmed: u8 },
+    Asked {
+        by_ms: u64,
+        confirmed: u8,
+    },
     /// It has read that, or should have: when its streams have ended, the connection does.
     Last,
     /// It ends as soon as everything has left.
