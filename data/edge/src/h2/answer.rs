@@ -29,8 +29,9 @@ impl<'a> Outgoing<'a> {
     pub async fn page(&mut self, text: &[u8], to_head: bool) -> Result<(), Gone> {
         let end = find(text, b"\r\n\r\n").map_or(text.len(), |at| at + 4);
         let (head, body) = text.split_at(end);
-        self.begin_page(head, to_head, body.is_empty())?;
-        if body.is_empty() {
+        let is_bare = to_head || body.is_empty();
+        self.begin_page(head, to_head, is_bare)?;
+        if is_bare {
             return Ok(());
         }
         self.data(body, true).await

@@ -16,6 +16,7 @@ use crate::http::head::Known;
 
 /// A body of up to so much is kept, so that the request may be repeated.
 const KEPT_BYTES_MAX: usize = 64 * 1024;
+const KEPT_PIECES_MAX: usize = 64;
 /// What of a body is still read behind its answer, and for how long.
 const DISCARDED_BYTES_MAX: usize = 256 * 1024;
 const DISCARD_MAX: Duration = Duration::from_secs(2);
@@ -72,6 +73,7 @@ impl Incoming {
         }
         // A body that breaks off tells so again when it is read on.
         while self.kept_bytes < KEPT_BYTES_MAX
+            && self.kept.len() < KEPT_PIECES_MAX
             && let Poll::Ready(Ok(piece)) = self.poll_piece()
         {
             let Some(piece) = piece else {
@@ -87,7 +89,7 @@ impl Incoming {
     /// A piece goes on, and is kept too as long as all before it are.
     fn keep(&mut self, piece: &Bytes) {
         self.kept_bytes += piece.len();
-        if self.keeps_all && self.kept_bytes <= KEPT_BYTES_MAX {
+        if self.keeps_all && self.kept_bytes <= KEPT_BYTES_MAX && self.kept.len() < KEPT_PIECES_MAX {
             self.kept.push(piece.clone());
             self.next = self.kept.len();
         } else if std::mem::take(&mut self.keeps_all) {
@@ -153,10 +155,10 @@ impl Source for Incoming {
             self.next += 1;
             return Ok(Some(piece.clone()));
         }
+        self.release_taken();
         if self.at_hand {
             return Ok(None);
         }
-        self.release_taken();
         let piece = poll_fn(|_| match self.poll_piece() {
             Poll::Pending if self.lane.is_late() => Poll::Ready(Err(SourceError::Late)),
             piece => piece,

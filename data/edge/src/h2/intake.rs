@@ -26,6 +26,8 @@ pub enum Event {
     Request { stream: u32, ends: bool },
     /// Something for the stream of this slot.
     Stream(usize),
+    /// So much of a body, for the stream of this slot if it still wants it.
+    Data { slot: Option<usize>, bytes: usize },
     /// The client has read our farewell.
     Farewell,
 }
@@ -94,6 +96,16 @@ impl Intake {
         let event = self.frames.take(head, payload, streams)?;
         self.buffer.consume(HEAD_BYTES + head.bytes);
         Ok(Some(event))
+    }
+
+    /// Whether the next frame says that this request has no body after all; then it is taken in.
+    pub fn take_end(&mut self, stream: u32) -> bool {
+        let head = Head::read(self.buffer.filled());
+        let ends = head.is_some_and(|head| (head.kind, head.stream, head.bytes) == (DATA, stream, 0) && head.has(END_STREAM));
+        if ends {
+            self.buffer.consume(HEAD_BYTES);
+        }
+        ends
     }
 
     fn take_preface(&mut self) -> Result<bool, Reason> {
@@ -213,13 +225,14 @@ fn data(head: Head, payload: &[u8], streams: &mut Streams) -> Result<Event, Reas
         streams.release_connection(payload.len());
         if !streams.is_forgotten(head.stream) {
             streams.refuse(head.stream, Reason::STREAM_CLOSED);
+            return Ok(Event::None);
         }
-        return Ok(Event::None);
+        return Ok(Event::Data { slot: None, bytes: content.len() });
     };
     if let Err(reason) = streams.receive(slot, content, payload.len(), ends) {
         streams.reset(slot, reason);
     }
-    Ok(Event::Stream(slot))
+    Ok(Event::Data { slot: Some(slot), bytes: content.len() })
 }
 
 fn settings(head: Head, payload: &[u8], streams: &mut Streams) -> Result<(), Reason> {

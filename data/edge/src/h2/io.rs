@@ -117,6 +117,11 @@ impl Wire {
         self.idle_bytes.set(0);
     }
 
+    /// So many of the bytes that came since are of a body that someone waits for, as far as its window lets it.
+    pub fn wanted(&self, bytes: usize) {
+        self.idle_bytes.set(self.idle_bytes.get().saturating_sub(bytes));
+    }
+
     /// Bytes that came since the last progress.
     pub fn idle_bytes(&self) -> usize {
         self.idle_bytes.get()

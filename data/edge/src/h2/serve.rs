@@ -47,7 +47,7 @@ pub async fn serve(worker: Rc<Worker>, client: Client) {
     let idle_ms = idle_timeout_ms(&worker, caller.at);
     let wire = Rc::new(Wire::new(worker.clone(), watch, session, idle_ms));
     let link = Rc::new(Link::new(worker, caller, wire.clone(), open, idle_ms));
-    let mut serving = Serving { link, intake: Intake::default(), tick: None, is_idle: None, stage: Stage::Open };
+    let mut serving = Serving { link, intake: Intake::default(), tick: None, is_idle: None, stage: Stage::Open, named: None };
     serving.greet(idle_ms);
     let mut slots = Slots::default();
     poll_fn(|cx| serving.turn(cx, &mut slots, &serve_stream)).await;
@@ -88,6 +88,8 @@ struct Serving {
     /// Unknown before the greeting.
     is_idle: Option<bool>,
     stage: Stage,
+    /// The last stream that the client was told will be served.
+    named: Option<u32>,
 }
 
 /// A request, as its own future gets it.
@@ -127,6 +129,9 @@ impl Serving {
     ) -> Poll<()> {
         self.link.wire.begin_turn();
         let done = self.work(cx, slots, serve);
+        if self.stage == Stage::Over {
+            slots.clear();
+        }
         let sent = self.poll_send(cx);
         if self.intake.buffer.is_empty() {
             self.link.worker.buffers.give_back(std::mem::take(&mut self.intake.buffer));
@@ -200,6 +205,10 @@ impl Serving {
             match event {
                 Event::None => {}
                 Event::Stream(slot) => slots.mark(slot),
+                Event::Data { slot, bytes } => {
+                    self.link.wire.wanted(bytes);
+                    slot.into_iter().for_each(|slot| slots.mark(slot));
+                }
                 Event::Request { stream, ends } => self.begin(cx, slots, serve, (stream, ends)),
                 Event::Farewell => self.note_confirmation(),
             }
@@ -238,21 +247,20 @@ impl Serving {
         (stream, ends): (u32, bool),
     ) {
         let link = &self.link;
-        if self.stage == Stage::Last {
-            // It was begun behind what our farewell named: nothing was done with it (RFC 9113, 6.8).
-            return;
-        }
-        link.wire.progress();
         if slots.is_full() {
             slots.run(cx);
         }
-        if slots.is_full() {
+        // What was begun behind what our farewell named has had nothing done with it, either (RFC 9113, 6.8).
+        if slots.is_full() || self.stage == Stage::Last {
             return link.streams.borrow_mut().refuse(stream, Reason::REFUSED_STREAM);
         }
+        link.wire.progress();
+        let ends = ends || self.intake.take_end(stream);
         let fields = self.intake.fields();
         let (plan, length, to_head, head_bytes) = if fields.is_over() {
             let refused = refusal(&link.worker, &link.caller.borrow(), HttpError::TooLarge("the headers"));
-            (Plan::Answer(refused), None, false, HEADERS_BYTES_MAX)
+            let to_head = fields.iter().any(|field| field == (b":method", b"HEAD"));
+            (Plan::Answer(refused), None, to_head, HEADERS_BYTES_MAX)
         } else {
             let Ok(head) = Head::read(fields, ends) else {
                 link.streams.borrow_mut().refuse(stream, Reason::PROTOCOL_ERROR);
@@ -260,6 +268,8 @@ impl Serving {
             };
             (head.plan(&link.worker, &link.caller.borrow(), ends), head.length, head.is_head(), head.bytes())
         };
+        // However short it is, it begins the connection's time anew.
+        self.is_idle = None;
         slots.begin(|slot| {
             link.streams.borrow_mut().begin(slot, stream, ends, length);
             serve(Begun { link: link.clone(), slot, plan, ends, to_head, head_bytes })
@@ -272,20 +282,24 @@ impl Serving {
         if !streams.anyone_waits() && streams.has_room() {
             return false;
         }
-        if !streams.has_room() {
-            let wire = &self.link.wire;
-            if !wire.may_send_again(cx) || !matches!(wire.poll_send(cx, &mut streams.out), Poll::Ready(Ok(()))) {
-                return false;
-            }
-            return streams.grant(|slot| slots.mark(slot)) || !self.intake.buffer.is_empty();
+        if streams.has_room() {
+            return streams.grant(|slot| slots.mark(slot));
         }
-        streams.grant(|slot| slots.mark(slot))
+        let wire = &self.link.wire;
+        let failed = !wire.may_send_again(cx) || matches!(wire.poll_send(cx, &mut streams.out), Poll::Ready(Err(_)));
+        if failed || !streams.has_room() {
+            return false;
+        }
+        streams.grant(|slot| slots.mark(slot));
+        // Reading was left off meanwhile, and nobody waits for what comes.
+        true
     }
 
     /// The connection ends now, for this reason.
     fn say_over(&mut self, reason: Reason) {
         tracing::debug!(client = %self.link.caller.borrow().address, "HTTP/2 is ended: {reason}");
-        frames::push_goaway(&mut self.link.streams.borrow_mut().out, self.intake.last(), reason);
+        let last = self.named.unwrap_or(self.intake.last());
+        frames::push_goaway(&mut self.link.streams.borrow_mut().out, last, reason);
         self.stage = Stage::Over;
     }
 
@@ -303,7 +317,8 @@ impl Serving {
 
     /// The client's last stream is the last one that has come.
     fn say_last(&mut self) {
-        frames::push_goaway(&mut self.link.streams.borrow_mut().out, self.intake.last(), Reason::NO_ERROR);
+        let last = *self.named.insert(self.intake.last());
+        frames::push_goaway(&mut self.link.streams.borrow_mut().out, last, Reason::NO_ERROR);
         self.stage = Stage::Last;
     }
 
@@ -384,18 +399,18 @@ async fn serve_stream(begun: Begun) {
         Plan::Forward(plan) => forward(&link, &lane, plan, body).await,
         Plan::Answer(own) => {
             let sent = Box::pin(answer(&link, &lane, own, to_head)).await;
+            let whole = sent && !link.streams.borrow().is_reset(slot);
             if body.goes_on() {
                 Box::pin(body.discard()).await;
             }
-            sent
+            whole
         }
     };
     if let Some(log) = log {
         log.finish(&link.worker, lane.received.get(), lane.sent.get());
     }
-    let was_reset = link.streams.borrow().is_reset(slot);
     link.streams.borrow_mut().end(slot);
-    link.ended(whole && !was_reset);
+    link.ended(whole);
 }
 
 async fn answer(link: &Link, lane: &Rc<Lane>, own: Own, to_head: bool) -> bool {
@@ -411,7 +426,7 @@ async fn answer(link: &Link, lane: &Rc<Lane>, own: Own, to_head: bool) -> bool {
     sent.is_ok()
 }
 
-/// Has a target answer; false when the client broke it off.
+/// Has a target answer; false when the client broke it off, or the rules.
 async fn forward(link: &Link, lane: &Rc<Lane>, plan: Forward, mut body: Incoming) -> bool {
     let worker = &*link.worker;
     link.serves(&plan.site);
@@ -427,8 +442,13 @@ async fn forward(link: &Link, lane: &Rc<Lane>, plan: Forward, mut body: Incoming
             let _ = Box::pin(sink.page(&text, plan.to_head)).await;
             worker.buffers.give_text_back(text);
         }
-        End::Broken => sink.reset(Reason::INTERNAL_ERROR),
+        End::Broken => {}
         End::Gone => sink.reset(Reason::CANCEL),
+    }
+    // A target that breaks off is not its client's fault.
+    let whole = end != End::Gone && !link.streams.borrow().is_reset(lane.slot);
+    if end == End::Broken {
+        sink.reset(Reason::INTERNAL_ERROR);
     }
     if !plan.keep_alive {
         // "ELB User Guide, Desync mitigation mode: routes ambiguous requests and closes the client and target connections."
@@ -439,5 +459,5 @@ async fn forward(link: &Link, lane: &Rc<Lane>, plan: Forward, mut body: Incoming
         // On the heap, so that requests that are all there do not carry what it needs.
         Box::pin(body.discard()).await;
     }
-    end != End::Gone
+    whole
 }

@@ -121,10 +121,15 @@ impl<F: Future<Output = ()>> Slots<F> {
         }
     }
 
+    /// Ends all of them where they are.
+    pub fn clear(&mut self) {
+        (self.slots, self.free) = (Vec::new(), Vec::new());
+    }
+
     /// Gives the memory of free slots back.
     pub fn trim(&mut self) {
         if self.is_empty() {
-            (self.slots, self.free) = (Vec::new(), Vec::new());
+            self.clear();
         }
     }
 }

@@ -22,6 +22,8 @@ pub const WINDOW_BYTES_MAX: i64 = 0x7fff_ffff;
 const OUT_BYTES_MAX: usize = 64 * 1024;
 /// The end of an answer of up to so much need not wait for that room.
 const REST_BYTES_MAX: usize = 4 * 1024;
+/// Pieces of a body that are smaller are put together: what a piece costs beyond its bytes is bounded, too.
+const SMALL_PIECE_BYTES: usize = 1024;
 /// Streams that we have ended, to which a client may still send what it had sent before it knew.
 const ENDED_MAX: usize = SLOTS_MAX;
 
@@ -32,7 +34,7 @@ pub struct Streams {
     streams: Vec<Option<Stream>>,
     /// Numbers of streams that are open, in their order, and their slots.
     open: Vec<(u32, usize)>,
-    /// Who waits to send, in turn.
+    /// Who waits to send, in turn, and who did.
     waiting: VecDeque<usize>,
     ended: VecDeque<u32>,
     send_window: i64,
@@ -64,7 +66,7 @@ struct Stream {
     /// The client's side, and ours.
     theirs: Side,
     ours: Side,
-    body: VecDeque<Bytes>,
+    body: VecDeque<Vec<u8>>,
     body_bytes: usize,
     /// What must still come of a body whose length is known.
     left: Option<u64>,
@@ -72,6 +74,7 @@ struct Stream {
     receive_window: Window,
     send_window: i64,
     waits: bool,
+    is_queued: bool,
     /// It has sent since it last waited.
     had_turn: bool,
 }
@@ -162,6 +165,7 @@ impl Streams {
             receive_window: Window::new(STREAM_WINDOW_BYTES),
             send_window: self.first_send_window,
             waits: false,
+            is_queued: false,
             had_turn: false,
         });
         self.open.push((id, slot));
@@ -196,7 +200,7 @@ impl Streams {
     /// Ends an open stream, if it still is; whoever serves it learns so.
     pub fn reset(&mut self, slot: usize, reason: Reason) {
         let Some(stream) = self.stream(slot) else { return };
-        if stream.ours == Side::Reset {
+        if stream.ours == Side::Reset || stream.theirs == Side::Reset {
             return;
         }
         let id = stream.id;
@@ -204,13 +208,17 @@ impl Streams {
         self.refuse(id, reason);
     }
 
-    /// The client has ended it.
+    /// The client has ended it: an answer that was whole by then still is.
     pub fn forget(&mut self, slot: usize) {
         if let Some(stream) = self.stream(slot) {
-            (stream.ours, stream.theirs) = (Side::Reset, Side::Reset);
+            stream.theirs = Side::Reset;
+            if stream.ours == Side::Open {
+                stream.ours = Side::Reset;
+            }
         }
     }
 
+    /// Whether it was broken off before its answer was whole.
     pub fn is_reset(&self, slot: usize) -> bool {
         self.streams.get(slot).and_then(Option::as_ref).is_none_or(|stream| stream.ours == Side::Reset)
     }
@@ -263,7 +271,10 @@ impl Streams {
         }
         if !data.is_empty() {
             stream.body_bytes += data.len();
-            stream.body.push_back(Bytes::copy_from_slice(data));
+            match stream.body.back_mut() {
+                Some(last) if data.len() < SMALL_PIECE_BYTES && last.len() < PAYLOAD_BYTES_MAX => last.extend_from_slice(data),
+                _ => stream.body.push_back(data.to_vec()),
+            }
         }
         let padding = frame_bytes - data.len();
         if padding > 0 {
@@ -296,7 +307,7 @@ impl Streams {
         match stream.body.pop_front() {
             Some(piece) => {
                 stream.body_bytes -= piece.len();
-                Piece::Data(piece)
+                Piece::Data(piece.into())
             }
             None if stream.theirs == Side::Ended => Piece::End,
             None => Piece::None,
@@ -377,8 +388,8 @@ impl Streams {
         let is_rest = last && fits == data.len() && fits <= REST_BYTES_MAX;
         let must_wait = (fits == 0 && !data.is_empty()) || !(has_room || is_rest) || (others_wait && stream.had_turn && !is_rest);
         if must_wait {
-            if !stream.waits {
-                stream.waits = true;
+            stream.waits = true;
+            if !std::mem::replace(&mut stream.is_queued, true) {
                 self.waiting.push_back(slot);
             }
             return Ok(0);
@@ -413,8 +424,13 @@ impl Streams {
             }
             let Some(slot) = self.waiting.pop_front() else { break };
             let Some(stream) = self.streams.get_mut(slot).and_then(Option::as_mut) else { continue };
+            stream.is_queued = stream.waits;
+            if !stream.waits {
+                continue;
+            }
+            // Its next turn comes behind those of all others, in whatever order they run now.
+            self.waiting.push_back(slot);
             if stream.send_window <= 0 && stream.ours == Side::Open {
-                self.waiting.push_back(slot);
                 continue;
             }
             (stream.waits, stream.had_turn) = (false, false);
@@ -435,5 +451,93 @@ impl Streams {
         if self.open.is_empty() {
             (self.streams, self.open, self.waiting) = (Vec::new(), Vec::new(), VecDeque::new());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use ::h2::Reason;
+
+    use super::{OUT_BYTES_MAX, PAYLOAD_BYTES_MAX, Piece, Streams};
+
+    fn begun(many: u32) -> Streams {
+        let mut streams = Streams::default();
+        (0..many).for_each(|number| streams.begin(number as usize, 1 + 2 * number, false, None));
+        streams
+    }
+
+    #[test]
+    fn bodies_in_tiny_pieces_are_put_together() {
+        let mut streams = begun(1);
+        for _ in 0..100_000 {
+            streams.receive_any(1).unwrap();
+            streams.receive(0, b"x", 1, false).unwrap();
+        }
+        let mut pieces = Vec::new();
+        while let Piece::Data(piece) = streams.take(0) {
+            pieces.push(piece.len());
+        }
+        assert_eq!((pieces.iter().sum::<usize>(), pieces.len()), (100_000, 100_000_usize.div_ceil(PAYLOAD_BYTES_MAX)));
+    }
+
+    #[test]
+    fn streams_that_wait_have_their_turns() {
+        let mut streams = begun(10);
+        streams.widen_connection(10_000_000).unwrap();
+        streams.set_first_window(1_000_000).unwrap();
+        let (much, mut sent) = (vec![0; 100_000], [0_usize; 10]);
+        for _ in 0..20 {
+            let mut granted: Vec<usize> = if sent[0] == 0 { (0..10).collect() } else { Vec::new() };
+            streams.grant(|slot| granted.push(slot));
+            granted.sort_unstable();
+            for slot in granted {
+                while let bytes @ 1.. = streams.send(slot, &much, false).unwrap() {
+                    sent[slot] += bytes;
+                }
+            }
+            assert!(streams.out.len() < OUT_BYTES_MAX + 2 * PAYLOAD_BYTES_MAX, "{}", streams.out.len());
+            streams.out.clear();
+        }
+        // The first one had all the room as long as it was alone.
+        let (least, most) = (sent[1..].iter().min().unwrap(), sent[1..].iter().max().unwrap());
+        assert!(*least > 0 && most - least <= PAYLOAD_BYTES_MAX, "{sent:?}");
+    }
+
+    #[test]
+    fn a_window_that_shrinks_below_what_was_sent_holds_until_it_is_made_up() {
+        let mut streams = begun(1);
+        assert_eq!(streams.send(0, &[0; 10_000], false).unwrap(), 10_000);
+        streams.set_first_window(4_000).unwrap();
+        streams.widen(0, 6_000).unwrap();
+        assert_eq!(streams.send(0, &[0; 10], false).unwrap(), 0);
+        assert!(!streams.grant(|_| {}));
+        streams.widen(0, 5).unwrap();
+        assert!(streams.grant(|slot| assert_eq!(slot, 0)));
+        assert_eq!(streams.send(0, &[0; 10], false).unwrap(), 5);
+    }
+
+    #[test]
+    fn what_nobody_takes_leaves_its_room() {
+        let mut streams = begun(3);
+        for round in 0..100 {
+            for slot in 0..3 {
+                streams.receive_any(10_000).unwrap();
+                streams.receive(slot, &[0; 9_000], 10_000, false).unwrap();
+                streams.reset(slot, Reason::CANCEL);
+                streams.end(slot);
+                streams.begin(slot, 7 + 6 * round + 2 * u32::try_from(slot).unwrap(), false, None);
+            }
+        }
+    }
+
+    #[test]
+    fn a_reset_behind_a_whole_answer_breaks_nothing_off() {
+        let mut streams = begun(2);
+        streams.send_headers(0, true, |_| {}).unwrap();
+        (0..2).for_each(|slot| streams.forget(slot));
+        assert_eq!((streams.is_reset(0), streams.is_reset(1)), (false, true));
+        assert!(streams.send_end(0).is_err());
+        assert!(matches!(streams.take(0), Piece::Broken));
     }
 }

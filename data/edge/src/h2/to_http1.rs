@@ -13,7 +13,7 @@ use super::exchange::{Answered, Attempt, Connecting, Fault, Sink, Source, Source
 use crate::connector::{Stalls, bear};
 use crate::http::HttpError;
 use crate::http::body::{ChunkLine, Decoder};
-use crate::http::head::{Framing, HEADERS_MAX, parse_answer};
+use crate::http::head::{Framing, HEADERS_MAX, Known, parse_answer};
 use crate::http::scan::{HeadScan, HeadSpan};
 use crate::proxy::answer::INFORMATIONAL_MAX;
 use crate::proxy::forward::{connection, kept_connection};
@@ -169,11 +169,11 @@ impl<W: AsyncWrite + Unpin> Sending<'_, W> {
     }
 }
 
-/// Trailers that came as lines; none where there are none.
+/// Trailers that came as lines, but for those that would say how the message is carried; none where there are none.
 fn fields(lines: &[u8]) -> Option<HeaderMap> {
     let field = |line: &[u8]| {
         let colon = memchr(b':', line)?;
-        let name = HeaderName::from_bytes(&line[..colon]).ok()?;
+        let name = HeaderName::from_bytes(&line[..colon]).ok().filter(|name| Known::of(name.as_str()) == Known::Other)?;
         Some((name, HeaderValue::from_bytes(line[colon + 1..].trim_ascii()).ok()?))
     };
     let map: HeaderMap = lines.split(|byte| *byte == b'\n').filter_map(field).collect();

@@ -16,21 +16,21 @@ use crate::origin::{Origin, reply};
 use crate::rig::Rig;
 use crate::secure::{Authority, SecureClient};
 
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Types of frames (RFC 9113, 6).
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
+pub const DATA: u8 = 0;
+pub const HEADERS: u8 = 1;
 const PRIORITY: u8 = 2;
 const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
+pub const SETTINGS: u8 = 4;
 const PUSH_PROMISE: u8 = 5;
 const PING: u8 = 6;
 const GOAWAY: u8 = 7;
 const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
-const END_STREAM: u8 = 1;
+pub const END_STREAM: u8 = 1;
 const ACK: u8 = 1;
-const END_HEADERS: u8 = 4;
+pub const END_HEADERS: u8 = 4;
 const PADDED: u8 = 8;
 /// Codes of errors (RFC 9113, 7).
 const PROTOCOL: u32 = 1;
@@ -41,13 +41,13 @@ const REFUSED: u32 = 7;
 const COMPRESSION: u32 = 9;
 const CALM: u32 = 11;
 
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
 /// Header fields as literals that no table remembers (RFC 7541, 6.2.2).
-fn block(fields: &[(&str, &str)]) -> Vec<u8> {
+pub fn block(fields: &[(&str, &str)]) -> Vec<u8> {
     let mut out = Vec::new();
     for (name, value) in fields {
         out.push(0);
@@ -96,10 +96,11 @@ enum Said {
     End,
 }
 
-struct Raw(SecureClient, Vec<u8>);
+/// A connection of frames.
+pub struct Raw(SecureClient, Vec<u8>);
 
 impl Raw {
-    fn connect(rig: &Rig, config: &Arc<ClientConfig>) -> Self {
+    pub fn connect(rig: &Rig, config: &Arc<ClientConfig>) -> Self {
         let client = SecureClient::connect(rig.door(), NAME, config).unwrap();
         client.stream.sock.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         // Who is not read from any more has been borne no longer, too.
@@ -108,7 +109,7 @@ impl Raw {
     }
 
     /// Sends as much as is taken.
-    fn send(&mut self, bytes: &[u8]) -> bool {
+    pub fn send(&mut self, bytes: &[u8]) -> bool {
         self.0.send(bytes).and_then(|()| self.0.stream.flush()).is_ok()
     }
 
@@ -127,7 +128,8 @@ impl Raw {
         }
     }
 
-    fn next(&mut self) -> Option<(u8, u8, u32, Vec<u8>)> {
+    /// The next frame: its kind, flags, stream and payload.
+    pub fn next(&mut self) -> Option<(u8, u8, u32, Vec<u8>)> {
         while self.1.len() < 9 || self.1.len() < 9 + self.length() {
             let mut bytes = [0; 16 * 1024];
             let count = self.0.stream.read(&mut bytes).ok().filter(|count| *count > 0)?;

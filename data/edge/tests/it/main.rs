@@ -18,6 +18,7 @@ mod flow_secure;
 mod flow_takeover;
 mod grpc;
 mod h2;
+mod h2_burdens;
 mod h2_ends;
 mod h2_frames;
 mod h2_links;

@@ -7,6 +7,8 @@ use super::{Broken, FIELD_OVERHEAD_BYTES, huffman};
 
 /// Bytes that the table may count: what HTTP/2 begins with (RFC 9113, 6.5.2), and we ask for no other.
 const TABLE_BYTES_MAX: usize = 4_096;
+/// Fields may count so many times their limit before they are not read any more.
+const OVER_TIMES_MAX: usize = 4;
 /// Continuation bytes of an integer; none that is needed has more.
 const INTEGER_BYTES_MAX: usize = 4;
 
@@ -100,6 +102,10 @@ impl Decoder {
                 }
                 0x40..=0x7f => self.literal(&mut block, 6, true, fields, bytes_max)?,
                 0x00..=0x1f => self.literal(&mut block, 4, false, fields, bytes_max)?,
+            }
+            // One byte may stand for an entry of 4 KiB: whoever goes far beyond the limit is not read to the end.
+            if fields.bytes / OVER_TIMES_MAX > bytes_max {
+                return Err(Broken);
             }
             begun = true;
         }

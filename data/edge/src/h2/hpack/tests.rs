@@ -88,6 +88,17 @@ fn fields_beyond_the_limit_are_left_out_and_remembered() {
     assert_eq!(decode(&mut decoder, &[0xbe, 0xbf])[0], ("b".into(), "twice".into()));
 }
 
+/// Each byte may stand for an entry that fills the table.
+#[test]
+fn who_names_a_large_entry_again_and_again_is_not_read_to_the_end() {
+    let mut decoder = Decoder::default();
+    let begin = [&[0x40, 1, b'a', 0x7f, 0x80, 0x1e][..], &[b'x'; 3_967]].concat();
+    assert_eq!(decode(&mut decoder, &begin)[0].1.len(), 3_967);
+    let mut fields = Fields::default();
+    assert_eq!(decoder.decode(&[0xbe; 100], &mut fields, 4_096), Err(Broken));
+    assert_eq!(decoder.decode(&[0xbe; 4], &mut Fields::default(), 4_096), Ok(()));
+}
+
 #[test]
 fn a_table_of_no_bytes_remembers_nothing() {
     let mut decoder = Decoder::default();
