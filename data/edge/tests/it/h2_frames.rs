@@ -26,7 +26,7 @@ pub const SETTINGS: u8 = 4;
 const PUSH_PROMISE: u8 = 5;
 const PING: u8 = 6;
 const GOAWAY: u8 = 7;
-const WINDOW_UPDATE: u8 = 8;
+pub const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 pub const END_STREAM: u8 = 1;
 const ACK: u8 = 1;
@@ -97,7 +97,7 @@ enum Said {
 }
 
 /// A connection of frames.
-pub struct Raw(SecureClient, Vec<u8>);
+pub struct Raw(pub SecureClient, Vec<u8>);
 
 impl Raw {
     pub fn connect(rig: &Rig, config: &Arc<ClientConfig>) -> Self {
