@@ -8,6 +8,7 @@ use std::thread;
 
 use bench::{Result, fail};
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create, sendfile};
+use rustix::net::sockopt::set_tcp_congestion;
 use tokio::io::Interest;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{LocalSet, spawn_local};
@@ -20,6 +21,8 @@ pub const MIB: usize = 1_024 * KIB;
 /// Starts it on this address; it runs as long as this program.
 pub fn start(at: SocketAddr) -> Result<()> {
     let listener = std::net::TcpListener::bind(at)?;
+    // Answers leave as cheaply as they can, so that this side is not the slowest; accepted sockets do as this one does.
+    set_tcp_congestion(&listener, "reno")?;
     listener.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     thread::Builder::new().name("upstream".into()).spawn(move || {
