@@ -1,7 +1,7 @@
 //! Connections to targets: opened, lent to one exchange at a time, kept while idle.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,10 +43,10 @@ pub enum Freshness {
     Asked,
 }
 
-/// Idle connections by target; those used last are used next.
+/// Idle connections by target; those used last are used next, and those used first give way.
 #[derive(Debug, Default)]
 pub struct Pool {
-    idle: RefCell<HashMap<u64, Vec<Upstream>, Quick>>,
+    idle: RefCell<HashMap<u64, VecDeque<Upstream>, Quick>>,
 }
 
 impl Pool {
@@ -55,7 +55,7 @@ impl Pool {
         let mut idle = self.idle.borrow_mut();
         let kept = idle.get_mut(&target)?;
         let oldest = now_ms().saturating_sub(idle_ms_max);
-        while let Some(mut upstream) = kept.pop_if(|u| u.idle_since >= oldest) {
+        while let Some(mut upstream) = kept.pop_back_if(|u| u.idle_since >= oldest) {
             if upstream.stream.is_quiet() && (freshness == Freshness::Known || upstream.is_quiet_in_kernel()) {
                 return Some(upstream);
             }
@@ -68,9 +68,10 @@ impl Pool {
         upstream.idle_since = now_ms();
         let mut idle = self.idle.borrow_mut();
         let kept = idle.entry(target).or_default();
-        if kept.len() < IDLE_MAX {
-            kept.push(upstream);
+        if kept.len() == IDLE_MAX {
+            kept.pop_front();
         }
+        kept.push_back(upstream);
     }
 
     /// Closes all idle connections of a target: one was found dead.

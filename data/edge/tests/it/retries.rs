@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use world::TargetHealth;
@@ -113,4 +113,30 @@ fn a_failing_target_is_avoided_before_its_checks_tell() {
     (0..20).for_each(|_| assert_eq!(get(rig.door(), "/").text(), "one"));
     let _back = Origin::named(rig.target_at(0), "zero again");
     crate::rig::eventually("it is tried again", || (get(rig.door(), "/").text() == "zero again").then_some(()));
+}
+
+/// Requests that cannot be repeated take connections that were used a moment ago; many that are idle for longer do not keep
+/// those from being kept.
+#[test]
+fn connections_of_a_rush_that_is_over_give_way() {
+    const RUSH: usize = 700;
+    let mut rig = Rig::start();
+    let all_there = Barrier::new(RUSH);
+    let origin = Origin::healthy(rig.target_at(0), move |got, stream| {
+        if got.path() == "/rush" {
+            all_there.wait();
+        }
+        reply(stream, 200, "taken")
+    });
+    rig.serve_with(&[0]);
+    let mut clients: Vec<Client> = (0..RUSH).map(|_| Client::connect(rig.door())).collect();
+    clients.iter_mut().for_each(|client| drop(client.send("GET /rush HTTP/1.1\r\nHost: a\r\n\r\n")));
+    clients.iter_mut().for_each(|client| assert_eq!(client.answer(false).status, 200));
+    // So long that none of them is taken for what cannot be repeated.
+    std::thread::sleep(Duration::from_millis(2_100));
+    let before = origin.connections();
+    for _ in 0..20 {
+        assert_eq!(clients[0].send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi").answer(false).text(), "taken");
+    }
+    assert!(origin.connections() <= before + 1, "{} connections more", origin.connections() - before);
 }
