@@ -1,5 +1,5 @@
-//! HTTP/2 from clients that ask for much, and of targets that fail them: nobody is held responsible for what others do, and nobody
-//! waits for what has come.
+//! HTTP/2 from clients that ask for much, and of targets that fail them: nobody is held responsible for what others do, and
+//! nobody waits for what has come.
 
 #![allow(clippy::unwrap_used)]
 

@@ -130,7 +130,9 @@ fn connections_of_a_rush_that_is_over_give_way() {
     });
     rig.serve_with(&[0]);
     let mut clients: Vec<Client> = (0..RUSH).map(|_| Client::connect(rig.door())).collect();
-    clients.iter_mut().for_each(|client| drop(client.send("GET /rush HTTP/1.1\r\nHost: a\r\n\r\n")));
+    for client in &mut clients {
+        client.send("GET /rush HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
     clients.iter_mut().for_each(|client| assert_eq!(client.answer(false).status, 200));
     // So long that none of them is taken for what cannot be repeated.
     std::thread::sleep(Duration::from_millis(2_100));
