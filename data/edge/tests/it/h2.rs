@@ -134,7 +134,10 @@ fn bodies_of_any_size_are_streamed_both_ways() {
         let at_target = origin.got().pop().unwrap();
         let length = tells_length.then(|| size.to_string());
         assert_eq!(at_target.header("Content-Length").map(str::to_string), length, "{size} {tells_length}");
-        assert_eq!(at_target.header("Transfer-Encoding").is_some(), !tells_length);
+        // The end of nothing may come along with the head, and then there is no body.
+        if size > 0 || tells_length {
+            assert_eq!(at_target.header("Transfer-Encoding").is_some(), !tells_length);
+        }
     }
 }
 
