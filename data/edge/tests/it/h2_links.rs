@@ -54,7 +54,7 @@ fn a_target_that_takes_connections_and_says_nothing_is_passed_over() {
     let begun = Instant::now();
     let asked: Vec<_> = (0..20).map(|_| runtime().spawn(get(client.clone(), "/"))).collect();
     asked.into_iter().for_each(|answer| assert_eq!(wait(answer).unwrap(), 200));
-    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
     drop(mute);
 }
 
