@@ -35,6 +35,9 @@ use plan::{By, Own, Plan};
 
 /// A head must be whole this long after its first byte, however it trickles in; less when the idle timeout is less.
 const HEAD_MS_MAX: u64 = 60_000;
+/// A connection whose time is over waits for so long: a request that is on its way gets its answer, and is told that it is the
+/// last one.
+const LAST_REQUEST_MS: u64 = 500;
 /// What of a refused request is still read, so that the client gets to see the answer.
 const LINGER_BYTES_MAX: usize = 256 * 1024;
 const LINGER_MS: u64 = 2_000;
@@ -226,10 +229,10 @@ async fn await_first_byte(worker: &Worker, client: &mut Client, idle_ms: u64) ->
         }
         worker.buffers.give_back(std::mem::take(&mut buffer));
         let left_ms = client.caller.ends_ms.saturating_sub(now_ms());
-        if !worker.awaits(client.caller.at) || left_ms == 0 {
+        if !worker.awaits(client.caller.at) {
             return Err(NoRequest::Gone);
         }
-        client.watch.read_within(idle_ms.min(left_ms));
+        client.watch.read_within(idle_ms.min(left_ms.saturating_add(LAST_REQUEST_MS)));
         client.watch.set_idle(true);
         let ready = client.stream.readable().await;
         client.watch.set_idle(false);
