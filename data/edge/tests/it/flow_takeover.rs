@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::net::{SocketAddr, SocketAddrV4, TcpStream, UdpSocket};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -16,6 +16,7 @@ use world::{Frame, LoadBalancer, Observation, Protocol, TargetHealth};
 
 use crate::draining::in_ms;
 use crate::flow_peers::{Asker, Caller, PATIENCE, Speaker, network};
+use crate::load::Load;
 use crate::rig::{Rig, Serve, eventually};
 use crate::takeover::{Process, await_saved};
 
@@ -157,49 +158,16 @@ fn flows_to_a_target_that_leaves_go_on_and_are_waited_for_at_the_next_edge() {
     drop(new);
 }
 
-/// Clients of one load balancer who call all the time, and what has gone wrong for them.
-struct Load {
-    ended: Arc<AtomicBool>,
-    served: Arc<AtomicUsize>,
-    failures: Arc<Mutex<Vec<String>>>,
-    threads: Vec<JoinHandle<()>>,
-}
-
-impl Load {
-    fn start(clients: impl IntoIterator<Item = Box<dyn FnMut() -> io::Result<()> + Send>>) -> Self {
-        let (ended, served, failures): (Arc<AtomicBool>, Arc<AtomicUsize>, Arc<Mutex<Vec<String>>>) = Default::default();
-        let start = |mut client: Box<dyn FnMut() -> io::Result<()> + Send>| {
-            let (ended, served, failures) = (ended.clone(), served.clone(), failures.clone());
-            thread::spawn(move || {
-                while !ended.load(Ordering::SeqCst) {
-                    if let Err(e) = client() {
-                        return failures.lock().unwrap().push(e.to_string());
-                    }
-                    served.fetch_add(1, Ordering::SeqCst);
-                }
-            })
-        };
-        let threads = clients.into_iter().map(start).collect();
-        Self { ended, served, failures, threads }
-    }
-
-    #[track_caller]
-    fn await_more(&self, count: usize) {
-        let wanted = self.served.load(Ordering::SeqCst) + count;
-        eventually("clients are served", || (self.served.load(Ordering::SeqCst) >= wanted).then_some(()));
-    }
-
-    fn end(mut self) -> Vec<String> {
-        self.ended.store(true, Ordering::SeqCst);
-        self.threads.drain(..).for_each(|thread| thread.join().unwrap());
-        self.failures.lock().unwrap().clone()
-    }
-}
-
-impl Drop for Load {
-    fn drop(&mut self) {
-        self.ended.store(true, Ordering::SeqCst);
-    }
+/// Clients who call all the time, as long as nothing goes wrong for them.
+fn load(clients: impl IntoIterator<Item = Box<dyn FnMut() -> io::Result<()> + Send>>) -> Load {
+    Load::start(clients, |mut client: Box<dyn FnMut() -> io::Result<()> + Send>, told| {
+        while told.goes_on() {
+            if let Err(e) = client() {
+                return told.failed(e.to_string());
+            }
+            told.served.fetch_add(1, Ordering::SeqCst);
+        }
+    })
 }
 
 /// Asks again and again in one flow, each time once.
@@ -248,7 +216,7 @@ fn nothing_is_refused_lost_or_led_elsewhere_while_edges_take_over_under_load() {
     let at = rig.door();
     let coming = [by_new_connections(at), by_new_connections(at), in_new_flows(at), in_new_flows(at)];
     let lasting: Vec<_> = (0..4).map(|_| in_one_flow(at)).collect();
-    let load = Load::start(coming.into_iter().chain(lasting));
+    let load = load(coming.into_iter().chain(lasting));
     let mut balancer = balancer(&rig);
     // Flows that have ended make room for others.
     balancer.listeners[0].tcp_idle_timeout_ms = Some(5_000);
@@ -267,7 +235,7 @@ fn nothing_is_refused_lost_or_led_elsewhere_while_edges_take_over_under_load() {
 #[test]
 fn open_connections_live_on_in_the_old_edge_which_ends_with_them() {
     let (mut rig, mut old, _peers) = start(2, false);
-    let load = Load::start((0..4).map(|_| by_one_connection(rig.door())));
+    let load = load((0..4).map(|_| by_one_connection(rig.door())));
     let mut silent: Vec<Caller> = (0..8).map(|_| Caller::call(rig.door())).collect();
     let mut new = Process::succeed(&rig, 2);
     rig.reconnect();

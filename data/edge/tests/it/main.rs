@@ -26,6 +26,7 @@ mod h2_peers;
 mod h2_targets;
 mod headers;
 mod health;
+mod load;
 mod logs;
 mod long_bodies;
 mod mutual_tls;

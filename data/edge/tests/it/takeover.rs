@@ -6,15 +6,16 @@ use std::io::Write;
 use std::net::{SocketAddrV4, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use edge::{EdgeOptions, FrontReport};
 use world::{Frame, RunPaths, TargetHealth};
 
 use crate::client::{Client, get};
+use crate::load::Load;
 use crate::origin::{Origin, reply};
 use crate::rig::{Rig, Serve, eventually, options};
 use crate::secure::{Authority, SecureClient, start_secure};
@@ -86,49 +87,16 @@ impl Drop for Process {
 }
 
 /// Users: some keep their connections, some come anew each time.
-struct Users {
-    ended: Arc<AtomicBool>,
-    served: Arc<AtomicUsize>,
-    failures: Arc<Mutex<Vec<String>>>,
-    threads: Vec<JoinHandle<()>>,
-}
-
-impl Users {
-    fn call(at: SocketAddrV4) -> Self {
-        let (ended, served, failures): (Arc<AtomicBool>, Arc<AtomicUsize>, Arc<Mutex<Vec<String>>>) = Default::default();
-        let start = |number: usize| {
-            let (ended, served, failures) = (ended.clone(), served.clone(), failures.clone());
-            thread::spawn(move || {
-                while !ended.load(Ordering::SeqCst) {
-                    let outcome = if number.is_multiple_of(2) { keep_asking(at, &ended, &served) } else { ask_once(at, &served) };
-                    if let Err(e) = outcome {
-                        failures.lock().unwrap().push(format!("user {number}: {e}"));
-                    }
-                }
-            })
-        };
-        let threads = (0..8).map(start).collect();
-        Self { ended, served, failures, threads }
-    }
-
-    /// Waits until so many more requests were served.
-    #[track_caller]
-    fn await_more(&self, count: usize) {
-        let wanted = self.served.load(Ordering::SeqCst) + count;
-        eventually("users are served", || (self.served.load(Ordering::SeqCst) >= wanted).then_some(()));
-    }
-
-    fn end(mut self) -> Vec<String> {
-        self.ended.store(true, Ordering::SeqCst);
-        self.threads.drain(..).for_each(|thread| thread.join().unwrap());
-        self.failures.lock().unwrap().clone()
-    }
-}
-
-impl Drop for Users {
-    fn drop(&mut self) {
-        self.ended.store(true, Ordering::SeqCst);
-    }
+fn call(at: SocketAddrV4) -> Load {
+    Load::start(0..8, move |number: usize, told| {
+        while told.goes_on() {
+            let outcome =
+                if number.is_multiple_of(2) { keep_asking(at, &told.ended, &told.served) } else { ask_once(at, &told.served) };
+            if let Err(e) = outcome {
+                told.failed(format!("user {number}: {e}"));
+            }
+        }
+    })
 }
 
 fn ask_once(at: SocketAddrV4, served: &AtomicUsize) -> std::io::Result<()> {
@@ -176,7 +144,7 @@ pub fn await_saved(rig: &Rig) {
 #[test]
 fn edges_take_over_one_after_the_other_and_no_request_fails() {
     let (mut rig, mut old, _origin) = rig_of_processes(2);
-    let users = Users::call(rig.door());
+    let users = call(rig.door());
     users.await_more(50);
     for workers in [1, 3, 2, 2, 1, 4, 2, 2] {
         let new = Process::succeed(&rig, workers);

@@ -5,7 +5,7 @@
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -15,6 +15,7 @@ use world::{ClientCertificates, TargetHealth};
 
 use crate::h2::NAME;
 use crate::h2_peers::{H2Client, read, runtime, send, wait};
+use crate::load::Load;
 use crate::origin::{Origin, Then, reply};
 use crate::rig::{Rig, Serve, eventually};
 use crate::secure::{Authority, secure};
@@ -85,55 +86,16 @@ async fn ask(client: H2Client, bytes: usize) -> Outcome {
     }
 }
 
-/// Clients that have several requests under way at any time, and come anew when they are asked to.
-struct Users {
-    ended: Arc<AtomicBool>,
-    served: Arc<AtomicUsize>,
-    farewells: Arc<AtomicUsize>,
-    failures: Arc<Mutex<Vec<String>>>,
-    threads: Vec<JoinHandle<()>>,
-}
-
-impl Users {
-    fn call(rig: &Rig, authority: &Arc<Authority>) -> Self {
-        let (ended, served, farewells): (Arc<AtomicBool>, Arc<AtomicUsize>, Arc<AtomicUsize>) = Default::default();
-        let failures: Arc<Mutex<Vec<String>>> = Arc::default();
-        let at = rig.door();
-        let start = |number: usize| {
-            let (ended, served, farewells) = (ended.clone(), served.clone(), farewells.clone());
-            let (failures, authority) = (failures.clone(), authority.clone());
-            thread::spawn(move || {
-                while !ended.load(Ordering::SeqCst) && failures.lock().unwrap().is_empty() {
-                    let client = H2Client::connect(at, NAME, &authority);
-                    wait_long(keep_asking(client, number, &ended, &served, &failures));
-                    farewells.fetch_add(1, Ordering::SeqCst);
-                }
-            })
-        };
-        let threads = (0..4).map(start).collect();
-        Self { ended, served, farewells, failures, threads }
-    }
-
-    #[track_caller]
-    fn await_more(&self, count: usize) {
-        let wanted = self.served.load(Ordering::SeqCst) + count;
-        eventually("users are served", || {
-            let is_over = self.served.load(Ordering::SeqCst) >= wanted || !self.failures.lock().unwrap().is_empty();
-            is_over.then_some(())
-        });
-    }
-
-    fn end(mut self) -> Vec<String> {
-        self.ended.store(true, Ordering::SeqCst);
-        self.threads.drain(..).for_each(|thread| thread.join().unwrap());
-        self.failures.lock().unwrap().clone()
-    }
-}
-
-impl Drop for Users {
-    fn drop(&mut self) {
-        self.ended.store(true, Ordering::SeqCst);
-    }
+/// Clients that have several requests under way at any time, and come anew when they are asked to, which is counted.
+fn call(rig: &Rig, authority: &Arc<Authority>, farewells: &Arc<AtomicUsize>) -> Load {
+    let (at, authority, farewells) = (rig.door(), authority.clone(), farewells.clone());
+    Load::start(0..4, move |number: usize, told| {
+        while told.goes_on() && !told.has_failed() {
+            let client = H2Client::connect(at, NAME, &authority);
+            wait_long(keep_asking(client, number, &told.ended, &told.served, &told.failures));
+            farewells.fetch_add(1, Ordering::SeqCst);
+        }
+    })
 }
 
 /// Waits without a deadline: the work has one.
@@ -169,7 +131,8 @@ async fn keep_asking(client: H2Client, number: usize, ended: &AtomicBool, served
 fn edges_take_over_one_after_the_other_and_no_stream_is_broken_off() {
     let (mut rig, mut old, authority, _origin, _go) = start(2);
     let authority = Arc::new(authority);
-    let users = Users::call(&rig, &authority);
+    let farewells = Arc::default();
+    let users = call(&rig, &authority, &farewells);
     users.await_more(100);
     for workers in [2, 1, 3, 2] {
         let new = Process::succeed(&rig, workers);
@@ -178,7 +141,7 @@ fn edges_take_over_one_after_the_other_and_no_stream_is_broken_off() {
         old.await_end();
         old = new;
     }
-    assert!(users.farewells.load(Ordering::SeqCst) >= 4, "clients were asked to come anew");
+    assert!(farewells.load(Ordering::SeqCst) >= 4, "clients were asked to come anew");
     assert_eq!(users.end(), Vec::<String>::new());
 }
 
