@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 
 use rustls::ClientConfig;
@@ -175,9 +175,10 @@ fn handshakes_that_fail_are_logged_with_what_is_known_of_them() {
     plain.set_read_timeout(Some(PATIENCE)).unwrap();
     plain.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
     assert_ne!(plain.read(&mut [0]).unwrap_or(0), 1);
-    let silent = TcpStream::connect(rig.door()).unwrap();
-    let silent_port = silent.local_addr().unwrap().port();
-    drop(silent);
+    let mut silent = TcpStream::connect(rig.door()).unwrap();
+    silent.set_read_timeout(Some(PATIENCE)).unwrap();
+    silent.shutdown(Shutdown::Write).unwrap();
+    assert_ne!(silent.read(&mut [0]).unwrap_or(0), 1);
 
     let lines = written(&mut rig, balancer, "flows", 5);
     for port in ports {
@@ -188,7 +189,7 @@ fn handshakes_that_fail_are_logged_with_what_is_known_of_them() {
     let line = of_client(&lines, old);
     check(line, &nothing);
     check(line, &[(ALERT, "-"), (DOMAIN, NAME), (PREFERENCES, "-"), (BACK_PROTOCOL, "-")]);
-    for port in [plain.local_addr().unwrap().port(), silent_port] {
+    for port in [plain, silent].map(|client| client.local_addr().unwrap().port()) {
         let line = of_client(&lines, port);
         check(line, &nothing);
         check(line, &[(ALERT, "-"), (CERTIFICATE, "-"), (DOMAIN, "-"), (PREFERENCES, "-"), (FRONT_PROTOCOL, "-")]);
