@@ -17,6 +17,11 @@ pub fn now_ms() -> u64 {
     now.saturating_sub(*START.get_or_init(|| now)).saturating_add(1)
 }
 
+/// How long ago a moment of [`now_ms`] was.
+pub fn elapsed(since_ms: u64) -> Duration {
+    Duration::from_millis(now_ms().saturating_sub(since_ms))
+}
+
 fn coarse_ms(clock: ClockId) -> u64 {
     let now = clock_gettime(clock);
     u64::try_from(now.tv_sec).unwrap_or(0) * 1_000 + u64::try_from(now.tv_nsec).unwrap_or(0) / 1_000_000

@@ -2,12 +2,14 @@
 //! bytes is not its business, nor how long anyone waits.
 
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use rustix::net::{RecvFlags, recv};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, send, sendmsg};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -40,7 +42,7 @@ impl Stream {
     /// Waits until [`Stream::read_now`], which has just had nothing, may have something. It holds no buffer, and may be
     /// wrong.
     pub async fn readable(&self) -> io::Result<()> {
-        self.socket().readable().await
+        poll_fn(|cx| self.socket().poll_read_ready(cx)).await
     }
 
     /// Whether it is open, with nothing unasked in it, as far as the runtime has been told.
@@ -110,17 +112,24 @@ impl AsyncRead for Stream {
     }
 }
 
+/// What is written goes to the kernel at once, which nearly always takes it: the runtime is asked only where it does not.
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Stream::Plain(socket) => Pin::new(socket).poll_write(cx, bytes),
+            Stream::Plain(socket) => match send(&*socket, bytes, SendFlags::NOSIGNAL) {
+                Err(Errno::AGAIN | Errno::INTR) => Pin::new(socket).poll_write(cx, bytes),
+                sent => Poll::Ready(sent.map_err(Into::into)),
+            },
             Stream::Tls(session) => session.poll_write(cx, &[IoSlice::new(bytes)]),
         }
     }
 
     fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Stream::Plain(socket) => Pin::new(socket).poll_write_vectored(cx, slices),
+            Stream::Plain(socket) => match sendmsg(&*socket, slices, &mut SendAncillaryBuffer::default(), SendFlags::NOSIGNAL) {
+                Err(Errno::AGAIN | Errno::INTR) => Pin::new(socket).poll_write_vectored(cx, slices),
+                sent => Poll::Ready(sent.map_err(Into::into)),
+            },
             Stream::Tls(session) => session.poll_write(cx, slices),
         }
     }

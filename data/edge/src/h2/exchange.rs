@@ -178,7 +178,7 @@ pub struct Attempt<'a> {
     /// Targets that failed this request before.
     pub tried: &'a [u64],
     /// When the exchange began.
-    pub begun: Instant,
+    pub begun_ms: u64,
     /// How many more targets it may be taken to after this one.
     pub tries_left: usize,
 }
@@ -226,7 +226,7 @@ pub enum End {
 pub async fn exchange<S: Source, K: Sink>(worker: &Worker, plan: &Forward, source: &mut S, sink: &mut K) -> End {
     let group = plan.group.counters[plan.site.node].worker(worker.index);
     let zone = plan.site.counters.worker(worker.index);
-    let begun = Instant::now();
+    let begun_ms = now_ms();
     let mut tried: Vec<u64> = Vec::new();
     let (mut status, mut is_full) = (503, false);
     for number in 0..TRIES_MAX {
@@ -238,7 +238,7 @@ pub async fn exchange<S: Source, K: Sink>(worker: &Worker, plan: &Forward, sourc
             source.rewind();
         }
         let target = flight.target();
-        let attempt = Attempt { worker, plan, target, tried: &tried, begun, tries_left: TRIES_MAX - 1 - number };
+        let attempt = Attempt { worker, plan, target, tried: &tried, begun_ms, tries_left: TRIES_MAX - 1 - number };
         if let Some(log) = &plan.log {
             log.tries(target.address);
         }

@@ -25,13 +25,13 @@ use crate::worker::watch::Watch;
 
 /// Sends the request on a connection of the worker's pool, and hands the answer to the sink.
 pub async fn attempt<S: Source, K: Sink>(attempt: &Attempt<'_>, source: &mut S, sink: &mut K) -> Result<Answered, Fault> {
-    let Attempt { worker, plan, target, tried, begun, .. } = *attempt;
+    let Attempt { worker, plan, target, tried, begun_ms, .. } = *attempt;
     let repeatable = plan.idempotent && source.is_at_hand();
     let mut upstream = match kept_connection(worker, target, repeatable) {
         Some(kept) => kept,
         // On the heap, so that requests with a kept connection do not carry what it needs.
         None => {
-            let connecting = Box::pin(connection(worker, plan, target, repeatable, tried, begun));
+            let connecting = Box::pin(connection(worker, plan, target, repeatable, tried, begun_ms));
             unless_gone(sink, connecting).await?.map_err(|e| Fault::NotConnected(Connecting::of(&e)))?
         }
     };

@@ -18,7 +18,7 @@ use httparse::Header;
 
 use super::exchange::{Answered, Attempt, Connecting, Fault, Sink, Source, SourceError, is_bare, unless_gone};
 use super::outgoing::{NoSeat, Patience, Seat, seat};
-use crate::clock::now_ms;
+use crate::clock::{elapsed, now_ms};
 use crate::http::HttpError;
 use crate::http::forward::ListenerHeaders;
 use crate::http::head::{Answer, Framing, HEADERS_MAX, Known};
@@ -31,9 +31,9 @@ const LATE_PAUSE: Duration = Duration::from_millis(250);
 
 /// Sends the request on a shared connection, and hands the answer to the sink.
 pub async fn attempt<S: Source, K: Sink>(attempt: &Attempt<'_>, source: &mut S, sink: &mut K) -> Result<Answered, Fault> {
-    let Attempt { worker, plan, target, tried, begun, .. } = *attempt;
+    let Attempt { worker, plan, target, tried, begun_ms, .. } = *attempt;
     let head = request_head(plan, target.secure).ok_or(Fault::Request(SourceError::Broken))?;
-    let patience = Patience { connect: patience(plan, target, tried, begun), room: patience_for_room(attempt) };
+    let patience = Patience { connect: patience(plan, target, tried, begun_ms), room: patience_for_room(attempt) };
     let seated = unless_gone(sink, seat(&worker.links, target, &plan.site.counters, patience)).await?;
     let seat = seated.map_err(|e| match e {
         NoSeat::Full => Fault::Full,
@@ -69,14 +69,14 @@ pub async fn attempt<S: Source, K: Sink>(attempt: &Attempt<'_>, source: &mut S, 
 /// idle timeout when that is less. Where another target may have one it does not wait, unless it belongs to this one ("ELB User
 /// Guide, Sticky sessions"): then it goes on when half of the time is over.
 fn patience_for_room(attempt: &Attempt<'_>) -> Duration {
-    let Attempt { plan, target, tried, begun, tries_left, .. } = *attempt;
+    let Attempt { plan, target, tried, begun_ms, tries_left, .. } = *attempt;
     let most = CONNECT_MAX.min(Duration::from_millis(plan.site.balancer.idle_timeout_ms));
     let goes_on = tries_left > 0 && plan.group.has_alternative(plan.site.node, tried, target);
     let belongs = || plan.session.as_ref().is_some_and(|session| session.wanted == Some(target.scope));
     match goes_on {
         true if belongs() => most / 2,
         true => Duration::ZERO,
-        false => most.saturating_sub(begun.elapsed()),
+        false => most.saturating_sub(elapsed(begun_ms)),
     }
 }
 

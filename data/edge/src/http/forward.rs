@@ -177,7 +177,8 @@ pub fn write_request(out: &mut Vec<u8>, request: &Request<'_, '_>, rules: &Reque
 /// The host that the request is for, and the two parts of its target in origin form. The absolute form's host wins
 /// over the header's (RFC 9112, 3.2.2).
 pub fn host_and_path<'b>(request: &Request<'b, '_>) -> (Option<&'b str>, (&'static str, &'b str)) {
-    match authority(request.target).filter(|_| !request.target.starts_with('/')) {
+    let absolute = if request.target.starts_with('/') { None } else { authority(request.target) };
+    match absolute {
         Some((host, path)) => (Some(host), (if path.starts_with('/') { "" } else { "/" }, path)),
         None => (request.host.filter(|h| !h.is_empty()), ("", request.target)),
     }

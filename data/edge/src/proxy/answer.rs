@@ -77,7 +77,7 @@ struct Made {
 }
 
 impl<R: AsyncRead + Unpin + Bare, W: AsyncWrite + Unpin + Bare> AnswerPath<'_, R, W> {
-    pub async fn run(mut self) -> Result<Answered, AnswerError> {
+    pub async fn run(&mut self) -> Result<Answered, AnswerError> {
         for _ in 0..=INFORMATIONAL_MAX {
             let span = self.read_head().await?;
             if let Some(log) = &self.plan.log {
@@ -167,41 +167,48 @@ impl<R: AsyncRead + Unpin + Bare, W: AsyncWrite + Unpin + Bare> AnswerPath<'_, R
         sent.map_err(|_| AnswerError::Client)
     }
 
-    async fn send(mut self, made: Made) -> Result<Answered, AnswerError> {
-        let Made { mut text, status, framing, encoding, keep_target, keep_client, .. } = made;
-        if let Framing::Length(length) = framing
-            && let Ok(length @ ..COPIED_BYTES_MAX) = usize::try_from(length)
-            && let Some(body) = self.buffer.filled().get(..length)
-        {
+    async fn send(&mut self, made: Made) -> Result<Answered, AnswerError> {
+        let Made { mut text, status, framing, encoding, keep_target, keep_client } = made;
+        let short = match framing {
+            Framing::None => Some(0),
+            Framing::Length(length) => usize::try_from(length).ok().filter(|length| *length < COPIED_BYTES_MAX),
+            _ => None,
+        };
+        if let Some(body) = short.and_then(|length| self.buffer.filled().get(..length)) {
             text.extend_from_slice(body);
+            let length = body.len();
             self.buffer.consume(length);
             self.write_only(text).await?;
-        } else if framing == Framing::None {
-            self.write_only(text).await?;
         } else {
-            let mut relay = Relay {
-                buffers: &self.worker.buffers,
-                idle_ms: self.plan.site.balancer.idle_timeout_ms,
-                from: self.from,
-                from_watch: self.from_watch,
-                to: self.to,
-                to_watch: self.to_watch,
-                buffer: self.buffer,
-                decoder: Decoder::new(framing),
-                encoding,
-            };
-            let relayed = relay.run(&text).await;
-            self.worker.buffers.give_text_back(text);
-            relayed.map_err(|e| match e {
-                RelayError::Source(_) => AnswerError::Broken,
-                RelayError::Framing(why) => {
-                    tracing::warn!("an answer's body is not understood: {why}");
-                    AnswerError::Broken
-                }
-                RelayError::Sink => AnswerError::Client,
-            })?;
+            // On the heap, so that answers that are all there do not carry what it needs.
+            Box::pin(self.relay(text, framing, encoding)).await?;
         }
         // What came unasked behind the answer belongs to nobody.
         Ok(Answered { keep_target: keep_target && self.buffer.is_empty(), keep_client, switched: false, status })
+    }
+
+    /// Sends a head and the body behind it as it comes.
+    async fn relay(&mut self, head: Vec<u8>, framing: Framing, encoding: Encoding) -> Result<(), AnswerError> {
+        let mut relay = Relay {
+            buffers: &self.worker.buffers,
+            idle_ms: self.plan.site.balancer.idle_timeout_ms,
+            from: &mut *self.from,
+            from_watch: self.from_watch,
+            to: &mut *self.to,
+            to_watch: self.to_watch,
+            buffer: &mut *self.buffer,
+            decoder: Decoder::new(framing),
+            encoding,
+        };
+        let relayed = relay.run(&head).await;
+        self.worker.buffers.give_text_back(head);
+        relayed.map_err(|e| match e {
+            RelayError::Source(_) => AnswerError::Broken,
+            RelayError::Framing(why) => {
+                tracing::warn!("an answer's body is not understood: {why}");
+                AnswerError::Broken
+            }
+            RelayError::Sink => AnswerError::Client,
+        })
     }
 }

@@ -14,7 +14,7 @@ use super::plan::{Forward, body_at_hand, skip_body};
 use super::relay::{Relay, RelayError};
 use super::tunnel::tunnel;
 use super::{Client, Next};
-use crate::clock::now_ms;
+use crate::clock::{elapsed, now_ms};
 use crate::connector::{Stalls, bear};
 use crate::http::answer::write_page;
 use crate::http::body::{Decoder, Encoding};
@@ -50,10 +50,10 @@ enum Tried {
     Failed(Failure),
 }
 
-pub async fn forward(worker: &Worker, client: &mut Client, plan: Forward) -> Next {
+pub async fn forward(worker: &Worker, client: &mut Client, plan: &Forward) -> Next {
     let group = plan.group.counters[plan.site.node].worker(worker.index);
     let zone = plan.site.counters.worker(worker.index);
-    let begun = Instant::now();
+    let begun_ms = now_ms();
     let mut tried: Vec<u64> = Vec::new();
     let mut failure = Failure { status: 503, retry: true, unread: false };
     for attempt in 0..TRIES_MAX {
@@ -63,11 +63,8 @@ pub async fn forward(worker: &Worker, client: &mut Client, plan: Forward) -> Nex
             zone.requested();
             group.requested();
         }
-        match one_try(worker, client, &plan, flight, &mut tried, begun).await {
-            Tried::Done(next) => {
-                worker.buffers.give_text_back(plan.head);
-                return next;
-            }
+        match one_try(worker, client, plan, flight, &mut tried, begun_ms).await {
+            Tried::Done(next) => return next,
             Tried::Failed(failed) => failure = failed,
         }
         if !failure.retry {
@@ -85,7 +82,6 @@ pub async fn forward(worker: &Worker, client: &mut Client, plan: Forward) -> Nex
     worker.date.with(|date| write_page(&mut text, failure.status, date, close, plan.to_head, headers));
     let sent = write_all(&mut client.stream, &client.watch, plan.site.balancer.idle_timeout_ms, [&text, &[], &[], &[]]).await;
     worker.buffers.give_text_back(text);
-    worker.buffers.give_text_back(plan.head);
     match sent {
         Err(_) => Next::Close,
         Ok(()) if !whole => Next::Linger,
@@ -100,7 +96,7 @@ async fn one_try(
     plan: &Forward,
     flight: InFlight,
     tried: &mut Vec<u64>,
-    begun: Instant,
+    begun_ms: u64,
 ) -> Tried {
     let target = flight.target().clone();
     let at_hand = body_at_hand(&client.buffer, plan.framing);
@@ -108,7 +104,7 @@ async fn one_try(
     if let Some(log) = &plan.log {
         log.tries(target.address);
     }
-    let mut upstream = match connection(worker, plan, &target, repeatable, tried, begun).await {
+    let mut upstream = match connection(worker, plan, &target, repeatable, tried, begun_ms).await {
         Ok(upstream) => upstream,
         Err(e) => {
             tracing::debug!(target = %target.address, "no connection: {e}");
@@ -131,7 +127,30 @@ async fn one_try(
     let mut buffer = worker.buffers.small();
     let sent_on = Cell::new(false);
     let outcome = match at_hand {
-        Some(length) => whole_request(worker, client, plan, &mut upstream, &mut buffer, length, &sent_on).await,
+        // All there: sent at once, and kept until an answer comes.
+        Some(length) => {
+            let (dispatched, idle_ms) = (Instant::now(), plan.site.balancer.idle_timeout_ms);
+            let slices = [&plan.head, &client.buffer.filled()[..length], &[], &[]];
+            let outcome = match write_all(&mut upstream.stream, &upstream.watch, idle_ms, slices).await {
+                Err(e) if e.kind() == io::ErrorKind::TimedOut => Err(AnswerError::Late),
+                Err(_) => Err(AnswerError::Lost),
+                Ok(()) => {
+                    let mut answer = AnswerPath {
+                        worker,
+                        plan,
+                        from: &mut upstream.stream,
+                        from_watch: &upstream.watch,
+                        to: &mut client.stream,
+                        to_watch: &client.watch,
+                        buffer: &mut buffer,
+                        begun: &sent_on,
+                        dispatched,
+                    };
+                    answer.run().await
+                }
+            };
+            outcome.map_err(ExchangeError::Answer)
+        }
         None => {
             bear(upstream.stream.socket(), Stalls::Allowed);
             // On the heap, so that requests that are all there do not carry what it needs.
@@ -223,12 +242,13 @@ pub async fn connection(
     target: &Target,
     repeatable: bool,
     tried: &[u64],
-    begun: Instant,
+    begun_ms: u64,
 ) -> io::Result<Upstream> {
     if let Some(kept) = kept_connection(worker, target, repeatable) {
         return Ok(kept);
     }
-    worker.connect(target, &plan.site.counters, patience(plan, target, tried, begun)).await
+    // On the heap, so that requests that find one do not carry what it needs.
+    Box::pin(worker.connect(target, &plan.site.counters, patience(plan, target, tried, begun_ms))).await
 }
 
 /// One that is kept, for a request that can be repeated or not.
@@ -238,41 +258,9 @@ pub fn kept_connection(worker: &Worker, target: &Target, repeatable: bool) -> Op
 }
 
 /// How long connecting to this target may take.
-pub fn patience(plan: &Forward, target: &Target, tried: &[u64], begun: Instant) -> Duration {
-    let left = CONNECT_MAX.saturating_sub(begun.elapsed());
+pub fn patience(plan: &Forward, target: &Target, tried: &[u64], begun_ms: u64) -> Duration {
+    let left = CONNECT_MAX.saturating_sub(elapsed(begun_ms));
     if plan.group.has_alternative(plan.site.node, tried, target) { CONNECT_SHORT.min(left) } else { left }
-}
-
-/// A request that is all there: sent at once, and kept until an answer comes.
-async fn whole_request(
-    worker: &Worker,
-    client: &mut Client,
-    plan: &Forward,
-    upstream: &mut Upstream,
-    buffer: &mut Buffer,
-    length: usize,
-    begun: &Cell<bool>,
-) -> Result<Answered, ExchangeError> {
-    let dispatched = Instant::now();
-    let idle_ms = plan.site.balancer.idle_timeout_ms;
-    let body = &client.buffer.filled()[..length];
-    let sent = write_all(&mut upstream.stream, &upstream.watch, idle_ms, [&plan.head, body, &[], &[]]).await;
-    if let Err(e) = sent {
-        let late = e.kind() == io::ErrorKind::TimedOut;
-        return Err(ExchangeError::Answer(if late { AnswerError::Late } else { AnswerError::Lost }));
-    }
-    let answer = AnswerPath {
-        worker,
-        plan,
-        from: &mut upstream.stream,
-        from_watch: &upstream.watch,
-        to: &mut client.stream,
-        to_watch: &client.watch,
-        buffer,
-        begun,
-        dispatched,
-    };
-    answer.run().await.map_err(ExchangeError::Answer)
 }
 
 /// A request whose body is still coming: it goes on while the answer may already come back.
@@ -299,7 +287,7 @@ async fn streamed_request(
         decoder: Decoder::new(plan.framing).without(&plan.site.headers),
         encoding,
     };
-    let answer = AnswerPath {
+    let mut answer = AnswerPath {
         worker,
         plan,
         from: &mut from_target,

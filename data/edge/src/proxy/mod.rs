@@ -250,7 +250,7 @@ async fn exchange(worker: &Worker, client: &mut Client, span: HeadSpan) -> Next 
     let plan = plan::plan(worker, &client.caller, &client.buffer.filled()[span.begin..span.end]);
     let line = plan.log().map(|log| Line::begin(log, client));
     client.buffer.consume(span.end);
-    let next = match plan {
+    let next = match &plan {
         Plan::Forward(forward) => {
             client.comes_to(worker, &forward.site);
             if client.caller.ends_ms == u64::MAX {
@@ -259,15 +259,13 @@ async fn exchange(worker: &Worker, client: &mut Client, span: HeadSpan) -> Next 
             forward::forward(worker, client, forward).await
         }
         Plan::Answer(own) => {
-            count_own(worker, client, &own);
+            count_own(worker, client, own);
             if let Some(log) = &own.log {
                 log.refused(own.status);
             }
             let whole = plan::skip_body(&mut client.buffer, own.framing);
             let idle_ms = idle_timeout_ms(worker, client.caller.at);
-            let sent = write_all(&mut client.stream, &client.watch, idle_ms, [&own.text, &[], &[], &[]]).await;
-            worker.buffers.give_text_back(own.text);
-            match sent {
+            match write_all(&mut client.stream, &client.watch, idle_ms, [&own.text, &[], &[], &[]]).await {
                 Err(_) => Next::Close,
                 Ok(()) if !whole => Next::Linger,
                 Ok(()) if own.close => Next::Close,
@@ -275,6 +273,7 @@ async fn exchange(worker: &Worker, client: &mut Client, span: HeadSpan) -> Next 
             }
         }
     };
+    worker.buffers.give_text_back(plan.into_text());
     if let Some(line) = line {
         line.finish(worker, client);
     }

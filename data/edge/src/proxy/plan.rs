@@ -86,6 +86,14 @@ impl Plan {
         }
     }
 
+    /// The text that was made for it.
+    pub fn into_text(self) -> Vec<u8> {
+        match self {
+            Plan::Forward(forward) => forward.head,
+            Plan::Answer(own) => own.text,
+        }
+    }
+
     fn set_log(&mut self, entry: Option<Rc<Entry>>) {
         match self {
             Plan::Forward(forward) => forward.log = entry,

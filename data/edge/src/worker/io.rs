@@ -14,72 +14,70 @@ use super::watch::Watch;
 pub const SLICES_MAX: usize = 4;
 
 /// Reads what there is into `space`; zero at the end of the stream. Late, the error is `TimedOut`.
-pub async fn read<R: AsyncRead + Unpin>(from: &mut R, watch: &Watch, within_ms: u64, space: &mut [u8]) -> io::Result<usize> {
+pub fn read<R: AsyncRead + Unpin>(
+    from: &mut R,
+    watch: &Watch,
+    within_ms: u64,
+    space: &mut [u8],
+) -> impl Future<Output = io::Result<usize>> {
     let mut waits = false;
-    let result = poll_fn(|cx| {
+    poll_fn(move |cx| {
         let mut room = ReadBuf::new(space);
-        match Pin::new(&mut *from).poll_read(cx, &mut room) {
-            Poll::Pending => {
-                if !waits {
-                    waits = true;
-                    watch.read_within(within_ms);
-                }
-                Poll::Pending
+        let Poll::Ready(result) = Pin::new(&mut *from).poll_read(cx, &mut room) else {
+            if !std::mem::replace(&mut waits, true) {
+                watch.read_within(within_ms);
             }
-            Poll::Ready(result) => Poll::Ready(result.map(|()| room.filled().len())),
+            return Poll::Pending;
+        };
+        if waits {
+            watch.read_done();
         }
+        let result = result.map(|()| room.filled().len());
+        if let Ok(bytes) = result {
+            watch.moved(bytes);
+        }
+        if !matches!(result, Ok(bytes) if bytes > 0) && watch.has_expired() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        Poll::Ready(result)
     })
-    .await;
-    if waits {
-        watch.read_done();
-    }
-    if let Ok(bytes) = result {
-        watch.moved(bytes);
-    }
-    if !matches!(result, Ok(bytes) if bytes > 0) && watch.has_expired() {
-        return Err(io::ErrorKind::TimedOut.into());
-    }
-    result
 }
 
 /// Writes all slices, in as few calls as the socket allows.
-pub async fn write_all<W: AsyncWrite + Unpin>(
+pub fn write_all<W: AsyncWrite + Unpin>(
     to: &mut W,
     watch: &Watch,
     within_ms: u64,
     mut slices: [&[u8]; SLICES_MAX],
-) -> io::Result<()> {
+) -> impl Future<Output = io::Result<()>> {
     let mut waits = false;
-    let result = loop {
-        if slices.iter().all(|s| s.is_empty()) {
-            break Ok(());
-        }
-        let written = poll_fn(|cx| {
-            let poll = poll_write(Pin::new(&mut *to), cx, &slices);
-            if poll.is_pending() && !waits {
-                waits = true;
-                watch.write_within(within_ms);
+    poll_fn(move |cx| {
+        let mut result = Ok(());
+        while result.is_ok() && slices.iter().any(|s| !s.is_empty()) {
+            let Poll::Ready(written) = poll_write(Pin::new(&mut *to), cx, &slices) else {
+                if !std::mem::replace(&mut waits, true) {
+                    watch.write_within(within_ms);
+                }
+                return Poll::Pending;
+            };
+            if std::mem::take(&mut waits) {
+                watch.write_done();
             }
-            poll
-        })
-        .await;
-        if waits {
-            watch.write_done();
-            waits = false;
+            result = match written {
+                Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+                Ok(bytes) => {
+                    watch.wrote(bytes);
+                    advance(&mut slices, bytes);
+                    Ok(())
+                }
+                Err(e) => Err(e),
+            };
         }
-        match written {
-            Ok(0) => break Err(io::ErrorKind::WriteZero.into()),
-            Ok(bytes) => {
-                watch.wrote(bytes);
-                advance(&mut slices, bytes);
-            }
-            Err(e) => break Err(e),
+        if result.is_err() && watch.has_expired() {
+            result = Err(io::ErrorKind::TimedOut.into());
         }
-    };
-    if result.is_err() && watch.has_expired() {
-        return Err(io::ErrorKind::TimedOut.into());
-    }
-    result
+        Poll::Ready(result)
+    })
 }
 
 /// One slice is sent as such: the kernel has less to do than for several.
