@@ -112,6 +112,8 @@ struct Kept {
     sockets: Vec<OwnedFd>,
     /// Counts what was ever kept: the newest counts.
     number: u64,
+    /// The connection that it came by. What comes by an earlier one is older, whenever its thread gets to it.
+    serial: u64,
 }
 
 #[derive(Default)]
@@ -132,11 +134,11 @@ pub fn keep_sockets(paths: &RunPaths) -> io::Result<()> {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
     let store: Arc<Store> = Arc::default();
     thread::Builder::new().name("edge-sockets".into()).spawn(move || {
-        for stream in listener.incoming() {
+        for (serial, stream) in (0..).zip(listener.incoming()) {
             let store = store.clone();
             let conversing = stream
                 .and_then(Peer::new)
-                .and_then(|peer| thread::Builder::new().name("edge-sockets".into()).spawn(move || store.converse(&peer)));
+                .and_then(|peer| thread::Builder::new().name("edge-sockets".into()).spawn(move || store.converse(&peer, serial)));
             if let Err(e) = conversing {
                 tracing::warn!("an edge cannot be talked with: {e}");
                 thread::sleep(ACCEPT_PAUSE);
@@ -152,12 +154,12 @@ impl Store {
     }
 
     /// Serves an edge until its connection ends; then keeps what it had for a while, unless another edge has come.
-    fn converse(&self, peer: &Peer) {
+    fn converse(&self, peer: &Peer, serial: u64) {
         let mut number = None;
         while let Ok(message) = peer.receive(None) {
             let done = match message {
                 Message::Fetch => self.give(peer),
-                Message::Keep { doors } => self.take(peer, doors).map(|n| number = Some(n)),
+                Message::Keep { doors } => self.take(peer, doors, serial).map(|n| number = n),
                 Message::Kept { .. } => return,
             };
             if let Err(e) = done {
@@ -184,12 +186,41 @@ impl Store {
         peer.send_sockets(&sockets)
     }
 
-    fn take(&self, peer: &Peer, doors: Vec<DoorNote>) -> io::Result<u64> {
+    /// Keeps this, unless something newer is kept.
+    fn take(&self, peer: &Peer, doors: Vec<DoorNote>, serial: u64) -> io::Result<Option<u64>> {
         let sockets = receive_doors(peer, &doors)?.into_iter().flat_map(|p| p.sockets).collect();
         let mut kept = self.kept();
+        if serial < kept.serial {
+            return Ok(None);
+        }
         let number = kept.number + 1;
-        *kept = Kept { doors, sockets, number };
+        *kept = Kept { doors, sockets, number, serial };
         self.changed.notify_all();
-        Ok(number)
+        Ok(Some(number))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::net::{Ipv4Addr, TcpListener};
+    use std::os::unix::net::UnixStream;
+
+    use super::{Peer, Store};
+    use crate::handover::DoorNote;
+
+    #[test]
+    fn what_came_by_an_earlier_connection_is_older_whenever_it_is_looked_at() {
+        let (edge, keeper) = UnixStream::pair().map(|(a, b)| (Peer::new(a).unwrap(), Peer::new(b).unwrap())).unwrap();
+        let store = Store::default();
+        let door = DoorNote { address: Ipv4Addr::LOCALHOST.into(), port: 80, bound: 80, sockets: 1 };
+        let keep = |serial| {
+            edge.send_sockets(&[TcpListener::bind("127.0.0.1:0").unwrap().into()]).unwrap();
+            store.take(&keeper, vec![door.clone()], serial).unwrap()
+        };
+        assert_eq!((keep(2), keep(2), keep(1), keep(3)), (Some(1), Some(2), None, Some(3)));
+        assert_eq!(store.take(&keeper, Vec::new(), 4).unwrap(), Some(4));
+        assert_eq!(keep(3), None);
+        assert!(store.kept().sockets.is_empty(), "the edge had said that it listens no more");
     }
 }
