@@ -6,6 +6,7 @@ mod allod;
 mod change;
 mod clients;
 mod cores;
+mod floor;
 mod http2;
 mod idle;
 mod proxies;
@@ -68,6 +69,8 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1).peekable();
     let outcome = if arguments.next_if(|a| a == allod::EDGE).is_some() {
         allod::run(arguments).map(|()| true)
+    } else if arguments.next_if(|a| a == floor::FLOOR).is_some() {
+        floor::run(arguments).map(|()| true)
     } else {
         Settings::read(arguments).and_then(|settings| run(&settings))
     };
@@ -91,10 +94,14 @@ fn run(settings: &Settings) -> Result<bool> {
     upstream::start(addresses.upstream())?;
     let identity = Identity::new()?;
     let started = Kind::ALL.into_iter().map(|kind| Proxy::start(kind, addresses, &identity, &directory.0));
-    let proxies = started.collect::<Result<Vec<_>>>()?;
+    let mut proxies = started.collect::<Result<Vec<_>>>()?;
     for part in PARTS.into_iter().filter(|part| settings.only.as_deref().is_none_or(|only| only == *part)) {
         match part {
-            "keep-alive" => rush::small(settings, &proxies, &mut report),
+            "keep-alive" => {
+                proxies.push(Proxy::start(Kind::Floor, addresses, &identity, &directory.0)?);
+                rush::small(settings, &proxies, &mut report);
+                proxies.pop();
+            }
             "post" => rush::post(settings, &proxies, &mut report),
             "https" => rush::https(settings, &proxies, &mut report),
             "handshakes" => rush::handshakes(settings, &proxies, &mut report),

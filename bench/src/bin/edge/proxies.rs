@@ -13,7 +13,7 @@ use bench::{Process, Result, fail, wait_for};
 use rustls::client::Resumption;
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::{allod, cores};
+use crate::{allod, cores, floor};
 
 const START_MAX: Duration = Duration::from_secs(20);
 const PORT: u16 = 8_080;
@@ -57,6 +57,8 @@ pub enum Kind {
     Allod,
     Nginx,
     Haproxy,
+    /// Knows nothing of HTTP.
+    Floor,
 }
 
 impl Kind {
@@ -67,6 +69,7 @@ impl Kind {
             Kind::Allod => "allod",
             Kind::Nginx => "nginx",
             Kind::Haproxy => "haproxy",
+            Kind::Floor => "floor",
         }
     }
 }
@@ -89,8 +92,7 @@ impl Addresses {
     }
 
     fn door(self, kind: Kind) -> SocketAddr {
-        let third = Kind::ALL.iter().position(|k| *k == kind).and_then(|n| u8::try_from(n).ok()).unwrap_or(0);
-        SocketAddr::from((self.host(1 + third, 1), PORT))
+        SocketAddr::from((self.host(1 + kind as u8, 1), PORT))
     }
 }
 
@@ -121,6 +123,7 @@ impl Proxy {
             Kind::Allod => allod::command(&directory, at)?,
             Kind::Nginx => nginx(&directory, at, addresses.upstream())?,
             Kind::Haproxy => haproxy(&directory, at, addresses.upstream())?,
+            Kind::Floor => floor::command(at, addresses.upstream())?,
         };
         cores::proxy()?;
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();

@@ -124,18 +124,22 @@ pub fn compare(
     samples: impl Iterator<Item = (Kind, Vec<f64>)>,
     (better, wanted): (fn(f64, f64) -> f64, Limit),
 ) {
-    let (mut ours, mut others): (Vec<f64>, Vec<Measured>) = (Vec::new(), Vec::new());
+    let (mut ours, mut floor, mut others): (Vec<f64>, Vec<f64>, Vec<Measured>) = Default::default();
     for (kind, samples) in samples {
         match kind {
             Kind::Allod => ours.clone_from(&samples),
-            _ => others.push(Measured::new(unit, Limit::None, samples.clone())),
+            Kind::Floor => floor.clone_from(&samples),
+            Kind::Nginx | Kind::Haproxy => others.push(Measured::new(unit, Limit::None, samples.clone())),
         }
         report.add(format!("{name}, {}", kind.name()), Ok(Measured::new(unit, Limit::None, samples)));
     }
     let best = others.iter().map(Measured::median).reduce(better);
     if let Some(best) = others.iter().find(|m| Some(m.median()) == best) {
-        let ratios = ours.iter().zip(&best.samples).map(|(ours, best)| ours / best).collect();
-        report.add(format!("{name}, ratio"), Ok(Measured::new("of the better", wanted, ratios)));
+        let ratios = |of: &[f64]| of.iter().zip(&best.samples).map(|(of, best)| of / best).collect();
+        report.add(format!("{name}, ratio"), Ok(Measured::new("of the better", wanted, ratios(&ours))));
+        if !floor.is_empty() {
+            report.add(format!("{name}, ratio of the floor"), Ok(Measured::new("of the better", Limit::None, ratios(&floor))));
+        }
     }
 }
 

@@ -36,7 +36,7 @@ pub async fn attempt<S: Source, K: Sink>(attempt: &Attempt<'_>, source: &mut S, 
         }
     };
     attempt.dispatched();
-    let mut buffer = worker.buffers.small();
+    let mut buffer = Buffer::default();
     let outcome = if source.is_at_hand() {
         whole(attempt, &mut upstream, &mut buffer, source, sink).await
     } else {
@@ -241,7 +241,7 @@ impl<R: AsyncRead + Unpin, K: Sink> Answering<'_, R, K> {
                 Some(span) => return Ok(span),
                 None => {}
             }
-            if self.buffer.space().is_empty() {
+            if self.buffer.is_real() && self.buffer.space().is_empty() {
                 if self.buffer.capacity() >= LARGE_BYTES {
                     return Err(Fault::Garbage(HttpError::TooLarge("the head")));
                 }
@@ -300,11 +300,8 @@ impl<R: AsyncRead + Unpin, K: Sink> Answering<'_, R, K> {
     }
 
     async fn read(&mut self) -> Result<io::Result<usize>, Fault> {
-        let idle_ms = self.attempt.plan.site.balancer.idle_timeout_ms;
-        let read = unless_gone(self.sink, read(self.from, self.watch, idle_ms, self.buffer.space())).await?;
-        if let Ok(bytes) = read {
-            self.buffer.filled_by(bytes);
-        }
-        Ok(read)
+        let Attempt { worker, plan, .. } = *self.attempt;
+        let read = read(self.from, self.watch, plan.site.balancer.idle_timeout_ms, &worker.buffers, self.buffer);
+        Ok(unless_gone(self.sink, read).await?)
     }
 }

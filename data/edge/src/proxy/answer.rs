@@ -114,15 +114,15 @@ impl<R: AsyncRead + Unpin + Bare, W: AsyncWrite + Unpin + Bare> AnswerPath<'_, R
                 Some(span) => return Ok(span),
                 None => {}
             }
-            if self.buffer.space().is_empty() {
+            if self.buffer.is_real() && self.buffer.space().is_empty() {
                 if self.buffer.capacity() >= LARGE_BYTES {
                     return Err(AnswerError::Garbage(HttpError::TooLarge("the head")));
                 }
                 self.worker.buffers.enlarge(self.buffer);
             }
-            match read(self.from, self.from_watch, idle_ms, self.buffer.space()).await {
+            match read(self.from, self.from_watch, idle_ms, &self.worker.buffers, self.buffer).await {
                 Ok(0) => return Err(AnswerError::Lost),
-                Ok(bytes) => self.buffer.filled_by(bytes),
+                Ok(_) => {}
                 Err(e) if e.kind() == io::ErrorKind::TimedOut && self.from_watch.has_expired() => return Err(AnswerError::Late),
                 Err(_) => return Err(AnswerError::Lost),
             }

@@ -124,7 +124,7 @@ async fn one_try(
     if let Some(log) = &plan.log {
         log.dispatched();
     }
-    let mut buffer = worker.buffers.small();
+    let mut buffer = Buffer::default();
     let sent_on = Cell::new(false);
     let outcome = match at_hand {
         // All there: sent at once, and kept until an answer comes.

@@ -63,11 +63,10 @@ impl<R: AsyncRead + Unpin + Bare, W: AsyncWrite + Unpin + Bare> Relay<'_, R, W> 
             if self.buffer.capacity() <= SMALL_BYTES && self.decoder.expects_more_than(SMALL_BYTES) {
                 self.buffers.enlarge_for_body(self.buffer);
             }
-            let bytes = read(self.from, self.from_watch, self.idle_ms, self.buffer.space()).await.map_err(RelayError::Source)?;
-            if bytes == 0 {
+            let read = read(self.from, self.from_watch, self.idle_ms, self.buffers, self.buffer);
+            if read.await.map_err(RelayError::Source)? == 0 {
                 return self.finish().await;
             }
-            self.buffer.filled_by(bytes);
             self.to_watch.refresh_read(self.idle_ms);
         }
     }

@@ -15,9 +15,6 @@ pub async fn tunnel(worker: &Worker, client: &mut Client, idle_ms: u64, mut upst
     let (target, caller) = (RefCell::new(&mut upstream.stream), RefCell::new(&mut client.stream));
     let (mut from_target, mut to_target) = (Half(&target), Half(&target));
     let (mut from_client, mut to_client) = (Half(&caller), Half(&caller));
-    if !client.buffer.is_real() {
-        client.buffer = worker.buffers.small();
-    }
     let up = Relay {
         buffers: &worker.buffers,
         idle_ms,
