@@ -24,7 +24,7 @@ use crate::proxies::HOST;
 use crate::upstream::{KIB, head_of, write};
 
 /// How long connections are used before anything is counted.
-const WARM_UP: Duration = Duration::from_millis(400);
+const WARM_UP: Duration = Duration::from_millis(200);
 /// Longest wait for the last answers.
 const END_MAX: Duration = Duration::from_secs(10);
 /// A paced load releases its requests this often.

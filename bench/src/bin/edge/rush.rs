@@ -10,6 +10,10 @@ use crate::proxies::{Kind, Proxy};
 use crate::system_calls::Counting;
 use crate::upstream::KIB;
 
+/// A proxy takes its turn in so many pieces, between which the others have theirs: what else the machine does for a second
+/// meets all of them alike.
+pub const PIECES: u32 = 5;
+
 /// What a load looks like, and what it is wanted to be.
 struct Load {
     name: &'static str,
@@ -144,39 +148,59 @@ pub fn compare(
 }
 
 fn all_turns(settings: &Settings, proxies: &[Proxy], load: &Load) -> Result<Vec<Turns>> {
+    let users: Vec<Users> = proxies.iter().map(|proxy| users_of(proxy, load, settings.turn / PIECES)).collect();
     let mut turns: Vec<Turns> = proxies.iter().map(|_| Turns::default()).collect();
-    for round in 0..settings.rounds {
-        for (proxy, turns) in proxies.iter().zip(&mut turns) {
-            let speaks_tls = matches!(load.transport, Transport::Tls | Transport::FreshTls);
-            let tls = speaks_tls.then(|| proxy.client.clone());
-            let users = Users {
-                at: match load.transport {
-                    Transport::Plain => proxy.at,
-                    Transport::Tls | Transport::FreshTls => proxy.secure,
-                    Transport::Flow | Transport::FreshFlow => proxy.flow,
-                },
-                tls,
-                fresh: matches!(load.transport, Transport::FreshTls | Transport::FreshFlow),
-                connections: load.connections,
-                request: load.request.clone(),
-                duration: settings.turn,
-            };
-            one_turn(&users, proxy, turns)?;
-            if round == 0 {
-                turns.calls.push(system_calls(&users, proxy)?);
+    for _ in 0..settings.rounds {
+        let mut sums = vec![Piece::default(); proxies.len()];
+        for _ in 0..PIECES {
+            for ((proxy, users), sum) in proxies.iter().zip(&users).zip(&mut sums) {
+                sum.add(users.rush(|| Ok((Instant::now(), proxy.process.processor_ns()?)))?);
             }
         }
+        sums.iter().zip(&mut turns).for_each(|(sum, turns)| sum.note(turns));
+    }
+    for ((proxy, users), turns) in proxies.iter().zip(&users).zip(&mut turns) {
+        turns.calls.push(system_calls(users, proxy)?);
     }
     Ok(turns)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of requests and nanoseconds far below 2^52")]
-fn one_turn(users: &Users, proxy: &Proxy, turns: &mut Turns) -> Result<()> {
-    let (requests, before, after) = users.rush(|| Ok((Instant::now(), proxy.process.processor_ns()?)))?;
-    let requests = requests as f64;
-    turns.micros.push((after.1 - before.1) as f64 / 1_000.0 / requests);
-    turns.per_second.push(requests / (after.0 - before.0).as_secs_f64());
-    Ok(())
+fn users_of(proxy: &Proxy, load: &Load, duration: Duration) -> Users {
+    let speaks_tls = matches!(load.transport, Transport::Tls | Transport::FreshTls);
+    Users {
+        at: match load.transport {
+            Transport::Plain => proxy.at,
+            Transport::Tls | Transport::FreshTls => proxy.secure,
+            Transport::Flow | Transport::FreshFlow => proxy.flow,
+        },
+        tls: speaks_tls.then(|| proxy.client.clone()),
+        fresh: matches!(load.transport, Transport::FreshTls | Transport::FreshFlow),
+        connections: load.connections,
+        request: load.request.clone(),
+        duration,
+    }
+}
+
+/// A part of a turn, or several of them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Piece {
+    requests: u64,
+    processor_ns: u64,
+    took: Duration,
+}
+
+impl Piece {
+    fn add(&mut self, (requests, before, after): (u64, (Instant, u64), (Instant, u64))) {
+        self.requests += requests;
+        self.processor_ns += after.1 - before.1;
+        self.took += after.0 - before.0;
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "counts of requests and nanoseconds far below 2^52")]
+    fn note(&self, turns: &mut Turns) {
+        turns.micros.push(self.processor_ns as f64 / 1_000.0 / self.requests as f64);
+        turns.per_second.push(self.requests as f64 / self.took.as_secs_f64());
+    }
 }
 
 /// Counted apart from the time, which counting takes more of.

@@ -5,7 +5,7 @@ use bench::{Limit, Report, Result, percentile};
 use crate::Settings;
 use crate::clients::Users;
 use crate::proxies::{Kind, Proxy};
-use crate::rush::compare;
+use crate::rush::{PIECES, compare};
 
 const REQUEST: &[u8] = b"GET /1k HTTP/1.1\r\nHost: bench\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n";
 const CONNECTIONS: usize = 64;
@@ -35,18 +35,23 @@ fn times(settings: &Settings, proxies: &[Proxy]) -> Result<Times> {
         fresh: false,
         connections: CONNECTIONS,
         request: REQUEST.to_vec(),
-        duration: settings.turn,
+        duration: settings.turn / PIECES,
     };
     let mut slowest = f64::INFINITY;
     for proxy in proxies {
         let (requests, ..) = users(proxy).rush(|| Ok(()))?;
-        slowest = slowest.min(requests as f64 / settings.turn.as_secs_f64());
+        slowest = slowest.min(requests as f64 / (settings.turn / PIECES).as_secs_f64());
     }
     let mut times: Times = proxies.iter().map(|p| (p.kind, Vec::new())).collect();
     for _ in 0..settings.rounds {
-        for (proxy, (_, turns)) in proxies.iter().zip(&mut times) {
-            turns.push(users(proxy).pace(slowest * SHARE)?);
+        times.iter_mut().for_each(|(_, turns)| turns.push(Vec::new()));
+        for _ in 0..PIECES {
+            for (proxy, (_, turns)) in proxies.iter().zip(&mut times) {
+                let piece = users(proxy).pace(slowest * SHARE)?;
+                turns.iter_mut().last().into_iter().for_each(|turn| turn.extend_from_slice(&piece));
+            }
         }
+        times.iter_mut().filter_map(|(_, turns)| turns.last_mut()).for_each(|turn| turn.sort_by(f64::total_cmp));
     }
     Ok(times)
 }
