@@ -120,7 +120,8 @@ fn measure(settings: &Settings, proxies: &[Proxy], load: &Load, report: &mut Rep
     }
 }
 
-/// Adds a row for each proxy, and one of our ratio to the better one of the others, round by round.
+/// Adds a row for each proxy, and one of our ratio to the better one of the others: of each of our turns to the median of
+/// theirs, so that the middle one is the ratio of the medians.
 pub fn compare(
     report: &mut Report,
     name: &str,
@@ -139,7 +140,7 @@ pub fn compare(
     }
     let best = others.iter().map(Measured::median).reduce(better);
     if let Some(best) = others.iter().find(|m| Some(m.median()) == best) {
-        let ratios = |of: &[f64]| of.iter().zip(&best.samples).map(|(of, best)| of / best).collect();
+        let ratios = |of: &[f64]| of.iter().map(|sample| sample / best.median()).collect();
         report.add(format!("{name}, ratio"), Ok(Measured::new("of the better", wanted, ratios(&ours))));
         if !floor.is_empty() {
             report.add(format!("{name}, ratio of the floor"), Ok(Measured::new("of the better", Limit::None, ratios(&floor))));
