@@ -13,6 +13,7 @@ use std::rc::Rc;
 
 use rustix::net::{Shutdown, shutdown};
 use tokio::net::TcpStream;
+use tokio::task::coop::consume_budget;
 
 use crate::clock::now_ms;
 use crate::h2;
@@ -121,7 +122,9 @@ async fn serve_requests(worker: &Worker, client: &mut Client) {
             }
         };
         match next {
-            Next::Keep => continue,
+            // What comes behind in the same buffer is not read for: others have their turns all the same.
+            Next::Keep if !client.buffer.is_empty() => consume_budget().await,
+            Next::Keep => {}
             Next::Close => return,
             // On the heap for the sake of idle connections, too.
             Next::Linger => return Box::pin(linger(&mut client.stream, &client.watch)).await,
