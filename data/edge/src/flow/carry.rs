@@ -3,12 +3,9 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::future::poll_fn;
 use std::io::{self, ErrorKind};
-use std::pin::Pin;
-use std::task::Poll;
 
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 
@@ -16,7 +13,7 @@ use super::counters::Active;
 use super::splice::{Moved, splice};
 use crate::worker::Worker;
 use crate::worker::buffer::Buffer;
-use crate::worker::io::write_all;
+use crate::worker::io::{read, write_all};
 use crate::worker::watch::Watch;
 
 /// One end of a flow.
@@ -104,12 +101,14 @@ impl Way<'_> {
         W: AsyncWrite + Unpin,
     {
         loop {
-            let mut buffer = self.read(from).await?;
-            let bytes = buffer.filled().len();
-            if bytes == 0 {
-                self.worker.buffers.give_back(buffer);
-                return self.ended().map(|()| Copied::All);
-            }
+            let mut buffer = Buffer::default();
+            let bytes = match read(from, self.from_watch, self.idle_ms, &self.worker.buffers, &mut buffer).await {
+                Ok(bytes @ 1..) => bytes,
+                ended => {
+                    self.worker.buffers.give_back(buffer);
+                    return ended.map_err(|e| self.source_failed(e)).and_then(|_| self.ended()).map(|()| Copied::All);
+                }
+            };
             self.moved(bytes);
             let sent = write_all(to, self.to_watch, self.idle_ms, [buffer.filled(), &[], &[], &[]]).await;
             let is_full = buffer.space().is_empty();
@@ -119,39 +118,6 @@ impl Way<'_> {
                 return Ok(Copied::Much);
             }
         }
-    }
-
-    /// What comes next; nothing at the end.
-    async fn read<R: AsyncRead + Unpin>(&self, from: &mut R) -> Result<Buffer, Broken> {
-        let buffers = &self.worker.buffers;
-        let mut waits = false;
-        let read = poll_fn(|cx| {
-            let mut buffer = buffers.small();
-            let mut room = ReadBuf::new(buffer.space());
-            match Pin::new(&mut *from).poll_read(cx, &mut room) {
-                Poll::Ready(Ok(())) => {
-                    let bytes = room.filled().len();
-                    buffer.filled_by(bytes);
-                    Poll::Ready(Ok(buffer))
-                }
-                Poll::Ready(Err(e)) => {
-                    buffers.give_back(buffer);
-                    Poll::Ready(Err(e))
-                }
-                Poll::Pending => {
-                    buffers.give_back(buffer);
-                    if !std::mem::replace(&mut waits, true) {
-                        self.from_watch.read_within(self.idle_ms);
-                    }
-                    Poll::Pending
-                }
-            }
-        });
-        let read = read.await;
-        if waits {
-            self.from_watch.read_done();
-        }
-        read.map_err(|e| self.source_failed(e))
     }
 
     /// So many bytes came: neither side has been silent.

@@ -16,7 +16,7 @@ use crate::http::body::{ChunkLine, Decoder};
 use crate::http::head::{Framing, HEADERS_MAX, Known, parse_answer};
 use crate::http::scan::{HeadScan, HeadSpan};
 use crate::proxy::answer::INFORMATIONAL_MAX;
-use crate::proxy::forward::{connection, kept_connection};
+use crate::proxy::forward::connection;
 use crate::stream::Half;
 use crate::worker::buffer::{Buffer, LARGE_BYTES, SMALL_BYTES};
 use crate::worker::io::{read, write_all};
@@ -27,14 +27,8 @@ use crate::worker::watch::Watch;
 pub async fn attempt<S: Source, K: Sink>(attempt: &Attempt<'_>, source: &mut S, sink: &mut K) -> Result<Answered, Fault> {
     let Attempt { worker, plan, target, tried, begun_ms, .. } = *attempt;
     let repeatable = plan.idempotent && source.is_at_hand();
-    let mut upstream = match kept_connection(worker, target, repeatable) {
-        Some(kept) => kept,
-        // On the heap, so that requests with a kept connection do not carry what it needs.
-        None => {
-            let connecting = Box::pin(connection(worker, plan, target, repeatable, tried, begun_ms));
-            unless_gone(sink, connecting).await?.map_err(|e| Fault::NotConnected(Connecting::of(&e)))?
-        }
-    };
+    let connecting = connection(worker, plan, target, repeatable, tried, begun_ms);
+    let mut upstream = unless_gone(sink, connecting).await?.map_err(|e| Fault::NotConnected(Connecting::of(&e)))?;
     attempt.dispatched();
     let mut buffer = Buffer::default();
     let outcome = if source.is_at_hand() {

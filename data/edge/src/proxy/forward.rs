@@ -252,7 +252,7 @@ pub async fn connection(
 }
 
 /// One that is kept, for a request that can be repeated or not.
-pub fn kept_connection(worker: &Worker, target: &Target, repeatable: bool) -> Option<Upstream> {
+fn kept_connection(worker: &Worker, target: &Target, repeatable: bool) -> Option<Upstream> {
     let freshness = if repeatable { Freshness::Known } else { Freshness::Asked };
     worker.pool.take(target.number, if repeatable { IDLE_MS_MAX } else { IDLE_MS_BRIEF }, freshness)
 }
