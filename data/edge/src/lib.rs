@@ -111,11 +111,11 @@ impl std::error::Error for EdgeError {
 /// Parsers and rules as tests and measurements call them.
 #[doc(hidden)]
 pub mod testing {
-    use std::mem::MaybeUninit;
     use std::net::IpAddr;
 
     use crate::http::body::Decoder;
-    use crate::http::head::{Framing, HEADERS_MAX, parse_answer, parse_request};
+    use crate::http::fields::Headers;
+    use crate::http::head::{Framing, parse_answer, parse_request, whole_head};
     use crate::http::scan::HeadScan;
     use crate::route::Rules;
     use crate::route::condition::Subject;
@@ -124,20 +124,20 @@ pub mod testing {
     /// every desync mode.
     pub fn classify(head: &[u8]) -> Result<Option<String>, String> {
         let span = HeadScan::default().advance(head).map_err(|e| e.to_string())?.ok_or("a head that does not end")?;
-        let mut slots = [const { MaybeUninit::uninit() }; HEADERS_MAX];
-        let request = parse_request(&head[span.begin..span.end], &mut slots).map_err(|e| e.to_string())?;
+        let mut headers = Headers::new();
+        let request = whole_head(parse_request(&head[span.begin..span.end], &mut headers)).map_err(|e| e.to_string())?;
         Ok(request.flaw.map(|flaw| format!("{:?} {flaw:?}", flaw.class())))
     }
 
     /// Reads a request or an answer and its body as the edge does; the data of the body, or why it is refused.
     pub fn read_message(bytes: &[u8], is_request: bool) -> Result<Option<Vec<u8>>, String> {
         let Some(span) = HeadScan::default().advance(bytes).map_err(|e| e.to_string())? else { return Ok(None) };
-        let mut slots = [const { MaybeUninit::uninit() }; HEADERS_MAX];
+        let mut headers = Headers::new();
         let head = &bytes[span.begin..span.end];
         let framing: Framing = if is_request {
-            parse_request(head, &mut slots).map_err(|e| e.to_string())?.framing
+            whole_head(parse_request(head, &mut headers)).map_err(|e| e.to_string())?.framing
         } else {
-            parse_answer(head, &mut slots, false).map_err(|e| e.to_string())?.framing
+            whole_head(parse_answer(head, &mut headers, false)).map_err(|e| e.to_string())?.framing
         };
         let mut rest = bytes[span.end..].to_vec();
         let decoded = Decoder::new(framing).decode(&mut rest).map_err(|e| e.to_string())?;
@@ -159,8 +159,8 @@ pub mod testing {
             client: IpAddr,
             with: impl FnOnce(&dyn Fn() -> Option<usize>),
         ) -> Result<(), String> {
-            let mut slots = [const { MaybeUninit::uninit() }; HEADERS_MAX];
-            let request = parse_request(head, &mut slots).map_err(|e| e.to_string())?;
+            let mut headers = Headers::new();
+            let request = whole_head(parse_request(head, &mut headers)).map_err(|e| e.to_string())?;
             with(&|| self.0.first(&Subject::of(&request, client)));
             Ok(())
         }

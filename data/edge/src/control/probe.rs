@@ -1,7 +1,6 @@
 //! One look at a target: a connection, or a request in what its group speaks, and what came of it. It judges nothing.
 
 use std::io::{self, ErrorKind};
-use std::mem::MaybeUninit;
 use std::time::Duration;
 
 use ::h2::RecvStream;
@@ -17,7 +16,8 @@ use super::health::{Outcome, Subject};
 use crate::connector::Connector;
 use crate::h2::{grpc, outgoing};
 use crate::http::HttpError;
-use crate::http::head::{HEADERS_MAX, parse_answer};
+use crate::http::fields::Headers;
+use crate::http::head::{parse_answer, whole_head};
 use crate::http::scan::HeadScan;
 use crate::stream::Stream;
 use crate::tls::outgoing::Speaks;
@@ -124,8 +124,7 @@ async fn ask_http1(subject: &Subject, connector: &Connector) -> io::Result<(Code
 }
 
 fn status_of(head: &[u8]) -> io::Result<u16> {
-    let mut slots = [const { MaybeUninit::uninit() }; HEADERS_MAX];
-    parse_answer(head, &mut slots, false).map(|a| a.status).map_err(invalid)
+    whole_head(parse_answer(head, &mut Headers::new(), false)).map(|a| a.status).map_err(invalid)
 }
 
 fn invalid(error: HttpError) -> io::Error {

@@ -1,7 +1,6 @@
 //! The answer to a client's request, on its way into the frames of its stream. It is not taken faster than the client does.
 
 use std::future::poll_fn;
-use std::mem::MaybeUninit;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
@@ -12,8 +11,9 @@ use memchr::memmem::find;
 use super::exchange::{Gone, Sink, is_bare};
 use super::hpack;
 use super::link::{Lane, add};
+use crate::http::fields::Headers;
 use crate::http::forward::{AnswerHeaders, goes_on};
-use crate::http::head::{Answer, HEADERS_MAX, parse_answer};
+use crate::http::head::{Answer, parse_answer, whole_head};
 
 pub struct Outgoing<'a> {
     lane: Rc<Lane>,
@@ -39,8 +39,8 @@ impl<'a> Outgoing<'a> {
 
     /// There is no waiting here, so that no stream carries room for headers.
     fn begin_page(&mut self, head: &[u8], to_head: bool, whole: bool) -> Result<(), Gone> {
-        let mut slots = [const { MaybeUninit::uninit() }; HEADERS_MAX];
-        let answer = parse_answer(head, &mut slots, to_head).map_err(|_| Gone)?;
+        let mut headers = Headers::new();
+        let answer = whole_head(parse_answer(head, &mut headers, to_head)).map_err(|_| Gone)?;
         let nothing = AnswerHeaders { server: false, set: Vec::new() };
         self.begin(answer.status, whole, |block| block.copy(&answer, &nothing))
     }
@@ -74,9 +74,10 @@ struct Block<'a> {
 }
 
 impl Block<'_> {
-    fn field(&mut self, name: &str, value: &[u8]) {
+    fn field(&mut self, name: impl AsRef<[u8]>, value: &[u8]) {
+        let name = name.as_ref();
         self.bytes += name.len() + value.len();
-        hpack::field(self.to, name.as_bytes(), value);
+        hpack::field(self.to, name, value);
     }
 
     /// Copies what goes on of an answer's headers.

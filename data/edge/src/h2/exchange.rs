@@ -50,7 +50,7 @@ pub trait Source {
         if listener.request_names.is_empty() {
             return Some(trailers);
         }
-        let fields = trailers.iter().filter(|(name, _)| !listener.is_ours(name.as_str()));
+        let fields = trailers.iter().filter(|(name, _)| !listener.is_ours(name.as_str().as_bytes()));
         let passing: HeaderMap = fields.map(|(name, value)| (name.clone(), value.clone())).collect();
         (!passing.is_empty()).then_some(passing)
     }

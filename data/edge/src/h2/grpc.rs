@@ -28,7 +28,7 @@ impl RequestProtocol {
         if !request.http2 {
             return RequestProtocol::Http1;
         }
-        let content_type = request.headers.iter().find(|h| h.name.eq_ignore_ascii_case("content-type"));
+        let content_type = request.headers.iter().find(|h| h.name.eq_ignore_ascii_case(b"content-type"));
         if content_type.is_some_and(|h| is_grpc(h.value)) { RequestProtocol::Grpc } else { RequestProtocol::Http2 }
     }
 

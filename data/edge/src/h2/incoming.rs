@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::exchange::{Source, SourceError};
 use super::link::{Lane, add};
 use super::streams::Piece;
-use crate::http::head::Known;
+use crate::http::fields::Known;
 
 /// A body of up to so much is kept, so that the request may be repeated.
 const KEPT_BYTES_MAX: usize = 64 * 1024;
@@ -133,7 +133,7 @@ impl Drop for Incoming {
 
 /// What of trailers may go on: nothing that says how a message is carried, framed or routed (RFC 9110, 6.5.1).
 fn passable(trailers: HeaderMap) -> HeaderMap {
-    let fields = trailers.iter().filter(|(name, _)| Known::of(name.as_str()) == Known::Other);
+    let fields = trailers.iter().filter(|(name, _)| Known::of(name.as_str().as_bytes()) == Known::Other);
     fields.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 

@@ -1,14 +1,12 @@
 //! From the header fields of a stream to a decision: what RFC 9113 calls malformed is refused, and the rest put together as the
 //! rules for HTTP/1.1 know it.
 
-use std::mem::MaybeUninit;
-
 use http::{HeaderMap, HeaderName, HeaderValue};
-use httparse::Header;
 
 use super::hpack::Fields;
 use crate::http::HttpError;
-use crate::http::head::{HEADERS_MAX, Known, assemble_request};
+use crate::http::fields::{HEADERS_MAX, Header, Headers, Known};
+use crate::http::head::assemble_request;
 use crate::http::scan::LINE_BYTES_MAX;
 use crate::proxy::Caller;
 use crate::proxy::plan::{Plan, decide, refusal};
@@ -67,7 +65,7 @@ impl<'f> Head<'f> {
 
     fn take_field(&mut self, name: &[u8], value: &[u8]) -> Result<(), Malformed> {
         let name = checked_name(name)?;
-        match Known::of(name) {
+        match Known::of(name.as_bytes()) {
             // "RFC 9113, 8.2.2: connection-specific header fields".
             Known::Connection | Known::KeepAlive | Known::ProxyConnection | Known::TransferEncoding | Known::Upgrade => {
                 return Err(Malformed);
@@ -108,8 +106,8 @@ impl<'f> Head<'f> {
     /// Decides over the request. Nothing borrowed from the fields outlives it.
     pub fn plan(&self, worker: &Worker, caller: &Caller, ended: bool) -> Plan {
         let cookies = self.joined_cookies();
-        let mut slots = [const { MaybeUninit::<Header<'_>>::uninit() }; HEADERS_MAX];
-        let assembled = self.gather(cookies.as_deref(), &mut slots).and_then(|headers| {
+        let headers = self.gather(cookies.as_deref());
+        let assembled = headers.as_ref().map_err(|e| *e).and_then(|headers| {
             assemble_request((self.method.unwrap_or_default(), self.target.unwrap_or("/")), self.authority, headers, ended)
         });
         match assembled {
@@ -120,17 +118,13 @@ impl<'f> Head<'f> {
 
     /// "ELB User Guide, Quotas": 16 K for the request line and for each header. Fields with space at their ends are malformed
     /// (RFC 9113, 8.2.1), and answered so.
-    fn gather<'s, 'c>(
-        &'c self,
-        cookies: Option<&'c [u8]>,
-        slots: &'s mut [MaybeUninit<Header<'c>>; HEADERS_MAX],
-    ) -> Result<&'s [Header<'c>], HttpError> {
+    fn gather<'c>(&'c self, cookies: Option<&'c [u8]>) -> Result<Headers<'c>, HttpError> {
         let line = [self.method, self.target].into_iter().flatten().map(str::len).sum::<usize>() + " HTTP/2.0 ".len();
         if line > LINE_BYTES_MAX {
             return Err(HttpError::LineTooLong);
         }
         let is_space = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
-        let (mut count, mut has_cookies) = (0, false);
+        let (mut headers, mut has_cookies) = (Headers::new(), false);
         for (name, mut value) in self.fields.iter().skip(self.pseudo) {
             if name.len() + value.len() > LINE_BYTES_MAX {
                 return Err(HttpError::TooLarge("a header"));
@@ -144,13 +138,12 @@ impl<'f> Head<'f> {
                 }
                 value = cookies;
             }
-            let slot = slots.get_mut(count).ok_or(HttpError::TooLarge("the number of headers"))?;
-            let name = std::str::from_utf8(name).map_err(|_| HttpError::Syntax("a header's name"))?;
-            slot.write(Header { name, value });
-            count += 1;
+            if headers.len() == HEADERS_MAX {
+                return Err(HttpError::TooLarge("the number of headers"));
+            }
+            headers.push(Header::new(name, value));
         }
-        // SAFETY: the first `count` slots were written just now, and a `Header` is two plain references.
-        Ok(unsafe { std::slice::from_raw_parts(slots.as_ptr().cast::<Header<'c>>(), count) })
+        Ok(headers)
     }
 
     /// Cookies that came in several fields go on in one (RFC 9113, 8.2.3).

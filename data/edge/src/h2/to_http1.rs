@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind};
-use std::mem::MaybeUninit;
 use std::time::Instant;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -13,7 +12,8 @@ use super::exchange::{Answered, Attempt, Connecting, Fault, Sink, Source, Source
 use crate::connector::{Stalls, bear};
 use crate::http::HttpError;
 use crate::http::body::{ChunkLine, Decoder};
-use crate::http::head::{Framing, HEADERS_MAX, Known, parse_answer};
+use crate::http::fields::{Headers, Known};
+use crate::http::head::{Framing, parse_answer, whole_head};
 use crate::http::scan::{HeadScan, HeadSpan};
 use crate::proxy::answer::INFORMATIONAL_MAX;
 use crate::proxy::forward::connection;
@@ -167,7 +167,8 @@ impl<W: AsyncWrite + Unpin> Sending<'_, W> {
 fn fields(lines: &[u8]) -> Option<HeaderMap> {
     let field = |line: &[u8]| {
         let colon = memchr(b':', line)?;
-        let name = HeaderName::from_bytes(&line[..colon]).ok().filter(|name| Known::of(name.as_str()) == Known::Other)?;
+        let name =
+            HeaderName::from_bytes(&line[..colon]).ok().filter(|name| Known::of(name.as_str().as_bytes()) == Known::Other)?;
         Some((name, HeaderValue::from_bytes(line[colon + 1..].trim_ascii()).ok()?))
     };
     let map: HeaderMap = lines.split(|byte| *byte == b'\n').filter_map(field).collect();
@@ -253,9 +254,9 @@ impl<R: AsyncRead + Unpin, K: Sink> Answering<'_, R, K> {
     /// Hands a head to the sink. Nothing borrowed from the buffer outlives it.
     fn pass_head(&mut self, span: HeadSpan) -> Result<Begun, Fault> {
         let Attempt { worker, plan, .. } = *self.attempt;
-        let mut slots = [const { MaybeUninit::uninit() }; HEADERS_MAX];
+        let mut headers = Headers::new();
         let head = &self.buffer.filled()[..span.end];
-        let answer = parse_answer(head, &mut slots, plan.to_head).map_err(Fault::Garbage)?;
+        let answer = whole_head(parse_answer(head, &mut headers, plan.to_head)).map_err(Fault::Garbage)?;
         if answer.status != 101 {
             self.sink.head(&answer, &plan.cookies(worker, &answer))?;
         }

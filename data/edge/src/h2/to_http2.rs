@@ -3,7 +3,6 @@
 
 use std::cell::Cell;
 use std::future::poll_fn;
-use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -14,14 +13,14 @@ use ::http::header::{DATE, HeaderName, SERVER, TE};
 use ::http::uri::{Scheme, Uri};
 use ::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use bytes::Bytes;
-use httparse::Header;
 
 use super::exchange::{Answered, Attempt, Connecting, Fault, Sink, Source, SourceError, is_bare, unless_gone};
 use super::outgoing::{NoSeat, Patience, Seat, seat};
 use crate::clock::{elapsed, now_ms};
 use crate::http::HttpError;
+use crate::http::fields::{HEADERS_MAX, Header, Headers, Known};
 use crate::http::forward::ListenerHeaders;
-use crate::http::head::{Answer, Framing, HEADERS_MAX, Known};
+use crate::http::head::{Answer, Framing, parse_request, whole_head};
 use crate::proxy::answer::INFORMATIONAL_MAX;
 use crate::proxy::forward::{CONNECT_MAX, patience};
 use crate::proxy::plan::Forward;
@@ -82,23 +81,21 @@ fn patience_for_room(attempt: &Attempt<'_>) -> Duration {
 
 /// The head as HTTP/2 has it; none when that cannot be said.
 fn request_head(plan: &Forward, secure: bool) -> Option<Request<()>> {
-    let mut slots = [const { MaybeUninit::uninit() }; HEADERS_MAX];
-    let mut parsed = httparse::Request::new(&mut []);
-    parsed.parse_with_uninit_headers(&plan.head, &mut slots).ok()?;
-    let host = parsed.headers.iter().find(|h| Known::of(h.name) == Known::Host)?;
+    let mut headers = Headers::new();
+    let request = whole_head(parse_request(&plan.head, &mut headers)).ok()?;
     let scheme = if secure { Scheme::HTTPS } else { Scheme::HTTP };
-    let uri = Uri::builder().scheme(scheme).authority(host.value).path_and_query(parsed.path?).build().ok()?;
+    let uri = Uri::builder().scheme(scheme).authority(request.host?).path_and_query(request.target).build().ok()?;
     let mut head = Request::new(());
-    *head.method_mut() = parsed.method?.parse().ok()?;
+    *head.method_mut() = request.method.parse().ok()?;
     *head.uri_mut() = uri;
     *head.version_mut() = Version::HTTP_2;
     let headers = head.headers_mut();
-    headers.reserve(parsed.headers.len());
-    for header in parsed.headers.iter() {
-        match Known::of(header.name) {
+    headers.reserve(request.headers.len());
+    for header in request.headers {
+        match header.known {
             Known::Host | Known::Connection | Known::TransferEncoding | Known::Upgrade => {}
             _ => {
-                let name = HeaderName::from_bytes(header.name.as_bytes()).ok()?;
+                let name = HeaderName::from_bytes(header.name).ok()?;
                 headers.append(name, HeaderValue::from_bytes(header.value).ok()?);
             }
         }
@@ -269,10 +266,10 @@ impl<K: Sink> Answering<'_, K> {
             return Err(Fault::Garbage(HttpError::TooLarge("the number of headers")));
         }
         let headers_of: Vec<Header<'_>> =
-            headers.iter().map(|(name, value)| Header { name: name.as_str(), value: value.as_bytes() }).collect();
+            headers.iter().map(|(name, value)| Header::new(name.as_str().as_bytes(), value.as_bytes())).collect();
         let answer = Answer {
             status: status.as_u16(),
-            reason: status.canonical_reason().unwrap_or_default(),
+            reason: status.canonical_reason().unwrap_or_default().as_bytes(),
             headers: &headers_of,
             framing,
             keep_alive: true,

@@ -54,7 +54,7 @@ pub fn write(out: &mut Vec<u8>, date: &str, answer: &OwnAnswer<'_>) {
     let OwnAnswer { status, content_type, body, close, location, to_head, headers } = *answer;
     let has_body = status != 204 && status != 304;
     push(out, &["HTTP/1.1 "]);
-    push_number(out, status.into());
+    push_number(out, status);
     push(out, &[" ", phrase(status), "\r\n"]);
     headers.write(out, false);
     push(out, &["Date: ", date, "\r\n"]);

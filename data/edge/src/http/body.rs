@@ -3,11 +3,10 @@
 
 use std::ops::Range;
 
-use httparse::{EMPTY_HEADER, Status, parse_headers};
-
 use super::HttpError;
+use super::fields::{Headers, Known, read_headers};
 use super::forward::ListenerHeaders;
-use super::head::{Framing, Known};
+use super::head::Framing;
 use super::text::push_header;
 
 /// Longest extension of one chunk; it is read and dropped.
@@ -210,13 +209,14 @@ impl Chunked {
 /// What of trailers may go on: nothing that says how a message is carried, framed or routed (RFC 9110, 6.5.1).
 fn passable(lines: &[u8], withheld: &[String]) -> Result<Vec<u8>, HttpError> {
     let section = [lines, b"\r\n"].concat();
-    let mut slots = [EMPTY_HEADER; TRAILERS_MAX];
-    let Ok(Status::Complete((_, fields))) = parse_headers(&section, &mut slots) else {
+    let mut fields = Headers::new();
+    let read = read_headers(&section, 0, &mut fields);
+    if read != Ok(Some(section.len())) || fields.len() > TRAILERS_MAX {
         return Err(HttpError::Syntax("the trailers"));
-    };
+    }
     let mut kept = Vec::with_capacity(lines.len());
-    let is_withheld = |name: &str| withheld.iter().any(|other| other.eq_ignore_ascii_case(name));
-    let passing = fields.iter().filter(|field| Known::of(field.name) == Known::Other && !is_withheld(field.name));
+    let is_withheld = |name| withheld.iter().any(|other| other.as_bytes().eq_ignore_ascii_case(name));
+    let passing = fields.iter().filter(|field| field.known == Known::Other && !is_withheld(field.name));
     passing.for_each(|field| push_header(&mut kept, field));
     Ok(kept)
 }

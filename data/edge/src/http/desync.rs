@@ -2,11 +2,10 @@
 //! "Access logs, Classification reasons". What cannot be understood is never classified here, since it is refused in every
 //! mode: ALB's monitor mode would let some of it pass.
 
-use httparse::Header;
 use world::DesyncMode;
 
 use super::HttpError;
-use super::head::Known;
+use super::fields::{Header, Known};
 
 /// From harmless to harmful. Severe requests are among those that the parser refuses: none passes here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -119,7 +118,7 @@ pub struct Framed<'a> {
 /// The worst that there is to say; of two equally bad things the first in ALB's order. An error is a severe request.
 pub fn classify(framed: &Framed<'_>, headers: &[Header<'_>]) -> Result<Option<Reason>, HttpError> {
     let without_body = matches!(framed.method, "GET" | "HEAD");
-    if headers.iter().any(|h| Known::of(h.name) == Known::Other && is_suspicious(h.name)) {
+    if headers.iter().any(|h| h.known == Known::Other && is_suspicious(h.name)) {
         return weigh_look_alikes(framed.http11, headers).map(Some);
     }
     Ok(match *framed {
@@ -136,7 +135,7 @@ pub fn classify(framed: &Framed<'_>, headers: &[Header<'_>]) -> Result<Option<Re
 /// that contradicts another.
 #[cold]
 fn weigh_look_alikes(http11: bool, headers: &[Header<'_>]) -> Result<Reason, HttpError> {
-    let of = |wanted: &'static [u8]| headers.iter().filter(move |h| is_like(h.name.as_bytes(), wanted)).map(|h| h.value);
+    let of = |wanted: &'static [u8]| headers.iter().filter(move |h| is_like(h.name, wanted)).map(|h| h.value);
     let [length, coding] = LOOK_ALIKES;
     if !http11 && of(coding).next().is_some() {
         return Ok(Reason::SuspiciousHeader);
@@ -167,8 +166,8 @@ const CODINGS: [&[u8]; 5] = [b"chunked", b"compress", b"deflate", b"gzip", b"ide
 const LOOK_ALIKES: [&[u8]; 2] = [b"content-length", b"transfer-encoding"];
 
 /// Whether a name is one of the two but for what stands around and between its words.
-fn is_suspicious(name: &str) -> bool {
-    LOOK_ALIKES.iter().any(|wanted| is_like(name.as_bytes(), wanted))
+fn is_suspicious(name: &[u8]) -> bool {
+    LOOK_ALIKES.iter().any(|wanted| is_like(name, wanted))
 }
 
 fn is_like(name: &[u8], wanted: &[u8]) -> bool {
@@ -220,12 +219,12 @@ mod tests {
         for name in
             ["Content_Length", "content--length", "Transfer_Encoding", "transfer-encoding.", "-content-length", "content+length"]
         {
-            assert!(is_suspicious(name), "{name}");
+            assert!(is_suspicious(name.as_bytes()), "{name}");
         }
         for name in
             ["content-type", "content-lengths", "x-content-length", "contentlength", "accept-encoding", "transfer-encoder"]
         {
-            assert!(!is_suspicious(name), "{name}");
+            assert!(!is_suspicious(name.as_bytes()), "{name}");
         }
     }
 }

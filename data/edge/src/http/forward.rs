@@ -3,12 +3,12 @@
 
 use std::net::SocketAddr;
 
-use httparse::Header;
 use world::ForwardedFor;
 
 use crate::tls::Agreed;
 
-use super::head::{Answer, Framing, Known, Request, authority, is_named_by_connection};
+use super::fields::{Header, Known};
+use super::head::{Answer, Framing, Request, authority, is_named_by_connection};
 use super::text::{fill_hex, push, push_address, push_header, push_number};
 
 /// What the headers added to a request depend on.
@@ -53,8 +53,8 @@ impl ListenerHeaders {
     }
 
     /// Whether only the load balancer may say this: what a client says under this name goes no further.
-    pub fn is_ours(&self, name: &str) -> bool {
-        self.request_names.iter().any(|(_, wanted)| wanted.eq_ignore_ascii_case(name))
+    pub fn is_ours(&self, name: &[u8]) -> bool {
+        self.request_names.iter().any(|(_, wanted)| wanted.as_bytes().eq_ignore_ascii_case(name))
     }
 }
 
@@ -71,13 +71,13 @@ pub struct AnswerHeaders {
 pub static PLAIN: AnswerHeaders = AnswerHeaders { server: true, set: Vec::new() };
 
 impl AnswerHeaders {
-    fn sets(&self, name: &str) -> bool {
-        self.set.iter().any(|(set, _)| set.eq_ignore_ascii_case(name))
+    fn sets(&self, name: &[u8]) -> bool {
+        self.set.iter().any(|(set, _)| set.as_bytes().eq_ignore_ascii_case(name))
     }
 
     /// Whether the answer gets the load balancer's name.
     pub fn names_server(&self, has_server: bool) -> bool {
-        self.server && !has_server && !self.sets("server")
+        self.server && !has_server && !self.sets(b"server")
     }
 
     /// Writes what is added to an answer.
@@ -110,8 +110,8 @@ impl TraceId {
         Self(text)
     }
 
-    pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or_default()
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 }
 
@@ -123,7 +123,7 @@ pub fn write_request(out: &mut Vec<u8>, request: &Request<'_, '_>, rules: &Reque
     write_host(out, host.unwrap_or(rules.dns_name), rules);
     let mut trace = None;
     for header in request.headers {
-        match Known::of(header.name) {
+        match header.known {
             Known::Host
             | Known::Connection
             | Known::KeepAlive
@@ -154,7 +154,7 @@ pub fn write_request(out: &mut Vec<u8>, request: &Request<'_, '_>, rules: &Reque
         }
     }
     write_forwarded(out, request, rules);
-    write_trace(out, trace, rules.trace.as_str());
+    write_trace(out, trace, rules.trace.as_bytes());
     if let Some(agreed) = rules.tls {
         write_tls(out, agreed, rules);
     }
@@ -197,15 +197,17 @@ fn write_host(out: &mut Vec<u8>, host: &str, rules: &RequestRules<'_>) {
         push(out, &[host]);
     } else {
         push(out, &[name, ":"]);
-        push_number(out, rules.port.into());
+        push_number(out, rules.port);
     }
     push(out, &["\r\n"]);
 }
 
 /// A host's name and its port, if it has one.
 pub fn split_port(host: &str) -> (&str, Option<&str>) {
-    match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !port.is_empty() => (name, Some(port)),
+    let digits = host.bytes().rev().take_while(u8::is_ascii_digit).count();
+    let (name, port) = host.split_at(host.len() - digits);
+    match name.strip_suffix(':') {
+        Some(name) if digits > 0 => (name, Some(port)),
         _ => (host, None),
     }
 }
@@ -214,7 +216,7 @@ pub fn split_port(host: &str) -> (&str, Option<&str>) {
 fn write_forwarded(out: &mut Vec<u8>, request: &Request<'_, '_>, rules: &RequestRules<'_>) {
     if rules.forwarded_for == ForwardedFor::Append {
         push(out, &["X-Forwarded-For: "]);
-        for header in request.headers.iter().filter(|h| Known::of(h.name) == Known::ForwardedFor && !h.value.is_empty()) {
+        for header in request.headers.iter().filter(|h| h.known == Known::ForwardedFor && !h.value.is_empty()) {
             out.extend_from_slice(header.value);
             push(out, &[", "]);
         }
@@ -223,7 +225,7 @@ fn write_forwarded(out: &mut Vec<u8>, request: &Request<'_, '_>, rules: &Request
     }
     let scheme = if rules.tls.is_some() { "https" } else { "http" };
     push(out, &["X-Forwarded-Proto: ", scheme, "\r\nX-Forwarded-Port: "]);
-    push_number(out, rules.port.into());
+    push_number(out, rules.port);
     push(out, &["\r\n"]);
 }
 
@@ -240,18 +242,18 @@ fn write_tls(out: &mut Vec<u8>, agreed: &Agreed, rules: &RequestRules<'_>) {
 }
 
 /// A new root, or our own field before those that came ("ELB User Guide, Request tracing").
-fn write_trace(out: &mut Vec<u8>, came: Option<&[u8]>, trace: &str) {
+fn write_trace(out: &mut Vec<u8>, came: Option<&[u8]>, trace: &[u8]) {
     push(out, &["X-Amzn-Trace-Id: "]);
     push_trace(out, came, trace);
     push(out, &["\r\n"]);
 }
 
 /// The value of `X-Amzn-Trace-Id`.
-pub fn push_trace(out: &mut Vec<u8>, came: Option<&[u8]>, trace: &str) {
-    let Some(came) = came.map(<[u8]>::trim_ascii).filter(|c| !c.is_empty()) else {
-        return push(out, &["Root=", trace]);
-    };
-    push(out, &["Self=", trace]);
+pub fn push_trace(out: &mut Vec<u8>, came: Option<&[u8]>, trace: &[u8]) {
+    let came = came.map(<[u8]>::trim_ascii).filter(|c| !c.is_empty());
+    push(out, &[if came.is_some() { "Self=" } else { "Root=" }]);
+    out.extend_from_slice(trace);
+    let Some(came) = came else { return };
     for field in came.split(|b| *b == b';').map(<[u8]>::trim_ascii).filter(|f| !f.is_empty() && !f.starts_with(b"Self=")) {
         out.push(b';');
         out.extend_from_slice(field);
@@ -259,8 +261,8 @@ pub fn push_trace(out: &mut Vec<u8>, came: Option<&[u8]>, trace: &str) {
 }
 
 /// `routing.http.drop_invalid_header_fields.enabled`: names of letters, digits and hyphens only.
-fn is_valid_name(name: &str) -> bool {
-    name.bytes().fold(true, |valid, b| valid & VALID[usize::from(b)])
+fn is_valid_name(name: &[u8]) -> bool {
+    name.iter().fold(true, |valid, b| valid & VALID[usize::from(*b)])
 }
 
 /// Bytes of valid names. Every header of every request is looked at.
@@ -291,7 +293,7 @@ pub struct AnswerRules<'a> {
 
 /// Whether a header of a target's answer is for the client, too.
 pub fn goes_on(header: &Header<'_>, answer: &Answer<'_, '_>, listener: &AnswerHeaders) -> bool {
-    match Known::of(header.name) {
+    match header.known {
         Known::Connection | Known::KeepAlive | Known::ProxyConnection | Known::Te | Known::TransferEncoding | Known::Upgrade => {
             false
         }
@@ -306,8 +308,10 @@ pub fn goes_on(header: &Header<'_>, answer: &Answer<'_, '_>, listener: &AnswerHe
 /// Writes the head of a target's answer as the client gets it.
 pub fn write_answer(out: &mut Vec<u8>, answer: &Answer<'_, '_>, rules: &AnswerRules<'_>) {
     push(out, &["HTTP/1.1 "]);
-    push_number(out, answer.status.into());
-    push(out, &[" ", answer.reason, "\r\n"]);
+    push_number(out, answer.status);
+    for part in [b" ", answer.reason, b"\r\n"] {
+        out.extend_from_slice(part);
+    }
     for header in answer.headers.iter().filter(|header| goes_on(header, answer, rules.listener)) {
         push_header(out, header);
     }

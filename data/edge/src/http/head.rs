@@ -2,19 +2,13 @@
 //! beside a transfer coding, folded lines, space before a colon, control characters. One reader serves both
 //! directions, so that what it accepts means the same on both sides.
 
-use std::mem::MaybeUninit;
-
-use httparse::Header;
-
 use super::HttpError;
 use super::desync::{Framed, Reason, classify};
+use super::fields::{Header, Headers, Known, begins_with, line_end, name_length, read_headers, target_length, text_length};
+use super::scan::LINE_BYTES_MAX;
 
-/// Most headers of a message.
-pub const HEADERS_MAX: usize = 256;
 /// Most addresses in `X-Forwarded-For`; one more is answered with 463.
 const FORWARDED_FOR_MAX: usize = 30;
-
-pub type HeaderSlots<'b> = [MaybeUninit<Header<'b>>; HEADERS_MAX];
 
 /// Where the body ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,61 +18,6 @@ pub enum Framing {
     Chunked,
     /// Only of an answer: until the connection closes.
     UntilClose,
-}
-
-/// Headers whose meaning matters to a load balancer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Known {
-    Host,
-    ContentLength,
-    TransferEncoding,
-    Connection,
-    KeepAlive,
-    ProxyConnection,
-    Te,
-    Trailer,
-    Upgrade,
-    Expect,
-    Date,
-    Server,
-    ForwardedFor,
-    ForwardedProto,
-    ForwardedPort,
-    TraceId,
-    /// `X-Amzn-Mtls-*` and `X-Amzn-Tls-*`, which only the load balancer may say.
-    TlsFact,
-    Other,
-}
-
-impl Known {
-    pub fn of(name: &str) -> Self {
-        let (text, known) = match name.len() {
-            2 => ("te", Known::Te),
-            4 if name.as_bytes()[0] | 0x20 == b'h' => ("host", Known::Host),
-            4 => ("date", Known::Date),
-            6 if name.as_bytes()[0] | 0x20 == b'e' => ("expect", Known::Expect),
-            6 => ("server", Known::Server),
-            7 if name.as_bytes()[0] | 0x20 == b't' => ("trailer", Known::Trailer),
-            7 => ("upgrade", Known::Upgrade),
-            10 if name.as_bytes()[0] | 0x20 == b'c' => ("connection", Known::Connection),
-            10 => ("keep-alive", Known::KeepAlive),
-            14 => ("content-length", Known::ContentLength),
-            15 if name.as_bytes()[2] == b'a' || name.as_bytes()[2] == b'A' => ("x-amzn-trace-id", Known::TraceId),
-            15 => ("x-forwarded-for", Known::ForwardedFor),
-            16 if name.as_bytes()[0] | 0x20 == b'p' => ("proxy-connection", Known::ProxyConnection),
-            16 => ("x-forwarded-port", Known::ForwardedPort),
-            17 if name.as_bytes()[0] | 0x20 == b't' => ("transfer-encoding", Known::TransferEncoding),
-            17 => ("x-forwarded-proto", Known::ForwardedProto),
-            18 | 22 | 23 | 27 | 29 | 30 | 31 | 36 => return if is_tls_fact(name) { Known::TlsFact } else { Known::Other },
-            _ => return Known::Other,
-        };
-        if name.eq_ignore_ascii_case(text) { known } else { Known::Other }
-    }
-}
-
-fn is_tls_fact(name: &str) -> bool {
-    let begins = |with: &str| name.get(..with.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(with));
-    begins("x-amzn-mtls-clientcert") || begins("x-amzn-tls-")
 }
 
 /// A request's head, borrowed from the bytes that carried it.
@@ -107,7 +46,7 @@ pub struct Request<'b, 'h> {
 #[derive(Debug)]
 pub struct Answer<'b, 'h> {
     pub status: u16,
-    pub reason: &'b str,
+    pub reason: &'b [u8],
     pub headers: &'h [Header<'b>],
     /// Where its body ends, given the method of its request.
     pub framing: Framing,
@@ -141,16 +80,65 @@ enum Coding {
     Identity,
 }
 
-/// Reads the head of a request; `bytes` hold exactly one, as [`super::scan::HeadScan`] has found it.
-pub fn parse_request<'b, 'h>(bytes: &'b [u8], slots: &'h mut HeaderSlots<'b>) -> Result<Request<'b, 'h>, HttpError> {
-    let mut parsed = httparse::Request::new(&mut []);
-    parsed.parse_with_uninit_headers(bytes, slots).map_err(|e| syntax_of_request(e, bytes)).and_then(whole)?;
-    let (Some(method), Some(target), Some(version)) = (parsed.method, parsed.path, parsed.version) else {
-        return Err(HttpError::Syntax("no request line"));
+/// Reads the head of a request with which `bytes` begin, and tells its length; nothing when it is not whole.
+pub fn parse_request<'b, 'h>(
+    bytes: &'b [u8],
+    headers: &'h mut Headers<'b>,
+) -> Result<Option<(Request<'b, 'h>, usize)>, HttpError> {
+    let Some((line, length)) = read_request_line(bytes)? else { return Ok(None) };
+    let Some(length) = read_headers(bytes, length, headers)? else { return Ok(None) };
+    Ok(Some((understand_request(&line, headers)?, length)))
+}
+
+/// What a head says that is known to be whole.
+pub fn whole_head<T>(parsed: Result<Option<(T, usize)>, HttpError>) -> Result<T, HttpError> {
+    parsed?.map(|(message, _)| message).ok_or(HttpError::Syntax("a head that does not end"))
+}
+
+/// A request's first line.
+struct RequestLine<'b> {
+    method: &'b str,
+    target: &'b str,
+    http11: bool,
+}
+
+/// Reads it, and tells its length.
+fn read_request_line(bytes: &[u8]) -> Result<Option<(RequestLine<'_>, usize)>, HttpError> {
+    let first_line = HttpError::Syntax("the first line");
+    let method = &bytes[..name_length(bytes)];
+    let target = match &bytes[method.len()..] {
+        [] => return Ok(None),
+        [b' ', rest @ ..] if !method.is_empty() => &rest[..target_length(rest)],
+        _ => return Err(first_line),
     };
-    let headers: &'h [Header<'b>] = parsed.headers;
+    let length = method.len() + 1 + target.len();
+    let version = match &bytes[length..] {
+        [] => return Ok(None),
+        [b' ', rest @ ..] if !target.is_empty() => rest,
+        _ => return Err(first_line),
+    };
+    if length + " HTTP/1.1".len() > LINE_BYTES_MAX {
+        return Err(HttpError::LineTooLong);
+    }
+    let http11 = match version {
+        [b'H', b'T', b'T', b'P', b'/', b'1', b'.', digit @ (b'0' | b'1'), ..] => *digit == b'1',
+        _ if b"HTTP/1.".starts_with(version) => return Ok(None),
+        // A line whose end is no version at all is malformed, not of another version.
+        _ => return Err(if version.starts_with(b"HTTP/") && !has_space(version) { HttpError::Version } else { first_line }),
+    };
+    let Some(end) = line_end(&version[8..])? else { return Ok(None) };
+    let text = |bytes| std::str::from_utf8(bytes).map_err(|_| first_line);
+    Ok(Some((RequestLine { method: text(method)?, target: text(target)?, http11 }, length + 9 + end)))
+}
+
+/// Whether there is space before the line ends.
+fn has_space(line: &[u8]) -> bool {
+    line.iter().take_while(|b| **b != b'\r').any(|b| *b == b' ')
+}
+
+fn understand_request<'b, 'h>(line: &RequestLine<'b>, headers: &'h [Header<'b>]) -> Result<Request<'b, 'h>, HttpError> {
+    let RequestLine { method, target, http11 } = *line;
     let shared = read_shared(headers)?;
-    let http11 = version == 1;
     if method == "TRACE" || method == "CONNECT" {
         return Err(HttpError::Method);
     }
@@ -236,20 +224,63 @@ pub fn assemble_request<'b, 'h>(
     })
 }
 
-/// Reads the head of an answer to a request with this method.
-pub fn parse_answer<'b, 'h>(bytes: &'b [u8], slots: &'h mut HeaderSlots<'b>, to_head: bool) -> Result<Answer<'b, 'h>, HttpError> {
-    let mut parsed = httparse::Response::new(&mut []);
-    let config = httparse::ParserConfig::default();
-    config.parse_response_with_uninit_headers(&mut parsed, bytes, slots).map_err(syntax).and_then(whole)?;
-    let (Some(status), Some(version)) = (parsed.code, parsed.version) else {
-        return Err(HttpError::Syntax("no status line"));
+/// Reads the head of an answer to a request with this method, likewise.
+pub fn parse_answer<'b, 'h>(
+    bytes: &'b [u8],
+    headers: &'h mut Headers<'b>,
+    to_head: bool,
+) -> Result<Option<(Answer<'b, 'h>, usize)>, HttpError> {
+    let Some((line, length)) = read_status_line(bytes)? else { return Ok(None) };
+    let Some(length) = read_headers(bytes, length, headers)? else { return Ok(None) };
+    Ok(Some((understand_answer(&line, headers, to_head)?, length)))
+}
+
+/// An answer's first line.
+struct StatusLine<'b> {
+    http11: bool,
+    status: u16,
+    reason: &'b [u8],
+}
+
+/// Reads it, and tells its length.
+fn read_status_line(bytes: &[u8]) -> Result<Option<(StatusLine<'_>, usize)>, HttpError> {
+    const START: usize = "HTTP/1.1 200".len();
+    let (http11, digits, rest) = match bytes {
+        [b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor @ (b'0' | b'1'), b' ', a, b, c, rest @ ..] => {
+            (*minor == b'1', [*a, *b, *c], rest)
+        }
+        _ if bytes.len() < START && begins_with(bytes, b"HTTP/1.") => return Ok(None),
+        _ => return Err(HttpError::Version),
     };
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return Err(HttpError::Syntax("the status"));
+    }
+    let status = digits.iter().fold(0, |number, digit| number * 10 + u16::from(digit - b'0'));
+    let (space, reason) = match rest {
+        [b' ', reason @ ..] => (1, &reason[..text_length(reason)]),
+        [] | [b'\r', ..] => (0, &rest[..0]),
+        _ => return Err(HttpError::Syntax("the status")),
+    };
+    let Some(end) = line_end(&rest[space + reason.len()..])? else { return Ok(None) };
+    let length = START + space + reason.len() + end;
+    if length - end > LINE_BYTES_MAX {
+        return Err(HttpError::LineTooLong);
+    }
+    // What is not ASCII has no meaning that anyone agrees on (RFC 9112, 4).
+    let reason = if reason.is_ascii() { reason } else { &[] };
+    Ok(Some((StatusLine { http11, status, reason }, length)))
+}
+
+fn understand_answer<'b, 'h>(
+    line: &StatusLine<'b>,
+    headers: &'h [Header<'b>],
+    to_head: bool,
+) -> Result<Answer<'b, 'h>, HttpError> {
+    let StatusLine { http11, status, reason } = *line;
     if !(100..=999).contains(&status) {
         return Err(HttpError::Syntax("a status below 100"));
     }
-    let headers: &'h [Header<'b>] = parsed.headers;
     let shared = read_shared(headers)?;
-    let http11 = version == 1;
     let framing = match (shared.coding, shared.length) {
         (Some(_), Some(_)) => return Err(HttpError::Syntax("both Content-Length and Transfer-Encoding")),
         _ if shared.length_repeats => return Err(HttpError::Syntax("more than one Content-Length")),
@@ -262,7 +293,7 @@ pub fn parse_answer<'b, 'h>(bytes: &'b [u8], slots: &'h mut HeaderSlots<'b>, to_
     };
     Ok(Answer {
         status,
-        reason: parsed.reason.unwrap_or(""),
+        reason,
         headers,
         framing,
         keep_alive: framing != Framing::UntilClose && !shared.close && (http11 || shared.keep),
@@ -270,32 +301,6 @@ pub fn parse_answer<'b, 'h>(bytes: &'b [u8], slots: &'h mut HeaderSlots<'b>, to_
         has_date: shared.has_date,
         has_server: shared.has_server,
     })
-}
-
-fn syntax(error: httparse::Error) -> HttpError {
-    match error {
-        httparse::Error::Version => HttpError::Version,
-        httparse::Error::TooManyHeaders => HttpError::TooLarge("the number of headers"),
-        httparse::Error::HeaderName => HttpError::Syntax("a header's name"),
-        httparse::Error::HeaderValue => HttpError::Syntax("a header's value"),
-        httparse::Error::NewLine => HttpError::Syntax("a line's end"),
-        httparse::Error::Status => HttpError::Syntax("the status"),
-        httparse::Error::Token => HttpError::Syntax("the first line"),
-    }
-}
-
-/// A request line whose end is no version at all is malformed, not of another version.
-fn syntax_of_request(error: httparse::Error, bytes: &[u8]) -> HttpError {
-    let line = bytes.split(|b| *b == b'\r').next().unwrap_or_default();
-    let names_version = line.splitn(3, |b| *b == b' ').nth(2).is_some_and(|v| v.starts_with(b"HTTP/") && !v.contains(&b' '));
-    match syntax(error) {
-        HttpError::Version if !names_version => HttpError::Syntax("the first line"),
-        other => other,
-    }
-}
-
-fn whole(status: httparse::Status<usize>) -> Result<(), HttpError> {
-    if status.is_partial() { Err(HttpError::Syntax("a head that does not end")) } else { Ok(()) }
 }
 
 /// Origin form, `*` for OPTIONS, or `http://host/...` (RFC 9112, 3.2).
@@ -326,7 +331,7 @@ pub fn is_host(host: &str) -> bool {
 fn read_shared<'b>(headers: &[Header<'b>]) -> Result<Shared<'b>, HttpError> {
     let mut shared = Shared::default();
     for header in headers {
-        match Known::of(header.name) {
+        match header.known {
             Known::Host => {
                 if shared.host.is_some() {
                     return Err(HttpError::Syntax("more than one Host"));
@@ -396,7 +401,7 @@ fn read_connection(value: &[u8], shared: &mut Shared) {
 }
 
 /// Whether a `Connection` header of the message names this one, which then ends here (RFC 9110, 7.6.1).
-pub fn is_named_by_connection(headers: &[Header<'_>], name: &str) -> bool {
-    let tokens = headers.iter().filter(|h| Known::of(h.name) == Known::Connection).flat_map(|h| h.value.split(|b| *b == b','));
-    tokens.map(<[u8]>::trim_ascii).any(|token| token.eq_ignore_ascii_case(name.as_bytes()))
+pub fn is_named_by_connection(headers: &[Header<'_>], name: &[u8]) -> bool {
+    let tokens = headers.iter().filter(|h| h.known == Known::Connection).flat_map(|h| h.value.split(|b| *b == b','));
+    tokens.map(<[u8]>::trim_ascii).any(|token| token.eq_ignore_ascii_case(name))
 }

@@ -4,6 +4,7 @@
 pub(crate) mod answer;
 pub(crate) mod body;
 pub(crate) mod desync;
+pub(crate) mod fields;
 pub(crate) mod forward;
 pub(crate) mod head;
 pub(crate) mod scan;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use httparse::Header;
+use super::fields::Header;
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
@@ -13,24 +13,17 @@ pub fn push(out: &mut Vec<u8>, parts: &[&str]) {
 }
 
 pub fn push_header(out: &mut Vec<u8>, header: &Header<'_>) {
-    out.extend_from_slice(header.name.as_bytes());
-    out.extend_from_slice(b": ");
-    out.extend_from_slice(header.value);
-    out.extend_from_slice(b"\r\n");
+    if !header.line.is_empty() {
+        return out.extend_from_slice(header.line);
+    }
+    for part in [header.name, b": ", header.value, b"\r\n"] {
+        out.extend_from_slice(part);
+    }
 }
 
 /// In decimal digits.
-pub fn push_number(out: &mut Vec<u8>, mut number: u64) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = HEX[(number % 10) as usize];
-        number /= 10;
-        if number == 0 {
-            return out.extend_from_slice(&digits[at..]);
-        }
-    }
+pub fn push_number(out: &mut Vec<u8>, number: impl itoa::Integer) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// In as many hexadecimal digits as there is space.
@@ -49,7 +42,7 @@ pub fn push_address(out: &mut Vec<u8>, address: IpAddr, port: Option<u16>) {
                 if i > 0 {
                     out.push(b'.');
                 }
-                push_number(out, octet.into());
+                push_number(out, octet);
             }
         }
         IpAddr::V6(address) if port.is_some() => push(out, &["[", &address.to_string(), "]"]),
@@ -57,7 +50,7 @@ pub fn push_address(out: &mut Vec<u8>, address: IpAddr, port: Option<u16>) {
     }
     if let Some(port) = port {
         out.push(b':');
-        push_number(out, port.into());
+        push_number(out, port);
     }
 }
 

@@ -8,14 +8,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use httparse::Header;
-
 use super::text::{Moment, push_millis, push_safe, push_trace_id};
 use super::{Channel, Writer};
 use crate::h2::grpc::is_grpc;
 use crate::http::desync::Class;
+use crate::http::fields::{Header, Known};
 use crate::http::forward::{TraceId, host_and_path, push_trace, split_port};
-use crate::http::head::{Known, Request};
+use crate::http::head::Request;
 use crate::http::text::{push, push_address, push_number};
 use crate::proxy::Caller;
 use crate::route::transform::Rewritten;
@@ -100,9 +99,9 @@ pub fn begin(
     push(&mut text, &["\" "]);
     push_tls(&mut text, caller.tls.as_deref());
     push(&mut text, &[" ", notes.group.as_deref().unwrap_or("-"), " \""]);
-    let came = request.headers.iter().find(|h| Known::of(h.name) == Known::TraceId).map(|h| h.value);
+    let came = request.headers.iter().find(|h| h.known == Known::TraceId).map(|h| h.value);
     let mut traced = Vec::with_capacity(64);
-    push_trace(&mut traced, came, trace.as_str());
+    push_trace(&mut traced, came, trace.as_bytes());
     push_safe(&mut text, &traced);
     let classified = request.flaw.map(|flaw| (flaw.class(), flaw.name()));
     let kind = kind(caller, site, request);
@@ -141,7 +140,7 @@ fn finish_text(
     }
     push(&mut text, &["\" \"", shown.map_or("-", |shown| shown.name()), "\" "]);
     match notes.rule {
-        Some(priority) => push_number(&mut text, priority.into()),
+        Some(priority) => push_number(&mut text, priority),
         None => push(&mut text, &["-"]),
     }
     push(&mut text, &[" "]);
@@ -234,7 +233,7 @@ impl Entry {
             push(out, &[" "]);
             push_target(out, target);
             self.push_times(out);
-            push_number(out, status.into());
+            push_number(out, status);
             push(out, &[" "]);
             push_status(out, self.target_status.get());
             push(out, &[" "]);
@@ -297,7 +296,7 @@ fn push_url(out: &mut Vec<u8>, caller: &Caller, site: &Site, request: Option<&Re
     push(out, &[site.scheme(), "://"]);
     push_safe(out, host.map_or(site.balancer.dns_name.as_str(), |host| split_port(host).0).as_bytes());
     push(out, &[":"]);
-    push_number(out, caller.at.port().into());
+    push_number(out, caller.at.port());
     push(out, &[slash]);
     push_safe(out, path.as_bytes());
     push(out, &[if request.is_some() { " " } else { "- " }]);
@@ -320,11 +319,11 @@ fn push_target(out: &mut Vec<u8>, target: Option<SocketAddrV4>) {
 fn push_status(out: &mut Vec<u8>, status: u16) {
     match status {
         0 => push(out, &["-"]),
-        status => push_number(out, status.into()),
+        status => push_number(out, status),
     }
 }
 
 /// The value of the first header with this name.
 pub fn value<'b>(headers: &[Header<'b>], name: &str) -> Option<&'b [u8]> {
-    headers.iter().find(|h| h.name.eq_ignore_ascii_case(name)).map(|h| h.value.trim_ascii())
+    headers.iter().find(|h| h.name.eq_ignore_ascii_case(name.as_bytes())).map(|h| h.value.trim_ascii())
 }

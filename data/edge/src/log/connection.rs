@@ -30,9 +30,9 @@ fn write(worker: &Worker, caller: &Caller, site: &Site, failure: Option<&'static
         push(out, &[" "]);
         push_address(out, caller.address.ip(), None);
         push(out, &[" "]);
-        push_number(out, caller.address.port().into());
+        push_number(out, caller.address.port());
         push(out, &[" "]);
-        push_number(out, caller.at.port().into());
+        push_number(out, caller.at.port());
         push(out, &[" ", tls.map_or("-", |tls| tls.version), " ", tls.map_or("-", |tls| tls.cipher), " "]);
         match tls {
             Some(tls) => push_millis(out, std::time::Duration::from_micros(tls.handshake_us)),

@@ -63,7 +63,7 @@ pub fn note(log: &Writer, channel: &Arc<Channel>, ended: &Ended<'_>) {
         }
         push(out, &[" "]);
         match ended.alert {
-            Some(alert) => push_number(out, alert.into()),
+            Some(alert) => push_number(out, alert),
             None => push(out, &["-"]),
         }
         push_agreed(out, ended.greeting, ended.agreed);

@@ -54,7 +54,7 @@ impl HealthLog {
             push_safe(out, self.group.rsplit('/').nth(1).unwrap_or("-").as_bytes());
             push(out, &[if checked.outcome.is_ok() { " PASS " } else { " FAIL " }]);
             match checked.status {
-                Some(status) => push_number(out, status.into()),
+                Some(status) => push_number(out, status),
                 None => push(out, &["-"]),
             }
             let reason = checked.outcome.as_ref().err().map_or("-", |reason| code(reason, self.kind));

@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::io;
-use std::mem::MaybeUninit;
 use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -11,8 +10,9 @@ use super::plan::Forward;
 use super::relay::{Relay, RelayError};
 use crate::http::HttpError;
 use crate::http::body::{Decoder, Encoding};
+use crate::http::fields::Headers;
 use crate::http::forward::{AnswerRules, write_answer};
-use crate::http::head::{Framing, HEADERS_MAX, parse_answer};
+use crate::http::head::{Framing, parse_answer};
 use crate::http::scan::{HeadScan, HeadSpan};
 use crate::stream::Bare;
 use crate::worker::Worker;
@@ -79,12 +79,11 @@ struct Made {
 impl<R: AsyncRead + Unpin + Bare, W: AsyncWrite + Unpin + Bare> AnswerPath<'_, R, W> {
     pub async fn run(&mut self) -> Result<Answered, AnswerError> {
         for _ in 0..=INFORMATIONAL_MAX {
-            let span = self.read_head().await?;
+            let (made, length) = self.read_head().await?;
             if let Some(log) = &self.plan.log {
                 log.headed();
             }
-            let made = self.make(span).map_err(AnswerError::Garbage)?;
-            self.buffer.consume(span.end);
+            self.buffer.consume(length);
             match made.status {
                 101 if self.plan.websocket => {
                     self.begun.set(true);
@@ -105,14 +104,29 @@ impl<R: AsyncRead + Unpin + Bare, W: AsyncWrite + Unpin + Bare> AnswerPath<'_, R
         Err(AnswerError::Garbage(HttpError::TooLarge("the number of informational answers")))
     }
 
-    async fn read_head(&mut self) -> Result<HeadSpan, AnswerError> {
-        let mut scan = HeadScan::default();
+    /// Reads a head and makes one of it, and tells its length. Mostly it comes in one piece, and is read at once; else it is looked
+    /// through for its end first, each byte once.
+    async fn read_head(&mut self) -> Result<(Made, usize), AnswerError> {
+        let mut scan = None;
         let idle_ms = self.plan.site.balancer.idle_timeout_ms;
         loop {
-            match scan.advance(self.buffer.filled()).map_err(AnswerError::Garbage)? {
-                Some(HeadSpan { begin: 1.., .. }) => return Err(AnswerError::Garbage(HttpError::Syntax("an empty line"))),
-                Some(span) => return Ok(span),
-                None => {}
+            let came = self.buffer.filled();
+            if !came.is_empty() {
+                let scan = match &mut scan {
+                    Some(scan) => scan,
+                    None => match self.make(came) {
+                        Ok(Some(made)) => return Ok(made),
+                        _ => scan.insert(HeadScan::default()),
+                    },
+                };
+                match scan.advance(came).map_err(AnswerError::Garbage)? {
+                    Some(HeadSpan { begin: 1.., .. }) => return Err(AnswerError::Garbage(HttpError::Syntax("an empty line"))),
+                    Some(span) => {
+                        let made = self.make(&came[..span.end]).map_err(AnswerError::Garbage)?;
+                        return made.ok_or(AnswerError::Garbage(HttpError::Syntax("a head that does not end")));
+                    }
+                    None => {}
+                }
             }
             if self.buffer.is_real() && self.buffer.space().is_empty() {
                 if self.buffer.capacity() >= LARGE_BYTES {
@@ -129,9 +143,10 @@ impl<R: AsyncRead + Unpin + Bare, W: AsyncWrite + Unpin + Bare> AnswerPath<'_, R
         }
     }
 
-    fn make(&self, span: HeadSpan) -> Result<Made, HttpError> {
-        let mut slots = [const { MaybeUninit::uninit() }; HEADERS_MAX];
-        let answer = parse_answer(&self.buffer.filled()[..span.end], &mut slots, self.plan.to_head)?;
+    /// A head as it goes on, of the one that the bytes begin with, whose length is told; nothing when that is not whole.
+    fn make(&self, bytes: &[u8]) -> Result<Option<(Made, usize)>, HttpError> {
+        let mut headers = Headers::new();
+        let Some((answer, length)) = parse_answer(bytes, &mut headers, self.plan.to_head)? else { return Ok(None) };
         let may_chunk = self.plan.client_http11;
         let (encoding, ends_by_close) = match answer.framing {
             Framing::None | Framing::Length(_) => (Encoding::Raw, false),
@@ -149,7 +164,8 @@ impl<R: AsyncRead + Unpin + Bare, W: AsyncWrite + Unpin + Bare> AnswerPath<'_, R
             let rules = AnswerRules { date, close: !keep_client, chunked, switching, cookies: &cookies, listener };
             write_answer(&mut text, &answer, &rules);
         });
-        Ok(Made { text, status: answer.status, framing: answer.framing, encoding, keep_target, keep_client })
+        let made = Made { text, status: answer.status, framing: answer.framing, encoding, keep_target, keep_client };
+        Ok(Some((made, length)))
     }
 
     fn count(&self, status: u16) {

@@ -111,17 +111,11 @@ pub async fn serve(worker: Rc<Worker>, socket: TcpStream, address: SocketAddr, a
 
 async fn serve_requests(worker: &Worker, client: &mut Client) {
     loop {
-        let next = match next_head(worker, client).await {
-            // On the heap, so that an idle connection does not hold what an exchange needs.
-            Ok(span) => Box::pin(exchange(worker, client, span)).await,
-            Err(NoRequest::Gone) => Next::Close,
-            Err(NoRequest::Late) => Box::pin(refuse(worker, client, 408, None)).await,
-            Err(NoRequest::Bad(error)) => {
-                tracing::debug!(client = %client.caller.address, "refused: {error}");
-                Box::pin(refuse(worker, client, error.status(), of_refused(error))).await
-            }
-        };
-        match next {
+        if client.buffer.is_empty() && !await_first_byte(worker, client).await {
+            return;
+        }
+        // On the heap, so that an idle connection does not hold what an exchange needs.
+        match Box::pin(exchange(worker, client)).await {
             // What comes behind in the same buffer is not read for: others have their turns all the same.
             Next::Keep if !client.buffer.is_empty() => consume_budget().await,
             Next::Keep => {}
@@ -173,14 +167,10 @@ pub fn opened(worker: &Worker, caller: &Caller, site: &Site) -> Open {
     Open::new(&site.counters, worker.index)
 }
 
-/// Waits for the head of the next request.
-async fn next_head(worker: &Worker, client: &mut Client) -> Result<HeadSpan, NoRequest> {
-    let idle_ms = idle_timeout_ms(worker, client.caller.at);
-    if client.buffer.is_empty() {
-        await_first_byte(worker, client, idle_ms).await?;
-    }
+/// Waits for the rest of a head that has begun to come; what has come is looked through for its end, each byte once.
+async fn rest_of_head(worker: &Worker, client: &mut Client) -> Result<HeadSpan, NoRequest> {
     let mut scan = HeadScan::default();
-    let by = now_ms() + idle_ms.min(HEAD_MS_MAX);
+    let by = now_ms() + idle_timeout_ms(worker, client.caller.at).min(HEAD_MS_MAX);
     loop {
         if let Some(span) = scan.advance(client.buffer.filled()).map_err(NoRequest::Bad)? {
             client.watch.read_done();
@@ -208,8 +198,8 @@ async fn next_head(worker: &Worker, client: &mut Client) -> Result<HeadSpan, NoR
     }
 }
 
-/// Waits between requests, without a buffer.
-async fn await_first_byte(worker: &Worker, client: &mut Client, idle_ms: u64) -> Result<(), NoRequest> {
+/// Waits between requests, without a buffer; tells whether one has begun.
+async fn await_first_byte(worker: &Worker, client: &mut Client) -> bool {
     let mut buffer = std::mem::take(&mut client.buffer);
     loop {
         if !buffer.is_real() {
@@ -218,28 +208,31 @@ async fn await_first_byte(worker: &Worker, client: &mut Client, idle_ms: u64) ->
         match client.stream.read_now(buffer.space()).await {
             Ok(0) => {
                 worker.buffers.give_back(buffer);
-                return Err(NoRequest::Gone);
+                return false;
             }
             Ok(bytes) => {
                 client.watch.read_done();
                 client.watch.moved(bytes);
                 buffer.filled_by(bytes);
                 client.buffer = buffer;
-                return Ok(());
+                return true;
             }
             Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {}
-            Err(_) => return Err(NoRequest::Gone),
+            Err(_) => return false,
         }
         worker.buffers.give_back(std::mem::take(&mut buffer));
         let left_ms = client.caller.ends_ms.saturating_sub(now_ms());
         if !worker.awaits(client.caller.at) {
-            return Err(NoRequest::Gone);
+            return false;
         }
+        let idle_ms = idle_timeout_ms(worker, client.caller.at);
         client.watch.read_within(idle_ms.min(left_ms.saturating_add(LAST_REQUEST_MS)));
         client.watch.set_idle(true);
         let ready = client.stream.readable().await;
         client.watch.set_idle(false);
-        ready.map_err(|_| NoRequest::Gone)?;
+        if ready.is_err() {
+            return false;
+        }
     }
 }
 
@@ -249,10 +242,22 @@ pub fn idle_timeout_ms(worker: &Worker, at: SocketAddr) -> u64 {
     snapshot.doors.get(&at).and_then(first).unwrap_or(DEFAULT_IDLE_MS)
 }
 
-async fn exchange(worker: &Worker, client: &mut Client, span: HeadSpan) -> Next {
-    let plan = plan::plan(worker, &client.caller, &client.buffer.filled()[span.begin..span.end]);
+/// Serves the request that has begun to come.
+async fn exchange(worker: &Worker, client: &mut Client) -> Next {
+    let (plan, end) = match plan::plan_at_once(worker, &client.caller, client.buffer.filled()) {
+        Some(planned) => planned,
+        None => match Box::pin(rest_of_head(worker, client)).await {
+            Ok(span) => (plan::plan(worker, &client.caller, &client.buffer.filled()[span.begin..span.end]), span.end),
+            Err(NoRequest::Gone) => return Next::Close,
+            Err(NoRequest::Late) => return Box::pin(refuse(worker, client, 408, None)).await,
+            Err(NoRequest::Bad(error)) => {
+                tracing::debug!(client = %client.caller.address, "refused: {error}");
+                return Box::pin(refuse(worker, client, error.status(), of_refused(error))).await;
+            }
+        },
+    };
     let line = plan.log().map(|log| Line::begin(log, client));
-    client.buffer.consume(span.end);
+    client.buffer.consume(end);
     let next = match &plan {
         Plan::Forward(forward) => {
             client.comes_to(worker, &forward.site);

@@ -1,7 +1,6 @@
 //! Decides what becomes of a request once its head is there, and writes the head that goes on. No waiting here, so
 //! nothing borrowed from the buffer outlives it.
 
-use std::mem::MaybeUninit;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -11,8 +10,9 @@ use crate::h2::grpc;
 use crate::http::HttpError;
 use crate::http::answer::{OwnAnswer, write, write_page, write_with_page};
 use crate::http::desync::{Treatment, of_refused, treat};
+use crate::http::fields::Headers;
 use crate::http::forward::{PLAIN, RequestRules, TraceId, host_and_path, write_request};
-use crate::http::head::{Answer, Framing, HEADERS_MAX, Request, parse_request};
+use crate::http::head::{Answer, Framing, Request, parse_request, whole_head};
 use crate::log::access::{self, Entry, Notes};
 use crate::metrics::Event;
 use crate::route::action::{Action, Called};
@@ -102,9 +102,18 @@ impl Plan {
     }
 }
 
+/// What becomes of the request that the bytes begin with, and the length of its head; nothing when that is not there, or not as
+/// it should be.
+pub fn plan_at_once(worker: &Worker, caller: &Caller, bytes: &[u8]) -> Option<(Plan, usize)> {
+    let mut headers = Headers::new();
+    let (request, length) = parse_request(bytes, &mut headers).ok()??;
+    Some((decide(worker, caller, &request), length))
+}
+
+/// What becomes of a request whose head is known to be whole.
 pub fn plan(worker: &Worker, caller: &Caller, head: &[u8]) -> Plan {
-    let mut slots = [const { MaybeUninit::uninit() }; HEADERS_MAX];
-    match parse_request(head, &mut slots) {
+    let mut headers = Headers::new();
+    match whole_head(parse_request(head, &mut headers)) {
         Ok(request) => decide(worker, caller, &request),
         Err(error) => Plan::Answer(refusal(worker, caller, error)),
     }

@@ -2,10 +2,9 @@
 
 use std::net::IpAddr;
 
-use httparse::Header;
-
 use super::pattern::{Case, Glob, Pattern};
 use super::source::Block;
+use crate::http::fields::Header;
 use crate::http::forward::{host_and_path, split_port};
 use crate::http::head::Request;
 
@@ -95,7 +94,7 @@ impl Condition {
             Condition::Host(values) => values.iter().any(|v| v.matches(subject.host.as_bytes())),
             Condition::Path(values) => values.iter().any(|v| v.matches(subject.path.as_bytes())),
             Condition::Header { name, values } => {
-                let lines = subject.headers.iter().filter(|h| h.name.eq_ignore_ascii_case(name));
+                let lines = subject.headers.iter().filter(|h| h.name.eq_ignore_ascii_case(name.as_bytes()));
                 lines.map(|h| h.value).any(|value| values.iter().any(|v| v.matches(value)))
             }
             Condition::Method(values) => values.iter().any(|v| v == subject.method),

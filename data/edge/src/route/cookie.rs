@@ -12,7 +12,8 @@ use aws_lc_rs::rand;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use fastrand::Rng;
-use httparse::Header;
+
+use crate::http::fields::Header;
 
 const KEY_BYTES: usize = 16;
 /// Choices that a cookie remembers: a client of several groups keeps its target in each.
@@ -153,7 +154,7 @@ pub fn scope_of(names: &[&str]) -> u64 {
 
 /// The value of the first cookie of this name in a request.
 pub fn find<'a>(headers: &[Header<'a>], name: &str) -> Option<&'a [u8]> {
-    let lines = headers.iter().filter(|h| h.name.len() == 6 && h.name.eq_ignore_ascii_case("cookie"));
+    let lines = headers.iter().filter(|h| h.name.len() == 6 && h.name.eq_ignore_ascii_case(b"cookie"));
     let pairs = lines.flat_map(|h| h.value.split(|b| *b == b';')).map(<[u8]>::trim_ascii);
     let value = |pair: &'a [u8]| pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=");
     pairs.filter_map(value).next().map(|value| value.strip_prefix(b"\"").and_then(|v| v.strip_suffix(b"\"")).unwrap_or(value))
@@ -164,8 +165,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use std::os::unix::fs::PermissionsExt;
 
+    use crate::http::fields::Header;
     use fastrand::Rng;
-    use httparse::Header;
 
     use super::{BONDS_MAX, Bond, Bonds, Kind, Sealer, TEXT_BYTES_MAX, find};
 
@@ -210,8 +211,7 @@ mod tests {
 
     #[test]
     fn cookies_are_found_in_all_lines() {
-        let header = |name, value| Header { name, value };
-        let headers = [header("Cookie", b"a=1; AWSALBCORS=x" as &[u8]), header("cookie", b"AWSALB=y;b=\"2\"")];
+        let headers = [Header::new(b"Cookie", b"a=1; AWSALBCORS=x"), Header::new(b"cookie", b"AWSALB=y;b=\"2\"")];
         assert_eq!(find(&headers, "AWSALB"), Some(&b"y"[..]));
         assert_eq!(find(&headers, "AWSALBCORS"), Some(&b"x"[..]));
         assert_eq!(find(&headers, "b"), Some(&b"2"[..]));

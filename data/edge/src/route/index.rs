@@ -140,7 +140,7 @@ impl Place {
             Place::PathStart => found.push(prefixes.below(subject.path.as_bytes())),
             Place::PathEnd => found.push(prefixes.below(copied(subject.path.bytes().rev(), &mut [0; TEXT_BYTES_MAX]))),
             Place::Header(name) => {
-                for header in subject.headers.iter().filter(|h| h.name.eq_ignore_ascii_case(name)) {
+                for header in subject.headers.iter().filter(|h| h.name.eq_ignore_ascii_case(name.as_bytes())) {
                     found.push(prefixes.below(folded(header.value.iter().copied(), &mut [0; TEXT_BYTES_MAX])));
                 }
             }

@@ -8,12 +8,12 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use fastrand::Rng;
-use httparse::Header;
 use world::Stickiness;
 
 use super::action::Forwarding;
 use super::cookie::{Bond, Bonds, Kind, Sealer, find};
 use crate::clock::{http_date, unix_seconds};
+use crate::http::fields::Header;
 use crate::target::Group;
 
 const EXPIRES_S: u64 = 7 * 24 * 3600;
@@ -166,6 +166,6 @@ impl Renewal {
 
 /// Whether an answer sets this cookie.
 fn sets(answer: &[Header<'_>], name: &str) -> bool {
-    let mut lines = answer.iter().filter(|h| h.name.len() == 10 && h.name.eq_ignore_ascii_case("set-cookie"));
+    let mut lines = answer.iter().filter(|h| h.name.len() == 10 && h.name.eq_ignore_ascii_case(b"set-cookie"));
     lines.any(|h| h.value.trim_ascii_start().strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"=")))
 }

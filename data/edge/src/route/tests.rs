@@ -3,13 +3,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use httparse::Header;
 use proptest::prelude::*;
 use world::{Action, Condition, Listener, ListenerRule, Pattern, Protocol, QueryPattern};
 
 use super::condition::Subject;
 use super::cookie::Sealer;
 use super::{RULES_MAX, Route, Rules};
+use crate::http::fields::Header;
 
 fn fixed(status: u16) -> Action {
     Action::FixedResponse { status, content_type: None, body: String::new() }
@@ -88,11 +88,8 @@ fn the_first_rule_by_priority_is_taken() {
 
 #[test]
 fn every_kind_of_condition_is_met() {
-    let headers = [
-        Header { name: "User-Agent", value: b"Mozilla/5.0 (Chrome)" },
-        Header { name: "X-Tenant", value: b"one" },
-        Header { name: "x-tenant", value: b"two" },
-    ];
+    let headers =
+        [Header::new(b"User-Agent", b"Mozilla/5.0 (Chrome)"), Header::new(b"X-Tenant", b"one"), Header::new(b"x-tenant", b"two")];
     let header = |name: &str, values: &[&str]| Condition::Header { name: name.into(), values: globs(values) };
     let method = |m: &str| Condition::Method { values: vec![m.into()] };
     let source = |block: &str| Condition::SourceIp { values: vec![block.into()] };
@@ -169,7 +166,7 @@ proptest! {
         values in prop::collection::vec("[abAB]{0,3}", 0..3),
     ) {
         let route = compile(&listener(rules)).unwrap();
-        let headers: Vec<Header> = values.iter().map(|v| Header { name: "x-a", value: v.as_bytes() }).collect();
+        let headers: Vec<Header> = values.iter().map(|v| Header::new(b"x-a", v.as_bytes())).collect();
         let subject = subject(&host, &path, &parameters, &headers);
         let wanted = route.rules.rules.iter().find(|rule| rule.holds(&subject)).map_or(0, |rule| rule.priority);
         prop_assert_eq!(route.decide(&subject).priority, wanted);
