@@ -230,7 +230,7 @@ pub async fn exchange<S: Source, K: Sink>(worker: &Worker, plan: &Forward, sourc
     let mut tried: Vec<u64> = Vec::new();
     let (mut status, mut is_full) = (503, false);
     for number in 0..TRIES_MAX {
-        let Some(flight) = plan.choose(worker, &tried) else { break };
+        let Some(flight) = plan.choose(worker, &tried, now_ms()) else { break };
         if number == 0 {
             zone.requested();
             group.requested();

@@ -57,7 +57,7 @@ pub async fn forward(worker: &Worker, client: &mut Client, plan: &Forward) -> Ne
     let mut tried: Vec<u64> = Vec::new();
     let mut failure = Failure { status: 503, retry: true, unread: false };
     for attempt in 0..TRIES_MAX {
-        let flight = plan.choose(worker, &tried);
+        let flight = plan.choose(worker, &tried, if attempt == 0 { begun_ms } else { now_ms() });
         let Some(flight) = flight else { break };
         if attempt == 0 {
             zone.requested();

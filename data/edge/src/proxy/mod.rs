@@ -9,6 +9,7 @@ pub(crate) mod secure;
 mod tunnel;
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::rc::Rc;
 
 use rustix::net::{Shutdown, shutdown};
@@ -114,8 +115,11 @@ async fn serve_requests(worker: &Worker, client: &mut Client) {
         if client.buffer.is_empty() && !await_first_byte(worker, client).await {
             return;
         }
-        // On the heap, so that an idle connection does not hold what an exchange needs.
-        match Box::pin(exchange(worker, client)).await {
+        let next = match plan::plan_at_once(worker, &client.caller, client.buffer.filled()) {
+            Some((plan, head)) => carry_out(worker, client, plan, head).await,
+            None => Box::pin(read_on(worker, client)).await,
+        };
+        match next {
             // What comes behind in the same buffer is not read for: others have their turns all the same.
             Next::Keep if !client.buffer.is_empty() => consume_budget().await,
             Next::Keep => {}
@@ -221,12 +225,12 @@ async fn await_first_byte(worker: &Worker, client: &mut Client) -> bool {
             Err(_) => return false,
         }
         worker.buffers.give_back(std::mem::take(&mut buffer));
-        let left_ms = client.caller.ends_ms.saturating_sub(now_ms());
         if !worker.awaits(client.caller.at) {
             return false;
         }
         let idle_ms = idle_timeout_ms(worker, client.caller.at);
-        client.watch.read_within(idle_ms.min(left_ms.saturating_add(LAST_REQUEST_MS)));
+        let (now, ends_ms) = (now_ms(), client.caller.ends_ms);
+        client.watch.read_by((now + idle_ms).min(ends_ms.max(now).saturating_add(LAST_REQUEST_MS)));
         client.watch.set_idle(true);
         let ready = client.stream.readable().await;
         client.watch.set_idle(false);
@@ -242,51 +246,63 @@ pub fn idle_timeout_ms(worker: &Worker, at: SocketAddr) -> u64 {
     snapshot.doors.get(&at).and_then(first).unwrap_or(DEFAULT_IDLE_MS)
 }
 
-/// Serves the request that has begun to come.
-async fn exchange(worker: &Worker, client: &mut Client) -> Next {
-    let (plan, end) = match plan::plan_at_once(worker, &client.caller, client.buffer.filled()) {
-        Some(planned) => planned,
-        None => match Box::pin(rest_of_head(worker, client)).await {
-            Ok(span) => (plan::plan(worker, &client.caller, &client.buffer.filled()[span.begin..span.end]), span.end),
-            Err(NoRequest::Gone) => return Next::Close,
-            Err(NoRequest::Late) => return Box::pin(refuse(worker, client, 408, None)).await,
-            Err(NoRequest::Bad(error)) => {
-                tracing::debug!(client = %client.caller.address, "refused: {error}");
-                return Box::pin(refuse(worker, client, error.status(), of_refused(error))).await;
-            }
-        },
-    };
-    let line = plan.log().map(|log| Line::begin(log, client));
-    client.buffer.consume(end);
-    let next = match &plan {
-        Plan::Forward(forward) => {
-            client.comes_to(worker, &forward.site);
-            if client.caller.ends_ms == u64::MAX {
-                client.caller.ends_ms = now_ms().saturating_add(forward.site.balancer.client_keep_alive_ms);
-            }
-            forward::forward(worker, client, forward).await
+/// Serves a request whose head has begun to come, or is not as it should be.
+async fn read_on(worker: &Worker, client: &mut Client) -> Next {
+    match rest_of_head(worker, client).await {
+        Ok(span) => {
+            let plan = plan::plan(worker, &client.caller, &client.buffer.filled()[span.begin..span.end]);
+            carry_out(worker, client, plan, span.end).await
         }
-        Plan::Answer(own) => {
-            count_own(worker, client, own);
-            if let Some(log) = &own.log {
-                log.refused(own.status);
-            }
-            let whole = plan::skip_body(&mut client.buffer, own.framing);
-            let idle_ms = idle_timeout_ms(worker, client.caller.at);
-            match write_all(&mut client.stream, &client.watch, idle_ms, [&own.text, &[], &[], &[]]).await {
-                Err(_) => Next::Close,
-                Ok(()) if !whole => Next::Linger,
-                Ok(()) if own.close => Next::Close,
-                Ok(()) => Next::Keep,
-            }
+        Err(NoRequest::Gone) => Next::Close,
+        Err(NoRequest::Late) => refuse(worker, client, 408, None).await,
+        Err(NoRequest::Bad(error)) => {
+            tracing::debug!(client = %client.caller.address, "refused: {error}");
+            refuse(worker, client, error.status(), of_refused(error)).await
         }
-    };
-    worker.buffers.give_text_back(plan.into_text());
-    if let Some(line) = line {
-        line.finish(worker, client);
     }
-    client.count_moved();
-    next
+}
+
+/// Does what a plan says; the request's head takes so much of the client's buffer. On the heap, so that an idle connection does
+/// not hold what an exchange needs; not an `async fn`, which would hold the plan twice.
+fn carry_out<'a>(
+    worker: &'a Worker,
+    client: &'a mut Client,
+    plan: Plan,
+    head: usize,
+) -> Pin<Box<dyn Future<Output = Next> + 'a>> {
+    Box::pin(async move {
+        let line = plan.log().map(|log| Line::begin(log, client));
+        client.buffer.consume(head);
+        let next = match &plan {
+            Plan::Forward(forward) => {
+                client.comes_to(worker, &forward.site);
+                if client.caller.ends_ms == u64::MAX {
+                    client.caller.ends_ms = now_ms().saturating_add(forward.site.balancer.client_keep_alive_ms);
+                }
+                forward::forward(worker, client, forward).await
+            }
+            Plan::Answer(own) => {
+                count_own(worker, client, own);
+                if let Some(log) = &own.log {
+                    log.refused(own.status);
+                }
+                let whole = plan::skip_body(&mut client.buffer, own.framing);
+                let idle_ms = idle_timeout_ms(worker, client.caller.at);
+                match write_all(&mut client.stream, &client.watch, idle_ms, [&own.text, &[], &[], &[]]).await {
+                    Err(_) => Next::Close,
+                    Ok(()) if !whole => Next::Linger,
+                    Ok(()) if own.close => Next::Close,
+                    Ok(()) => Next::Keep,
+                }
+            }
+        };
+        worker.buffers.give_text_back(plan.into_text());
+        if let Some(line) = line {
+            line.finish(worker, client);
+        }
+        client.count_moved();
+        next
+    })
 }
 
 /// A request's line in the access log, and what had been read and written before it.

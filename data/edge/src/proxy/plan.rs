@@ -121,8 +121,8 @@ pub fn plan(worker: &Worker, caller: &Caller, head: &[u8]) -> Plan {
 
 /// What becomes of a request, whatever carried it.
 pub fn decide(worker: &Worker, caller: &Caller, request: &Request<'_, '_>) -> Plan {
-    let snapshot = worker.snapshot.borrow().clone();
-    let keep_alive = request.keep_alive && worker.keeps(caller.at) && now_ms() < caller.ends_ms;
+    let snapshot = worker.snapshot.borrow();
+    let keep_alive = request.keep_alive && worker.stays() && now_ms() < caller.ends_ms;
     let Some(door) = snapshot.doors.get(&caller.at) else {
         return Plan::Answer(page(worker, request, 503, None, false));
     };
@@ -284,12 +284,12 @@ fn forward(
 
 impl Forward {
     /// Chooses a target, other than those that failed this request.
-    pub fn choose(&self, worker: &Worker, tried: &[u64]) -> Option<InFlight> {
+    pub fn choose(&self, worker: &Worker, tried: &[u64], now_ms: u64) -> Option<InFlight> {
         let wanted = self.session.as_ref().and_then(|session| session.wanted);
         if tried.is_empty() && self.group.fail_open.is_set(self.site.node) {
             self.group.counters[self.site.node].worker(worker.index).routed_unhealthy();
         }
-        let seeker = Seeker { node: self.site.node, now_ms: now_ms(), tried, wanted };
+        let seeker = Seeker { node: self.site.node, now_ms, tried, wanted };
         let flight = self.group.choose(seeker, &mut worker.rng.borrow_mut())?;
         if let Some(session) = &self.session {
             session.chose(flight.target().scope);
