@@ -19,6 +19,8 @@ pub struct Header<'b> {
     /// Without the space around it.
     pub value: &'b [u8],
     pub known: Known,
+    /// Its name is of letters, digits and hyphens only ("ELB User Guide, routing.http.drop_invalid_header_fields.enabled").
+    pub is_valid: bool,
     /// Its whole line, where that is name, colon, one space, value and CR LF; else nothing.
     pub line: &'b [u8],
 }
@@ -26,7 +28,7 @@ pub struct Header<'b> {
 impl<'b> Header<'b> {
     /// One that came as no line.
     pub fn new(name: &'b [u8], value: &'b [u8]) -> Self {
-        Self { name, value, known: Known::of(name), line: &[] }
+        Self { name, value, known: Known::of(name), is_valid: class_of(name) == VALID, line: &[] }
     }
 }
 
@@ -111,11 +113,13 @@ pub fn read_headers<'b>(bytes: &'b [u8], at: usize, into: &mut Headers<'b>) -> R
 
 /// Reads one line, and tells its length.
 fn read_header(bytes: &[u8]) -> Result<Option<(Header<'_>, usize)>, HttpError> {
-    let colon = name_length(bytes);
+    let colon = length_before::<b':', b'!'>(bytes);
+    let name = &bytes[..colon];
+    let class = class_of(name);
     match bytes.get(colon) {
-        Some(b':') if colon > 0 => {}
-        Some(_) => return Err(HttpError::Syntax("a header's name")),
-        None => return Ok(None),
+        Some(b':') if colon > 0 && class != NO_TOKEN => {}
+        None if class != NO_TOKEN => return Ok(None),
+        _ => return Err(HttpError::Syntax("a header's name")),
     }
     let text = &bytes[colon + 1..];
     let text = &text[..text_length(text)];
@@ -128,10 +132,10 @@ fn read_header(bytes: &[u8]) -> Result<Option<(Header<'_>, usize)>, HttpError> {
         _ => return Err(HttpError::Syntax("a header's value")),
     };
     let Some(end) = end else { return Ok(None) };
-    let (name, value) = (&bytes[..colon], trimmed(text));
+    let value = trimmed(text);
     let is_plain = text.first() == Some(&b' ') && text.len() == value.len() + 1;
     let line = if is_plain { &bytes[..length + end] } else { &[] };
-    Ok(Some((Header { name, value, known: Known::of(name), line }, length + end)))
+    Ok(Some((Header { name, value, known: Known::of(name), is_valid: class == VALID, line }, length + end)))
 }
 
 /// The length of CR LF, nothing when that is not whole.
@@ -149,40 +153,40 @@ pub fn begins_with(bytes: &[u8], with: &[u8]) -> bool {
 }
 
 /// How many bytes are those of a token (RFC 9110, 5.6.2).
-pub fn name_length(bytes: &[u8]) -> usize {
-    bytes.iter().position(|b| !TOKEN[usize::from(*b)]).unwrap_or(bytes.len())
+pub fn token_length(bytes: &[u8]) -> usize {
+    bytes.iter().position(|b| CLASSES[usize::from(*b)] == NO_TOKEN).unwrap_or(bytes.len())
 }
 
 /// How many bytes may be in a header's value (RFC 9110, 5.5): all but control characters other than tabs.
 pub fn text_length(bytes: &[u8]) -> usize {
-    let mut length = length_from::<b' '>(bytes);
+    let mut length = length_before::<0x7f, b' '>(bytes);
     while bytes.get(length) == Some(&b'\t') {
         length += 1;
-        length += length_from::<b' '>(&bytes[length..]);
+        length += length_before::<0x7f, b' '>(&bytes[length..]);
     }
     length
 }
 
 /// How many bytes may be in a request's target: all but space and control characters.
 pub fn target_length(bytes: &[u8]) -> usize {
-    length_from::<b'!'>(bytes)
+    length_before::<0x7f, b'!'>(bytes)
 }
 
-/// How many bytes there are before one below `LOWEST`, or 0x7f. Eight are looked at at once: of those that do not belong, the
-/// first is told exactly.
-fn length_from<const LOWEST: u8>(bytes: &[u8]) -> usize {
+/// How many bytes there are before one that is `STOP` or below `LOWEST`. Eight are looked at at once: of those that do not
+/// belong, the first is told exactly.
+fn length_before<const STOP: u8, const LOWEST: u8>(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::MAX / 0xff;
     const TOPS: u64 = ONES * 0x80;
     let (words, rest) = bytes.as_chunks::<8>();
     for (at, word) in words.iter().enumerate() {
         let word = u64::from_le_bytes(*word);
-        let delete = word ^ (ONES * 0x7f);
-        let others = ((word.wrapping_sub(ONES * u64::from(LOWEST)) & !word) | (delete.wrapping_sub(ONES) & !delete)) & TOPS;
+        let stop = word ^ (ONES * u64::from(STOP));
+        let others = ((word.wrapping_sub(ONES * u64::from(LOWEST)) & !word) | (stop.wrapping_sub(ONES) & !stop)) & TOPS;
         if others != 0 {
             return at * 8 + others.trailing_zeros() as usize / 8;
         }
     }
-    let belongs = |b: &u8| *b >= LOWEST && *b != 0x7f;
+    let belongs = |b: &u8| *b >= LOWEST && *b != STOP;
     words.len() * 8 + rest.iter().position(|b| !belongs(b)).unwrap_or(rest.len())
 }
 
@@ -197,22 +201,32 @@ fn trimmed(mut text: &[u8]) -> &[u8] {
     text
 }
 
-/// Bytes of tokens.
-static TOKEN: [bool; 256] = {
-    let mut token = [false; 256];
+/// The least of the classes of a name's bytes.
+fn class_of(name: &[u8]) -> u8 {
+    name.iter().fold(VALID, |least, b| least & CLASSES[usize::from(*b)])
+}
+
+/// Classes of bytes, each with the bits of those below it: no token's, a token's, a valid name's.
+const NO_TOKEN: u8 = 0b00;
+const TOKEN: u8 = 0b01;
+const VALID: u8 = 0b11;
+static CLASSES: [u8; 256] = {
+    let mut classes = [NO_TOKEN; 256];
     let mut byte = 0;
     while byte < 256 {
         let b = byte as u8;
-        token[byte] = b.is_ascii_alphanumeric();
+        if b.is_ascii_alphanumeric() || b == b'-' {
+            classes[byte] = VALID;
+        }
         byte += 1;
     }
-    let others = b"!#$%&'*+-.^_`|~";
+    let others = b"!#$%&'*+.^_`|~";
     let mut at = 0;
     while at < others.len() {
-        token[others[at] as usize] = true;
+        classes[others[at] as usize] = TOKEN;
         at += 1;
     }
-    token
+    classes
 };
 
 #[cfg(test)]

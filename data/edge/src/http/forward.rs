@@ -142,10 +142,9 @@ pub fn write_request(out: &mut Vec<u8>, request: &Request<'_, '_>, rules: &Reque
             Known::Trailer if request.framing != Framing::Chunked => {}
             Known::Expect | Known::Trailer => push_header(out, header),
             Known::Date | Known::Server | Known::Other => {
-                let is_invalid = !is_valid_name(header.name);
-                has_invalid |= is_invalid;
+                has_invalid |= !header.is_valid;
                 let dropped = (request.names_headers && is_named_by_connection(request.headers, header.name))
-                    || (rules.drop_invalid && is_invalid)
+                    || (rules.drop_invalid && !header.is_valid)
                     || rules.listener.is_ours(header.name);
                 if !dropped {
                     push_header(out, header);
@@ -259,23 +258,6 @@ pub fn push_trace(out: &mut Vec<u8>, came: Option<&[u8]>, trace: &[u8]) {
         out.extend_from_slice(field);
     }
 }
-
-/// `routing.http.drop_invalid_header_fields.enabled`: names of letters, digits and hyphens only.
-fn is_valid_name(name: &[u8]) -> bool {
-    name.iter().fold(true, |valid, b| valid & VALID[usize::from(*b)])
-}
-
-/// Bytes of valid names. Every header of every request is looked at.
-static VALID: [bool; 256] = {
-    let mut valid = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let b = byte as u8;
-        valid[byte] = b.is_ascii_alphanumeric() || b == b'-';
-        byte += 1;
-    }
-    valid
-};
 
 /// How an answer goes to its client.
 #[derive(Clone, Copy, Debug)]

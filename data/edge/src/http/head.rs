@@ -4,7 +4,7 @@
 
 use super::HttpError;
 use super::desync::{Framed, Reason, classify};
-use super::fields::{Header, Headers, Known, begins_with, line_end, name_length, read_headers, target_length, text_length};
+use super::fields::{Header, Headers, Known, begins_with, line_end, read_headers, target_length, text_length, token_length};
 use super::scan::LINE_BYTES_MAX;
 
 /// Most addresses in `X-Forwarded-For`; one more is answered with 463.
@@ -105,7 +105,7 @@ struct RequestLine<'b> {
 /// Reads it, and tells its length.
 fn read_request_line(bytes: &[u8]) -> Result<Option<(RequestLine<'_>, usize)>, HttpError> {
     let first_line = HttpError::Syntax("the first line");
-    let method = &bytes[..name_length(bytes)];
+    let method = &bytes[..token_length(bytes)];
     let target = match &bytes[method.len()..] {
         [] => return Ok(None),
         [b' ', rest @ ..] if !method.is_empty() => &rest[..target_length(rest)],
@@ -127,8 +127,9 @@ fn read_request_line(bytes: &[u8]) -> Result<Option<(RequestLine<'_>, usize)>, H
         _ => return Err(if version.starts_with(b"HTTP/") && !has_space(version) { HttpError::Version } else { first_line }),
     };
     let Some(end) = line_end(&version[8..])? else { return Ok(None) };
-    let text = |bytes| std::str::from_utf8(bytes).map_err(|_| first_line);
-    Ok(Some((RequestLine { method: text(method)?, target: text(target)?, http11 }, length + 9 + end)))
+    let text = std::str::from_utf8(&bytes[..length]).map_err(|_| first_line)?;
+    let (method, target) = (&text[..method.len()], &text[method.len() + 1..]);
+    Ok(Some((RequestLine { method, target, http11 }, length + 9 + end)))
 }
 
 /// Whether there is space before the line ends.
