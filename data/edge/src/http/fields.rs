@@ -28,7 +28,7 @@ pub struct Header<'b> {
 impl<'b> Header<'b> {
     /// One that came as no line.
     pub fn new(name: &'b [u8], value: &'b [u8]) -> Self {
-        Self { name, value, known: Known::of(name), is_valid: class_of(name) == VALID, line: &[] }
+        Self { name, value, known: Known::of(name), is_valid: token(name).1, line: &[] }
     }
 }
 
@@ -113,14 +113,13 @@ pub fn read_headers<'b>(bytes: &'b [u8], at: usize, into: &mut Headers<'b>) -> R
 
 /// Reads one line, and tells its length.
 fn read_header(bytes: &[u8]) -> Result<Option<(Header<'_>, usize)>, HttpError> {
-    let colon = length_before::<b':', b'!'>(bytes);
-    let name = &bytes[..colon];
-    let class = class_of(name);
+    let (colon, is_valid) = token(bytes);
     match bytes.get(colon) {
-        Some(b':') if colon > 0 && class != NO_TOKEN => {}
-        None if class != NO_TOKEN => return Ok(None),
-        _ => return Err(HttpError::Syntax("a header's name")),
+        Some(b':') if colon > 0 => {}
+        Some(_) => return Err(HttpError::Syntax("a header's name")),
+        None => return Ok(None),
     }
+    let name = &bytes[..colon];
     let text = &bytes[colon + 1..];
     let text = &text[..text_length(text)];
     let length = colon + 1 + text.len();
@@ -135,7 +134,7 @@ fn read_header(bytes: &[u8]) -> Result<Option<(Header<'_>, usize)>, HttpError> {
     let value = trimmed(text);
     let is_plain = text.first() == Some(&b' ') && text.len() == value.len() + 1;
     let line = if is_plain { &bytes[..length + end] } else { &[] };
-    Ok(Some((Header { name, value, known: Known::of(name), is_valid: class == VALID, line }, length + end)))
+    Ok(Some((Header { name, value, known: Known::of(name), is_valid, line }, length + end)))
 }
 
 /// The length of CR LF, nothing when that is not whole.
@@ -152,41 +151,49 @@ pub fn begins_with(bytes: &[u8], with: &[u8]) -> bool {
     bytes.iter().zip(with).all(|(a, b)| a == b)
 }
 
-/// How many bytes are those of a token (RFC 9110, 5.6.2).
-pub fn token_length(bytes: &[u8]) -> usize {
-    bytes.iter().position(|b| CLASSES[usize::from(*b)] == NO_TOKEN).unwrap_or(bytes.len())
+/// How many bytes are those of a token (RFC 9110, 5.6.2), and whether they are letters, digits and hyphens only.
+pub fn token(bytes: &[u8]) -> (usize, bool) {
+    let mut least = VALID;
+    let end = bytes.iter().position(|b| match CLASSES[usize::from(*b)] {
+        NO_TOKEN => true,
+        class => {
+            least &= class;
+            false
+        }
+    });
+    (end.unwrap_or(bytes.len()), least == VALID)
 }
 
 /// How many bytes may be in a header's value (RFC 9110, 5.5): all but control characters other than tabs.
 pub fn text_length(bytes: &[u8]) -> usize {
-    let mut length = length_before::<0x7f, b' '>(bytes);
+    let mut length = length_from::<b' '>(bytes);
     while bytes.get(length) == Some(&b'\t') {
         length += 1;
-        length += length_before::<0x7f, b' '>(&bytes[length..]);
+        length += length_from::<b' '>(&bytes[length..]);
     }
     length
 }
 
 /// How many bytes may be in a request's target: all but space and control characters.
 pub fn target_length(bytes: &[u8]) -> usize {
-    length_before::<0x7f, b'!'>(bytes)
+    length_from::<b'!'>(bytes)
 }
 
-/// How many bytes there are before one that is `STOP` or below `LOWEST`. Eight are looked at at once: of those that do not
-/// belong, the first is told exactly.
-fn length_before<const STOP: u8, const LOWEST: u8>(bytes: &[u8]) -> usize {
+/// How many bytes there are before one below `LOWEST`, or 0x7f. Eight are looked at at once: of those that do not belong, the
+/// first is told exactly.
+fn length_from<const LOWEST: u8>(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::MAX / 0xff;
     const TOPS: u64 = ONES * 0x80;
     let (words, rest) = bytes.as_chunks::<8>();
     for (at, word) in words.iter().enumerate() {
         let word = u64::from_le_bytes(*word);
-        let stop = word ^ (ONES * u64::from(STOP));
-        let others = ((word.wrapping_sub(ONES * u64::from(LOWEST)) & !word) | (stop.wrapping_sub(ONES) & !stop)) & TOPS;
+        let delete = word ^ (ONES * 0x7f);
+        let others = ((word.wrapping_sub(ONES * u64::from(LOWEST)) & !word) | (delete.wrapping_sub(ONES) & !delete)) & TOPS;
         if others != 0 {
             return at * 8 + others.trailing_zeros() as usize / 8;
         }
     }
-    let belongs = |b: &u8| *b >= LOWEST && *b != STOP;
+    let belongs = |b: &u8| *b >= LOWEST && *b != 0x7f;
     words.len() * 8 + rest.iter().position(|b| !belongs(b)).unwrap_or(rest.len())
 }
 
@@ -199,11 +206,6 @@ fn trimmed(mut text: &[u8]) -> &[u8] {
         text = rest;
     }
     text
-}
-
-/// The least of the classes of a name's bytes.
-fn class_of(name: &[u8]) -> u8 {
-    name.iter().fold(VALID, |least, b| least & CLASSES[usize::from(*b)])
 }
 
 /// Classes of bytes, each with the bits of those below it: no token's, a token's, a valid name's.

@@ -4,7 +4,7 @@
 
 use super::HttpError;
 use super::desync::{Framed, Reason, classify};
-use super::fields::{Header, Headers, Known, begins_with, line_end, read_headers, target_length, text_length, token_length};
+use super::fields::{Header, Headers, Known, begins_with, line_end, read_headers, target_length, text_length, token};
 use super::scan::LINE_BYTES_MAX;
 
 /// Most addresses in `X-Forwarded-For`; one more is answered with 463.
@@ -105,7 +105,7 @@ struct RequestLine<'b> {
 /// Reads it, and tells its length.
 fn read_request_line(bytes: &[u8]) -> Result<Option<(RequestLine<'_>, usize)>, HttpError> {
     let first_line = HttpError::Syntax("the first line");
-    let method = &bytes[..token_length(bytes)];
+    let method = &bytes[..token(bytes).0];
     let target = match &bytes[method.len()..] {
         [] => return Ok(None),
         [b' ', rest @ ..] if !method.is_empty() => &rest[..target_length(rest)],
