@@ -47,7 +47,7 @@ impl Row for Listener {
         for group in self.groups() {
             add("group", group);
         }
-        for certificate in self.tls.iter().flat_map(|tls| &tls.certificates) {
+        for certificate in self.tls.iter().flat_map(Tls::certificates) {
             add("certificate", certificate);
         }
         if let Some(trust_store) = self.tls.as_ref().and_then(Tls::trust_store) {
@@ -265,18 +265,15 @@ fn arns_of(certificates: Vec<s::Certificate>) -> Result<Vec<String>, Error> {
     Ok(certificates.into_iter().filter_map(|c| c.certificate_arn).collect())
 }
 
-/// Adds certificates for further names; one that is there already is there already.
+/// Adds certificates for further names to the certificate list, the default one too if it is named.
 pub(crate) fn add_certificates(tx: &mut Tx, arn: &str, certificates: Vec<s::Certificate>) -> Result<Vec<String>, Error> {
     let (mut listener, mut tls) = with_tls(tx, arn)?;
     let arns = arns_of(certificates)?;
     for arn in &arns {
-        let reference = certificate::check(tx, arn)?;
-        if !tls.certificates.contains(&reference) {
-            tls.certificates.push(reference);
-        }
+        tls.add_to_list(certificate::check(tx, arn)?);
     }
     let others = tx.rows_where::<Listener>("load-balancer", &listener.load_balancer).filter(|l| l.arn != listener.arn);
-    let further = |tls: &Tls| tls.certificates.len().saturating_sub(1);
+    let further = |tls: &Tls| tls.certificate_list().len();
     if others.filter_map(|l| l.tls.as_ref()).map(further).sum::<usize>() + further(&tls) > CERTIFICATES_MAX {
         let text = format!("The maximum number of certificates has been reached for this load balancer: {CERTIFICATES_MAX}");
         return Err(Error::TooMany("TooManyCertificates", text));
@@ -286,17 +283,25 @@ pub(crate) fn add_certificates(tx: &mut Tx, arn: &str, certificates: Vec<s::Cert
     Ok(arns)
 }
 
-/// Takes certificates away, but not the default one.
+/// Takes certificates off the certificate list. One that is only the default one cannot be taken away.
 pub(crate) fn remove_certificates(tx: &mut Tx, arn: &str, certificates: Vec<s::Certificate>) -> Result<(), Error> {
-    let (mut listener, mut tls) = with_tls(tx, arn)?;
+    let (_, tls) = with_tls(tx, arn)?;
     let gone: Vec<String> = arns_of(certificates)?.iter().map(|arn| certificate::reference(tx, arn)).collect();
-    if let Some(default) = tls.certificates.first().filter(|default| gone.contains(default)) {
+    let is_only_default = |default: &&String| gone.contains(default) && !tls.certificate_list().contains(default);
+    if let Some(default) = tls.default_certificate().filter(is_only_default) {
         let default = certificate::arn_of(tx, default);
         let text = format!("The default certificate '{default}' of a listener cannot be removed");
         return Err(Error::Coded("OperationNotPermitted", text));
     }
-    tls.certificates.retain(|c| !gone.contains(c));
-    listener.tls = Some(tls);
-    tx.put(listener);
+    forget_certificates(tx, arn, &gone);
     Ok(())
+}
+
+/// Has none of these on the list of a listener, which may be gone, or without TLS by now.
+pub(crate) fn forget_certificates(tx: &mut Tx, arn: &str, references: &[String]) {
+    let Ok(mut listener) = find(tx, arn).cloned() else { return };
+    if let Some(tls) = &mut listener.tls {
+        tls.take_off_list(references);
+        tx.put(listener);
+    }
 }

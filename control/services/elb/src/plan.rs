@@ -24,7 +24,7 @@ pub(crate) fn plan(state: &State, arn: &LoadBalancerArn) -> Option<world::LoadBa
     let mut listeners: Vec<world::Listener> = rows.iter().map(|l| listener(state, l)).collect();
     listeners.sort_by_key(|l| l.port);
     let tls = || rows.iter().filter_map(|l| l.tls.as_ref());
-    let certificates: BTreeSet<&String> = tls().flat_map(|tls| &tls.certificates).collect();
+    let certificates: BTreeSet<&String> = tls().flat_map(Tls::certificates).collect();
     let trust_stores: BTreeSet<&String> = tls().filter_map(Tls::trust_store).collect();
     let groups = listener::groups_of(state, arn);
     let of = |name| attribute::load_balancer(balancer, name);

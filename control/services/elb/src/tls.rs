@@ -26,8 +26,10 @@ const ALPN: [(&str, &[&str]); 5] = [
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tls {
     pub policy: String,
-    /// References (`certificate::reference`), the default one first.
-    pub certificates: Vec<String>,
+    /// References (`certificate::reference`): the default certificate's, and behind it those of the certificate list, which is
+    /// a thing of its own: it may name the default one again (DescribeListenerCertificates: "If the default certificate is also
+    /// in the certificate list, it appears twice").
+    certificates: Vec<String>,
     pub alpn: Option<String>,
     pub clients: ClientCertificates,
 }
@@ -42,8 +44,9 @@ pub(crate) struct Given {
 }
 
 impl Tls {
-    /// Of a listener of this protocol; none for one without TLS. `old` is what the listener had: certificates beside the
-    /// default one stay.
+    /// Of a listener of this protocol; none for one without TLS. `old` is what the listener had: its certificate list stays
+    /// as it is, whatever becomes the default certificate ("ELB User Guide, Update an HTTPS listener: Replace the default
+    /// certificate", "Add certificates to the certificate list").
     pub(crate) fn of(
         state: &State,
         kind: BalancerKind,
@@ -58,9 +61,37 @@ impl Tls {
         let policy = given.policy.filter(|p| !p.is_empty()).unwrap_or_else(|| POLICY_DEFAULT.into());
         security_policies::check(kind, &policy)?;
         let certificate = default_certificate(state, of, given.certificates)?;
-        let others = old.map_or(&[][..], |tls| tls.certificates.get(1..).unwrap_or_default());
-        let certificates = std::iter::once(&certificate).chain(others.iter().filter(|c| **c != certificate)).cloned().collect();
+        let list = old.map_or(&[][..], Tls::certificate_list);
+        let certificates = std::iter::once(&certificate).chain(list).cloned().collect();
         Ok(Some(Self { policy, certificates, alpn: alpn(of, given.alpn)?, clients: clients(state, of, given.mutual)? }))
+    }
+
+    pub(crate) fn default_certificate(&self) -> Option<&String> {
+        self.certificates.first()
+    }
+
+    /// The certificates for further names, in the order in which they came.
+    pub(crate) fn certificate_list(&self) -> &[String] {
+        self.certificates.get(1..).unwrap_or_default()
+    }
+
+    /// All that it can answer with, the default one first, each as often as it is there.
+    pub(crate) fn certificates(&self) -> &[String] {
+        &self.certificates
+    }
+
+    /// Adds to the list; what is on it already is there once ("the call is successful but the certificate is not added again").
+    pub(crate) fn add_to_list(&mut self, reference: String) {
+        if !self.certificate_list().contains(&reference) {
+            self.certificates.push(reference);
+        }
+    }
+
+    /// Takes these off the list. The default certificate stays what it is.
+    pub(crate) fn take_off_list(&mut self, references: &[String]) {
+        let list: Vec<String> = self.certificate_list().iter().filter(|c| !references.contains(c)).cloned().collect();
+        self.certificates.truncate(1);
+        self.certificates.extend(list);
     }
 
     /// The default certificate, as a request would give it.
@@ -76,7 +107,7 @@ impl Tls {
     pub(crate) fn certificate_shapes(&self, state: &State) -> Vec<s::Certificate> {
         let arn = |reference: &String| Some(certificate::arn_of(state, reference));
         let shape = |reference| s::Certificate { certificate_arn: arn(reference), is_default: None };
-        self.certificates.first().map(shape).into_iter().collect()
+        self.default_certificate().map(shape).into_iter().collect()
     }
 
     pub(crate) fn mutual_shape(&self) -> Option<s::MutualAuthenticationAttributes> {
@@ -103,9 +134,16 @@ impl Tls {
 
     pub(crate) fn to_world(&self, state: &State) -> ListenerTls {
         let protocols = ALPN.iter().find(|(name, _)| self.alpn.as_deref() == Some(*name)).map_or(&[][..], |(_, list)| list);
+        let mut certificates: Vec<String> = Vec::with_capacity(self.certificates.len());
+        for reference in &self.certificates {
+            let arn = certificate::arn_of(state, reference);
+            if !certificates.contains(&arn) {
+                certificates.push(arn);
+            }
+        }
         ListenerTls {
             policy: self.policy.clone(),
-            certificates: self.certificates.iter().map(|reference| certificate::arn_of(state, reference)).collect(),
+            certificates,
             alpn: protocols.iter().map(|p| (*p).to_string()).collect(),
             clients: self.clients.clone(),
         }
@@ -189,5 +227,30 @@ fn clients(state: &State, of: Protocol, given: Option<s::MutualAuthenticationAtt
             })
         }
         other => invalid(format!("Mutual authentication mode '{other}' must be one of 'off, passthrough, verify'")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::Tls;
+
+    /// Rows that were written while the default certificate could not be on the list.
+    #[test]
+    fn a_stored_listener_keeps_its_default_certificate_and_its_list() {
+        let stored = json!({"policy": "p", "certificates": ["a", "b", "c"], "alpn": null, "clients": {"mode": "off"}});
+        let mut tls: Tls = serde_json::from_value(stored.clone()).unwrap();
+        assert_eq!(
+            (tls.default_certificate().map(String::as_str), tls.certificate_list()),
+            (Some("a"), &["b".into(), "c".into()][..])
+        );
+        assert_eq!(serde_json::to_value(&tls).unwrap(), stored);
+        tls.add_to_list("a".into());
+        tls.add_to_list("b".into());
+        assert_eq!(tls.certificates(), ["a", "b", "c", "a"]);
+        tls.take_off_list(&["a".into(), "c".into()]);
+        assert_eq!(tls.certificates(), ["a", "b"]);
     }
 }

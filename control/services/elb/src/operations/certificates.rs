@@ -4,6 +4,7 @@ use shapes::elbv2 as s;
 
 use super::cut;
 use crate::error::Error;
+use crate::tls::Tls;
 use crate::{certificate, listener, security_policies};
 
 fn shape(arn: &str, is_default: bool) -> s::Certificate {
@@ -28,14 +29,14 @@ pub(super) fn remove(
     Ok(s::RemoveListenerCertificatesOutput {})
 }
 
-/// The default certificate first.
+/// The default certificate first, and again where it is on the certificate list too, as AWS has it.
 pub(super) fn describe(
     tx: &mut Tx,
     _: &Cx,
     input: s::DescribeListenerCertificatesInput,
 ) -> Result<s::DescribeListenerCertificatesOutput, Fault> {
     let listener = listener::find(tx, &input.listener_arn)?;
-    let references = listener.tls.as_ref().map_or(&[][..], |tls| &tls.certificates);
+    let references = listener.tls.as_ref().map_or(&[][..], Tls::certificates);
     let arns = references.iter().map(|reference| certificate::arn_of(tx, reference));
     let all: Vec<(usize, String)> = arns.enumerate().collect();
     let page = cut(all.iter().collect(), |(index, _)| format!("{index:05}"), input.marker.as_deref(), input.page_size)?;

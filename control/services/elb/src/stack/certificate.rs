@@ -15,11 +15,10 @@ fn certificates(json: &Json) -> Vec<s::Certificate> {
 }
 
 /// The listener, and the certificates that the physical id names.
-fn parts(physical_id: &str) -> (&str, Vec<s::Certificate>) {
+fn parts(physical_id: &str) -> (&str, Vec<String>) {
     let mut parts = physical_id.split('|');
     let listener = parts.next().unwrap_or_default();
-    let certificate = |arn: &str| s::Certificate { certificate_arn: Some(arn.into()), is_default: None };
-    (listener, parts.map(certificate).collect())
+    (listener, parts.map(String::from).collect())
 }
 
 impl StackResource for Type {
@@ -43,12 +42,11 @@ impl StackResource for Type {
         Ok(())
     }
 
-    /// Certificates that another resource of the kind names too go with this one, as at AWS. A listener that is gone has none.
+    /// Certificates that another resource of the kind names too go with this one, as at AWS; the listener's default one is not
+    /// this resource's. A listener that is gone has none.
     fn delete(&self, tx: &mut Tx, _: &Cx, physical_id: &str) -> Result<Progress, Fault> {
-        let (arn, certificates) = parts(physical_id);
-        if listener::find(tx, arn).is_ok() {
-            listener::remove_certificates(tx, arn, certificates)?;
-        }
+        let (arn, references) = parts(physical_id);
+        listener::forget_certificates(tx, arn, &references);
         Ok(Progress::Ready)
     }
 

@@ -88,21 +88,56 @@ fn further_certificates_come_and_go_but_not_the_default_one() {
     for _ in 0..2 {
         region.call::<ops::AddListenerCertificates>(add(&second)).unwrap();
     }
-    let describe = s::DescribeListenerCertificatesInput { listener_arn: listener.clone(), ..Default::default() };
-    let seen = region.call::<ops::DescribeListenerCertificates>(describe.clone()).unwrap().certificates;
-    let seen: Vec<_> = seen.into_iter().map(|c| (c.certificate_arn.unwrap(), c.is_default.unwrap())).collect();
-    assert_eq!(seen, [(first.clone(), true), (second.clone(), false)]);
+    assert_eq!(seen(&mut region, &listener), [(first.clone(), true), (second.clone(), false)]);
     assert_eq!(region.plan(&web).certificates.len(), 2);
     assert!(region.refusal::<ops::RemoveListenerCertificates>(remove(&first)).starts_with("OperationNotPermitted"));
     assert!(region.refusal::<ops::AddListenerCertificates>(add("arn:none")).starts_with("CertificateNotFound"));
-    let swap = s::ModifyListenerInput { listener_arn: listener.clone(), certificates: of(&second), ..Default::default() };
-    region.call::<ops::ModifyListener>(swap).unwrap();
-    let seen = region.call::<ops::DescribeListenerCertificates>(describe).unwrap().certificates;
-    assert_eq!(seen.iter().map(|c| c.certificate_arn.clone().unwrap()).collect::<Vec<_>>(), [second]);
+    region.call::<ops::RemoveListenerCertificates>(remove(&second)).unwrap();
+    assert_eq!(seen(&mut region, &listener), [(first, true)]);
     let plain = s::ModifyListenerInput { listener_arn: listener, protocol: Some("HTTP".into()), ..Default::default() };
     let plain = region.call::<ops::ModifyListener>(plain).unwrap().listeners.remove(0);
     assert!(plain.certificates.is_empty() && plain.ssl_policy.is_none());
     assert!(region.plan(&web).certificates.is_empty());
+}
+
+/// All certificates that DescribeListenerCertificates shows, and whether each is the default one.
+fn seen(region: &mut Region, listener: &str) -> Vec<(String, bool)> {
+    let input = s::DescribeListenerCertificatesInput { listener_arn: listener.into(), ..Default::default() };
+    let all = region.call::<ops::DescribeListenerCertificates>(input).unwrap().certificates;
+    all.into_iter().map(|c| (c.certificate_arn.unwrap(), c.is_default.unwrap())).collect()
+}
+
+/// "If the default certificate is also in the certificate list, it appears twice in the results" (DescribeListenerCertificates).
+#[test]
+fn the_default_certificate_and_the_certificate_list_are_two_things() {
+    let mut region = Region::new();
+    let (web, group) = (region.balancer_arn("web", "application"), region.group("web", "HTTP"));
+    let (first, second) = (certificate(&mut region, "a.example.com"), certificate(&mut region, "b.example.com"));
+    let listener = create(&mut region, secure(&web, "HTTPS", &group, &first)).listener_arn.unwrap();
+    let add = |arn: &str| s::AddListenerCertificatesInput { listener_arn: listener.clone(), certificates: of(arn) };
+    let remove = |arn: &str| s::RemoveListenerCertificatesInput { listener_arn: listener.clone(), certificates: of(arn) };
+    let modify =
+        |arn: &str| s::ModifyListenerInput { listener_arn: listener.clone(), certificates: of(arn), ..Default::default() };
+    region.call::<ops::AddListenerCertificates>(add(&second)).unwrap();
+    region.call::<ops::ModifyListener>(modify(&second)).unwrap();
+    assert_eq!(
+        seen(&mut region, &listener),
+        [(second.clone(), true), (second.clone(), false)],
+        "the old default one is not kept"
+    );
+    assert_eq!(region.plan(&web).listeners[0].tls.as_ref().unwrap().certificates, [second.clone()], "the edge needs it once");
+    region.call::<ops::ModifyListener>(modify(&first)).unwrap();
+    assert_eq!(seen(&mut region, &listener), [(first.clone(), true), (second.clone(), false)], "the list stays as it was");
+    for _ in 0..2 {
+        region.call::<ops::AddListenerCertificates>(add(&first)).unwrap();
+    }
+    let both = [(first.clone(), true), (second.clone(), false), (first.clone(), false)];
+    assert_eq!(seen(&mut region, &listener), both);
+    region.call::<ops::ModifyListener>(modify(&second)).unwrap();
+    assert_eq!(region.plan(&web).listeners[0].tls.as_ref().unwrap().certificates, [second.clone(), first.clone()]);
+    region.call::<ops::RemoveListenerCertificates>(remove(&second)).unwrap();
+    assert_eq!(seen(&mut region, &listener), [(second.clone(), true), (first, false)], "of the two, the one on the list goes");
+    assert!(region.refusal::<ops::RemoveListenerCertificates>(remove(&second)).starts_with("OperationNotPermitted"));
 }
 
 #[test]
@@ -169,10 +204,16 @@ fn certificates_of_templates() {
     let more = "AWS::ElasticLoadBalancingV2::ListenerCertificate";
     let id = region.make(more, &json!({"ListenerArn": listener, "Certificates": [{"CertificateArn": second}]})).unwrap();
     let planned = region.plan(&web).listeners.remove(0);
-    assert_eq!(planned.tls.unwrap().certificates, [first.clone(), second]);
+    assert_eq!(planned.tls.unwrap().certificates, [first.clone(), second.clone()]);
     assert_eq!(planned.request_header_names, [("X-Amzn-Tls-Version".to_string(), "X-Tls".to_string())]);
     region.change(kind, &listener, &properties, &properties).unwrap();
     assert_eq!(region.plan(&web).certificates.len(), 2, "an update of the listener leaves them");
+    let mut other = properties.clone();
+    other["Certificates"] = json!([{"CertificateArn": second}]);
+    region.change(kind, &listener, &properties, &other).unwrap();
+    region.change(kind, &listener, &other, &properties).unwrap();
+    let both = [(first.clone(), true), (second, false)];
+    assert_eq!(seen(&mut region, &listener), both, "what the other resource has added is its own");
     region.end(more, &id).unwrap();
     assert_eq!(region.plan(&web).listeners.remove(0).tls.unwrap().certificates, [first]);
     region.end(kind, &listener).unwrap();
