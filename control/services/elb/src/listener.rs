@@ -146,11 +146,19 @@ pub(crate) fn port(value: i64) -> Result<u16, Error> {
     port.ok_or_else(|| Error::Validation(format!("Port '{value}' must be between 1 and 65535")))
 }
 
-/// Makes a listener.
+/// Makes a listener, or finds the one that is so already (CreateListener: "This operation is idempotent [...]. If you attempt to
+/// create multiple listeners with the same settings, each call succeeds").
 pub(crate) fn create(tx: &mut Tx, cx: &Cx, balancer: &str, given: Given, tags: Tags) -> Result<ListenerArn, Error> {
     let balancer = load_balancer::find(tx, balancer)?.clone();
     let (port, protocol, tls, default_action) = settings(tx, &balancer, given, None)?;
-    check_port(tx, &balancer.arn, None, port)?;
+    if let Some(old) = at_port(tx, &balancer.arn, port) {
+        let is_secure_so = match (&old.tls, &tls) {
+            (Some(old), Some(new)) => old.is_as_asked(new),
+            (old, new) => old == new,
+        };
+        let is_same = old.protocol == protocol && old.default_action == default_action && is_secure_so;
+        return if is_same { Ok(old.arn.clone()) } else { Err(Error::DuplicateListener(port)) };
+    }
     if tx.count_where::<Listener>("load-balancer", &balancer.arn) >= LISTENERS_MAX {
         let text = format!("The maximum number of listeners has been reached on load balancer '{}'", balancer.arn);
         return Err(Error::TooMany("TooManyListeners", text));
@@ -174,7 +182,9 @@ pub(crate) fn set(tx: &mut Tx, arn: &str, given: Given) -> Result<(), Error> {
     let mut listener = find(tx, arn)?.clone();
     let balancer = load_balancer::find(tx, &listener.load_balancer)?.clone();
     let (port, protocol, tls, action) = settings(tx, &balancer, given, Some(&listener))?;
-    check_port(tx, &listener.load_balancer, Some(&listener.arn), port)?;
+    if at_port(tx, &listener.load_balancer, port).is_some_and(|other| other.arn != listener.arn) {
+        return Err(Error::DuplicateListener(port));
+    }
     for rule in tx.rows_where::<Rule>("listener", &listener.arn) {
         check_groups(tx, &balancer, protocol, &rule.action)?;
     }
@@ -208,9 +218,17 @@ pub(crate) fn delete(tx: &mut Tx, arn: &ListenerArn) -> Result<(), Error> {
     Ok(())
 }
 
-fn check_port(state: &State, balancer: &LoadBalancerArn, own: Option<&ListenerArn>, port: u16) -> Result<(), Error> {
-    let mut others = state.rows_where::<Listener>("load-balancer", balancer).filter(|l| Some(&l.arn) != own);
-    if others.any(|l| l.port == port) { Err(Error::DuplicateListener(port)) } else { Ok(()) }
+fn at_port<'a>(state: &'a State, balancer: &LoadBalancerArn, port: u16) -> Option<&'a Listener> {
+    state.rows_where::<Listener>("load-balancer", balancer).find(|l| l.port == port)
+}
+
+/// A stack never takes over a listener that is there already.
+pub(crate) fn refuse_existing(state: &State, balancer: &str, port: Option<i64>) -> Result<(), Error> {
+    let port = port.and_then(|port| u16::try_from(port).ok());
+    match port.filter(|port| at_port(state, &balancer.into(), *port).is_some()) {
+        Some(port) => Err(Error::DuplicateListener(port)),
+        None => Ok(()),
+    }
 }
 
 /// All groups that a load balancer's listeners and rules forward to.

@@ -152,15 +152,17 @@ fn prefix(kind: BalancerKind) -> &'static str {
     }
 }
 
-/// Makes a load balancer with an interface in each zone. The same name with the same settings gives the one that is there.
+/// Makes a load balancer with an interface in each zone. The same name with the same settings gives the one that is there
+/// (CreateLoadBalancer: "If you attempt to create multiple load balancers with the same settings, each call succeeds").
 pub(crate) fn create(tx: &mut Tx, cx: &Cx, new: NewLoadBalancer) -> Result<LoadBalancerArn, Error> {
     check_name(&new.name)?;
     let (vpc, subnets) = check_subnets(tx, new.kind, &new.places)?;
     let groups = check_groups(tx, new.kind, &vpc, &new.groups)?;
     if let Some(old) = tx.rows_where::<LoadBalancer>("name", &new.name).next() {
-        let wanted: BTreeSet<&SubnetId> = subnets.iter().map(|s| &s.id).collect();
-        let same = (old.kind, old.scheme) == (new.kind, new.scheme)
-            && old.nodes.iter().map(|n| &n.subnet).collect::<BTreeSet<_>>() == wanted;
+        let wanted: BTreeSet<(&SubnetId, Option<Ipv4Addr>)> = subnets.iter().map(|s| (&s.id, s.address)).collect();
+        let same = (old.kind, old.scheme, old.dualstack) == (new.kind, new.scheme, new.dualstack)
+            && old.groups.iter().collect::<BTreeSet<_>>() == groups.iter().collect()
+            && old.nodes.iter().map(|n| (&n.subnet, n.address)).collect::<BTreeSet<_>>() == wanted;
         return if same { Ok(old.arn.clone()) } else { Err(Error::DuplicateLoadBalancer(new.name.clone())) };
     }
     let has_gateway = tx.rows::<ec2::network::InternetGateway>().any(|g| g.vpc.as_ref() == Some(&vpc));

@@ -80,6 +80,13 @@ impl Tls {
         &self.certificates
     }
 
+    /// Whether a request that came to `other` asked for what this is; the certificate list is not part of it.
+    pub(crate) fn is_as_asked(&self, other: &Tls) -> bool {
+        let settings =
+            |tls: &Tls| (tls.policy.clone(), tls.default_certificate().cloned(), tls.alpn.clone(), tls.clients.clone());
+        settings(self) == settings(other)
+    }
+
     /// Adds to the list; what is on it already is there once ("the call is successful but the certificate is not added again").
     pub(crate) fn add_to_list(&mut self, reference: String) {
         if !self.certificate_list().contains(&reference) {

@@ -21,6 +21,7 @@ impl StackResource for Type {
 
     fn create(&self, tx: &mut Tx, cx: &Cx, request: &ResourceRequest) -> Result<String, Fault> {
         let input = s::CreateListenerInput::from_json(request.properties);
+        listener::refuse_existing(tx, &input.load_balancer_arn, input.port)?;
         let arn = listener::create(tx, cx, &input.load_balancer_arn, Given::of_create(&input), request.tags.clone())?;
         let wanted = attribute_changes(&[], &attributes(request.properties, "ListenerAttributes"), |_| None);
         listener::set_attributes(tx, &arn, &wanted)?;

@@ -57,6 +57,26 @@ fn listeners_of_network_load_balancers_only_forward() {
     assert!(region.refusal::<ops::CreateRule>(rule).starts_with("InvalidConfigurationRequest"));
 }
 
+/// "If you attempt to create multiple listeners with the same settings, each call succeeds" (CreateListener).
+#[test]
+fn the_same_listener_again_is_the_one_that_is_there() {
+    let mut region = Region::new();
+    let web = region.balancer_arn("web", "application");
+    let (one, two) = (region.group("one", "HTTP"), region.group("two", "HTTP"));
+    let input = Region::listener_input(&web, "HTTP", 80, forward(&one));
+    let made = region.call::<ops::CreateListener>(input.clone()).unwrap().listeners;
+    assert_eq!(region.call::<ops::CreateListener>(input.clone()).unwrap().listeners, made);
+    let shown = s::CreateListenerInput { default_actions: made[0].default_actions.clone(), ..input };
+    assert_eq!(region.call::<ops::CreateListener>(shown).unwrap().listeners, made, "nor does it matter how it is said");
+    let other = refusal(&mut region, Region::listener_input(&web, "HTTP", 80, forward(&two)));
+    assert_eq!(other, "DuplicateListener 400: A listener already exists on port 80 for this load balancer");
+    assert_eq!(region.plan(&web).listeners.len(), 1);
+    let kind = "AWS::ElasticLoadBalancingV2::Listener";
+    let properties = serde_json::json!({"LoadBalancerArn": web, "Port": 80, "Protocol": "HTTP",
+        "DefaultActions": [{"Type": "forward", "TargetGroupArn": one}]});
+    assert_eq!(region.make(kind, &properties).unwrap_err().code, "DuplicateListener", "a stack takes nothing over");
+}
+
 #[test]
 fn what_belongs_to_tls_is_for_tls_only() {
     let mut region = Region::new();

@@ -34,6 +34,38 @@ fn a_network_load_balancer_needs_one_zone_and_no_groups() {
     assert!(region.refusal::<ops::CreateLoadBalancer>(gateway).contains("'gateway' are not supported"));
 }
 
+/// "If you attempt to create multiple load balancers with the same settings, each call succeeds" (CreateLoadBalancer).
+#[test]
+fn the_same_load_balancer_again_is_the_one_that_is_there() {
+    let mut region = Region::new();
+    let made = region.balancer("web", "application");
+    assert_eq!(region.balancer("web", "application").load_balancer_arn, made.load_balancer_arn);
+    let input = s::CreateLoadBalancerInput {
+        name: "web".into(),
+        subnets: region.subnets.clone(),
+        security_groups: made.security_groups.clone(),
+        ip_address_type: made.ip_address_type.clone(),
+        ..Default::default()
+    };
+    let again = region.call::<ops::CreateLoadBalancer>(input.clone()).unwrap().load_balancers.remove(0);
+    assert_eq!(again.load_balancer_arn, made.load_balancer_arn);
+    let dualstack = s::CreateLoadBalancerInput { ip_address_type: Some("dualstack".into()), ..input.clone() };
+    let internal = s::CreateLoadBalancerInput { scheme: Some("internal".into()), ..input.clone() };
+    for other in [dualstack, internal] {
+        let refusal = region.refusal::<ops::CreateLoadBalancer>(other);
+        assert!(refusal.ends_with("A load balancer with the same name 'web' exists, but with different settings"), "{refusal}");
+    }
+    let group = shapes::ec2::CreateSecurityGroupRequest {
+        group_name: "other".into(),
+        description: "other".into(),
+        vpc_id: Some(region.vpc.clone()),
+        ..Default::default()
+    };
+    let group = region.call::<shapes::ec2::ops::CreateSecurityGroup>(group).unwrap().group_id.unwrap();
+    let other = s::CreateLoadBalancerInput { security_groups: vec![group], ..input };
+    assert!(region.refusal::<ops::CreateLoadBalancer>(other).starts_with("DuplicateLoadBalancerName"));
+}
+
 #[test]
 fn an_internal_network_load_balancer_has_the_addresses_that_were_asked_for() {
     let mut region = Region::new();

@@ -63,6 +63,10 @@ fn an_https_listener_has_the_consoles_policy_by_default_and_its_certificate_is_p
     let tls = plan.listeners[0].tls.clone().unwrap();
     assert_eq!((tls.certificates, tls.clients), (vec![certificate.clone()], ClientCertificates::Off));
     assert_eq!((plan.certificates.len(), plan.certificates[0].id.as_str()), (1, certificate.as_str()));
+    assert_eq!(create(&mut region, secure(&web, "HTTPS", &group, &certificate)), made, "the same once more");
+    let mut other = secure(&web, "HTTPS", &group, &certificate);
+    other.ssl_policy = Some("ELBSecurityPolicy-TLS13-1-3-2021-06".into());
+    assert!(region.refusal::<ops::CreateListener>(other).starts_with("DuplicateListener"));
     let again = s::CreateListenerInput {
         load_balancer_arn: web,
         protocol: made.protocol,
