@@ -104,8 +104,8 @@ impl<R: AsyncRead + Unpin + Bare, W: AsyncWrite + Unpin + Bare> AnswerPath<'_, R
         Err(AnswerError::Garbage(HttpError::TooLarge("the number of informational answers")))
     }
 
-    /// Reads a head and makes one of it, and tells its length. Mostly it comes in one piece, and is read at once; else it is looked
-    /// through for its end first, each byte once.
+    /// Reads a head and makes one of it, and tells its length. Mostly it comes in one piece and is read at once; else its end is
+    /// looked for first, each byte once.
     async fn read_head(&mut self) -> Result<(Made, usize), AnswerError> {
         let mut scan = None;
         let idle_ms = self.plan.site.balancer.idle_timeout_ms;
