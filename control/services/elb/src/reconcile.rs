@@ -1,9 +1,11 @@
 //! Keeps the edge's wishes as the rows say, ends registrations whose time has come, and hears what the edge saw.
 
+use std::time::Duration;
+
 use base::{Fault, LoadBalancerArn, TargetGroupArn, Time};
 use ec2::{Instance, InstanceState};
 use kernel::{Cx, Registry, Row, State, Tx, Wanted};
-use world::{Observation, Slot, SlotKind, TargetHealth, Want};
+use world::{Observation, Slot, SlotKind, Want};
 
 use crate::certificate;
 use crate::listener::{self, Listener};
@@ -16,6 +18,8 @@ use crate::trust_store::TrustStore;
 
 const LOAD_BALANCER: &str = "elb.load-balancer";
 const REGISTRATION: &str = "elb.registration";
+/// How long after the end of a deregistration delay the edge is waited for.
+const UNHEARD: Duration = Duration::from_secs(10);
 
 pub(crate) fn register(registry: &mut Registry) {
     registry.reconciler(LOAD_BALANCER, reconcile_load_balancer);
@@ -88,26 +92,36 @@ fn reconcile_registration(tx: &mut Tx, cx: &Cx, key: &str) -> Result<Option<Time
         // Its end makes it due again.
         return Ok(None);
     }
-    let wake = registration.and_then(|registration| registration.draining_until);
-    let want = registration.and_then(|registration| target(tx, registration)).map(Want::Target);
+    let wake = registration.and_then(ends_at);
+    let wanted = registration.filter(|registration| !registration.is_drained());
+    let want = wanted.and_then(|registration| target(tx, registration)).map(Want::Target);
     tx.want(Slot::new(SlotKind::Target, key), want);
     Ok(wake)
 }
 
-/// A registration ends when its instance is gone, or when it was deregistered and nobody can still send to it.
+/// A registration ends when its instance is gone, or when it was deregistered and nobody can still send to it, or its time is
+/// over.
 fn is_over(state: &State, cx: &Cx, registration: &Registration) -> bool {
-    let Some(until) = registration.draining_until else {
+    let Some(end) = ends_at(registration) else {
         return registration.instance_state(state) == Some(InstanceState::Terminated);
     };
-    until <= cx.now || registration.place(state).is_none() || load_balancer_of(state, &registration.group).is_none()
+    end <= cx.now || registration.place(state).is_none() || load_balancer_of(state, &registration.group).is_none()
+}
+
+/// When a deregistered target is forgotten. One that has nothing under way any more is shown as `draining` until its
+/// deregistration delay is over ("ELB User Guide, Deregistration delay"). Of any other the edge owns the moment: at the end of the
+/// delay it ends what is under way, and says so. Only where nobody says anything is it forgotten unheard, and the edge takes that
+/// for the end, too.
+fn ends_at(registration: &Registration) -> Option<Time> {
+    let until = registration.draining_until?;
+    Some(if registration.is_drained() { until } else { until + UNHEARD })
 }
 
 fn observe(tx: &mut Tx, _: &Cx, observation: &Observation) -> Result<(), Fault> {
     let Observation::Target { load_balancer, group, target, generation, health } = observation else { return Ok(()) };
     let key = key_of(group, target);
     let Some(registration) = tx.get::<Registration>(&key).filter(|r| r.generation == *generation) else { return Ok(()) };
-    if *health == TargetHealth::Drained && registration.draining_until.is_some() {
-        tx.remove::<Registration>(&key);
+    if registration.is_drained() {
         return Ok(());
     }
     let observed = Some(Observed { load_balancer: load_balancer.clone(), health: health.clone() });

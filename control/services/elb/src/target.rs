@@ -199,6 +199,11 @@ impl Registration {
         Standing::Seen(seen)
     }
 
+    /// It was deregistered, and its deregistration is complete: nothing is under way there. It stays so.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.draining_until.is_some() && self.observed.as_ref().is_some_and(|o| o.health == TargetHealth::Drained)
+    }
+
     /// What the load balancer saw of it last.
     pub(crate) fn seen_by(&self, balancer: &LoadBalancer) -> Option<&TargetHealth> {
         self.observed.as_ref().filter(|o| o.load_balancer == balancer.arn).map(|o| &o.health)
@@ -246,7 +251,7 @@ pub(crate) fn register(tx: &mut Tx, cx: &Cx, group: &str, targets: &[(String, Op
         if old.is_some_and(|r| r.draining_until.is_none()) {
             continue;
         }
-        if old.is_none() && tx.count_where::<Registration>("group", &group.arn) >= cx.settings.targets_max {
+        if old.is_none() && is_full(tx, &group.arn, cx.settings.targets_max) {
             let text =
                 format!("The maximum number of targets has been reached for this target group: {}", cx.settings.targets_max);
             return Err(Error::TooMany("TooManyTargets", text));
@@ -262,6 +267,12 @@ pub(crate) fn register(tx: &mut Tx, cx: &Cx, group: &str, targets: &[(String, Op
         });
     }
     Ok(())
+}
+
+/// Whether a group has so many targets; those whose deregistration is complete are none any more.
+fn is_full(state: &State, group: &TargetGroupArn, most: usize) -> bool {
+    let rows = || state.rows_where::<Registration>("group", group);
+    state.count_where::<Registration>("group", group) >= most && rows().filter(|r| !r.is_drained()).count() >= most
 }
 
 fn check_target(state: &State, group: &TargetGroup, id: &str) -> Result<(), Error> {
@@ -322,9 +333,11 @@ pub fn deregister_instance(tx: &mut Tx, cx: &Cx, group: &TargetGroupArn, id: &In
     deregister(tx, cx, group, &[(id.to_string(), None)])
 }
 
-/// The health of an instance in a group; none when it is not registered there. With several ports, the worst.
+/// The health of an instance in a group; none when it is not registered there, or its deregistration is complete: "it can be
+/// terminated and replaced" then, although it is still shown ("ELB User Guide, Deregistration delay"). With several ports, the
+/// worst.
 pub fn target_health(state: &State, group: &TargetGroupArn, id: &InstanceId) -> Option<Health> {
-    let rows = state.rows_where::<Registration>("target", id).filter(|r| r.group == *group);
+    let rows = state.rows_where::<Registration>("target", id).filter(|r| r.group == *group && !r.is_drained());
     let badness = |health: &Health| match health {
         Health::Unhealthy { .. } => 4,
         Health::Draining => 3,

@@ -65,15 +65,18 @@ impl Control {
         Ok(())
     }
 
-    /// Closes the connections of targets that are gone: at once when nothing is under way, else after a while. What is
-    /// under way then may be taken to another target: nobody has said that it must end, as a deregistration does.
+    /// Closes the connections of targets that are gone: at once when nothing is under way, or when the end of their
+    /// deregistration was what took them away; else after a while. What is under way then may be taken to another target:
+    /// nobody has said that it must end, as a deregistration does.
     pub(super) async fn let_go(&self, gone: Vec<Arc<Target>>) {
-        self.let_go_before(self.targets.left_elsewhere(&gone), REMOVED_GRACE);
+        for (key, is_cut) in self.targets.left_elsewhere(&gone) {
+            self.let_go_before(key, if is_cut { Duration::ZERO } else { REMOVED_GRACE });
+        }
         for target in gone {
             if target.is_let_be() {
                 continue;
             }
-            if target.outstanding() == 0 {
+            if target.outstanding() == 0 || target.is_cut() {
                 self.cut(target.number).await;
                 continue;
             }

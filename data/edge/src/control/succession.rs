@@ -325,15 +325,12 @@ impl Control {
         }
     }
 
-    /// These targets are gone: what is under way at the edge before this one is cut after a while.
-    pub(super) fn let_go_before(&self, targets: Vec<MemberKey>, grace: Duration) {
-        let predecessor = self.predecessor.as_ref().filter(|_| !targets.is_empty()).and_then(|peer| peer.again().ok());
-        let Some(predecessor) = predecessor else { return };
+    /// This target is gone: what is under way at the edge before this one is cut after a while.
+    pub(super) fn let_go_before(&self, target: MemberKey, grace: Duration) {
+        let Some(predecessor) = self.predecessor.as_ref().and_then(|peer| peer.again().ok()) else { return };
         spawn_local(async move {
             tokio::time::sleep(grace).await;
-            for target in targets {
-                let _ = predecessor.send(&Message::Cut { target });
-            }
+            let _ = predecessor.send(&Message::Cut { target });
         });
     }
 

@@ -287,7 +287,8 @@ impl<R: AsyncRead + Unpin, K: Sink> Answering<'_, R, K> {
                 self.attempt.worker.buffers.enlarge(self.buffer);
             }
             match self.read().await? {
-                Ok(0) if decoder.may_end() => return Ok(self.sink.end(None).await?),
+                // One that was cut is not whole.
+                Ok(0) if decoder.may_end() && !self.watch.was_cut() => return Ok(self.sink.end(None).await?),
                 Ok(0) | Err(_) => return Err(Fault::Broken),
                 Ok(_) => {}
             }

@@ -38,6 +38,10 @@ pub async fn attempt<S: Source, K: Sink>(attempt: &Attempt<'_>, source: &mut S, 
         NoSeat::Full => Fault::Full,
         NoSeat::Io(kind) => Fault::NotConnected(Connecting::of(&kind.into())),
     })?;
+    if target.is_cut() {
+        // Its deregistration delay ended while the request waited; nothing was sent.
+        return Err(Fault::NotConnected(Connecting::Refused));
+    }
     let ends = plan.framing == Framing::None;
     // What cannot be sent was not processed: the target has said goodbye meanwhile.
     let (response, stream) = seat.send(head, ends).map_err(|_| Fault::Unprocessed)?;

@@ -248,7 +248,9 @@ pub async fn connection(
         return Ok(kept);
     }
     // On the heap, so that requests that find one do not carry what it needs.
-    Box::pin(worker.connect(target, &plan.site.counters, patience(plan, target, tried, begun_ms))).await
+    let opened = Box::pin(worker.connect(target, &plan.site.counters, patience(plan, target, tried, begun_ms))).await?;
+    // Its deregistration delay ended meanwhile: nothing more is sent there, and another target may have the request.
+    if target.is_cut() { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(opened) }
 }
 
 /// One that is kept, for a request that can be repeated or not.

@@ -122,9 +122,9 @@ impl<R: AsyncRead + Unpin + Bare, W: AsyncWrite + Unpin + Bare> Relay<'_, R, W> 
         self.to.shutdown().await.map_err(|_| RelayError::Sink)
     }
 
-    /// The source has ended.
+    /// The source has ended. One that was cut has not: what it has sent is not made to look whole.
     async fn finish(&mut self) -> Result<(), RelayError> {
-        if !self.decoder.may_end() {
+        if !self.decoder.may_end() || self.from_watch.was_cut() {
             return Err(RelayError::Source(io::ErrorKind::UnexpectedEof.into()));
         }
         self.send(&[], 0..0, true).await

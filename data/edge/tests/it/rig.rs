@@ -15,8 +15,8 @@ use edge::{EdgeError, EdgeOptions, Sockets};
 use tempfile::TempDir;
 use world::{
     Action, Algorithm, BalancerKind, Effect, FlowAttributes, Frame, FrameReader, HealthCheck, HealthCheckPort, HttpAttributes,
-    Listener, LoadBalancer, MinimumHealthy, Node, Observation, Protocol, ProtocolVersion, RunPaths, Slot, SlotKind, Target,
-    TargetGroup, TargetHealth, TargetKey, TargetMode, Want, WeightedGroup,
+    Listener, LoadBalancer, MinimumHealthy, Node, Observation, Protocol, ProtocolVersion, RegisteredTarget, RunPaths, Slot,
+    SlotKind, Target, TargetGroup, TargetHealth, TargetKey, TargetMode, Want, WeightedGroup,
 };
 
 /// The port of most listeners.
@@ -191,6 +191,24 @@ impl Rig {
             }
             _ => None,
         });
+    }
+
+    /// Tells of a target in a slot of its own; returns the slot's id.
+    pub fn tell(&mut self, told: RegisteredTarget) -> String {
+        let id = RegisteredTarget::id_of(&told.group, &told.target.key);
+        self.wish(&id, Some(Want::Target(told)));
+        id
+    }
+
+    /// Takes such a target away.
+    pub fn forget(&mut self, slot: String) {
+        self.wish(&slot, None);
+    }
+
+    fn wish(&mut self, target: &str, want: Option<Want>) {
+        self.version += 1;
+        let (slot, version) = (Slot::new(SlotKind::Target, target), self.version);
+        self.serve.send(&Frame::Effect(Effect { slot, version, want }));
     }
 
     /// Sends one that must be refused; returns the reason.

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use kernel::Wanted;
 use shapes::elbv2 as s;
 use shapes::elbv2::ops;
-use world::{Observation, RegisteredTarget, Slot, SlotKind, TargetMode, Want};
+use world::{Observation, RegisteredTarget, Slot, SlotKind, TargetHealth, TargetMode, Want};
 
 use crate::region::{Region, forward};
 
@@ -47,6 +48,19 @@ impl Scene {
     fn deregister(&mut self, subnet: usize, host: u32) {
         let input = s::DeregisterTargetsInput { target_group_arn: self.group.clone(), targets: self.target(subnet, host) };
         self.region.call::<ops::DeregisterTargets>(input).unwrap();
+    }
+
+    /// The edge tells of a target that it has.
+    fn say(&mut self, subnet: usize, host: u32, health: TargetHealth) {
+        let id = self.address(subnet, host);
+        let row = self.region.state().rows::<elb::Registration>().find(|r| r.target.id == id).unwrap().clone();
+        self.region.observe(&Observation::Target {
+            load_balancer: self.balancer.as_str().into(),
+            group: row.group,
+            target: row.target,
+            generation: row.generation,
+            health,
+        });
     }
 
     /// Versions of all wishes that the edge gets.
@@ -91,8 +105,48 @@ fn a_target_that_comes_or_goes_is_all_that_is_told() {
     assert_eq!(after.into_keys().collect::<Vec<_>>(), [slot]);
     let draining = scene.told().into_iter().filter(|told| told.target.mode != TargetMode::Active);
     assert_eq!(draining.map(|told| told.target.key.id).collect::<Vec<_>>(), [scene.address(0, 12)]);
-    scene.region.pass(std::time::Duration::from_secs(301));
-    assert_eq!(scene.told().len(), 4, "its time is over");
+    scene.region.pass(Duration::from_secs(301));
+    assert_eq!(scene.told().len(), 5, "the edge has not said that it is over");
+    scene.region.pass(Duration::from_secs(10));
+    assert_eq!(scene.told().len(), 4, "nobody says anything");
+}
+
+/// "ELB User Guide, Deregistration delay": the deregistration of a target with nothing under way completes at once, and its state
+/// is draining until the delay is over all the same.
+#[test]
+fn a_target_is_draining_until_the_delay_is_over_and_the_edge_has_said_so() {
+    let draining = || ("draining".to_string(), "Target.DeregistrationInProgress".to_string());
+    let gone = || ("unused".to_string(), "Target.NotRegistered".to_string());
+    let mut scene = Scene::new();
+    scene.deregister(0, 10);
+    scene.deregister(0, 11);
+    scene.say(0, 10, TargetHealth::Drained);
+    assert_eq!((scene.told().len(), scene.state_of(0, 10)), (3, draining()), "complete, and shown");
+    scene.say(0, 10, TargetHealth::Draining);
+    assert_eq!(scene.told().len(), 3, "a word that comes late changes nothing");
+    scene.region.pass(Duration::from_secs(301));
+    assert_eq!((scene.state_of(0, 10), scene.state_of(0, 11)), (gone(), draining()));
+    scene.say(0, 11, TargetHealth::Drained);
+    assert_eq!((scene.told().len(), scene.state_of(0, 11)), (2, gone()));
+    scene.register(0, 10);
+    assert_eq!(scene.state_of(0, 10).1, "Elb.RegistrationInProgress");
+}
+
+#[test]
+fn without_a_delay_a_deregistration_is_over_as_soon_as_the_edge_says_so() {
+    let mut scene = Scene::new();
+    let attributes =
+        vec![s::TargetGroupAttribute { key: Some("deregistration_delay.timeout_seconds".into()), value: Some("0".into()) }];
+    let input = s::ModifyTargetGroupAttributesInput { target_group_arn: scene.group.clone(), attributes };
+    scene.region.call::<ops::ModifyTargetGroupAttributes>(input).unwrap();
+    scene.deregister(0, 10);
+    assert_eq!(
+        (scene.told().len(), scene.state_of(0, 10).0.as_str()),
+        (4, "draining"),
+        "the edge is told to end what is under way"
+    );
+    scene.say(0, 10, TargetHealth::Drained);
+    assert_eq!((scene.told().len(), scene.state_of(0, 10).1.as_str()), (3, "Target.NotRegistered"));
 }
 
 #[test]

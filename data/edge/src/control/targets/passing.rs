@@ -43,13 +43,15 @@ impl Targets {
         self.busy().into_iter().chain(self.elsewhere.iter().cloned()).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    /// Those of these targets at which the edges before this one have something under way that is not let be.
-    pub fn left_elsewhere(&self, gone: &[Arc<Target>]) -> Vec<MemberKey> {
-        let is_gone = |key: &&MemberKey| {
+    /// Those of these targets at which the edges before this one have something under way that is not let be, and whether that
+    /// must end at once.
+    pub fn left_elsewhere(&self, gone: &[Arc<Target>]) -> Vec<(MemberKey, bool)> {
+        let left = |key: &MemberKey| {
             let scope = scope_of(&[&key.group, &key.target.id, &key.target.port.to_string()]);
-            gone.iter().any(|target| target.scope == scope && !target.is_let_be())
+            let target = gone.iter().find(|target| target.scope == scope && !target.is_let_be())?;
+            Some((key.clone(), target.is_cut()))
         };
-        self.elsewhere.iter().filter(is_gone).cloned().collect()
+        self.elsewhere.iter().filter_map(left).collect()
     }
 
     /// The edge before this one has requests under way at these and no others.

@@ -10,6 +10,7 @@ use base::{LoadBalancerArn, TargetGroupArn};
 use world::{LoadBalancer, Observation, RegisteredTarget, Slot, SlotKind, TargetGroup, TargetMode};
 
 use super::{MemberKey, Subject, Targets, check_address, interface_towards};
+use crate::clock::wall;
 use crate::control::store::{StoredHealth, StoredTarget};
 use crate::target::{Standing, Target};
 
@@ -163,9 +164,14 @@ impl Targets {
         });
     }
 
-    /// A target that is gone.
+    /// A target that is gone. One whose deregistration delay is over leaves nothing under way, even when word of its removal comes
+    /// before its own deadline has been looked at.
     fn remove(&mut self, key: &MemberKey) -> Option<Arc<Target>> {
         let member = self.members.remove(key)?;
+        let is_over = matches!(member.mode, TargetMode::Draining { until } if until <= wall());
+        if is_over && !member.target.keeps_flows() {
+            member.target.set_cut();
+        }
         self.groups.count(key, &member.zone, Some(&member.health), None);
         self.groups.changed(key);
         member.target.set_standing(Standing::Draining);
