@@ -304,7 +304,7 @@ fn understand_answer<'b, 'h>(
     })
 }
 
-/// Origin form, `*` for OPTIONS, or `http://host/...` (RFC 9112, 3.2).
+/// Origin form, `*` for OPTIONS, or `http://host/...` or `https://host/...` (RFC 9112, 3.2).
 fn check_target(method: &str, target: &str) -> Result<(), HttpError> {
     let understood = target.starts_with('/') || (target == "*" && method == "OPTIONS") || authority(target).is_some();
     if !understood || target.contains('#') {
@@ -313,10 +313,11 @@ fn check_target(method: &str, target: &str) -> Result<(), HttpError> {
     Ok(())
 }
 
-/// Host and the rest of a target in absolute form.
+/// Host and the rest of a target in absolute form, which a server must take of either scheme (RFC 9112, 3.2.2). How the client
+/// came here is what the connection says, not the scheme.
 pub fn authority(target: &str) -> Option<(&str, &str)> {
-    let (scheme, rest) = target.split_at_checked(7)?;
-    if !scheme.eq_ignore_ascii_case("http://") {
+    let (scheme, rest) = target.split_once("://")?;
+    if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
         return None;
     }
     let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));

@@ -94,6 +94,25 @@ fn connection_cannot_take_away_what_the_load_balancer_says() {
     assert!(["X-Forwarded-Proto", "X-Amzn-Trace-Id", "Host"].iter().all(|n| got.header(n).is_some()), "{}", got.head);
 }
 
+/// RFC 9112, 3.2.2: a server takes the absolute form, and its host wins over the field.
+#[test]
+fn absolute_targets_of_either_scheme_name_their_host() {
+    let mut rig = Rig::start();
+    let origin = Origin::named(rig.target_at(0), "zero");
+    rig.serve_with(&[0]);
+    for target in ["http://b/path?x", "https://b/path?x", "HTTPS://b/path?x"] {
+        let answer = Client::connect(rig.door()).send(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n")).answer(false);
+        assert_eq!(answer.status, 200, "{target}");
+        let got = origin.got().pop().unwrap();
+        assert_eq!((got.path(), got.header("Host")), ("/path?x", Some("b:8080")), "{target}");
+        assert_eq!(got.header("X-Forwarded-Proto"), Some("http"), "{target}: how it came, not what it calls itself");
+    }
+    for target in ["ftp://b/", "https:/b", "https://", "https://u@b/", "http+s://b/", "://b/"] {
+        let answer = Client::connect(rig.door()).send(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n")).answer(false);
+        assert_eq!(answer.status, 400, "{target}");
+    }
+}
+
 #[test]
 fn host_and_invalid_names_follow_the_attributes() {
     let mut rig = Rig::start();
