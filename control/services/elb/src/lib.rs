@@ -7,6 +7,7 @@
 //! address in each zone, at which users of this machine reach it.
 
 mod action;
+mod arn;
 mod attribute;
 mod certificate;
 mod condition;

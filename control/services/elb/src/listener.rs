@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use shapes::elbv2 as s;
 use world::{Action, BalancerKind, Protocol};
 
+use crate::arn::Named;
 use crate::error::Error;
 use crate::load_balancer::LoadBalancer;
 use crate::rule::{self, Rule};
@@ -71,7 +72,7 @@ impl Listener {
 }
 
 pub(crate) fn find<'a>(state: &'a State, arn: &str) -> Result<&'a Listener, Error> {
-    state.get::<Listener>(&arn.into()).ok_or_else(|| Error::NoListener(arn.into()))
+    state.get::<Listener>(&arn.into()).ok_or_else(|| Named::Listener.missing(arn))
 }
 
 /// What a request says of a listener, whether it makes one or changes one.

@@ -7,6 +7,7 @@ use kernel::{Cx, Row, State, Tx, Wanted};
 use serde::{Deserialize, Serialize};
 use world::{BalancerKind, Slot, SlotKind};
 
+use crate::arn::Named;
 use crate::error::Error;
 use crate::listener::{self, Listener};
 use crate::wanted_load_balancer::{NewLoadBalancer, Place};
@@ -142,7 +143,7 @@ impl LoadBalancer {
 
 /// A load balancer by its ARN.
 pub(crate) fn find<'a>(state: &'a State, arn: &str) -> Result<&'a LoadBalancer, Error> {
-    state.get::<LoadBalancer>(&arn.into()).ok_or_else(|| Error::NoLoadBalancer(arn.into()))
+    state.get::<LoadBalancer>(&arn.into()).ok_or_else(|| Named::LoadBalancer.missing(arn))
 }
 
 fn prefix(kind: BalancerKind) -> &'static str {
@@ -383,10 +384,11 @@ pub(crate) fn refuse_existing(state: &State, name: &str) -> Result<(), Error> {
     }
 }
 
-/// Ends a load balancer with its listeners; one that is not there has ended already.
+/// Ends a load balancer with its listeners; one that is not there has ended already (DeleteLoadBalancer: "If the load balancer does
+/// not exist or has already been deleted, the call succeeds").
 pub(crate) fn delete(tx: &mut Tx, cx: &Cx, arn: &str) -> Result<(), Error> {
-    let Ok(balancer) = find(tx, arn) else { return Ok(()) };
-    let balancer = balancer.clone();
+    Named::LoadBalancer.check(arn)?;
+    let Ok(balancer) = find(tx, arn).cloned() else { return Ok(()) };
     if attribute::load_balancer(&balancer, "deletion_protection.enabled") == "true" {
         return Err(Error::DeletionProtected(arn.into()));
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use shapes::elbv2 as s;
 use world::{Action, BalancerKind, Condition, Transform};
 
+use crate::arn::Named;
 use crate::error::Error;
 use crate::listener::{self, Listener};
 use crate::{action, condition, load_balancer, tags, transform};
@@ -73,7 +74,7 @@ pub(crate) fn find<'a>(state: &'a State, arn: &str, verb: &str) -> Result<&'a Ru
         None if default_of(state, arn).is_some() => {
             Err(Error::Coded("OperationNotPermitted", format!("Default rule '{arn}' cannot be {verb}")))
         }
-        None => Err(Error::NoRule(arn.into())),
+        None => Err(Named::Rule.missing(arn)),
     }
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use shapes::elbv2 as s;
 use world::{Algorithm, Protocol, ProtocolVersion, Stickiness};
 
+use crate::arn::Named;
 use crate::error::{Error, refuse};
 use crate::health_check::{Change, HealthCheck, Probed, change_of_health_check};
 use crate::listener::{self, Listener};
@@ -107,7 +108,7 @@ impl TargetGroup {
 }
 
 pub(crate) fn find<'a>(state: &'a State, arn: &str) -> Result<&'a TargetGroup, Error> {
-    state.get::<TargetGroup>(&arn.into()).ok_or_else(|| Error::NoTargetGroup(arn.into()))
+    state.get::<TargetGroup>(&arn.into()).ok_or_else(|| Named::TargetGroup.missing(arn))
 }
 
 /// Whether there is a target group of this ARN.
@@ -252,6 +253,7 @@ pub(crate) fn set_attributes(tx: &mut Tx, arn: &str, wanted: &[(String, String)]
 
 /// Ends a group that no listener or rule uses, with its registrations; one that is not there has ended already.
 pub(crate) fn delete(tx: &mut Tx, arn: &str) -> Result<(), Error> {
+    Named::TargetGroup.check(arn)?;
     let arn = TargetGroupArn::from(arn);
     if load_balancer_of(tx, &arn).is_some() {
         return Err(Error::GroupInUse(arn.to_string()));

@@ -5,6 +5,7 @@ use base::{Fault, Tags};
 use kernel::{Cx, ObjectError, Row, State, Tx};
 use serde::{Deserialize, Serialize};
 
+use crate::arn::Named;
 use crate::error::Error;
 use crate::listener::Listener;
 use crate::{certificate, tags};
@@ -76,7 +77,7 @@ pub(crate) struct Place {
 }
 
 pub(crate) fn find<'a>(state: &'a State, arn: &str) -> Result<&'a TrustStore, Error> {
-    state.find::<TrustStore, str>(arn).ok_or_else(|| missing(arn))
+    state.find::<TrustStore, str>(arn).ok_or_else(|| Named::TrustStore.missing(arn))
 }
 
 pub(crate) fn missing(arn: &str) -> Error {

@@ -3,6 +3,7 @@ use kernel::{Cx, State, Tx};
 use shapes::elbv2 as s;
 
 use super::cut;
+use crate::arn::Named;
 use crate::error::Error;
 use crate::listener::{self, Listener};
 use crate::rule::{self, Rule};
@@ -43,7 +44,7 @@ pub(super) fn describe(tx: &mut Tx, _: &Cx, input: s::DescribeRulesInput) -> Res
                 let shape = match (tx.get::<Rule>(arn), rule::default_of(tx, arn)) {
                     (Some(rule), _) => rule.to_shape(),
                     (None, Some(listener)) => default_shape(listener),
-                    (None, None) => return Err(Error::NoRule(arn.clone()).into()),
+                    (None, None) => return Err(Named::Rule.missing(arn).into()),
                 };
                 all.push((arn.clone(), shape));
             }

@@ -66,6 +66,42 @@ fn the_same_load_balancer_again_is_the_one_that_is_there() {
     assert!(region.refusal::<ops::CreateLoadBalancer>(other).starts_with("DuplicateLoadBalancerName"));
 }
 
+/// AWS: `ValidationError`, "'foo' is not a valid load balancer ARN", and so on, whatever the operation.
+#[test]
+fn what_is_no_arn_is_refused_by_every_operation() {
+    let mut region = Region::new();
+    let foo = || "foo".to_string();
+    let (web, group) = (region.balancer_arn("web", "application"), region.group("web", "HTTP"));
+    let listener = region.listener(&web, "HTTP", 80, forward(&group));
+    let input = Region::listener_input("foo", "HTTP", 80, forward(&group));
+    let onto_foo = Region::listener_input(&web, "HTTP", 81, forward("foo"));
+    let describe = s::DescribeLoadBalancersInput { load_balancer_arns: vec![foo()], ..Default::default() };
+    let health = s::DescribeTargetHealthInput { target_group_arn: foo(), ..Default::default() };
+    let rules = s::DescribeRulesInput { rule_arns: vec![listener.clone()], ..Default::default() };
+    let certificates = s::DescribeListenerCertificatesInput { listener_arn: web.clone(), ..Default::default() };
+    let told = [
+        (region.refusal::<ops::DescribeLoadBalancers>(describe), "'foo' is not a valid load balancer ARN".to_string()),
+        (region.refusal::<ops::CreateListener>(input), "'foo' is not a valid load balancer ARN".into()),
+        (region.refusal::<ops::CreateListener>(onto_foo), "'foo' is not a valid target group ARN".into()),
+        (region.refusal::<ops::DescribeTargetHealth>(health), "'foo' is not a valid target group ARN".into()),
+        (region.refusal::<ops::DescribeRules>(rules), format!("'{listener}' is not a valid listener rule ARN")),
+        (region.refusal::<ops::DescribeListenerCertificates>(certificates), format!("'{web}' is not a valid listener ARN")),
+        (
+            region.refusal::<ops::DeleteLoadBalancer>(s::DeleteLoadBalancerInput { load_balancer_arn: foo() }),
+            "'foo' is not a valid load balancer ARN".into(),
+        ),
+        (
+            region.refusal::<ops::DeleteTargetGroup>(s::DeleteTargetGroupInput { target_group_arn: foo() }),
+            "'foo' is not a valid target group ARN".into(),
+        ),
+    ];
+    for (refusal, expected) in told {
+        assert_eq!(refusal, format!("ValidationError 400: {expected}"));
+    }
+    let gone = s::DeleteLoadBalancerInput { load_balancer_arn: format!("{web}0") };
+    region.call::<ops::DeleteLoadBalancer>(gone).unwrap();
+}
+
 #[test]
 fn an_internal_network_load_balancer_has_the_addresses_that_were_asked_for() {
     let mut region = Region::new();

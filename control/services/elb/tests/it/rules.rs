@@ -107,7 +107,8 @@ fn a_priority_is_had_by_one_rule_and_two_rules_may_swap() {
         (vec![(&a, 7), (&b, 7)], "PriorityInUse"),
         (vec![(&a, 0)], "ValidationError"),
         (vec![(&a, 50_001)], "ValidationError"),
-        (vec![("arn:none", 5)], "RuleNotFound"),
+        (vec![("arn:none", 5)], "ValidationError"),
+        (vec![(format!("{a}0").as_str(), 5)], "RuleNotFound"),
     ] {
         assert_eq!(web.set_priorities(&pairs).unwrap_err().code, code, "{pairs:?}");
     }

@@ -184,7 +184,8 @@ fn clients_certificates_are_passed_on_or_verified() {
     };
     for (mode, store, code) in [
         ("verify", None, "ValidationError"),
-        ("verify", Some("arn:none"), "TrustStoreNotFound"),
+        ("verify", Some("arn:none"), "ValidationError"),
+        ("verify", Some("arn:aws:elasticloadbalancing:eu-central-1:000000000000:truststore/a/b"), "TrustStoreNotFound"),
         ("passthrough", Some("arn:none"), "ValidationError"),
         ("always", None, "ValidationError"),
     ] {
