@@ -107,7 +107,9 @@ impl Region {
             }
             reports.push(Observation::Applied { slot: wanted.slot.clone(), version: wanted.version });
         }
-        let leaving = self.state().rows::<elb::Registration>().filter(|r| r.draining_until.is_some() && !self.busy);
+        let is_drained = |r: &elb::Registration| r.observed.as_ref().is_some_and(|o| o.health == TargetHealth::Drained);
+        let is_leaving = |r: &&elb::Registration| r.draining_until.is_some() && !is_drained(r) && !self.busy;
+        let leaving = self.state().rows::<elb::Registration>().filter(is_leaving);
         reports.extend(leaving.map(|r| self.health_report(r, TargetHealth::Drained)));
         reports
     }
@@ -144,8 +146,9 @@ impl Region {
         }
     }
 
+    /// Whether it is a target, and does not leave.
     pub fn is_registered(&self, id: &InstanceId) -> bool {
-        self.state().rows_where::<elb::Registration>("target", id).next().is_some()
+        self.state().rows_where::<elb::Registration>("target", id).any(|r| r.draining_until.is_none())
     }
 
     pub fn instance_state(&self, id: &InstanceId) -> InstanceState {
