@@ -5,8 +5,8 @@ use crate::error::Error;
 /// Longest first name: it is the subject's common name too.
 const FIRST_BYTES_MAX: usize = 64;
 const BYTES_MAX: usize = 253;
-/// Most names; AWS's quota is ten, and a hundred for those who ask.
-const NAMES_MAX: usize = 100;
+/// "Quotas: Number of domain names per ACM certificate", as every account has it.
+const NAMES_MAX: usize = 10;
 
 /// The names of a request, each once and in small letters, the first one first.
 pub(crate) fn names(first: &str, others: &[String]) -> Result<Vec<String>, Error> {
@@ -19,12 +19,7 @@ pub(crate) fn names(first: &str, others: &[String]) -> Result<Vec<String>, Error
             names.push(name);
         }
     }
-    match names.len() {
-        count if count > NAMES_MAX => {
-            Err(Error::invalid(format!("A certificate can have at most {NAMES_MAX} names, but {count} were given.")))
-        }
-        _ => Ok(names),
-    }
+    if names.len() > NAMES_MAX { Err(Error::TooManyDomains) } else { Ok(names) }
 }
 
 fn check(field: &str, name: &str, bytes_max: usize) -> Result<(), Error> {
@@ -62,6 +57,7 @@ pub(crate) fn is_below(name: &str, above: &str) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::{is_below, names};
+    use crate::error::Error;
 
     #[test]
     fn names_follow_awss_pattern() {
@@ -87,9 +83,9 @@ mod tests {
         for good in ["example.com", "*.elb.localhost", "a-b.Example.COM", "1.2.3.44", "xn--bcher-kva.example"] {
             assert_eq!(names(good, std::slice::from_ref(&long)).unwrap(), [good.to_ascii_lowercase(), long.clone()], "{good}");
         }
-        let many: Vec<String> = (0..100).map(|i| format!("a{i}.example")).collect();
+        let many: Vec<String> = (0..10).map(|i| format!("a{i}.example")).collect();
         assert!(names("a0.example", &many).is_ok(), "the same name counts once");
-        assert!(names("other.example", &many).is_err());
+        assert_eq!(names("other.example", &many).unwrap_err(), Error::TooManyDomains);
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub enum Error {
     InProgress(String),
     InvalidState(String),
     TooManyCertificates,
+    /// More names than the quota.
+    TooManyDomains,
     TooManyTags,
     InvalidTag(String),
     InvalidParameter(String),
@@ -55,6 +57,7 @@ impl From<Error> for Fault {
                 "LimitExceededException",
                 format!("Error: you have reached your limit of {CERTIFICATES_MAX} certificates in this region."),
             ),
+            E::TooManyDomains => of("LimitExceededException", "Certificate has too many domains.".into()),
             E::TooManyTags => of("TooManyTagsException", format!("A certificate can have at most {TAGS_MAX} tags.")),
             E::InvalidTag(text) => of("InvalidTagException", text),
             E::InvalidParameter(text) => of("InvalidParameterException", text),

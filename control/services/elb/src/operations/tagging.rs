@@ -39,7 +39,7 @@ pub(super) fn add(tx: &mut Tx, _: &Cx, input: s::AddTagsInput) -> Result<s::AddT
 pub(super) fn remove(tx: &mut Tx, _: &Cx, input: s::RemoveTagsInput) -> Result<s::RemoveTagsOutput, Fault> {
     check(tx, &input.resource_arns)?;
     for arn in &input.resource_arns {
-        tags::remove(tx, arn, &input.tag_keys);
+        tags::remove(tx, arn, &input.tag_keys)?;
     }
     Ok(s::RemoveTagsOutput {})
 }

@@ -109,3 +109,29 @@ fn a_rule_of_a_template_is_the_rule_of_a_request() {
     assert_eq!(region.attribute(&kind("ListenerRule"), &arn, "IsDefault").unwrap(), json!(false));
     delete(&mut region, "ListenerRule", &arn);
 }
+
+/// AWS, of AddTags and RemoveTags alike: "Tag key 'aws:cloudformation:stack-name' cannot start with 'aws:'".
+#[test]
+fn nobody_adds_or_removes_the_systems_tags() {
+    let mut region = Region::new();
+    let properties = json!({"Subnets": region.subnets, "Tags": [{"Key": "team", "Value": "a"}]});
+    let arn = region.make(&kind("LoadBalancer"), &properties).unwrap();
+    let shown = |region: &mut Region| {
+        let input = s::DescribeTagsInput { resource_arns: vec![arn.clone()] };
+        let mut all = region.call::<ops::DescribeTags>(input).unwrap().tag_descriptions;
+        all.remove(0).tags.into_iter().map(|tag| tag.key).collect::<Vec<_>>()
+    };
+    let before = shown(&mut region);
+    let system = before.iter().find(|key| key.starts_with("aws:")).unwrap().clone();
+    let expected = format!("ValidationError 400: Tag key '{system}' cannot start with 'aws:'");
+    let tag_keys = vec!["team".into(), system.clone()];
+    let remove = s::RemoveTagsInput { resource_arns: vec![arn.clone()], tag_keys };
+    assert_eq!(region.refusal::<ops::RemoveTags>(remove), expected);
+    let tags = vec![s::Tag { key: system, value: Some("mine".into()) }];
+    let add = s::AddTagsInput { resource_arns: vec![arn.clone()], tags };
+    assert_eq!(region.refusal::<ops::AddTags>(add), expected);
+    assert_eq!(shown(&mut region), before, "nothing is done in part");
+    let remove = s::RemoveTagsInput { resource_arns: vec![arn.clone()], tag_keys: vec!["team".into(), "none".into()] };
+    region.call::<ops::RemoveTags>(remove).unwrap();
+    assert_eq!(shown(&mut region).len(), before.len() - 1);
+}
