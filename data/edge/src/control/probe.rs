@@ -109,7 +109,7 @@ async fn ask_http1(subject: &Subject, connector: &Connector) -> io::Result<(Code
     );
     connection.write_all(request.as_bytes()).await?;
     let mut answer = Vec::with_capacity(1024);
-    let mut scan = HeadScan::default();
+    let mut scan = HeadScan::of_answer();
     loop {
         if connection.read_buf(&mut answer).await? == 0 {
             return Err(ErrorKind::UnexpectedEof.into());

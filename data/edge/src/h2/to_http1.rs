@@ -229,7 +229,7 @@ impl<R: AsyncRead + Unpin, K: Sink> Answering<'_, R, K> {
     }
 
     async fn read_head(&mut self) -> Result<HeadSpan, Fault> {
-        let mut scan = HeadScan::default();
+        let mut scan = HeadScan::of_answer();
         loop {
             match scan.advance(self.buffer.filled()).map_err(Fault::Garbage)? {
                 Some(HeadSpan { begin: 1.., .. }) => return Err(Fault::Garbage(HttpError::Syntax("an empty line"))),

@@ -5,7 +5,7 @@
 use super::HttpError;
 use super::desync::{Framed, Reason, classify};
 use super::fields::{Header, Headers, Known, begins_with, line_end, read_headers, target_length, text_length, token};
-use super::scan::LINE_BYTES_MAX;
+use super::scan::{ANSWER_HEAD_BYTES_MAX, LINE_BYTES_MAX};
 
 /// Most addresses in `X-Forwarded-For`; one more is answered with 463.
 const FORWARDED_FOR_MAX: usize = 30;
@@ -233,6 +233,9 @@ pub fn parse_answer<'b, 'h>(
 ) -> Result<Option<(Answer<'b, 'h>, usize)>, HttpError> {
     let Some((line, length)) = read_status_line(bytes)? else { return Ok(None) };
     let Some(length) = read_headers(bytes, length, headers)? else { return Ok(None) };
+    if length > ANSWER_HEAD_BYTES_MAX {
+        return Err(HttpError::TooLarge("the head"));
+    }
     Ok(Some((understand_answer(&line, headers, to_head)?, length)))
 }
 

@@ -11,12 +11,15 @@ pub const LINE_BYTES_MAX: usize = 16 * 1024;
 pub const HEADERS_BYTES_MAX: usize = 64 * 1024;
 /// A head with its first line.
 pub const HEAD_BYTES_MAX: usize = LINE_BYTES_MAX + HEADERS_BYTES_MAX;
+/// Likewise of an answer ("ELB User Guide, Quotas: entire response header", 32 K).
+pub const ANSWER_HEAD_BYTES_MAX: usize = 32 * 1024;
 /// Empty lines before a request line that are skipped (RFC 9112, 2.2).
 const EMPTY_LINES_MAX: u8 = 2;
 
 /// How far a head has been looked at.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct HeadScan {
+    most: usize,
     at: usize,
     line_start: usize,
     headers_start: usize,
@@ -32,7 +35,18 @@ pub struct HeadSpan {
     pub end: usize,
 }
 
+impl Default for HeadScan {
+    fn default() -> Self {
+        Self { most: HEAD_BYTES_MAX, at: 0, line_start: 0, headers_start: 0, begin: 0, empty_lines: 0 }
+    }
+}
+
 impl HeadScan {
+    /// One of an answer.
+    pub fn of_answer() -> Self {
+        Self { most: ANSWER_HEAD_BYTES_MAX, ..Self::default() }
+    }
+
     /// Looks at what has come since the last call; `bytes` are all bytes of the message so far.
     pub fn advance(&mut self, bytes: &[u8]) -> Result<Option<HeadSpan>, HttpError> {
         while let Some(offset) = memchr(b'\n', &bytes[self.at..]) {
@@ -78,13 +92,16 @@ impl HeadScan {
         if self.headers_start > 0 && self.at.max(self.line_start + length) - self.headers_start > HEADERS_BYTES_MAX {
             return Err(HttpError::TooLarge("the headers"));
         }
+        if self.line_start + length - self.begin > self.most {
+            return Err(HttpError::TooLarge("the head"));
+        }
         Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{HEADERS_BYTES_MAX, HeadScan, HeadSpan, LINE_BYTES_MAX};
+    use super::{ANSWER_HEAD_BYTES_MAX, HEADERS_BYTES_MAX, HeadScan, HeadSpan, LINE_BYTES_MAX};
     use crate::http::HttpError;
 
     fn scan_in_cuts(bytes: &[u8], step: usize) -> Result<Option<HeadSpan>, HttpError> {
@@ -123,5 +140,9 @@ mod tests {
         assert!(matches!(scan_in_cuts(&header, 1000), Err(HttpError::TooLarge(_))));
         let many = [b"GET / HTTP/1.1\r\n".to_vec(), b"x: 12345678\r\n".repeat(HEADERS_BYTES_MAX / 13 + 1)].concat();
         assert!(matches!(scan_in_cuts(&many, 1000), Err(HttpError::TooLarge(_))));
+        let answer = [b"HTTP/1.1 200\r\n".to_vec(), b"x: 12345678\r\n".repeat(ANSWER_HEAD_BYTES_MAX / 13 + 1)].concat();
+        assert!(matches!(HeadScan::of_answer().advance(&answer), Err(HttpError::TooLarge(_))));
+        assert_eq!(HeadScan::of_answer().advance(&answer[..ANSWER_HEAD_BYTES_MAX]), Ok(None));
+        assert_eq!(scan_in_cuts(&answer, 1000), Ok(None), "a request's head may be longer");
     }
 }

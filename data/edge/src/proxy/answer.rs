@@ -116,7 +116,7 @@ impl<R: AsyncRead + Unpin + Bare, W: AsyncWrite + Unpin + Bare> AnswerPath<'_, R
                     Some(scan) => scan,
                     None => match self.make(came) {
                         Ok(Some(made)) => return Ok(made),
-                        _ => scan.insert(HeadScan::default()),
+                        _ => scan.insert(HeadScan::of_answer()),
                     },
                 };
                 match scan.advance(came).map_err(AnswerError::Garbage)? {

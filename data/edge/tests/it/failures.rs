@@ -42,6 +42,26 @@ fn a_target_that_closes_or_babbles_is_a_bad_gateway() {
     }
 }
 
+/// "ELB User Guide, Quotas": 32 K of all headers of an answer, 16 K of one.
+#[test]
+fn an_answer_with_too_large_a_head_is_a_bad_gateway() {
+    let mut rig = Rig::start();
+    let _origin = Origin::healthy(rig.target_at(0), |got, stream| {
+        let parts: Vec<usize> = got.path()[1..].split('/').map(|length| length.parse().unwrap()).collect();
+        let start = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n".to_string();
+        let head = parts.iter().fold(start, |head, length| format!("{head}X: {}\r\n", "a".repeat(length - 5)));
+        let _ = stream.write_all(format!("{head}\r\n").as_bytes());
+        Then::Keep
+    });
+    rig.serve_with(&[0]);
+    let (line, others) = (16 * 1024, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".len());
+    let whole = format!("{}/{}", line, line - others);
+    let more = format!("{}/{}", line, line - others + 1);
+    for (path, status) in [(whole, 200), (more, 502), ("16000/16000/16000".into(), 502), ("17000".into(), 502)] {
+        assert_eq!(Client::connect(rig.door()).get(&format!("/{path}")).status, status, "{path}");
+    }
+}
+
 #[test]
 fn a_silent_target_is_a_gateway_timeout() {
     let mut rig = Rig::start();
