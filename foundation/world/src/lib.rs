@@ -17,6 +17,7 @@ mod observation;
 mod paths;
 mod periods;
 mod report;
+mod rule_terms;
 mod security_policy;
 
 use std::fmt;
@@ -39,6 +40,10 @@ pub use observation::{Exit, InstanceState, Observation, TargetHealth, TargetReas
 pub use paths::RunPaths;
 pub use periods::{Periods, Unsent};
 pub use report::{BalancerTraffic, FlowCounts, FlowTraffic, GroupTraffic, Histogram, InstanceUsage, RequestCounts};
+pub use rule_terms::{
+    Case, HEADER_NAME_CHARS_MAX, PATTERN_CHARS_MAX, REWRITE_CHARS_MAX, ReplacementPiece, Rewrite, Rewrites, UnfitRule,
+    check_glob, check_header_name, compile_regex, parse_cidr,
+};
 pub use security_policy::{SECURITY_POLICIES, SecurityPolicy, is_outdated_policy, refused_policy, security_policy};
 
 /// Which executor looks after a slot.

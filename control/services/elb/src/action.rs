@@ -11,6 +11,8 @@ const WEIGHT_MAX: i64 = 999;
 pub(crate) const GROUPS_MAX: usize = 5;
 /// "Sticky sessions for your Application Load Balancer": one second to seven days.
 const STICKY_S: (i64, i64) = (1, 604_800);
+/// "ELB API Reference, RedirectActionConfig": of the host, the path and the query.
+const REDIRECT_CHARS_MAX: usize = 128;
 const BODY_BYTES_MAX: usize = 1_024;
 const CONTENT_TYPES: [&str; 5] = ["text/plain", "text/css", "text/html", "application/javascript", "application/json"];
 
@@ -18,7 +20,8 @@ fn invalid(text: String) -> Error {
     Error::Coded("InvalidLoadBalancerAction", text)
 }
 
-/// The one action that ends a rule. Those before it would authenticate users, which this region does not do.
+/// The one action that ends a rule, as the edge can compile it. Those before it would authenticate users, which this region
+/// does not do.
 pub(crate) fn of_shapes(actions: Vec<s::Action>) -> Result<Action, Error> {
     let names = ["authenticate-oidc", "authenticate-cognito", "jwt-validation"];
     if let Some(action) = actions.iter().find(|a| names.contains(&a.r#type.as_str())) {
@@ -33,7 +36,7 @@ pub(crate) fn of_shapes(actions: Vec<s::Action>) -> Result<Action, Error> {
         return Err(invalid("Exactly one action of type 'forward', 'redirect' or 'fixed-response' must be specified".into()));
     };
     check_configs(&action)?;
-    match action.r#type.as_str() {
+    let action = match action.r#type.as_str() {
         "forward" => forward(action),
         "fixed-response" => fixed_response(action.fixed_response_config),
         "redirect" => redirect(action.redirect_config),
@@ -41,7 +44,9 @@ pub(crate) fn of_shapes(actions: Vec<s::Action>) -> Result<Action, Error> {
             let values = "[forward, authenticate-oidc, authenticate-cognito, redirect, fixed-response]";
             Err(Error::Validation(format!("Action type '{other}' must be one of {values}")))
         }
-    }
+    }?;
+    action.check().map_err(|unfit| invalid(unfit.to_string()))?;
+    Ok(action)
 }
 
 /// An action has the configuration of its own type only.
@@ -133,9 +138,6 @@ fn redirect(config: Option<s::RedirectActionConfig>) -> Result<Action, Error> {
         return Err(invalid(format!("Redirect protocol '{protocol}' must be one of 'HTTP', 'HTTPS', '#{{protocol}}'")));
     }
     let port = part(config.port, "#{port}");
-    if port != "#{port}" && !port.parse::<u16>().is_ok_and(|p| p > 0) {
-        return Err(invalid(format!("Redirect port '{port}' must be a number between 1 and 65535 or '#{{port}}'")));
-    }
     let path = part(config.path, "/#{path}");
     if !path.starts_with('/') {
         return Err(invalid(format!("Redirect path '{path}' must begin with '/'")));
@@ -147,16 +149,15 @@ fn redirect(config: Option<s::RedirectActionConfig>) -> Result<Action, Error> {
     }
     let host = part(config.host, "#{host}");
     for text in [&host, &path, &query] {
+        if text.chars().count() > REDIRECT_CHARS_MAX {
+            return Err(Error::Validation(format!("Redirect value '{text}' must have at most {REDIRECT_CHARS_MAX} characters")));
+        }
         let is_plain = text.bytes().all(|b| b.is_ascii_graphic());
         if !is_plain || !placeholders_are_known(text) {
             return Err(invalid(format!(
                 "Redirect value '{text}' may have printable ASCII characters and the keywords #{{protocol}}, #{{host}}, #{{port}}, #{{path}} and #{{query}}"
             )));
         }
-    }
-    let unchanged = protocol == "#{protocol}" && port == "#{port}" && host == "#{host}" && path == "/#{path}";
-    if unchanged && query == "#{query}" {
-        return Err(invalid("The redirect configuration is not valid because it creates a loop".into()));
     }
     let status = match config.status_code.as_str() {
         "HTTP_301" => 301,
@@ -248,7 +249,8 @@ mod tests {
     #[test]
     fn an_action_comes_back_as_it_was_given() {
         let https = s::RedirectActionConfig { protocol: Some("HTTPS".into()), port: Some("443".into()), ..Default::default() };
-        let no_query = s::RedirectActionConfig { query: Some(String::new()), ..Default::default() };
+        let no_query =
+            s::RedirectActionConfig { query: Some(String::new()), host: Some("new.#{host}".into()), ..Default::default() };
         let mut sticky = forward_to("arn:tg");
         let stickiness = s::TargetGroupStickinessConfig { enabled: Some(true), duration_seconds: Some(60) };
         sticky.forward_config =
@@ -286,6 +288,23 @@ mod tests {
         assert!(of("HTTPS", "/#{path}").is_ok() && of("#{protocol}", "/new/#{path}").is_ok());
         for (protocol, path) in [("#{protocol}", "/#{path}"), ("https", "/a"), ("HTTP", "a"), ("HTTP", "/#{pfad}")] {
             assert!(of(protocol, path).is_err(), "{protocol} {path}");
+        }
+        let query = s::RedirectActionConfig { query: Some("a=b".into()), ..Default::default() };
+        let Err(Error::Coded(_, text)) = of_shapes(vec![redirect_to(query)]) else {
+            panic!("another query does not lead elsewhere")
+        };
+        assert!(text.contains("creates a loop"), "{text}");
+    }
+
+    #[test]
+    fn a_redirect_has_a_plain_port_and_bounded_parts() {
+        let of = |port: &str, host: &str| {
+            let config = s::RedirectActionConfig { port: Some(port.into()), host: Some(host.into()), ..Default::default() };
+            of_shapes(vec![redirect_to(config)])
+        };
+        assert!(of("443", "example.com").is_ok() && of("#{port}", &"a".repeat(128)).is_ok());
+        for (port, host) in [("+80", "example.com"), ("65536", "example.com"), ("0", "example.com"), ("80", &*"a".repeat(129))] {
+            assert!(of(port, host).is_err(), "{port} {host}");
         }
     }
 }

@@ -2,7 +2,7 @@
 //! for your Application Load Balancers".
 
 use shapes::elbv2 as s;
-use world::{Condition, Pattern, QueryPattern};
+use world::{Condition, HEADER_NAME_CHARS_MAX, PATTERN_CHARS_MAX, Pattern, QueryPattern};
 
 use crate::error::Error;
 use crate::pattern;
@@ -10,8 +10,6 @@ use crate::pattern;
 /// Values, and wildcards in them, of all conditions of a rule.
 pub(crate) const VALUES_MAX: usize = 5;
 pub(crate) const WILDCARDS_MAX: usize = 5;
-const VALUE_CHARS_MAX: usize = 128;
-const HEADER_NAME_CHARS_MAX: usize = 40;
 const METHOD_CHARS_MAX: usize = 40;
 /// These may be in a rule more than once.
 const REPEATED: [&str; 2] = ["http-header", "query-string"];
@@ -20,7 +18,7 @@ fn invalid<T>(text: String) -> Result<T, Error> {
     Err(Error::Validation(text))
 }
 
-/// All conditions of a rule, checked.
+/// All conditions of a rule, each as AWS takes it and the edge can compile it.
 pub(crate) fn of_shapes(conditions: Vec<s::RuleCondition>) -> Result<Vec<Condition>, Error> {
     if conditions.is_empty() {
         return invalid("A condition must be specified".into());
@@ -41,6 +39,7 @@ pub(crate) fn of_shapes(conditions: Vec<s::RuleCondition>) -> Result<Vec<Conditi
     if wildcards > WILDCARDS_MAX {
         return invalid(format!("A rule can only have '{WILDCARDS_MAX}' condition wildcards"));
     }
+    all.iter().try_for_each(Condition::check)?;
     Ok(all)
 }
 
@@ -144,10 +143,7 @@ fn patterns(field: &str, globs: Vec<String>, regexes: Vec<String>) -> Result<Vec
         return invalid(format!("A condition value must be specified for field '{field}'"));
     }
     for value in globs.iter().chain(&regexes) {
-        check_length(field, value, VALUE_CHARS_MAX)?;
-    }
-    for regex in &regexes {
-        pattern::check_regex(regex)?;
+        check_length(field, value, PATTERN_CHARS_MAX)?;
     }
     Ok(globs.into_iter().map(Pattern::Glob).chain(regexes.into_iter().map(Pattern::Regex)).collect())
 }
@@ -224,7 +220,7 @@ fn query(pairs: Vec<s::QueryStringKeyValuePair>) -> Result<Condition, Error> {
         let Some(value) = pair.value else { return invalid("A query string condition needs a Value".into()) };
         let key = pair.key.filter(|k| !k.is_empty());
         for text in key.iter().chain([&value]) {
-            check_length("query-string", text, VALUE_CHARS_MAX)?;
+            check_length("query-string", text, PATTERN_CHARS_MAX)?;
             if !text.bytes().all(|b| b.is_ascii_graphic()) {
                 return invalid(format!("Query string '{text}' must be printable ASCII characters"));
             }
@@ -239,19 +235,7 @@ fn source_ip(config: s::SourceIpConditionConfig) -> Result<Condition, Error> {
     if config.values.is_empty() {
         return invalid("A condition value must be specified for field 'source-ip'".into());
     }
-    for value in &config.values {
-        if !is_cidr(value) {
-            return invalid(format!("The CIDR block '{value}' is not valid"));
-        }
-    }
     Ok(Condition::SourceIp { values: config.values })
-}
-
-fn is_cidr(text: &str) -> bool {
-    let Some((address, bits)) = text.split_once('/') else { return false };
-    let Ok(address) = address.parse::<std::net::IpAddr>() else { return false };
-    let max = if address.is_ipv4() { 32 } else { 128 };
-    bits.bytes().all(|b| b.is_ascii_digit()) && bits.parse::<u8>().is_ok_and(|bits| bits <= max)
 }
 
 /// The condition as AWS shows it: values of host and path twice, as older clients know them.

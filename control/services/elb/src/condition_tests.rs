@@ -71,6 +71,13 @@ fn limits_of_a_rule_hold() {
 }
 
 #[test]
+fn ordinary_expressions_are_taken() {
+    for value in [r"^/users/[\w-]{1,36}$", r"^/[\w.-]{1,255}$", r"^/\w{1,100}/\d{1,100}$", r"^/\w{100}$"] {
+        assert!(of_shapes(vec![regex("path-pattern", value)]).is_ok(), "{value}");
+    }
+}
+
+#[test]
 fn what_no_request_can_have_is_refused() {
     let long = "a".repeat(129);
     let cases = vec![
@@ -90,6 +97,10 @@ fn what_no_request_can_have_is_refused() {
         source(&["::/129"]),
         query(&[("a", "b c")]),
         regex("path-pattern", "("),
+        regex("path-pattern", r"^/\p{L}+"),
+        regex("path-pattern", "^/[\u{e9}]+"),
+        regex("path-pattern", "^/[^\u{e9}]$"),
+        regex("host-header", "(a{255}){100}"),
         s::RuleCondition { field: None, values: texts(&["/a"]), ..Default::default() },
         s::RuleCondition { path_pattern_config: Some(Default::default()), ..plain("host-header", &["a.b"]) },
     ];

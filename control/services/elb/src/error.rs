@@ -77,6 +77,12 @@ impl From<ec2::Error> for Error {
     }
 }
 
+impl From<world::UnfitRule> for Error {
+    fn from(unfit: world::UnfitRule) -> Self {
+        Error::Validation(unfit.to_string())
+    }
+}
+
 impl From<Error> for Fault {
     fn from(e: Error) -> Self {
         let code = match &e {

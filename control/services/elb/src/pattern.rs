@@ -1,9 +1,4 @@
-//! What conditions and transforms have in common: wildcards are counted, regular expressions must be ones.
-
-use crate::error::Error;
-
-/// Memory that a compiled expression may take: as much as the edge gives one.
-const REGEX_BYTES_MAX: usize = 1 << 20;
+//! Globs of conditions: their wildcards are counted. What a text means is decided where the edge compiles it, in `world`.
 
 /// Wildcards of a glob; a backslash takes a character's meaning away.
 pub(crate) fn wildcards(glob: &str) -> usize {
@@ -19,12 +14,4 @@ pub(crate) fn wildcards(glob: &str) -> usize {
         }
     }
     count
-}
-
-/// Whether the text is a regular expression of a bearable size.
-pub(crate) fn check_regex(text: &str) -> Result<(), Error> {
-    match regex::RegexBuilder::new(text).size_limit(REGEX_BYTES_MAX).build() {
-        Ok(_) => Ok(()),
-        Err(_) => Err(Error::Validation(format!("'{text}' is not a valid regular expression"))),
-    }
 }

@@ -1,27 +1,18 @@
 //! Transforms of rules: from and to the API's shape ("Transforms for listener rules").
 
 use shapes::elbv2 as s;
-use world::Transform;
+use world::{Rewrites, Transform};
 
 use crate::error::Error;
-use crate::pattern;
-
-const TEXT_CHARS_MAX: usize = 1_024;
 
 fn invalid<T>(text: impl Into<String>) -> Result<T, Error> {
     Err(Error::Validation(text.into()))
 }
 
-/// At most one transform of each type.
+/// At most one transform of each type, each as the edge can compile it.
 pub(crate) fn of_shapes(transforms: Vec<s::RuleTransform>) -> Result<Vec<Transform>, Error> {
-    let mut all: Vec<Transform> = Vec::new();
-    for shape in transforms {
-        let transform = of_shape(shape)?;
-        if all.iter().any(|t| std::mem::discriminant(t) == std::mem::discriminant(&transform)) {
-            return invalid("A rule can only have one transform of each type");
-        }
-        all.push(transform);
-    }
+    let all: Vec<Transform> = transforms.into_iter().map(of_shape).collect::<Result<_, _>>()?;
+    Rewrites::compile(&all)?;
     Ok(all)
 }
 
@@ -49,18 +40,6 @@ fn rewrite(rewrites: Vec<s::RewriteConfig>) -> Result<(String, String), Error> {
     let (Some(rewrite), None) = (rewrites.next(), rewrites.next()) else {
         return invalid("A transform must have exactly one rewrite");
     };
-    for text in [&rewrite.regex, &rewrite.replace] {
-        if text.chars().count() > TEXT_CHARS_MAX {
-            return invalid(format!("Regex and Replace of a rewrite have at most {TEXT_CHARS_MAX} characters"));
-        }
-    }
-    if rewrite.regex.is_empty() {
-        return invalid("The Regex of a rewrite must not be empty");
-    }
-    if !rewrite.replace.bytes().all(|b| b.is_ascii_graphic()) {
-        return invalid(format!("The Replace '{}' of a rewrite must be printable ASCII characters", rewrite.replace));
-    }
-    pattern::check_regex(&rewrite.regex)?;
     Ok((rewrite.regex, rewrite.replace))
 }
 
@@ -83,7 +62,7 @@ pub(crate) fn to_shape(transform: &Transform) -> s::RuleTransform {
 
 #[cfg(test)]
 mod tests {
-    use super::{of_shapes, to_shape};
+    use super::{Error, of_shapes, to_shape};
     use world::Transform;
 
     #[test]
@@ -96,7 +75,9 @@ mod tests {
         let mut broken = to_shape(&url);
         broken.r#type = "host-header-rewrite".into();
         assert!(of_shapes(vec![broken]).is_err());
-        let unclosed = Transform::Url { regex: "(".into(), replace: "/".into() };
-        assert!(of_shapes(vec![to_shape(&unclosed)]).is_err());
+        for (regex, replace) in [("(", "/"), ("", "/"), ("^/(.*)", "/$2"), (r"^/\p{L}", "/"), ("^/", "/a b")] {
+            let unfit = Transform::Url { regex: regex.into(), replace: replace.into() };
+            assert!(matches!(of_shapes(vec![to_shape(&unfit)]), Err(Error::Validation(_))), "{unfit:?}");
+        }
     }
 }

@@ -2,14 +2,13 @@
 
 use std::net::IpAddr;
 
-use super::pattern::{Case, Glob, Pattern};
+use world::{Case, UnfitRule, check_header_name};
+
+use super::pattern::{Glob, Pattern};
 use super::source::Block;
 use crate::http::fields::Header;
 use crate::http::forward::{host_and_path, split_port};
 use crate::http::head::Request;
-
-/// Longest name of a header in a condition.
-const HEADER_NAME_CHARS_MAX: usize = 40;
 
 /// What a rule may ask of a request.
 #[derive(Debug)]
@@ -67,21 +66,20 @@ pub struct QueryPattern {
 }
 
 impl Condition {
-    pub fn compile(condition: &world::Condition) -> Result<Self, String> {
-        let patterns =
-            |values: &[world::Pattern], case| values.iter().map(|v| Pattern::compile(v, case)).collect::<Result<_, _>>();
+    /// Refuses what [`world::Condition::check`] does, by the same functions.
+    pub fn compile(condition: &world::Condition) -> Result<Self, UnfitRule> {
+        let case = condition.case();
+        let patterns = |values: &[world::Pattern]| values.iter().map(|v| Pattern::compile(v, case)).collect::<Result<_, _>>();
         Ok(match condition {
-            world::Condition::Host { values } => Condition::Host(patterns(values, Case::Ignored)?),
-            world::Condition::Path { values } => Condition::Path(patterns(values, Case::Matters)?),
+            world::Condition::Host { values } => Condition::Host(patterns(values)?),
+            world::Condition::Path { values } => Condition::Path(patterns(values)?),
             world::Condition::Header { name, values } => {
-                if name.is_empty() || name.len() > HEADER_NAME_CHARS_MAX {
-                    return Err(format!("the header name {name:?} has no character, or more than {HEADER_NAME_CHARS_MAX}"));
-                }
-                Condition::Header { name: name.clone(), values: patterns(values, Case::Ignored)? }
+                check_header_name(name)?;
+                Condition::Header { name: name.clone(), values: patterns(values)? }
             }
             world::Condition::Method { values } => Condition::Method(values.clone()),
             world::Condition::Query { values } => {
-                Condition::Query(values.iter().map(QueryPattern::compile).collect::<Result<_, _>>()?)
+                Condition::Query(values.iter().map(|q| QueryPattern::compile(q, case)).collect::<Result<_, _>>()?)
             }
             world::Condition::SourceIp { values } => {
                 Condition::Source(values.iter().map(|v| v.parse()).collect::<Result<_, _>>()?)
@@ -110,9 +108,9 @@ pub fn parameters(query: &str) -> impl Iterator<Item = (&str, &str)> {
 }
 
 impl QueryPattern {
-    fn compile(pattern: &world::QueryPattern) -> Result<Self, String> {
-        let key = pattern.key.as_ref().map(|key| Glob::compile(key, Case::Ignored)).transpose()?;
-        Ok(Self { key, value: Glob::compile(&pattern.value, Case::Ignored)? })
+    fn compile(pattern: &world::QueryPattern, case: Case) -> Result<Self, UnfitRule> {
+        let key = pattern.key.as_ref().map(|key| Glob::compile(key, case)).transpose()?;
+        Ok(Self { key, value: Glob::compile(&pattern.value, case)? })
     }
 
     /// The only name that it asks for, in lower case.

@@ -4,8 +4,10 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
+use world::PATTERN_CHARS_MAX;
+
 use super::condition::{Condition, Subject, parameters};
-use super::pattern::{Glob, PATTERN_CHARS_MAX, Pattern};
+use super::pattern::{Glob, Pattern};
 
 /// How much of a text is looked at: no pattern is longer.
 const TEXT_BYTES_MAX: usize = PATTERN_CHARS_MAX;

@@ -18,7 +18,7 @@ use condition::{Condition, Subject};
 use cookie::Sealer;
 use index::Index;
 use transform::Transforms;
-use world::{Listener, ListenerRule};
+use world::{Listener, ListenerRule, UnfitRule};
 
 use crate::target::Group;
 
@@ -143,28 +143,27 @@ impl Rule {
     }
 }
 
-fn named(rule: &ListenerRule, reason: &str) -> String {
+fn named(rule: &ListenerRule, reason: &UnfitRule) -> String {
     format!("rule {}: {reason}", rule.priority)
 }
 
 impl Action {
-    fn compile(action: &world::Action, sealer: &Arc<Sealer>, group: &dyn Fn(&str) -> Option<Arc<Group>>) -> Result<Self, String> {
+    fn compile(
+        action: &world::Action,
+        sealer: &Arc<Sealer>,
+        group: &dyn Fn(&str) -> Option<Arc<Group>>,
+    ) -> Result<Self, UnfitRule> {
+        action.check()?;
         Ok(match action {
             world::Action::Forward { groups, sticky_ms } => {
                 Action::Forward(Forwarding::compile(groups, *sticky_ms, sealer, group))
             }
             world::Action::FixedResponse { status, content_type, body } => {
-                if !(200..=599).contains(status) {
-                    return Err(format!("a fixed response cannot have status {status}"));
-                }
                 let content_type = content_type.clone().unwrap_or_else(|| "text/plain; charset=utf-8".into());
-                if content_type.bytes().any(|b| !(0x20..0x7f).contains(&b)) {
-                    return Err("a fixed response has an invalid content type".into());
-                }
                 Action::Fixed { status: *status, content_type, body: body.clone().into_bytes() }
             }
             world::Action::Redirect { protocol, host, port, path, query, status } => {
-                Action::Redirect(Redirect::compile([protocol, host, port, path, query], *status)?)
+                Action::Redirect(Redirect::of([protocol, host, port, path, query], *status))
             }
         })
     }

@@ -1,18 +1,7 @@
 //! Patterns of rules: globs and regular expressions over bytes. Nothing here knows where the text comes from.
 
-use regex::bytes::{Regex, RegexBuilder};
-
-/// Longest glob or regex of a condition ("ELB User Guide, Condition types for listener rules": 128 characters).
-pub const PATTERN_CHARS_MAX: usize = 128;
-/// What a compiled expression may take: many times what 128 sensible characters do.
-const REGEX_BYTES_MAX: usize = 1024 * 1024;
-
-/// Whether upper and lower case differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Case {
-    Matters,
-    Ignored,
-}
+use regex::bytes::Regex;
+use world::{Case, PATTERN_CHARS_MAX, UnfitRule, check_glob, compile_regex};
 
 /// One value of a condition.
 #[derive(Clone, Debug)]
@@ -26,12 +15,12 @@ pub enum Pattern {
 }
 
 impl Pattern {
-    pub fn compile(pattern: &world::Pattern, case: Case) -> Result<Self, String> {
+    pub fn compile(pattern: &world::Pattern, case: Case) -> Result<Self, UnfitRule> {
         match pattern {
             world::Pattern::Glob(text) => Glob::compile(text, case).map(Pattern::Glob),
             world::Pattern::Regex(text) => {
                 let prefix = if case == Case::Matters { plain_prefix(text) } else { Vec::new() };
-                Ok(Pattern::Regex { regex: regex(text, case, PATTERN_CHARS_MAX)?, prefix })
+                Ok(Pattern::Regex { regex: compile_regex(text, case, PATTERN_CHARS_MAX)?, prefix })
             }
         }
     }
@@ -50,21 +39,6 @@ impl Pattern {
             Pattern::Regex { prefix, .. } => prefix.clone(),
         }
     }
-}
-
-/// Compiles an expression as rules have them: it may match anywhere, and knows no Unicode classes, look-around and back
-/// references ("ELB User Guide, Listener rules: Rule basics").
-pub fn regex(text: &str, case: Case, chars_max: usize) -> Result<Regex, String> {
-    if text.chars().count() > chars_max {
-        return Err(format!("the regular expression {text:?} has more than {chars_max} characters"));
-    }
-    RegexBuilder::new(text)
-        .unicode(false)
-        .case_insensitive(case == Case::Ignored)
-        .size_limit(REGEX_BYTES_MAX)
-        .dfa_size_limit(REGEX_BYTES_MAX)
-        .build()
-        .map_err(|e| format!("the regular expression {text:?} is not understood: {}", one_line(&e.to_string())))
 }
 
 /// The letters that an anchored expression begins with; none when it has alternatives or flags, which could say otherwise.
@@ -90,11 +64,6 @@ fn plain_prefix(expression: &str) -> Vec<u8> {
         }
     }
     prefix
-}
-
-/// The reason alone: the text that comes with it draws a picture of many lines.
-fn one_line(error: &str) -> &str {
-    error.lines().last().map_or(error, |line| line.trim_start_matches("error: "))
 }
 
 /// A byte of a glob, or any byte.
@@ -150,10 +119,8 @@ impl Part {
 }
 
 impl Glob {
-    pub fn compile(text: &str, case: Case) -> Result<Self, String> {
-        if text.is_empty() || text.chars().count() > PATTERN_CHARS_MAX {
-            return Err(format!("the pattern {text:?} has no character, or more than {PATTERN_CHARS_MAX}"));
-        }
+    pub fn compile(text: &str, case: Case) -> Result<Self, UnfitRule> {
+        check_glob(text)?;
         let (mut parts, mut tokens) = (Vec::new(), Vec::new());
         let mut bytes = text.bytes();
         while let Some(byte) = bytes.next() {
@@ -221,7 +188,9 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use proptest::prelude::*;
 
-    use super::{Case, Glob, PATTERN_CHARS_MAX, plain_prefix, regex};
+    use world::{Case, PATTERN_CHARS_MAX};
+
+    use super::{Glob, plain_prefix};
 
     #[test]
     fn an_expression_tells_what_it_begins_with() {
@@ -265,10 +234,6 @@ mod tests {
         assert!(Glob::compile("", Case::Matters).is_err());
         assert!(Glob::compile(&"a".repeat(PATTERN_CHARS_MAX), Case::Matters).is_ok());
         assert!(Glob::compile(&"a".repeat(PATTERN_CHARS_MAX + 1), Case::Matters).is_err());
-        for bad in ["(", r"(?=a)", r"(a)\1", r"\p{L}", "((a{999}){999}){999}"] {
-            assert!(regex(bad, Case::Matters, PATTERN_CHARS_MAX).is_err(), "{bad}");
-        }
-        assert!(regex("^/api/v[0-9]+/", Case::Matters, 128).unwrap().is_match(b"/api/v12/users"));
     }
 
     /// Written to be read: tries everything that a star may stand for.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use world::{Action, Condition, Listener, ListenerRule, Pattern, Protocol, QueryPattern};
+use world::{Action, Condition, Listener, ListenerRule, Pattern, Protocol, QueryPattern, Rewrites, Transform};
 
 use super::condition::Subject;
 use super::cookie::Sealer;
@@ -155,7 +155,99 @@ fn some_conditions() -> impl Strategy<Value = Vec<Condition>> {
     prop::collection::vec(condition, 1..3)
 }
 
+/// A text of a rule: one that people write, or pieces of such put together without sense.
+fn some_text() -> impl Strategy<Value = String> {
+    let pieces = prop::sample::select(vec![
+        "a",
+        "/",
+        "^",
+        "$",
+        ".",
+        "\\.",
+        "\\w",
+        "\\d{1,9}",
+        "[\\w-]",
+        "{1,255}",
+        "{100}",
+        "(",
+        ")",
+        "(?:",
+        "(?i)",
+        "(?u)",
+        "(?=",
+        "|",
+        "*",
+        "+",
+        "?",
+        "\\p{L}",
+        "\\1",
+        "[^\u{e9}]",
+        "\u{e9}",
+        "[a-z",
+        "]",
+        "&&",
+        " ",
+        "\n",
+        "$1",
+        "$2",
+        "$$",
+        "#{port}",
+        "#{",
+        "+80",
+        "443",
+        "10.0.0.0",
+        "/8",
+    ]);
+    prop_oneof![prop::collection::vec(pieces, 0..7).prop_map(|p| p.concat()), "[ -~]{0,9}", "a{120,140}"]
+}
+
+fn some_rule() -> impl Strategy<Value = ListenerRule> {
+    let pattern = || prop_oneof![some_text().prop_map(Pattern::Regex), some_text().prop_map(Pattern::Glob)];
+    let patterns = || prop::collection::vec(pattern(), 1..3);
+    let condition = prop_oneof![
+        patterns().prop_map(|values| Condition::Host { values }),
+        patterns().prop_map(|values| Condition::Path { values }),
+        (some_text(), patterns()).prop_map(|(name, values)| Condition::Header { name, values }),
+        (some_text(), some_text()).prop_map(|(key, value)| query(Some(&key), &value)),
+        some_text().prop_map(|block| Condition::SourceIp { values: vec![block] }),
+    ];
+    let transform = (any::<bool>(), some_text(), some_text()).prop_map(|(of_url, regex, replace)| match of_url {
+        true => Transform::Url { regex, replace },
+        false => Transform::Host { regex, replace },
+    });
+    let port = || prop_oneof![some_text(), Just("#{port}".to_string()), (0..70_000u32).prop_map(|port| port.to_string())];
+    let action = prop_oneof![
+        (0..700u16).prop_map(fixed),
+        (some_text(), port(), some_text(), some_text()).prop_map(|(host, port, path, query)| Action::Redirect {
+            protocol: "HTTPS".into(),
+            host,
+            port,
+            path: format!("/{path}"),
+            query,
+            status: 301,
+        }),
+    ];
+    let parts = (prop::collection::vec(condition, 1..3), prop::collection::vec(transform, 0..3), action);
+    parts.prop_map(|(conditions, transforms, action)| ListenerRule {
+        id: "rule".into(),
+        priority: 1,
+        conditions,
+        transforms,
+        action,
+    })
+}
+
 proptest! {
+    /// The control plane accepts a rule when these three checks do, and one rule that cannot be compiled would keep its whole
+    /// load balancer as it was.
+    #[test]
+    fn what_the_control_plane_accepts_is_compiled(rule in some_rule()) {
+        let conditions = rule.conditions.iter().try_for_each(Condition::check).is_ok();
+        let is_accepted = conditions && Rewrites::compile(&rule.transforms).is_ok() && rule.action.check().is_ok();
+        let of_rule = Listener { rules: vec![rule], ..listener(Vec::new()) };
+        prop_assert_eq!(compile(&of_rule).is_ok(), is_accepted, "{:?}", of_rule.rules);
+    }
+
     /// The index only saves looks: it finds what asking every rule finds.
     #[test]
     fn the_index_finds_what_asking_all_rules_finds(

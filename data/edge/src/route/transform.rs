@@ -2,35 +2,17 @@
 //! in the path and query, or in the host, gives way to a replacement in which `$1` stands for a group. Nothing happens
 //! where nothing matches; what a replacement makes unusable is answered with 500.
 
-use regex::bytes::Regex;
+use world::{ReplacementPiece, Rewrite, Rewrites, UnfitRule};
 
-use super::pattern::{Case, regex};
 use crate::http::forward::{host_and_path, split_port};
 use crate::http::head::{Request, authority, is_host};
 
-/// Longest expression or replacement.
-const TRANSFORM_CHARS_MAX: usize = 1024;
 /// Longest rewritten path and query ("ELB User Guide, Quotas": a request line of 16 K).
 const URL_BYTES_MAX: usize = 16 * 1024;
 const HOST_BYTES_MAX: usize = 255;
 
 #[derive(Debug, Default)]
-pub struct Transforms {
-    url: Option<Rewrite>,
-    host: Option<Rewrite>,
-}
-
-#[derive(Debug)]
-struct Rewrite {
-    regex: Regex,
-    replacement: Vec<Piece>,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Piece {
-    Text(Vec<u8>),
-    Group(usize),
-}
+pub struct Transforms(Rewrites);
 
 /// What was rewritten of a request; none is as it was.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -77,32 +59,23 @@ impl Rewritten {
 }
 
 impl Transforms {
-    /// At most one of each kind.
-    pub fn compile(transforms: &[world::Transform]) -> Result<Self, String> {
-        let mut compiled = Self::default();
-        for transform in transforms {
-            let (place, regex, replace, case) = match transform {
-                world::Transform::Url { regex, replace } => (&mut compiled.url, regex, replace, Case::Matters),
-                world::Transform::Host { regex, replace } => (&mut compiled.host, regex, replace, Case::Ignored),
-            };
-            if place.replace(Rewrite::compile(regex, replace, case)?).is_some() {
-                return Err("a rule has two transforms of one kind".into());
-            }
-        }
-        Ok(compiled)
+    /// Refuses what [`Rewrites::compile`] does.
+    pub fn compile(transforms: &[world::Transform]) -> Result<Self, UnfitRule> {
+        Rewrites::compile(transforms).map(Self)
     }
 
     pub fn apply(&self, request: &Request<'_, '_>) -> Result<Rewritten, Unusable> {
-        if self.url.is_none() && self.host.is_none() {
+        let Rewrites { url, host: of_host } = &self.0;
+        if url.is_none() && of_host.is_none() {
             return Ok(Rewritten::default());
         }
         let (host, (slash, rest)) = host_and_path(request);
-        let target = match &self.url {
-            Some(rewrite) => rewrite.apply(format!("{slash}{rest}").as_bytes()),
+        let target = match url {
+            Some(rewrite) => rewritten(rewrite, format!("{slash}{rest}").as_bytes()),
             None => None,
         };
-        let host = match &self.host {
-            Some(rewrite) => rewrite.apply(split_port(host.unwrap_or("")).0.as_bytes()),
+        let host = match of_host {
+            Some(rewrite) => rewritten(rewrite, split_port(host.unwrap_or("")).0.as_bytes()),
             None => None,
         };
         let target = target.map(checked_target).transpose()?;
@@ -125,70 +98,31 @@ fn checked_host(host: Vec<u8>) -> Result<String, Unusable> {
     String::from_utf8(host).ok().filter(|h| h.len() <= HOST_BYTES_MAX && is_host(h)).ok_or(Unusable::Host)
 }
 
-impl Rewrite {
-    fn compile(expression: &str, replace: &str, case: Case) -> Result<Self, String> {
-        let regex = regex(expression, case, TRANSFORM_CHARS_MAX)?;
-        if replace.chars().count() > TRANSFORM_CHARS_MAX {
-            return Err(format!("a replacement has more than {TRANSFORM_CHARS_MAX} characters"));
-        }
-        let replacement = pieces(replace);
-        let groups = regex.captures_len();
-        let unknown = replacement.iter().find_map(|p| if let Piece::Group(n) = p { (*n >= groups).then_some(*n) } else { None });
-        match unknown {
-            Some(number) => Err(format!("the replacement {replace:?} names group ${number}, which {expression:?} does not have")),
-            None => Ok(Self { regex, replacement }),
-        }
+/// The text with its first match replaced; none when nothing matches.
+fn rewritten(rewrite: &Rewrite, text: &[u8]) -> Option<Vec<u8>> {
+    let captures = rewrite.regex.captures(text)?;
+    let whole = captures.get(0)?;
+    let mut out = text[..whole.start()].to_vec();
+    for piece in &rewrite.replacement {
+        out.extend_from_slice(match piece {
+            ReplacementPiece::Text(text) => text,
+            ReplacementPiece::Group(number) => captures.get(*number).map_or(b"", |group| group.as_bytes()),
+        });
     }
-
-    /// The text with its first match replaced; none when nothing matches.
-    fn apply(&self, text: &[u8]) -> Option<Vec<u8>> {
-        let captures = self.regex.captures(text)?;
-        let whole = captures.get(0)?;
-        let mut out = text[..whole.start()].to_vec();
-        for piece in &self.replacement {
-            out.extend_from_slice(match piece {
-                Piece::Text(text) => text,
-                Piece::Group(number) => captures.get(*number).map_or(b"", |group| group.as_bytes()),
-            });
-        }
-        out.extend_from_slice(&text[whole.end()..]);
-        Some(out)
-    }
-}
-
-/// A dollar and one digit stand for a group, two dollars for one, and a dollar before anything else for itself.
-fn pieces(replace: &str) -> Vec<Piece> {
-    let mut pieces = vec![Piece::Text(Vec::new())];
-    let mut bytes = replace.bytes().peekable();
-    while let Some(byte) = bytes.next() {
-        match (byte, bytes.peek()) {
-            (b'$', Some(digit @ b'0'..=b'9')) => {
-                pieces.push(Piece::Group(usize::from(digit - b'0')));
-                pieces.push(Piece::Text(Vec::new()));
-                bytes.next();
-                continue;
-            }
-            (b'$', Some(b'$')) => {
-                bytes.next();
-            }
-            _ => {}
-        }
-        if let Some(Piece::Text(text)) = pieces.last_mut() {
-            text.push(byte);
-        }
-    }
-    pieces
+    out.extend_from_slice(&text[whole.end()..]);
+    Some(out)
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::{Case, Rewrite, Unusable, checked_host, checked_target};
+    use super::{Unusable, checked_host, checked_target, rewritten};
 
     #[test]
     fn the_first_match_gives_way_to_the_replacement() {
         let check = |regex: &str, replace: &str, text: &str, wanted: Option<&str>| {
-            let made = Rewrite::compile(regex, replace, Case::Matters).unwrap().apply(text.as_bytes());
+            let transform = world::Transform::Url { regex: regex.into(), replace: replace.into() };
+            let made = rewritten(&transform.compile().unwrap(), text.as_bytes());
             assert_eq!(made.map(|m| String::from_utf8(m).unwrap()).as_deref(), wanted, "{regex} -> {replace} on {text}");
         };
         check(
@@ -206,7 +140,6 @@ mod tests {
 
     #[test]
     fn what_a_replacement_makes_must_be_usable() {
-        assert!(Rewrite::compile("(a)", "$2", Case::Matters).unwrap_err().contains("$2"));
         for bad in ["", "no-slash", "/a b", "/a\r\nX: y", "/a#b", "/\u{e9}"] {
             assert_eq!(checked_target(bad.into()), Err(Unusable::Path), "{bad:?}");
         }

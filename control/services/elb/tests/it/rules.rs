@@ -94,6 +94,57 @@ fn what_describe_shows_makes_the_same_rule_again() {
     assert_eq!((&rules[0].conditions, &rules[0].transforms), (&rules[1].conditions, &rules[1].transforms));
 }
 
+/// A rule that the edge could not compile would keep its whole load balancer as it was: it is refused at the call ("ELB User
+/// Guide, Listener rules: Rule basics" and "API Reference, RewriteConfig").
+#[test]
+fn what_the_edge_cannot_compile_is_never_a_rule() {
+    let mut web = Web::new();
+    let rule = web.rule(1, "/a");
+    let (listener, group) = (web.listener.clone(), web.group.clone());
+    let regex = |field: &str, value: &str| s::RuleCondition {
+        field: Some(field.into()),
+        regex_values: vec![value.into()],
+        ..Default::default()
+    };
+    for (field, value) in [
+        ("path-pattern", r"^/\p{L}+"),
+        ("path-pattern", "^/[\u{e9}]+"),
+        ("path-pattern", "^/[^\u{e9}]$"),
+        ("path-pattern", "(?R)"),
+        ("host-header", "(a{255}){100}"),
+    ] {
+        let input = Region::rule_input(&listener, 2, regex(field, value), forward(&group));
+        let refusal = web.region.refusal::<ops::CreateRule>(input);
+        assert!(refusal.starts_with("ValidationError 400: ") && refusal.contains(value), "{refusal}");
+        let conditions = vec![regex(field, value)];
+        let input = s::ModifyRuleInput { rule_arn: rule.clone(), conditions, ..Default::default() };
+        assert_eq!(web.region.refusal::<ops::ModifyRule>(input), refusal);
+    }
+    let rewrite = s::RewriteConfig { regex: "^/(.*)".into(), replace: "/$2".into() };
+    let transform = s::RuleTransform {
+        r#type: "url-rewrite".into(),
+        url_rewrite_config: Some(s::UrlRewriteConfig { rewrites: vec![rewrite] }),
+        ..Default::default()
+    };
+    let mut input = Region::rule_input(&listener, 2, path(&["/b"]), forward(&group));
+    input.transforms.push(transform);
+    let refusal = web.region.refusal::<ops::CreateRule>(input);
+    assert!(refusal.starts_with("ValidationError 400: ") && refusal.contains("group $2"), "{refusal}");
+    let redirect = |port: &str| s::Action {
+        r#type: "redirect".into(),
+        redirect_config: Some(s::RedirectActionConfig {
+            port: Some(port.into()),
+            status_code: "HTTP_302".into(),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let refusal = web.region.refusal::<ops::CreateRule>(Region::rule_input(&listener, 2, path(&["/b"]), redirect("+80")));
+    assert!(refusal.starts_with("InvalidLoadBalancerAction 400: ") && refusal.contains("'+80'"), "{refusal}");
+    web.region.call::<ops::CreateRule>(Region::rule_input(&listener, 2, path(&["/b"]), redirect("8080"))).unwrap();
+    assert_eq!(web.priorities(), ["1", "2", "default"]);
+}
+
 #[test]
 fn a_priority_is_had_by_one_rule_and_two_rules_may_swap() {
     let mut web = Web::new();
