@@ -32,6 +32,8 @@ pub struct Request<'b, 'h> {
     pub headers: &'h [Header<'b>],
     pub host: Option<&'b str>,
     pub framing: Framing,
+    /// All of its body has come along with the head.
+    pub is_whole: bool,
     /// The client wants the connection kept.
     pub keep_alive: bool,
     /// A WebSocket handshake: `Upgrade: websocket`, named by `Connection`.
@@ -87,7 +89,13 @@ pub fn parse_request<'b, 'h>(
 ) -> Result<Option<(Request<'b, 'h>, usize)>, HttpError> {
     let Some((line, length)) = read_request_line(bytes)? else { return Ok(None) };
     let Some(length) = read_headers(bytes, length, headers)? else { return Ok(None) };
-    Ok(Some((understand_request(&line, headers)?, length)))
+    let request = understand_request(&line, headers)?;
+    let is_whole = match request.framing {
+        Framing::None => true,
+        Framing::Length(body) => body <= (bytes.len() - length) as u64,
+        Framing::Chunked | Framing::UntilClose => false,
+    };
+    Ok(Some((Request { is_whole, ..request }, length)))
 }
 
 /// What a head says that is known to be whole.
@@ -168,6 +176,7 @@ fn understand_request<'b, 'h>(line: &RequestLine<'b>, headers: &'h [Header<'b>])
         headers,
         host: shared.host,
         framing,
+        is_whole: framing == Framing::None,
         keep_alive: !shared.close && (http11 || shared.keep),
         websocket: http11 && shared.websocket && shared.upgrade && method == "GET" && framing == Framing::None,
         names_headers: shared.names_headers,
@@ -218,6 +227,8 @@ pub fn assemble_request<'b, 'h>(
         headers,
         host: Some(host),
         framing,
+        // Its stream ends by itself; the connection does not depend on it.
+        is_whole: true,
         keep_alive: true,
         websocket: false,
         names_headers: false,

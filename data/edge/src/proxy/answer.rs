@@ -52,6 +52,16 @@ pub struct Answered {
     pub status: u16,
 }
 
+/// How far an exchange has come, as far as both of its halves need to know.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// The client gets the final answer: from then on it cannot be replaced by one of ours.
+    pub begun: Cell<bool>,
+    /// Something of the request is still to be sent. An answer that begins now says that the connection ends with it: what
+    /// follows might be the rest of the request (RFC 9112, 9.3 and 9.6).
+    pub unsent: Cell<bool>,
+}
+
 /// Where an answer comes from and goes to.
 pub struct AnswerPath<'a, R, W> {
     pub worker: &'a Worker,
@@ -61,8 +71,7 @@ pub struct AnswerPath<'a, R, W> {
     pub to: &'a mut W,
     pub to_watch: &'a Watch,
     pub buffer: &'a mut Buffer,
-    /// Set once the client gets the final answer: from then on it cannot be replaced by one of ours.
-    pub begun: &'a Cell<bool>,
+    pub progress: &'a Progress,
     pub dispatched: Instant,
 }
 
@@ -86,7 +95,7 @@ impl<R: AsyncRead + Unpin + Bare, W: AsyncWrite + Unpin + Bare> AnswerPath<'_, R
             self.buffer.consume(length);
             match made.status {
                 101 if self.plan.websocket => {
-                    self.begun.set(true);
+                    self.progress.begun.set(true);
                     self.count(101);
                     self.write_only(made.text).await?;
                     return Ok(Answered { keep_target: false, keep_client: false, switched: true, status: 101 });
@@ -95,7 +104,7 @@ impl<R: AsyncRead + Unpin + Bare, W: AsyncWrite + Unpin + Bare> AnswerPath<'_, R
                 100..=199 if self.plan.client_http11 => self.write_only(made.text).await?,
                 100..=199 => self.worker.buffers.give_text_back(made.text),
                 status => {
-                    self.begun.set(true);
+                    self.progress.begun.set(true);
                     self.count(status);
                     return self.send(made).await;
                 }
@@ -153,7 +162,7 @@ impl<R: AsyncRead + Unpin + Bare, W: AsyncWrite + Unpin + Bare> AnswerPath<'_, R
             Framing::Chunked | Framing::UntilClose if may_chunk => (Encoding::Chunked, false),
             Framing::Chunked | Framing::UntilClose => (Encoding::Raw, true),
         };
-        let keep_client = self.plan.keep_alive && self.worker.stays() && !ends_by_close;
+        let keep_client = self.plan.keep_alive && self.worker.stays() && !ends_by_close && !self.progress.unsent.get();
         let keep_target = self.plan.keep_target && answer.keep_alive;
         let switching = answer.status == 101;
         let cookies = self.plan.cookies(self.worker, &answer);

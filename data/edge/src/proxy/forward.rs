@@ -5,11 +5,11 @@
 //! does less: it answers 502 when a target dies with a request. A request that may not be repeated uses a connection
 //! that was idle only for a moment, so that it does not meet one which its target is closing.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::answer::{AnswerError, AnswerPath, Answered};
+use super::answer::{AnswerError, AnswerPath, Answered, Progress};
 use super::plan::{Forward, body_at_hand, skip_body};
 use super::relay::{Relay, RelayError};
 use super::tunnel::tunnel;
@@ -125,7 +125,7 @@ async fn one_try(
         log.dispatched();
     }
     let mut buffer = Buffer::default();
-    let sent_on = Cell::new(false);
+    let progress = Progress::default();
     let outcome = match at_hand {
         // All there: sent at once, and kept until an answer comes.
         Some(length) => {
@@ -143,7 +143,7 @@ async fn one_try(
                         to: &mut client.stream,
                         to_watch: &client.watch,
                         buffer: &mut buffer,
-                        begun: &sent_on,
+                        progress: &progress,
                         dispatched,
                     };
                     answer.run().await
@@ -154,7 +154,7 @@ async fn one_try(
         None => {
             bear(upstream.stream.socket(), Stalls::Allowed);
             // On the heap, so that requests that are all there do not carry what it needs.
-            let outcome = Box::pin(streamed_request(worker, client, plan, &mut upstream, &mut buffer, &sent_on)).await;
+            let outcome = Box::pin(streamed_request(worker, client, plan, &mut upstream, &mut buffer, &progress)).await;
             bear(upstream.stream.socket(), Stalls::Never);
             outcome
         }
@@ -178,7 +178,7 @@ async fn one_try(
             }
             Tried::Done(if answered.keep_client { Next::Keep } else { Next::Close })
         }
-        Err(error) => after_error(worker, plan, &target, &upstream, tried, at_hand.is_some(), error, sent_on.get()),
+        Err(error) => after_error(worker, plan, &target, &upstream, tried, at_hand.is_some(), error, progress.begun.get()),
     };
     worker.buffers.give_back(buffer);
     tried_out
@@ -272,7 +272,7 @@ async fn streamed_request(
     plan: &Forward,
     upstream: &mut Upstream,
     buffer: &mut Buffer,
-    begun: &Cell<bool>,
+    progress: &Progress,
 ) -> Result<Answered, ExchangeError> {
     let (target, caller) = (RefCell::new(&mut upstream.stream), RefCell::new(&mut client.stream));
     let (mut from_target, mut to_target) = (Half(&target), Half(&target));
@@ -297,12 +297,12 @@ async fn streamed_request(
         to: &mut to_client,
         to_watch: &client.watch,
         buffer,
-        begun,
+        progress,
         dispatched: Instant::now(),
     };
     let (request, answer) = (request.run(&plan.head), answer.run());
     tokio::pin!(request, answer);
-    let mut sent = false;
+    progress.unsent.set(true);
     let mut sending = true;
     loop {
         tokio::select! {
@@ -310,7 +310,7 @@ async fn streamed_request(
             result = &mut request, if sending => {
                 sending = false;
                 match result {
-                    Ok(()) => sent = true,
+                    Ok(()) => progress.unsent.set(false),
                     // It may have answered before it stopped listening.
                     Err(RelayError::Sink) => {}
                     Err(RelayError::Framing(why)) => {
@@ -323,7 +323,7 @@ async fn streamed_request(
             }
             result = &mut answer => {
                 return match result {
-                    Ok(_) if !sent => Err(ExchangeError::Early),
+                    Ok(_) if progress.unsent.get() => Err(ExchangeError::Early),
                     other => other.map_err(ExchangeError::Answer),
                 };
             }

@@ -250,7 +250,7 @@ pub fn idle_timeout_ms(worker: &Worker, at: SocketAddr) -> u64 {
 async fn read_on(worker: &Worker, client: &mut Client) -> Next {
     match rest_of_head(worker, client).await {
         Ok(span) => {
-            let plan = plan::plan(worker, &client.caller, &client.buffer.filled()[span.begin..span.end]);
+            let plan = plan::plan(worker, &client.caller, &client.buffer.filled()[span.begin..]);
             carry_out(worker, client, plan, span.end).await
         }
         Err(NoRequest::Gone) => Next::Close,

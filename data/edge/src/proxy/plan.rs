@@ -110,10 +110,10 @@ pub fn plan_at_once(worker: &Worker, caller: &Caller, bytes: &[u8]) -> Option<(P
     Some((decide(worker, caller, &request), length))
 }
 
-/// What becomes of a request whose head is known to be whole.
-pub fn plan(worker: &Worker, caller: &Caller, head: &[u8]) -> Plan {
+/// What becomes of the request that the bytes begin with, whose head is known to be whole.
+pub fn plan(worker: &Worker, caller: &Caller, bytes: &[u8]) -> Plan {
     let mut headers = Headers::new();
-    match whole_head(parse_request(head, &mut headers)) {
+    match whole_head(parse_request(bytes, &mut headers)) {
         Ok(request) => decide(worker, caller, &request),
         Err(error) => Plan::Answer(refusal(worker, caller, error)),
     }
@@ -128,7 +128,7 @@ pub fn decide(worker: &Worker, caller: &Caller, request: &Request<'_, '_>) -> Pl
     };
     let tls = caller.tls.as_deref();
     let Some(site) = door.site(tls, host_and_path(request).0) else {
-        return Plan::Answer(unknown_host(worker, request, door.sites(tls), keep_alive));
+        return Plan::Answer(unknown_host(worker, request, door.sites(tls), keep_alive && request.is_whole));
     };
     count(worker, caller, site, request);
     let (mut notes, trace) = (Notes::default(), trace_id(worker));
@@ -170,6 +170,8 @@ fn route(
         return Plan::Answer(blocked(worker, site));
     }
     let keep_alive = keep_alive && treatment == Treatment::Pass;
+    // An answer of ours does not wait for the rest of a body, with which the connection then ends.
+    let keep_own = keep_alive && request.is_whole;
     let subject = Subject::of(request, caller.address.ip());
     let rule = site.route.decide(&subject);
     notes.rule = Some(rule.priority);
@@ -182,9 +184,9 @@ fn route(
             let mut text = worker.buffers.text();
             let to_head = request.method == "HEAD";
             let headers = &site.headers.answers;
-            let answer = OwnAnswer { status: *status, content_type, body, close: !keep_alive, location: None, to_head, headers };
+            let answer = OwnAnswer { status: *status, content_type, body, close: !keep_own, location: None, to_head, headers };
             worker.date.with(|date| write(&mut text, date, &answer));
-            Plan::Answer(Own { by: By::Fixed, ..own(*status, Some(site), text, request, keep_alive) })
+            Plan::Answer(Own { by: By::Fixed, ..own(*status, Some(site), text, request, keep_own) })
         }
         Action::Redirect(redirect) => {
             let called = Called { protocol: site.scheme(), dns_name: &site.balancer.dns_name, port: caller.at.port() };
@@ -192,29 +194,29 @@ fn route(
             // "The URL in the response location header is larger than 8K": such a redirect cannot be completed.
             if location.len() > LOCATION_BYTES_MAX {
                 site.counters.worker(worker.index).count(Event::RedirectTooLong, 1);
-                return Plan::Answer(page(worker, request, 500, Some(site), keep_alive));
+                return Plan::Answer(page(worker, request, 500, Some(site), keep_own));
             }
             let mut text = worker.buffers.text();
             let answer = OwnAnswer {
                 status: redirect.status,
                 content_type: "",
                 body: &[],
-                close: !keep_alive,
+                close: !keep_own,
                 location: Some(&location),
                 to_head,
                 headers: &site.headers.answers,
             };
             worker.date.with(|date| write_with_page(&mut text, date, &answer));
             (notes.action, notes.location) = (Some(access::Action::Redirect), Some(location));
-            Plan::Answer(Own { by: By::Redirect, ..own(redirect.status, Some(site), text, request, keep_alive) })
+            Plan::Answer(Own { by: By::Redirect, ..own(redirect.status, Some(site), text, request, keep_own) })
         }
         Action::Forward(forwarding) => {
             notes.action = Some(access::Action::Forward);
             let Some((group, session)) = session::begin(forwarding, request.headers, site.https, &worker.rng) else {
-                return Plan::Answer(page(worker, request, 503, Some(site), keep_alive));
+                return Plan::Answer(page(worker, request, 503, Some(site), keep_own));
             };
             if !grpc::fits(request, group.version) {
-                return Plan::Answer(page(worker, request, grpc::INCOMPATIBLE, Some(site), keep_alive));
+                return Plan::Answer(page(worker, request, grpc::INCOMPATIBLE, Some(site), keep_own));
             }
             let rewritten = rule.transforms.map_or(Ok(Rewritten::default()), |transforms| transforms.apply(request));
             if site.log.is_some() {
@@ -224,7 +226,7 @@ fn route(
                 Ok(rewritten) => rewritten,
                 Err(unusable) => {
                     notes.transform = Some(unusable.name());
-                    return Plan::Answer(page(worker, request, 500, Some(site), keep_alive));
+                    return Plan::Answer(page(worker, request, 500, Some(site), keep_own));
                 }
             };
             let on_its_way = rewritten.of(request);

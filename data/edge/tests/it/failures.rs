@@ -5,7 +5,7 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use world::TargetHealth;
+use world::{Action, Condition, ListenerRule, Pattern, TargetHealth};
 
 use crate::client::{Client, get};
 use crate::origin::{Origin, Then, reply};
@@ -178,9 +178,53 @@ fn a_target_may_refuse_what_is_expected() {
     rig.serve_with(&[0]);
     let mut client = Client::connect(rig.door());
     client.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
-    assert_eq!(client.answer(false).status, 417);
+    let answer = client.answer(false);
+    assert_eq!((answer.status, answer.header("Connection")), (417, Some("close")));
     assert!(client.is_closed(), "what a client may still send is not taken for a request");
     answering.join().unwrap();
+}
+
+/// RFC 9112, 9.6: who ends a connection says so in the last answer.
+#[test]
+fn an_answer_ahead_of_the_requests_end_says_that_the_connection_ends() {
+    let mut rig = Rig::start();
+    let at = rig.target_at(0);
+    let listener = std::net::TcpListener::bind(at).unwrap();
+    std::thread::spawn(move || {
+        // Answers every head at once, whatever follows.
+        for mut stream in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                let mut bytes = vec![0; 8192];
+                while let Ok(1..) = std::io::Read::read(&mut stream, &mut bytes) {
+                    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nearly");
+                }
+            });
+        }
+    });
+    let mut balancer = rig.balancer(&[0]);
+    let fixed = Action::FixedResponse { status: 403, content_type: None, body: "no".into() };
+    let conditions = vec![Condition::Path { values: vec![Pattern::Glob("/fixed".into())] }];
+    let (id, transforms) = ("rule".into(), Vec::new());
+    balancer.listeners[0].rules = vec![ListenerRule { id, priority: 1, conditions, transforms, action: fixed }];
+    rig.apply(balancer);
+    rig.serve.await_health(0, &TargetHealth::Healthy);
+    let bodies = [("Content-Length: 100", "begin"), ("Transfer-Encoding: chunked", "5\r\nbegin\r\n")];
+    for (framing, begin) in bodies {
+        for path in ["/", "/fixed"] {
+            let mut client = Client::connect(rig.door());
+            client.send(format!("POST {path} HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n{begin}"));
+            assert_eq!(client.answer(false).header("Connection"), Some("close"), "{path} {framing}");
+            assert!(client.is_closed());
+        }
+    }
+    let mut client = Client::connect(rig.door());
+    for path in ["/fixed", "/", "/fixed"] {
+        // One head in two pieces: it is read on for.
+        client.send(format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Le")).stream.flush().unwrap();
+        std::thread::yield_now();
+        let answer = client.send("ngth: 5\r\n\r\nwhole").answer(false);
+        assert_eq!(answer.header("Connection"), Some("keep-alive"), "{path}");
+    }
 }
 
 #[test]
