@@ -6,12 +6,13 @@ use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use base::ListenerArn;
-use world::{BalancerKind, Listener, LoadBalancer, Protocol, Stickiness};
+use world::{BalancerKind, Listener, LoadBalancer, Protocol, Stickiness, WeightedGroup};
 
 use super::doors::{Opened, Passed, Wanted};
 use super::{Control, Served, compile};
-use crate::flow::compile::{Shared, Transport, group_of, transports};
+use crate::flow::compile::{Shared, Transport, groups_of, transports};
 use crate::flow::doors::Opened as Receiving;
+use crate::flow::share::Share;
 use crate::flow::udp::{Adopted, Arrivals, NewDoor};
 use crate::flow::{FlowLog, Kind, Site, TCP_IDLE_MS, UDP_IDLE_MS};
 use crate::front::FrontListener;
@@ -130,10 +131,9 @@ impl Control {
     ) {
         let balancer = &served.balancer;
         for listener in &balancer.listeners {
-            let Some(group) = group_of(listener).and_then(|id| groups.get(id)) else { continue };
             for transport in transports(listener.protocol) {
                 for (nodes, address) in shared.addresses(balancer, listener, *transport) {
-                    let site = || Arc::new(self.site(served, listener, group, *transport, nodes.clone()));
+                    let site = || Arc::new(self.site(served, listener, groups, *transport, nodes.clone()));
                     match (transport, self.door(*transport, (address, listener.port))) {
                         (_, None) => {}
                         (Transport::Tcp, Some(at)) => snapshot.doors.entry(at).or_default().flow = Some(site()),
@@ -144,24 +144,37 @@ impl Control {
         }
     }
 
-    fn site(&self, served: &Served, listener: &Listener, group: &Arc<Group>, transport: Transport, nodes: Vec<usize>) -> Site {
+    fn site(
+        &self,
+        served: &Served,
+        listener: &Listener,
+        groups: &BTreeMap<&str, Arc<Group>>,
+        transport: Transport,
+        nodes: Vec<usize>,
+    ) -> Site {
         let kind = match transport {
             Transport::Udp => Kind::Udp,
             Transport::Tcp if listener.protocol == Protocol::Tls => Kind::Tls,
             Transport::Tcp => Kind::Tcp,
         };
-        let wanted = served.balancer.target_groups.iter().find(|wanted| Some(wanted.id.as_str()) == group_of(listener));
+        let share = |weighted: &WeightedGroup| {
+            let wanted = served.balancer.target_groups.iter().find(|wanted| wanted.id == weighted.group)?;
+            Some(Share {
+                group: groups.get(weighted.group.as_str())?.clone(),
+                weight: weighted.weight,
+                sticky: wanted.stickiness == Some(Stickiness::SourceIp),
+                announces: transport == Transport::Tcp && wanted.flow.proxy_protocol,
+            })
+        };
         // An address that nodes share counts as the first one's.
         let node = nodes.first().and_then(|node| served.balancer.nodes.get(*node));
         let log = node.filter(|_| kind == Kind::Tls).and_then(|node| self.logs.flow(&served.balancer, node.front));
         Site {
-            group: group.clone(),
+            shares: groups_of(listener).iter().filter_map(share).collect(),
             nodes,
             counters: self.traffic.flows(&served.balancer),
             kind,
             idle_ms: listener.tcp_idle_timeout_ms.unwrap_or(if kind == Kind::Udp { UDP_IDLE_MS } else { TCP_IDLE_MS }),
-            sticky: wanted.is_some_and(|wanted| wanted.stickiness == Some(Stickiness::SourceIp)),
-            announces: transport == Transport::Tcp && wanted.is_some_and(|wanted| wanted.flow.proxy_protocol),
             front: served.secure.get(&listener.id).map(alone),
             log: log.map(|channel| FlowLog { channel, listener: listener.id.to_string() }),
         }

@@ -4,29 +4,35 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::share::{Share, draw};
 use super::{Kind, Site};
 use crate::target::{InFlight, Seeker};
 
 /// A target, and the node from which it is reached.
-pub struct Chosen {
+pub struct Chosen<'a> {
+    /// Its group's.
+    pub share: &'a Share,
     pub node: usize,
     pub flight: InFlight,
     /// There are too few healthy targets, so that any could be chosen.
     pub fails_open: bool,
 }
 
-/// Chooses a target for a flow, other than those tried already. Where several nodes answer, those without enough healthy targets
+/// Chooses a target for a flow, other than those tried already: first its group, then the target. Where several nodes answer, those without enough healthy targets
 /// come last, as DNS would not name them.
-pub fn choose(site: &Site, client: SocketAddr, at: SocketAddr, now_ms: u64, tried: &[u64]) -> Option<Chosen> {
-    let hash = if site.sticky { of_client(client.ip()) } else { of_flow(site.kind, client, at) };
+pub fn choose<'a>(site: &'a Site, client: SocketAddr, at: SocketAddr, now_ms: u64, tried: &[u64]) -> Option<Chosen<'a>> {
+    let hash = |sticky| if sticky { of_client(client.ip()) } else { of_flow(site.kind, client, at) };
+    // A client that is to stay with its target stays with that one's group.
+    let share = draw(&site.shares, || hash(site.shares.iter().any(|share| share.sticky)))?;
+    let (group, hash) = (&share.group, hash(share.sticky));
     let start = usize::try_from(hash >> 32).unwrap_or(0).checked_rem(site.nodes.len())?;
     let (before, after) = site.nodes.split_at(start);
     let nodes = || after.iter().chain(before).copied();
     let at_node = |node: usize| {
-        let flight = site.group.choose_by_hash(Seeker { node, now_ms, tried, wanted: None }, hash)?;
-        Some(Chosen { node, flight, fails_open: site.group.fails_open(node) })
+        let flight = group.choose_by_hash(Seeker { node, now_ms, tried, wanted: None }, hash)?;
+        Some(Chosen { share, node, flight, fails_open: group.fails_open(node) })
     };
-    nodes().filter(|node| !site.group.fails_open(*node)).find_map(at_node).or_else(|| nodes().find_map(at_node))
+    nodes().filter(|node| !group.fails_open(*node)).find_map(at_node).or_else(|| nodes().find_map(at_node))
 }
 
 /// Where a flow is counted that finds no target.

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use base::ListenerArn;
-use world::{Action, BalancerKind, Listener, LoadBalancer, Protocol, Stickiness, TargetGroup};
+use world::{Action, BalancerKind, Listener, LoadBalancer, Protocol, Stickiness, TargetGroup, WeightedGroup};
 
 use crate::control::FRONT_DOOR_V6;
 
-/// Target groups of a listener ("Quotas for your Network Load Balancers").
-const GROUPS_MAX: usize = 1;
+/// "Quotas for your Network Load Balancers: target groups per listener rule action".
+const GROUPS_MAX: usize = 5;
 
 /// What a listener receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,15 +33,20 @@ pub fn check_listener(balancer: &LoadBalancer, listener: &Listener) -> Result<()
     if matches!(listener.protocol, Protocol::Http | Protocol::Https) {
         return told("is for HTTP, which takes an application load balancer".into());
     }
-    let group = group_of(listener).and_then(|id| balancer.target_groups.iter().find(|g| g.id.as_str() == id));
-    let Some(group) = group.filter(|_| listener.rules.is_empty()) else {
-        return told(format!("does not forward to {GROUPS_MAX} target group of its load balancer, and nothing else"));
+    let found = |weighted: &WeightedGroup| balancer.target_groups.iter().find(|g| g.id == weighted.group);
+    let groups: Option<Vec<&TargetGroup>> = groups_of(listener).iter().map(found).collect();
+    let is_one = |groups: &Vec<_>| (1..=GROUPS_MAX).contains(&groups.len()) && listener.rules.is_empty();
+    let Some(groups) = groups.filter(is_one) else {
+        return told(format!(
+            "does not forward to one of its load balancer's target groups, or up to {GROUPS_MAX}, and nothing else"
+        ));
     };
     if listener.protocol == Protocol::Tls && listener.tls.is_none() {
         return told("has no certificate".into());
     }
     let needs = transports(listener.protocol);
-    if !needs.iter().all(|transport| transports(group.protocol).contains(transport)) {
+    let is_unfit = |group: &&&TargetGroup| !needs.iter().all(|transport| transports(group.protocol).contains(transport));
+    if let Some(group) = groups.iter().find(is_unfit) {
         return told(format!("is {:?}, which {} of {:?} cannot take", listener.protocol, group.id, group.protocol));
     }
     Ok(())
@@ -58,11 +63,11 @@ pub fn check_group(group: &TargetGroup) -> Result<(), String> {
     Ok(())
 }
 
-/// The group that a listener forwards to.
-pub fn group_of(listener: &Listener) -> Option<&str> {
+/// The groups that a listener forwards to.
+pub fn groups_of(listener: &Listener) -> &[WeightedGroup] {
     match &listener.default_action {
-        Action::Forward { groups, sticky_ms: None } if groups.len() <= GROUPS_MAX => groups.first().map(|w| w.group.as_str()),
-        _ => None,
+        Action::Forward { groups, sticky_ms: None } => groups,
+        _ => &[],
     }
 }
 

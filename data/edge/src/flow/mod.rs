@@ -10,6 +10,7 @@ pub(crate) mod compile;
 pub(crate) mod counters;
 pub(crate) mod doors;
 mod preface;
+pub(crate) mod share;
 mod splice;
 mod story;
 mod tcp;
@@ -22,11 +23,11 @@ use std::sync::Arc;
 use tokio::net::TcpStream;
 
 use crate::log::Channel;
-use crate::target::Group;
 use crate::tls::listener::Front;
 use crate::worker::Worker;
 pub(crate) use choose::mix;
 use counters::FlowCounters;
+use share::Share;
 
 /// "Network Load Balancers: Connection idle timeout": of TCP where nothing else is set, and of TLS always.
 pub const TCP_IDLE_MS: u64 = 350_000;
@@ -36,17 +37,14 @@ pub const UDP_IDLE_MS: u64 = 120_000;
 /// A listener of a network load balancer at one of its addresses.
 #[derive(Debug)]
 pub struct Site {
-    pub group: Arc<Group>,
+    /// The groups that its flows are divided among.
+    pub shares: Vec<Share>,
     /// Nodes that answer here: one at an address of its own, all at one that load balancers share, as in DNS.
     pub nodes: Vec<usize>,
     /// Of each of the load balancer's nodes.
     pub counters: Vec<Arc<FlowCounters>>,
     pub kind: Kind,
     pub idle_ms: u64,
-    /// A client's flows all go to one target.
-    pub sticky: bool,
-    /// Targets are told of the client by a header of the PROXY protocol, version 2.
-    pub announces: bool,
     /// How a TLS listener speaks with clients.
     pub front: Option<Arc<Front>>,
     /// Where its connections are noted: those of a TLS listener, when they are.

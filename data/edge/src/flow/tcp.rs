@@ -15,6 +15,7 @@ use super::carry::{Broken, Side, Way};
 use super::choose::{Chosen, choose, home};
 use super::counters::{Active, FlowLine};
 use super::preface::{self, PREFACE_BYTES_MAX};
+use super::share::Share;
 use super::story::Story;
 use crate::clock::now_ms;
 use crate::proxy::secure::Pending;
@@ -182,11 +183,11 @@ async fn greet(
 async fn open(worker: &Worker, site: &Site, caller: Caller) -> Option<Onward> {
     let mut tried = Vec::new();
     while tried.len() < ATTEMPTS_MAX {
-        let Chosen { node, flight, fails_open } = choose(site, caller.address, caller.at, now_ms(), &tried)?;
+        let Chosen { share, node, flight, fails_open } = choose(site, caller.address, caller.at, now_ms(), &tried)?;
         let target = flight.target();
-        let within = if site.group.has_alternative(node, &tried, target) { CONNECT_SHORT } else { CONNECT_MAX };
+        let within = if share.group.has_alternative(node, &tried, target) { CONNECT_SHORT } else { CONNECT_MAX };
         let line = site.counters[node].worker(worker.index);
-        let connected = tokio::time::timeout(within, connect(worker, site, target, caller)).await;
+        let connected = tokio::time::timeout(within, connect(worker, share, target, caller)).await;
         match connected.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into())) {
             Ok(stream) => {
                 target.call_back();
@@ -213,9 +214,9 @@ async fn open(worker: &Worker, site: &Site, caller: Caller) -> Option<Onward> {
 }
 
 /// Opens a connection, says in the clear who calls where that is wanted, and agrees on TLS.
-async fn connect(worker: &Worker, site: &Site, target: &Target, caller: Caller) -> io::Result<Stream> {
+async fn connect(worker: &Worker, share: &Share, target: &Target, caller: Caller) -> io::Result<Stream> {
     let mut socket = worker.connector.reach(&target.from, target.address).await?;
-    if site.announces {
+    if share.announces {
         let mut space = [0; PREFACE_BYTES_MAX];
         let length = preface::write(&mut space, caller.address, caller.at);
         socket.write_all(&space[..length]).await?;

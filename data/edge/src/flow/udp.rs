@@ -273,7 +273,7 @@ fn open(worker: &Worker, site: &Site, client: SocketAddr, at: SocketAddr) -> Opt
         line(home(site)).rejected();
         return None;
     }
-    let Chosen { node, flight, fails_open } = choose(site, client, at, now_ms(), &[])?;
+    let Chosen { node, flight, fails_open, .. } = choose(site, client, at, now_ms(), &[])?;
     let target = flight.target();
     let socket = match worker.connector.datagrams(&target.from, target.address) {
         Ok(socket) => socket,

@@ -16,6 +16,7 @@ mod flow_logs;
 mod flow_peers;
 mod flow_secure;
 mod flow_takeover;
+mod flow_weights;
 mod grpc;
 mod h2;
 mod h2_burdens;
