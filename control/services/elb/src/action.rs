@@ -7,7 +7,7 @@ use world::{Action, WeightedGroup};
 use crate::error::Error;
 
 const WEIGHT_MAX: i64 = 999;
-/// "Quotas for your Application Load Balancers": target groups an action.
+/// "Quotas for your Application Load Balancers", and those for Network Load Balancers: target groups an action.
 pub(crate) const GROUPS_MAX: usize = 5;
 /// "Sticky sessions for your Application Load Balancer": one second to seven days.
 const STICKY_S: (i64, i64) = (1, 604_800);

@@ -17,8 +17,6 @@ use crate::{action, attribute, certificate, load_balancer, protocol, tags, targe
 pub(crate) const LISTENERS_MAX: usize = 50;
 /// Target groups that a load balancer's listeners and rules forward to.
 pub(crate) const GROUPS_MAX: usize = 100;
-/// Target groups of an action of a network load balancer's listener.
-pub(crate) const NETWORK_GROUPS_MAX: usize = 1;
 
 /// A port on which a load balancer takes requests or connections, and what it does with them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -242,10 +240,6 @@ pub(crate) fn groups_of(state: &State, balancer: &LoadBalancerArn) -> BTreeSet<T
 /// Every group exists, speaks what the listener can forward, lies in the load balancer's VPC and belongs to no other one.
 pub(crate) fn check_groups(state: &State, balancer: &LoadBalancer, protocol: Protocol, action: &Action) -> Result<(), Error> {
     let named: Vec<&TargetGroupArn> = action::groups_of(action).collect();
-    if balancer.kind == BalancerKind::Network && named.len() > NETWORK_GROUPS_MAX {
-        let text = format!("An action of a network load balancer has at most {NETWORK_GROUPS_MAX} target group");
-        return Err(Error::TooMany("TooManyTargetGroups", text));
-    }
     for arn in &named {
         let group = target_group::find(state, arn)?;
         protocol::check_pair(protocol, group.protocol, group.version)?;

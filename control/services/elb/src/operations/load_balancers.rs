@@ -5,7 +5,7 @@ use world::BalancerKind;
 
 use super::cut;
 use crate::error::{Error, refuse};
-use crate::listener::{GROUPS_MAX, LISTENERS_MAX, NETWORK_GROUPS_MAX};
+use crate::listener::{GROUPS_MAX, LISTENERS_MAX};
 use crate::load_balancer::{self, LOAD_BALANCERS_MAX, LoadBalancer, LoadBalancerState};
 use crate::rule::RULES_MAX;
 use crate::target_group::TARGET_GROUPS_MAX;
@@ -157,7 +157,7 @@ pub(super) fn limits(_: &mut Tx, cx: &Cx, _: s::DescribeAccountLimitsInput) -> R
         limit("rules-per-application-load-balancer", RULES_MAX),
         limit("target-groups", TARGET_GROUPS_MAX),
         limit("target-groups-per-action-on-application-load-balancer", action::GROUPS_MAX),
-        limit("target-groups-per-action-on-network-load-balancer", NETWORK_GROUPS_MAX),
+        limit("target-groups-per-action-on-network-load-balancer", action::GROUPS_MAX),
         limit("target-groups-per-application-load-balancer", GROUPS_MAX),
         limit("targets-per-application-load-balancer", cx.settings.targets_max),
         limit("targets-per-network-load-balancer", cx.settings.targets_max),

@@ -40,6 +40,39 @@ fn protocols_fit_the_load_balancer_and_the_group() {
     assert!(!plan.cross_zone && !plan.target_groups[0].cross_zone);
 }
 
+/// Weighted target groups of network load balancers, which AWS has since November 2025: "numeric weights between 0 and 999".
+#[test]
+fn a_network_load_balancer_divides_its_flows_by_weight() {
+    let mut region = Region::new();
+    let flow = region.balancer_arn("flow", "network");
+    let groups: Vec<String> = (0..6).map(|n| region.group(&format!("g{n}"), "TCP")).collect();
+    let udp = region.group("udp", "UDP");
+    let weighted = |groups: &[&String], weight: i64, sticky: bool| {
+        let tuple = |arn: &&String| s::TargetGroupTuple { target_group_arn: Some((*arn).clone()), weight: Some(weight) };
+        let stickiness = s::TargetGroupStickinessConfig { enabled: Some(sticky), duration_seconds: sticky.then_some(60) };
+        let config = s::ForwardActionConfig {
+            target_groups: groups.iter().map(tuple).collect(),
+            target_group_stickiness_config: Some(stickiness),
+        };
+        let action = s::Action { r#type: "forward".into(), forward_config: Some(config), ..Default::default() };
+        Region::listener_input(&flow, "TCP", 80, action)
+    };
+    let two = [&groups[0], &groups[1]];
+    for (input, code) in [
+        (weighted(&two, 1_000, false), "ValidationError"),
+        (weighted(&two, 1, true), "InvalidLoadBalancerAction"),
+        (weighted(&groups.iter().collect::<Vec<_>>(), 1, false), "TooManyTargetGroups"),
+        (weighted(&[&groups[0], &udp], 1, false), "IncompatibleProtocols"),
+    ] {
+        let refusal = refusal(&mut region, input);
+        assert!(refusal.starts_with(code), "{refusal}");
+    }
+    region.call::<ops::CreateListener>(weighted(&two, 999, false)).unwrap();
+    let plan = region.plan(&flow);
+    let world::Action::Forward { groups, sticky_ms: None } = &plan.listeners[0].default_action else { panic!("{plan:?}") };
+    assert_eq!((groups.iter().map(|w| w.weight).collect::<Vec<_>>(), plan.target_groups.len()), (vec![999, 999], 2));
+}
+
 #[test]
 fn listeners_of_network_load_balancers_only_forward() {
     let mut region = Region::new();
