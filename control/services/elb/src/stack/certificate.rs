@@ -3,7 +3,7 @@ use kernel::{Cx, Progress, ResourceRequest, StackResource, State, Tx};
 use serde_json::{Value as Json, json};
 use shapes::elbv2 as s;
 
-use super::shape::FromJson;
+use super::{served_listener, shape::FromJson};
 use crate::{certificate, listener};
 
 /// `AWS::ElasticLoadBalancingV2::ListenerCertificate`: certificates of a listener beside its default one. It has no identity
@@ -35,6 +35,10 @@ impl StackResource for Type {
         let arns = listener::add_certificates(tx, &listener, certificates(request.properties))?;
         let references: Vec<String> = arns.iter().map(|arn| certificate::reference(tx, arn)).collect();
         Ok(std::iter::once(listener).chain(references).collect::<Vec<_>>().join("|"))
+    }
+
+    fn progress(&self, state: &State, _: &Cx, physical_id: &str, _: &ResourceRequest) -> Progress {
+        served_listener(state, parts(physical_id).0)
     }
 
     /// Every change makes a new one.

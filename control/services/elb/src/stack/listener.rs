@@ -3,7 +3,7 @@ use kernel::{Cx, Progress, ResourceRequest, StackResource, State, Tx};
 use serde_json::{Value as Json, json};
 use shapes::elbv2 as s;
 
-use super::{attribute_changes, attributes, shape::FromJson};
+use super::{attribute_changes, attributes, served_listener, shape::FromJson};
 use crate::attribute;
 use crate::listener::{self, Given};
 
@@ -26,6 +26,10 @@ impl StackResource for Type {
         let wanted = attribute_changes(&[], &attributes(request.properties, "ListenerAttributes"), |_| None);
         listener::set_attributes(tx, &arn, &wanted)?;
         Ok(arn.to_string())
+    }
+
+    fn progress(&self, state: &State, _: &Cx, physical_id: &str, _: &ResourceRequest) -> Progress {
+        served_listener(state, physical_id)
     }
 
     /// What the template no longer names goes back to its default.

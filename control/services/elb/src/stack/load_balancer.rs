@@ -3,8 +3,8 @@ use kernel::{Cx, Progress, ResourceRequest, StackResource, State, Tx};
 use serde_json::{Value as Json, json};
 use shapes::elbv2 as s;
 
-use super::{attribute_changes, attributes, shape::FromJson, tags_of};
-use crate::load_balancer::{self, Capacity, LoadBalancerState};
+use super::{attribute_changes, attributes, served, shape::FromJson, tags_of};
+use crate::load_balancer::{self, Capacity};
 use crate::operations::load_balancers as api;
 use crate::wanted_load_balancer::{NewLoadBalancer, is_dualstack, places};
 use crate::{attribute, tags};
@@ -47,12 +47,8 @@ impl StackResource for Type {
     }
 
     fn progress(&self, state: &State, _: &Cx, physical_id: &str, _: &ResourceRequest) -> Progress {
-        match load_balancer::find(state, physical_id).map(|b| b.state(state)) {
-            Ok(LoadBalancerState::Active) => Progress::Ready,
-            Ok(LoadBalancerState::Provisioning) => Progress::Pending,
-            Ok(LoadBalancerState::Failed(reason)) => Progress::Failed(reason),
-            Err(e) => Progress::Failed(e.to_string()),
-        }
+        let balancer = load_balancer::find(state, physical_id);
+        balancer.map_or_else(|e| Progress::Failed(e.to_string()), |balancer| served(state, balancer))
     }
 
     fn update(&self, tx: &mut Tx, cx: &Cx, physical_id: &str, old: &Json, request: &ResourceRequest) -> Result<(), Fault> {

@@ -12,11 +12,14 @@ mod trust_store;
 use std::collections::BTreeMap;
 
 use base::Tags;
-use kernel::{Registry, ResourceRequest};
+use kernel::{Progress, Registry, ResourceRequest, State, Wanted};
 use serde_json::Value as Json;
+use world::Want;
 
 use crate::error::Error;
-use crate::tags;
+use crate::load_balancer::{LoadBalancer, LoadBalancerState};
+use crate::plan::plan;
+use crate::{listener as listeners, load_balancer as load_balancers, tags};
 
 pub(crate) fn register(registry: &mut Registry) {
     registry.resource(certificate::Type);
@@ -26,6 +29,29 @@ pub(crate) fn register(registry: &mut Registry) {
     registry.resource(target_group::Type);
     registry.resource(trust_store::Store);
     registry.resource(trust_store::Revocation);
+}
+
+/// How far the edge is with what a load balancer has become by a change of it, its listeners, rules, certificates or groups: a
+/// stack says that such a resource is complete only when users are served so ("CREATE_COMPLETE" always means that it works).
+/// What the edge refuses, it refuses of the load balancer as a whole.
+fn served(state: &State, balancer: &LoadBalancer) -> Progress {
+    // What is wished is of before this change until the load balancer is reconciled.
+    let wished = state.get::<Wanted>(&balancer.slot()).and_then(|wanted| wanted.want.as_ref());
+    let planned = plan(state, &balancer.arn).map(|planned| Want::LoadBalancer(Box::new(planned)));
+    if wished != planned.as_ref() {
+        return Progress::Pending;
+    }
+    match balancer.state(state) {
+        LoadBalancerState::Active => Progress::Ready,
+        LoadBalancerState::Provisioning => Progress::Pending,
+        LoadBalancerState::Failed(reason) => Progress::Failed(reason),
+    }
+}
+
+/// Likewise, by the listener that a resource belongs to.
+fn served_listener(state: &State, listener: &str) -> Progress {
+    let balancer = listeners::find(state, listener).and_then(|l| load_balancers::find(state, &l.load_balancer));
+    balancer.map_or_else(|e| Progress::Failed(e.to_string()), |balancer| served(state, balancer))
 }
 
 /// Keys and values of `LoadBalancerAttributes` and their like.

@@ -3,7 +3,7 @@ use kernel::{Cx, Progress, ResourceRequest, StackResource, State, Tx};
 use serde_json::{Value as Json, json};
 use shapes::elbv2 as s;
 
-use super::shape::FromJson;
+use super::{served_listener, shape::FromJson};
 use crate::rule::{self, Rule};
 
 /// `AWS::ElasticLoadBalancingV2::ListenerRule`.
@@ -21,6 +21,11 @@ impl StackResource for Type {
     fn create(&self, tx: &mut Tx, cx: &Cx, request: &ResourceRequest) -> Result<String, Fault> {
         let tags: Tags = request.tags.clone();
         Ok(rule::create(tx, cx, s::CreateRuleInput::from_json(request.properties), tags)?)
+    }
+
+    fn progress(&self, state: &State, _: &Cx, physical_id: &str, _: &ResourceRequest) -> Progress {
+        let rule = rule::find(state, physical_id, "read");
+        rule.map_or_else(|e| Progress::Failed(e.to_string()), |rule| served_listener(state, &rule.listener))
     }
 
     fn update(&self, tx: &mut Tx, _: &Cx, physical_id: &str, _: &Json, request: &ResourceRequest) -> Result<(), Fault> {

@@ -3,8 +3,9 @@ use kernel::{Cx, Progress, ResourceRequest, StackResource, State, Tx};
 use serde_json::{Value as Json, json};
 use shapes::elbv2 as s;
 
-use super::{attribute_changes, attributes, shape::FromJson, tags_of};
+use super::{attribute_changes, attributes, served, shape::FromJson, tags_of};
 use crate::health_check::change_of_health_check;
+use crate::load_balancer::LoadBalancer;
 use crate::operations::targets::asked;
 use crate::target_group::{self, NewTargetGroup, load_balancer_of};
 use crate::{attribute, tags, target};
@@ -44,6 +45,13 @@ impl StackResource for Type {
         let targets = targets(tx, &arn, request.properties)?;
         target::register(tx, cx, &arn, &targets)?;
         Ok(arn.to_string())
+    }
+
+    /// One that no load balancer uses is served by nobody.
+    fn progress(&self, state: &State, _: &Cx, physical_id: &str, _: &ResourceRequest) -> Progress {
+        let Ok(group) = target_group::find(state, physical_id) else { return Progress::Failed(format!("{physical_id} is gone")) };
+        let balancer = load_balancer_of(state, &group.arn).and_then(|arn| state.get::<LoadBalancer>(&arn));
+        balancer.map_or(Progress::Ready, |balancer| served(state, balancer))
     }
 
     fn update(&self, tx: &mut Tx, cx: &Cx, physical_id: &str, old: &Json, request: &ResourceRequest) -> Result<(), Fault> {

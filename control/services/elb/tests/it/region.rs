@@ -1,9 +1,10 @@
 //! A region with two zones in which tests make load balancers.
 
-use kernel::{Registry, Trial, Wanted};
+use kernel::{Cx, Progress, Registry, ResourceRequest, StackResource, Trial, Tx, Wanted};
+use serde_json::Value as Json;
 use shapes::elbv2 as s;
 use shapes::elbv2::ops;
-use world::{Slot, SlotKind, Want};
+use world::{Observation, Slot, SlotKind, Want};
 
 pub fn services(registry: &mut Registry) {
     iam::register(registry);
@@ -114,6 +115,52 @@ impl Region {
     pub fn rule(&mut self, listener: &str, priority: i64, pattern: &str, group: &str) -> String {
         let input = Self::rule_input(listener, priority, path(&[pattern]), forward(group));
         self.call::<ops::CreateRule>(input).unwrap().rules.remove(0).rule_arn.unwrap()
+    }
+
+    /// Makes a stack's resource and tells how far it is before anything else has happened.
+    pub fn make_and_look(&mut self, kind: &str, properties: &Json) -> (String, Progress) {
+        let id = self.with_resource(kind, properties, |resource, tx, cx, request| {
+            let id = resource.create(tx, cx, request)?;
+            let progress = resource.progress(tx, cx, &id, request);
+            Ok((id, progress))
+        });
+        id.unwrap()
+    }
+
+    pub fn progress(&mut self, kind: &str, id: &str) -> Progress {
+        self.with_resource(kind, &Json::Null, |resource, tx, cx, request| Ok(resource.progress(tx, cx, id, request))).unwrap()
+    }
+
+    fn with_resource<T>(
+        &mut self,
+        kind: &str,
+        properties: &Json,
+        work: impl FnOnce(&dyn StackResource, &mut Tx, &Cx, &ResourceRequest) -> Result<T, base::Fault>,
+    ) -> Result<T, base::Fault> {
+        let tags = base::Tags::new();
+        let request = ResourceRequest {
+            stack_id: "arn",
+            stack_name: "web",
+            logical_id: "Thing",
+            properties,
+            tags: &tags,
+            creation_policy: None,
+            update_policy: None,
+        };
+        self.run(|tx, cx| work(tx.registry().stack_resource(kind).unwrap(), tx, cx, &request))
+    }
+
+    /// The world does what is wished of it, but refuses the load balancer as it is for a reason.
+    pub fn world_answers(&mut self, balancer: &str, refusal: Option<&str>) {
+        let of_edge = Slot::new(SlotKind::LoadBalancer, balancer);
+        let open: Vec<Wanted> = self.state().rows::<Wanted>().filter(|w| !w.applied && w.refused.is_none()).cloned().collect();
+        for Wanted { slot, version, .. } in open {
+            let answer = match refusal.filter(|_| slot == of_edge) {
+                Some(reason) => Observation::Refused { slot, version, reason: reason.into() },
+                None => Observation::Applied { slot, version },
+            };
+            self.observe(&answer);
+        }
     }
 
     /// What the edge is asked to serve.

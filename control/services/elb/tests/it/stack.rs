@@ -135,3 +135,51 @@ fn nobody_adds_or_removes_the_systems_tags() {
     region.call::<ops::RemoveTags>(remove).unwrap();
     assert_eq!(shown(&mut region).len(), before.len() - 1);
 }
+
+/// A listener, a rule, certificates and groups that are in use are complete when the edge serves them, and fail for the reason for
+/// which it does not.
+#[test]
+fn what_the_edge_does_not_serve_is_not_complete() {
+    let mut region = Region::new();
+    let properties = json!({"Subnets": region.subnets});
+    let (balancer, at_once) = region.make_and_look(&kind("LoadBalancer"), &properties);
+    assert_eq!(at_once, Progress::Pending);
+    region.world_answers(&balancer, None);
+    assert_eq!(region.progress(&kind("LoadBalancer"), &balancer), Progress::Ready);
+    let (group, at_once) = region.make_and_look(
+        &kind("TargetGroup"),
+        &json!({"Protocol": "HTTP", "Port": 80, "VpcId": region.vpc, "TargetType": "ip", "Name": "web"}),
+    );
+    assert_eq!(at_once, Progress::Ready, "nobody uses it");
+
+    let forward = json!({"Type": "forward", "TargetGroupArn": group});
+    let listener = json!({"LoadBalancerArn": balancer, "Port": 80, "Protocol": "HTTP", "DefaultActions": [forward]});
+    // What the edge has applied is of before.
+    let (listener, at_once) = region.make_and_look(&kind("Listener"), &listener);
+    assert_eq!(at_once, Progress::Pending);
+    assert_eq!(region.progress(&kind("Listener"), &listener), Progress::Pending, "the edge has not answered");
+    assert_eq!(region.progress(&kind("TargetGroup"), &group), Progress::Pending);
+    assert_eq!(region.progress(&kind("ListenerCertificate"), &listener), Progress::Pending);
+    region.world_answers(&balancer, Some("port 80 is taken"));
+    let refused = Progress::Failed("port 80 is taken".into());
+    for (name, id) in
+        [("Listener", &listener), ("TargetGroup", &group), ("ListenerCertificate", &listener), ("LoadBalancer", &balancer)]
+    {
+        assert_eq!(region.progress(&kind(name), id), refused, "{name}");
+    }
+
+    let conditions = json!([{"Field": "path-pattern", "Values": ["/a/*"]}]);
+    let first = rule(&listener, 7, &conditions, &forward);
+    let (arn, at_once) = region.make_and_look(&kind("ListenerRule"), &first);
+    assert_eq!(at_once, Progress::Pending, "the refusal is of before");
+    region.world_answers(&balancer, None);
+    for (name, id) in [("ListenerRule", &arn), ("Listener", &listener), ("TargetGroup", &group)] {
+        assert_eq!(region.progress(&kind(name), id), Progress::Ready, "{name}");
+    }
+    region.change(&kind("ListenerRule"), &arn, &first, &rule(&listener, 8, &conditions, &forward)).unwrap();
+    assert_eq!(region.progress(&kind("ListenerRule"), &arn), Progress::Pending);
+    region.world_answers(&balancer, None);
+    assert_eq!(region.progress(&kind("ListenerRule"), &arn), Progress::Ready);
+    delete(&mut region, "ListenerRule", &arn);
+    assert!(matches!(region.progress(&kind("ListenerRule"), &arn), Progress::Failed(_)));
+}
