@@ -160,6 +160,7 @@ impl HealthCheck {
             new.path = new.check_path(path)?;
         }
         new.set_numbers(change.interval_s, change.timeout_s, change.healthy_threshold, change.unhealthy_threshold)?;
+        new.check_timeout(group)?;
         match (change.http_codes, change.grpc_codes) {
             (Some(_), Some(_)) => return Err(invalid("A matcher has either HTTP codes or gRPC codes")),
             (Some(_), None) if group.is_grpc() => {
@@ -193,6 +194,20 @@ impl HealthCheck {
         )))
     }
 
+    /// Groups of application load balancers want an interval that is longer than the timeout, those of network load balancers
+    /// one that is not shorter: theirs is 10 seconds by default, and an interval of 10 is usual.
+    fn check_timeout(&self, group: Probed) -> Result<(), Error> {
+        let (timeout, interval) = (self.timeout_s, self.interval_s);
+        if is_http(group.protocol) && timeout >= interval {
+            return Err(invalid("Health check interval must be greater than the timeout."));
+        }
+        if timeout > interval {
+            let text = format!("Health check timeout '{timeout}' must be smaller than or equal to the interval '{interval}'");
+            return Err(invalid(&text));
+        }
+        Ok(())
+    }
+
     fn set_numbers(
         &mut self,
         interval: Option<i64>,
@@ -210,10 +225,6 @@ impl HealthCheck {
         self.timeout_s = number("timeout", timeout, self.timeout_s, TIMEOUT_S)?;
         self.healthy_threshold = number("healthy threshold count", healthy, self.healthy_threshold, THRESHOLD)?;
         self.unhealthy_threshold = number("unhealthy threshold count", unhealthy, self.unhealthy_threshold, THRESHOLD)?;
-        if self.timeout_s >= self.interval_s {
-            let (timeout, interval) = (self.timeout_s, self.interval_s);
-            return Err(invalid(&format!("Health check timeout '{timeout}' must be smaller than the interval '{interval}'")));
-        }
         Ok(())
     }
 
@@ -298,6 +309,15 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(parse_matcher(text, (200, 499)).ok(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn only_checks_of_network_groups_may_take_their_whole_interval() {
+        let with = |group, interval_s, timeout_s| {
+            HealthCheck::new(group, Change { interval_s: Some(interval_s), timeout_s, ..Change::default() }).is_ok()
+        };
+        assert_eq!([with(TCP, 10, None), with(TCP, 9, None), with(TCP, 10, Some(11))], [true, false, false]);
+        assert_eq!([with(HTTP, 10, Some(10)), with(HTTP, 10, Some(9)), with(HTTP, 5, None)], [false, true, false]);
     }
 
     #[test]
