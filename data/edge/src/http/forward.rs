@@ -166,8 +166,8 @@ pub fn write_request(out: &mut Vec<u8>, request: &Request<'_, '_>, rules: &Reque
         Framing::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
         Framing::None | Framing::UntilClose => {}
     }
-    if request.websocket {
-        out.extend_from_slice(b"Connection: upgrade\r\nUpgrade: websocket\r\n");
+    if let Some(protocol) = request.upgrade {
+        push(out, &["Connection: upgrade\r\nUpgrade: ", protocol, "\r\n"]);
     }
     out.extend_from_slice(b"\r\n");
     has_invalid
@@ -266,8 +266,8 @@ pub struct AnswerRules<'a> {
     pub close: bool,
     /// The body's framing on the way out is chunked.
     pub chunked: bool,
-    /// The answer to a WebSocket handshake: the connection changes its protocol.
-    pub switching: bool,
+    /// The protocol to which the connection changes with it, such as that of WebSockets.
+    pub switching: Option<&'a str>,
     /// Values of the cookies that the load balancer adds.
     pub cookies: &'a [String],
     pub listener: &'a AnswerHeaders,
@@ -309,8 +309,8 @@ pub fn write_answer(out: &mut Vec<u8>, answer: &Answer<'_, '_>, rules: &AnswerRu
             push(out, &["Transfer-Encoding: chunked\r\n"]);
         }
         push(out, &[if rules.close { "Connection: close\r\n" } else { "Connection: keep-alive\r\n" }]);
-    } else if rules.switching {
-        push(out, &["Connection: upgrade\r\nUpgrade: websocket\r\n"]);
+    } else if let Some(protocol) = rules.switching {
+        push(out, &["Connection: upgrade\r\nUpgrade: ", protocol, "\r\n"]);
     }
     out.extend_from_slice(b"\r\n");
 }

@@ -36,12 +36,19 @@ pub struct Request<'b, 'h> {
     pub is_whole: bool,
     /// The client wants the connection kept.
     pub keep_alive: bool,
-    /// A WebSocket handshake: `Upgrade: websocket`, named by `Connection`.
-    pub websocket: bool,
+    /// The protocol that the connection is to change to, such as `websocket`: the only one in `Upgrade`, which `Connection` names.
+    pub upgrade: Option<&'b str>,
     /// `Connection` names headers beyond the usual ones.
     pub names_headers: bool,
     /// What keeps it from being compliant, if anything does.
     pub flaw: Option<Reason>,
+}
+
+impl Request<'_, '_> {
+    /// A WebSocket handshake (RFC 6455, 4.1).
+    pub fn is_websocket(&self) -> bool {
+        self.upgrade.is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket"))
+    }
 }
 
 /// An answer's head, borrowed likewise.
@@ -70,7 +77,9 @@ struct Shared<'b> {
     upgrade: bool,
     names_headers: bool,
     host: Option<&'b str>,
-    websocket: bool,
+    protocol: Option<&'b str>,
+    /// It came again.
+    protocol_repeats: bool,
     has_date: bool,
     has_server: bool,
     forwarded_for: usize,
@@ -178,7 +187,10 @@ fn understand_request<'b, 'h>(line: &RequestLine<'b>, headers: &'h [Header<'b>])
         framing,
         is_whole: framing == Framing::None,
         keep_alive: !shared.close && (http11 || shared.keep),
-        websocket: http11 && shared.websocket && shared.upgrade && method == "GET" && framing == Framing::None,
+        upgrade: shared.protocol.filter(|protocol| {
+            let asked = shared.upgrade && !shared.protocol_repeats && !protocol.is_empty();
+            asked && http11 && method == "GET" && framing == Framing::None
+        }),
         names_headers: shared.names_headers,
         flaw: classify(&framed, headers)?,
     })
@@ -230,7 +242,7 @@ pub fn assemble_request<'b, 'h>(
         // Its stream ends by itself; the connection does not depend on it.
         is_whole: true,
         keep_alive: true,
-        websocket: false,
+        upgrade: None,
         names_headers: false,
         flaw: classify(&framed, headers)?,
     })
@@ -369,7 +381,10 @@ fn read_shared<'b>(headers: &[Header<'b>]) -> Result<Shared<'b>, HttpError> {
                 shared.coding = Some(parse_coding(header.value)?);
             }
             Known::Connection => read_connection(header.value, &mut shared),
-            Known::Upgrade => shared.websocket = header.value.trim_ascii().eq_ignore_ascii_case(b"websocket"),
+            Known::Upgrade => {
+                shared.protocol_repeats |= shared.protocol.is_some();
+                shared.protocol = Some(passing_protocol(header.value).unwrap_or_default());
+            }
             Known::Date => shared.has_date = true,
             Known::Server => shared.has_server = true,
             Known::ForwardedFor => {
@@ -400,6 +415,16 @@ fn parse_coding(value: &[u8]) -> Result<Coding, HttpError> {
     } else {
         Err(HttpError::TransferCoding)
     }
+}
+
+/// A single protocol (RFC 9110, 7.8) to which a connection may change here. Not another HTTP, nor TLS below it: its requests would
+/// reach the target past all rules.
+fn passing_protocol(value: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(value.trim_ascii()).ok()?;
+    let (name, version) = text.split_once('/').unwrap_or((text, "1"));
+    let is_token = |part: &str| !part.is_empty() && token(part.as_bytes()).0 == part.len();
+    let is_http = ["http", "h2c", "h2", "h3", "tls"].iter().any(|http| name.eq_ignore_ascii_case(http));
+    (is_token(name) && is_token(version) && !is_http).then_some(text)
 }
 
 fn read_connection(value: &[u8], shared: &mut Shared) {

@@ -272,7 +272,7 @@ impl Entry {
 /// `type`: "http, https, h2, grpcs, ws, wss".
 fn kind(caller: &Caller, site: &Site, request: &Request<'_, '_>) -> &'static str {
     let http2 = caller.tls.as_ref().is_some_and(|tls| tls.http2);
-    match (site.https, request.websocket) {
+    match (site.https, request.is_websocket()) {
         (_, false) if http2 && value(request.headers, "content-type").is_some_and(is_grpc) => "grpcs",
         (_, false) if http2 => "h2",
         (false, false) => "http",

@@ -10,7 +10,7 @@ use super::plan::Forward;
 use super::relay::{Relay, RelayError};
 use crate::http::HttpError;
 use crate::http::body::{Decoder, Encoding};
-use crate::http::fields::Headers;
+use crate::http::fields::{Header, Headers, Known};
 use crate::http::forward::{AnswerRules, write_answer};
 use crate::http::head::{Framing, parse_answer};
 use crate::http::scan::{HeadScan, HeadSpan};
@@ -94,7 +94,7 @@ impl<R: AsyncRead + Unpin + Bare, W: AsyncWrite + Unpin + Bare> AnswerPath<'_, R
             }
             self.buffer.consume(length);
             match made.status {
-                101 if self.plan.websocket => {
+                101 if self.plan.upgrade.is_some() => {
                     self.progress.begun.set(true);
                     self.count(101);
                     self.write_only(made.text).await?;
@@ -164,7 +164,11 @@ impl<R: AsyncRead + Unpin + Bare, W: AsyncWrite + Unpin + Bare> AnswerPath<'_, R
         };
         let keep_client = self.plan.keep_alive && self.worker.stays() && !ends_by_close && !self.progress.unsent.get();
         let keep_target = self.plan.keep_target && answer.keep_alive;
-        let switching = answer.status == 101;
+        let switching = self.plan.upgrade.as_deref().filter(|_| answer.status == 101);
+        let is_other = |asked: &str, h: &Header<'_>| h.known == Known::Upgrade && !h.value.eq_ignore_ascii_case(asked.as_bytes());
+        if switching.is_some_and(|asked| answer.headers.iter().any(|h| is_other(asked, h))) {
+            return Err(HttpError::Syntax("an upgrade to another protocol than was asked for"));
+        }
         let cookies = self.plan.cookies(self.worker, &answer);
         let mut text = self.worker.buffers.text();
         self.worker.date.with(|date| {

@@ -68,7 +68,8 @@ pub struct Forward {
     /// Doing it twice is the same as doing it once (RFC 9110, 9.2.2).
     pub idempotent: bool,
     pub to_head: bool,
-    pub websocket: bool,
+    /// The protocol that the client's connection is to change to.
+    pub upgrade: Option<Box<str>>,
     pub client_http11: bool,
     /// The client's connection may be kept.
     pub keep_alive: bool,
@@ -274,9 +275,9 @@ fn forward(
         session: None,
         head,
         framing: request.framing,
-        idempotent: matches!(request.method, "GET" | "HEAD" | "PUT" | "DELETE" | "OPTIONS") && !request.websocket,
+        idempotent: matches!(request.method, "GET" | "HEAD" | "PUT" | "DELETE" | "OPTIONS") && request.upgrade.is_none(),
         to_head: request.method == "HEAD",
-        websocket: request.websocket,
+        upgrade: request.upgrade.map(Box::from),
         client_http11: request.http11,
         keep_alive,
         keep_target: true,

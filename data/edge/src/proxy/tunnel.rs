@@ -1,4 +1,4 @@
-//! What follows a WebSocket handshake: bytes in both directions that nobody here understands.
+//! What follows a WebSocket handshake, or a change to any other protocol: bytes in both directions that nobody here understands.
 
 use std::cell::RefCell;
 

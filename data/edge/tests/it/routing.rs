@@ -106,3 +106,56 @@ fn a_websocket_goes_through() {
     assert!(client.is_closed());
     assert_eq!(origin.got()[0].header("Sec-WebSocket-Key"), Some("x"));
 }
+
+/// Other protocols pass as WebSockets do; those by which requests would get past the load balancer's rules are asked of nobody.
+#[test]
+fn other_upgrades_go_through_and_no_other_http() {
+    let mut rig = Rig::start();
+    let origin = Origin::healthy(rig.target_at(0), |got, stream| {
+        let Some(protocol) = got.header("Upgrade") else { return reply(stream, 200, "as before") };
+        let protocol = if got.path() == "/other" { "another" } else { protocol };
+        let head = format!("HTTP/1.1 101 Switching Protocols\r\nUpgrade: {protocol}\r\nConnection: Upgrade\r\n\r\nhello");
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut bytes = [0; 4];
+        while stream.read_exact(&mut bytes).is_ok() {
+            stream.write_all(&bytes).unwrap();
+        }
+        Then::Close
+    });
+    rig.serve_with(&[0]);
+    for protocol in ["foo/1", "tcp", "WebSocket", "SPDY/3.1"] {
+        let mut client = Client::connect(rig.door());
+        client.send(format!("GET / HTTP/1.1\r\nHost: a\r\nConnection: x, Upgrade\r\nUpgrade: {protocol}\r\n\r\n"));
+        let answer = client.answer(false);
+        assert_eq!(
+            (answer.status, answer.header("Upgrade"), answer.header("Connection")),
+            (101, Some(protocol), Some("upgrade"))
+        );
+        assert_eq!(client.take(5).unwrap(), b"hello");
+        assert_eq!(client.send("\x00abc").take(4).unwrap(), b"\x00abc");
+        client.end_writing();
+        assert!(client.is_closed());
+        let got = origin.got().pop().unwrap();
+        assert_eq!((got.header("Upgrade"), got.header("Connection")), (Some(protocol), Some("upgrade")));
+    }
+    let mut client = Client::connect(rig.door());
+    let named = "Connection: Upgrade\r\n";
+    let asked = |lines: &str| format!("GET / HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
+    let mut stripped: Vec<String> =
+        ["h2c", "H2C", "h2", "HTTP/2.0", "http/1.1", "TLS/1.0", "foo, h2c", "foo/", "/1", "", "foo/1/2", "a b"]
+            .iter()
+            .map(|protocol| asked(&format!("{named}Upgrade: {protocol}\r\n")))
+            .collect();
+    stripped.push(asked(&format!("{named}Upgrade: foo\r\nUpgrade: bar\r\n")));
+    stripped.push(asked(&format!("{named}Upgrade: h2c\r\nUpgrade: foo\r\n")));
+    stripped.push(asked("Upgrade: foo\r\n"));
+    stripped.push(asked(&format!("{named}Upgrade: foo\r\nContent-Length: 0\r\n")));
+    stripped.push(format!("POST / HTTP/1.1\r\nHost: a\r\n{named}Upgrade: foo\r\nContent-Length: 2\r\n\r\nok"));
+    for request in &stripped {
+        assert_eq!(client.send(request).answer(false).text(), "as before", "{request}");
+        let got = origin.got().pop().unwrap();
+        assert_eq!((got.header("Upgrade"), got.header("Connection")), (None, None), "{request}");
+    }
+    let request = "GET /other HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: foo\r\n\r\n";
+    assert_eq!(client.send(request).answer(false).status, 502, "the target changed to something else");
+}
