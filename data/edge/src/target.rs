@@ -383,14 +383,16 @@ impl Group {
         eligible: Eligible<'_>,
         rng: &mut Rng,
     ) -> Option<&'a Arc<Target>> {
-        let next = targets.get(turn.checked_rem(targets.len())?)?;
+        let at = turn.checked_rem(targets.len())?;
+        let next = targets.get(at)?;
         let now_ms = eligible.seeker.now_ms;
         if eligible.takes(next) && self.is_warm_enough(next, now_ms, rng) {
             return Some(next);
         }
         let others = || targets.iter().filter(|t| eligible.takes(t));
         let count = others().count();
-        let start = turn.checked_rem(count)?;
+        let unable = targets[..at].iter().filter(|t| !eligible.takes(t)).count();
+        let start = substitute(turn / targets.len(), targets.len() - count, unable).checked_rem(count)?;
         let in_order = others().skip(start).chain(others()).take(count);
         in_order.clone().find(|t| self.is_warm_enough(t, now_ms, rng)).or_else(|| in_order.clone().next())
     }
@@ -408,11 +410,19 @@ impl Group {
     }
 }
 
+/// How many turns were given up before this one: by all that are unable in each of the rounds before, and in this round by those
+/// that come earlier. Counted like this, they go to the others in turn, wherever the unable stand. Where none is, the others are
+/// too cold, and get another substitute in each round.
+fn substitute(rounds: usize, unable: usize, before: usize) -> usize {
+    rounds.wrapping_mul(unable.max(1)).wrapping_add(before)
+}
+
 /// The one with the fewest requests under way; among equals, in turn.
 fn least_busy<'a>(targets: &'a [Arc<Target>], turn: usize, eligible: Eligible<'_>) -> Option<&'a Arc<Target>> {
-    let start = turn.checked_rem(targets.len())?;
-    let (before, after) = targets.split_at(start);
-    after.iter().chain(before).filter(|t| eligible.takes(t)).min_by_key(|t| t.outstanding())
+    let able = || targets.iter().filter(|t| eligible.takes(t));
+    let count = able().count();
+    let start = turn.checked_rem(count)?;
+    able().skip(start).chain(able()).take(count).min_by_key(|t| t.outstanding())
 }
 
 /// Any one, as often as its weight says. All weigh the same but those that mitigation has made lighter, so that a blind
@@ -434,4 +444,28 @@ fn by_weight<'a>(targets: &'a [Arc<Target>], eligible: Eligible<'_>, rng: &mut R
     });
     // Weights change meanwhile.
     drawn.or_else(|| others().next())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::substitute;
+
+    proptest! {
+        #[test]
+        fn turns_of_those_that_cannot_are_spread_evenly(able in prop::collection::vec(any::<bool>(), 1..12)) {
+            let places: Vec<usize> = (0..able.len()).filter(|at| able[*at]).collect();
+            prop_assume!(!places.is_empty());
+            let mut requests = vec![0; able.len()];
+            // As many rounds as there are able ones: each has its own turns and an equal share of all others.
+            for turn in 0..able.len() * places.len() {
+                let at = turn % able.len();
+                let before = able[..at].iter().filter(|able| !**able).count();
+                let start = substitute(turn / able.len(), able.len() - places.len(), before) % places.len();
+                requests[if able[at] { at } else { places[start] }] += 1;
+            }
+            prop_assert!(places.iter().all(|at| requests[*at] == able.len()), "{:?} of {:?}", requests, able);
+        }
+    }
 }
