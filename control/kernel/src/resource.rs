@@ -65,6 +65,13 @@ pub trait StackResource: Send + Sync {
         Progress::Ready
     }
 
+    /// Whether what `progress` calls a failure may be that of another resource, because the world takes several as a whole
+    /// or not at all. On the way back of an update it then does not hold a resource back that is as it was before: the other
+    /// one goes only when the way back is done.
+    fn shares_fate(&self) -> bool {
+        false
+    }
+
     /// Changes the resource in place; called only for properties whose schema allows that. `old` holds the
     /// properties as they were. Called with old and new swapped when an update is rolled back.
     fn update(&self, tx: &mut Tx, cx: &Cx, physical_id: &str, old: &Json, request: &ResourceRequest) -> Result<(), Fault>;

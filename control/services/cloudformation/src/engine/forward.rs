@@ -244,7 +244,12 @@ impl Forward<'_> {
             let status = member.status;
             member = set_member(tx, cx, stack, member, status, Some(note));
         }
-        let progress = resource.progress(tx, cx, &physical.id, &request(stack, wanted, &physical.properties, &tags));
+        let progress = match resource.progress(tx, cx, &physical.id, &request(stack, wanted, &physical.properties, &tags)) {
+            Progress::Failed(_) if stack.status == StackStatus::UpdateRollbackInProgress && resource.shares_fate() => {
+                Progress::Ready
+            }
+            progress => progress,
+        };
         match self.signalled(tx, cx, &member, wanted, progress) {
             Progress::Ready => {
                 signal::forget(tx, &member.key());

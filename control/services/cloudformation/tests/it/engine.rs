@@ -150,3 +150,19 @@ fn what_a_type_calls_secret_is_in_no_event() {
     assert!(told.iter().any(|t| t.contains("seen") && t.contains("****")), "{told:?}");
     assert!(!told.concat().contains("hidden"), "{told:?}");
 }
+
+/// What is new in a failed update goes after the old has come back: until then the world refuses both.
+#[test]
+fn what_shares_the_fate_of_a_broken_part_finds_its_way_back() {
+    let mut region = Region::new();
+    let part = |value: &str, mode: &str, wants: Json| json!({"Type": "Test::Part", "Properties": {"Value": value, "Key": "k", "Mode": mode, "Wants": wants}});
+    let id = region.create(&json!({"Resources": {"A": part("old", "ok", json!([]))}}));
+    assert_eq!(region.rest(&id, &mut |_| {}), "CREATE_COMPLETE");
+    let broken = part("new", "fails", json!([{"Ref": "A"}]));
+    region.update(&json!({"Resources": {"A": part("new", "ok", json!([])), "B": broken}}), None).unwrap();
+    assert_eq!(region.rest(&id, &mut |_| {}), "UPDATE_ROLLBACK_COMPLETE");
+    assert_eq!(region.things().iter().map(|t| t.value.as_str()).collect::<Vec<_>>(), ["old"]);
+    let input = s::DescribeStackEventsInput { stack_name: "web".into(), ..Default::default() };
+    let events = region.call::<ops::DescribeStackEvents>(input).unwrap().stack_events;
+    assert!(events.iter().any(|e| e.resource_status_reason.as_deref() == Some("B broke")), "{events:?}");
+}

@@ -35,6 +35,7 @@ impl Row for Thing {
 pub fn register(registry: &mut Registry) {
     registry.table::<Thing>();
     registry.resource(ThingType);
+    registry.resource(PartType);
     registry.reconciler(TIMER, tick);
     registry.watch::<Thing>(TIMER, |_, thing, due| due.push(thing.id.clone()));
 }
@@ -139,5 +140,45 @@ impl StackResource for ThingType {
 
     fn attribute(&self, state: &State, _: &Cx, physical_id: &str, _: &str) -> Result<Json, Fault> {
         Ok(json!(state.get::<Thing>(&physical_id.to_string()).map(|t| t.value.clone()).unwrap_or_default()))
+    }
+}
+
+/// `Test::Part`: a thing that the world takes together with all others or not at all.
+struct PartType;
+
+impl StackResource for PartType {
+    fn type_name(&self) -> &'static str {
+        "Test::Part"
+    }
+
+    fn schema(&self) -> &'static str {
+        ThingType.schema()
+    }
+
+    fn create(&self, tx: &mut Tx, cx: &Cx, request: &ResourceRequest) -> Result<String, Fault> {
+        ThingType.create(tx, cx, request)
+    }
+
+    fn progress(&self, state: &State, _: &Cx, _: &str, _: &ResourceRequest) -> Progress {
+        match state.rows::<Thing>().find(|t| t.mode == "fails") {
+            Some(broken) => Progress::Failed(format!("{} broke", broken.logical_id)),
+            None => Progress::Ready,
+        }
+    }
+
+    fn shares_fate(&self) -> bool {
+        true
+    }
+
+    fn update(&self, tx: &mut Tx, cx: &Cx, physical_id: &str, old: &Json, request: &ResourceRequest) -> Result<(), Fault> {
+        ThingType.update(tx, cx, physical_id, old, request)
+    }
+
+    fn delete(&self, tx: &mut Tx, cx: &Cx, physical_id: &str) -> Result<Progress, Fault> {
+        ThingType.delete(tx, cx, physical_id)
+    }
+
+    fn attribute(&self, state: &State, cx: &Cx, physical_id: &str, name: &str) -> Result<Json, Fault> {
+        ThingType.attribute(state, cx, physical_id, name)
     }
 }

@@ -41,6 +41,10 @@ impl StackResource for Type {
         served_listener(state, parts(physical_id).0)
     }
 
+    fn shares_fate(&self) -> bool {
+        true
+    }
+
     /// Every change makes a new one.
     fn update(&self, _: &mut Tx, _: &Cx, _: &str, _: &Json, _: &ResourceRequest) -> Result<(), Fault> {
         Ok(())

@@ -32,6 +32,10 @@ impl StackResource for Type {
         served_listener(state, physical_id)
     }
 
+    fn shares_fate(&self) -> bool {
+        true
+    }
+
     /// What the template no longer names goes back to its default.
     fn update(&self, tx: &mut Tx, _: &Cx, physical_id: &str, old: &Json, request: &ResourceRequest) -> Result<(), Fault> {
         let input = s::CreateListenerInput::from_json(request.properties);

@@ -51,6 +51,10 @@ impl StackResource for Type {
         balancer.map_or_else(|e| Progress::Failed(e.to_string()), |balancer| served(state, balancer))
     }
 
+    fn shares_fate(&self) -> bool {
+        true
+    }
+
     fn update(&self, tx: &mut Tx, cx: &Cx, physical_id: &str, old: &Json, request: &ResourceRequest) -> Result<(), Fault> {
         let new = s::CreateLoadBalancerInput::from_json(request.properties);
         let dualstack = is_dualstack(new.ip_address_type.as_deref())?;

@@ -28,6 +28,10 @@ impl StackResource for Type {
         rule.map_or_else(|e| Progress::Failed(e.to_string()), |rule| served_listener(state, &rule.listener))
     }
 
+    fn shares_fate(&self) -> bool {
+        true
+    }
+
     fn update(&self, tx: &mut Tx, _: &Cx, physical_id: &str, _: &Json, request: &ResourceRequest) -> Result<(), Fault> {
         let wanted = s::CreateRuleInput::from_json(request.properties);
         rule::set_priorities(tx, &[(physical_id.into(), wanted.priority)])?;

@@ -54,6 +54,10 @@ impl StackResource for Type {
         balancer.map_or(Progress::Ready, |balancer| served(state, balancer))
     }
 
+    fn shares_fate(&self) -> bool {
+        true
+    }
+
     fn update(&self, tx: &mut Tx, cx: &Cx, physical_id: &str, old: &Json, request: &ResourceRequest) -> Result<(), Fault> {
         // What the template no longer names goes back to its default.
         let input = s::CreateTargetGroupInput::from_json(request.properties);
