@@ -94,6 +94,11 @@ def test_a_requested_certificate_is_validated_and_issued_by_the_region(acm):
     refused("ResourceNotFoundException", acm.describe_certificate, CertificateArn=arn)
 
 
+def test_a_certificate_has_at_most_ten_names(acm):
+    more = [f"{n}.example.com" for n in range(10)]
+    refused("LimitExceededException", acm.request_certificate, "too many domains", DomainName="www.example.com", SubjectAlternativeNames=more)
+
+
 def test_tags_and_options_change_and_what_is_no_private_certificate_stays_here(acm):
     arn = issued(acm, "options.example.com")
     acm.add_tags_to_certificate(CertificateArn=arn, Tags=[{"Key": "team", "Value": "a"}, {"Key": "stage", "Value": "test"}])
@@ -147,8 +152,8 @@ def test_a_renewed_certificate_reaches_the_listener_by_itself(acm, listener, bal
     assert curl(balancer["DNSName"], front, root).stdout == "hello"
 
 
-def test_certificates_are_told_apart_by_the_name_that_is_called(client, acm, listener, root, tmp_path):
-    arn, _, front = listener
+def test_certificates_are_told_apart_by_the_name_that_is_called(client, acm, listener, balancer, root, tmp_path):
+    arn, own, front = listener
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30"]
         + ["-subj", "/CN=shop.example.com", "-addext", "subjectAltName=DNS:shop.example.com"]
@@ -162,6 +167,13 @@ def test_certificates_are_told_apart_by_the_name_that_is_called(client, acm, lis
     elb.add_listener_certificates(ListenerArn=arn, Certificates=[{"CertificateArn": shop}])
     wait_for("the imported one is shown", lambda: curl("shop.example.com", front, tmp_path / "shop.pem").stdout == "hello")
     assert curl("shop.example.com", front, root).returncode == 60
+    # "If the default certificate is also in the certificate list, it appears twice": the list is a thing of its own.
+    for default in (shop, own):
+        elb.modify_listener(ListenerArn=arn, Certificates=[{"CertificateArn": default}])
+        shown = elb.describe_listener_certificates(ListenerArn=arn)["Certificates"]
+        assert [(c["CertificateArn"], c["IsDefault"]) for c in shown] == [(default, True), (shop, False)]
+    wait_for("the own one is the default again", lambda: curl(balancer["DNSName"], front, root).stdout == "hello")
+    assert curl("shop.example.com", front, tmp_path / "shop.pem").stdout == "hello"
     assert acm.import_certificate(CertificateArn=shop, Certificate=certificate, PrivateKey=key)["CertificateArn"] == shop
     refused("ValidationException", acm.export_certificate, CertificateArn=shop, Passphrase=b"secret")
     elb.remove_listener_certificates(ListenerArn=arn, Certificates=[{"CertificateArn": shop}])

@@ -216,6 +216,10 @@ def test_listeners_and_fixed_responses(elb, tier, region):
     tier.in_service(tier.group)
     make = lambda **more: elb.create_listener(**{"LoadBalancerArn": tier.arn, "Protocol": "HTTP", "Port": 82, "DefaultActions": action, **more})
     refused("DuplicateListener", make, "port 80", Port=80)
+    # "If you attempt to create multiple listeners with the same settings, each call succeeds."
+    again = make(Port=80, DefaultActions=forward)["Listeners"][0]
+    assert again["ListenerArn"] == tier.listener
+    refused("ValidationError", make, "'foo' is not a valid target group ARN", DefaultActions=[{"Type": "forward", "TargetGroupArn": "foo"}])
     refused("TargetGroupNotFound", make, DefaultActions=[{"Type": "forward", "TargetGroupArn": NO_ARN.format("targetgroup")}])
     refused("LoadBalancerNotFound", make, LoadBalancerArn=NO_ARN.format("loadbalancer/app"))
     bad = [{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "301"}}]

@@ -258,6 +258,34 @@ def test_targets_are_told_of_clients_by_proxy_protocol(flows):
         assert line(connection) == (expected + struct.pack("!HH", port, 7101)).hex()
 
 
+def test_flows_are_divided_by_the_weights_of_groups(elb, flows):
+    groups = [flows.listen(port, "TCP") for port in (7102, 7103)]
+    for group, instance in zip(groups, reversed(flows.instances)):
+        elb.deregister_targets(TargetGroupArn=group, Targets=[{"Id": instance}])
+    listener = next(l for l in elb.describe_listeners(LoadBalancerArn=flows.arn)["Listeners"] if l["Port"] == 7102)["ListenerArn"]
+
+    def weigh(*weights):
+        tuples = [{"TargetGroupArn": group, "Weight": weight} for group, weight in zip(groups, weights)]
+        actions = [{"Type": "forward", "ForwardConfig": {"TargetGroups": tuples}}]
+        changed = elb.modify_listener(ListenerArn=listener, DefaultActions=actions)["Listeners"][0]["DefaultActions"][0]
+        assert changed["ForwardConfig"]["TargetGroups"] == tuples, changed
+
+    def names(count):
+        calls = [call("127.0.0.1", 7102) for _ in range(count)]
+        [connection.close() for connection, _ in calls]
+        return collections.Counter(name for _, (name, _) in calls)
+
+    weigh(1, 1)
+    wait_for("both groups have some", lambda: len(names(24)) == 2)
+    open_one, (name, _) = call("127.0.0.1", 7102)
+    for weights in ((1, 0), (0, 1)):
+        weigh(*weights)
+        wait_for("only one group has any", lambda: len(names(24)) == 1)
+    with contextlib.closing(open_one):
+        open_one.sendall(b"still here")
+        assert exactly(open_one, 10) == b"still here", name
+
+
 def test_an_instance_that_ends_takes_its_connections_along_and_gets_no_new_ones(ec2, flows):
     pairs = [call("127.0.0.1", 7100) for _ in range(16)]
     gone = pairs[0][1][0]

@@ -55,6 +55,8 @@ NOT_FOUND = [
     ("ec2", "create_subnet", {"VpcId": "vpc-00000000000000000", "CidrBlock": "10.0.0.0/24"}, "InvalidVpcID.NotFound"),
     ("ec2", "run_instances", {"ImageId": "ami-00000000000000000", "MinCount": 1, "MaxCount": 1}, "InvalidAMIID.NotFound"),
     ("elbv2", "describe_load_balancers", {"Names": ["none"]}, "LoadBalancerNotFound"),
+    ("elbv2", "describe_load_balancers", {"LoadBalancerArns": ["none"]}, "ValidationError"),
+    ("elbv2", "delete_load_balancer", {"LoadBalancerArn": "none"}, "ValidationError"),
     ("elbv2", "describe_target_groups", {"Names": ["none"]}, "TargetGroupNotFound"),
     ("autoscaling", "set_desired_capacity", {"AutoScalingGroupName": "none", "DesiredCapacity": 1}, "ValidationError"),
     ("cloudformation", "describe_stacks", {"StackName": "none"}, "ValidationError"),
