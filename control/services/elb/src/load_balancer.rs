@@ -384,8 +384,8 @@ pub(crate) fn refuse_existing(state: &State, name: &str) -> Result<(), Error> {
     }
 }
 
-/// Ends a load balancer with its listeners; one that is not there has ended already (DeleteLoadBalancer: "If the load balancer does
-/// not exist or has already been deleted, the call succeeds").
+/// Ends a load balancer with its listeners; one that is not there has ended already (DeleteLoadBalancer: "If the load balancer
+/// does not exist or has already been deleted, the call succeeds").
 pub(crate) fn delete(tx: &mut Tx, cx: &Cx, arn: &str) -> Result<(), Error> {
     Named::LoadBalancer.check(arn)?;
     let Ok(balancer) = find(tx, arn).cloned() else { return Ok(()) };

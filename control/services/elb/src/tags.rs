@@ -27,8 +27,8 @@ pub(crate) fn of(state: &State, arn: &str) -> Tags {
     state.get::<TagSet>(&arn.to_string()).map(|t| t.tags.clone()).unwrap_or_default()
 }
 
-/// AWS's own tags are nobody's to set or to take away ("ELB User Guide, Tag a load balancer": "You can't edit or delete tag names or
-/// values with this prefix").
+/// AWS's own tags are nobody's to set or to take away ("ELB User Guide, Tag a load balancer": "You can't edit or delete tag names
+/// or values with this prefix").
 const RESERVED_PREFIX: &str = "aws:";
 
 fn check_key(key: &str) -> Result<(), Error> {

@@ -18,8 +18,8 @@ pub struct Chosen<'a> {
     pub fails_open: bool,
 }
 
-/// Chooses a target for a flow, other than those tried already: first its group, then the target. Where several nodes answer, those without enough healthy targets
-/// come last, as DNS would not name them.
+/// Chooses a target for a flow, other than those tried already: first its group, then the target. Where several nodes answer,
+/// those without enough healthy targets come last, as DNS would not name them.
 pub fn choose<'a>(site: &'a Site, client: SocketAddr, at: SocketAddr, now_ms: u64, tried: &[u64]) -> Option<Chosen<'a>> {
     let hash = |sticky| if sticky { of_client(client.ip()) } else { of_flow(site.kind, client, at) };
     // A client that is to stay with its target stays with that one's group.

@@ -1,5 +1,5 @@
-//! The target groups that divide a listener's flows, and which of them a flow goes to ("Network Load Balancers now support Weighted
-//! Target Groups", AWS Networking & Content Delivery Blog).
+//! The target groups that divide a listener's flows, and which of them a flow goes to ("Network Load Balancers now support
+//! Weighted Target Groups", AWS Networking & Content Delivery Blog).
 
 use std::sync::Arc;
 
@@ -27,8 +27,8 @@ impl Share {
     }
 }
 
-/// The group to which a hash leads; none when no weight is above zero. One without healthy targets is drawn all the same, as those of
-/// an application load balancer are. When weights change, no more hashes change their group than must.
+/// The group to which a hash leads; none when no weight is above zero. One without healthy targets is drawn all the same, as
+/// those of an application load balancer are. When weights change, no more hashes change their group than must.
 pub fn draw(shares: &[Share], hash: impl FnOnce() -> u64) -> Option<&Share> {
     if let [only] = shares {
         return (only.weight > 0).then_some(only);

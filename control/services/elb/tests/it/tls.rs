@@ -129,7 +129,11 @@ fn the_default_certificate_and_the_certificate_list_are_two_things() {
         [(second.clone(), true), (second.clone(), false)],
         "the old default one is not kept"
     );
-    assert_eq!(region.plan(&web).listeners[0].tls.as_ref().unwrap().certificates, [second.clone()], "the edge needs it once");
+    assert_eq!(
+        region.plan(&web).listeners[0].tls.as_ref().unwrap().certificates,
+        std::slice::from_ref(&second),
+        "the edge needs it once"
+    );
     region.call::<ops::ModifyListener>(modify(&first)).unwrap();
     assert_eq!(seen(&mut region, &listener), [(first.clone(), true), (second.clone(), false)], "the list stays as it was");
     for _ in 0..2 {
