@@ -9,6 +9,8 @@ import pytest
 
 from calls import Network, refused
 from region import wait_for
+from stacks import resources
+from stacks import stack  # noqa: F401 (a fixture)
 
 GROUP = {"HealthCheckIntervalSeconds": 5, "HealthCheckTimeoutSeconds": 2}
 
@@ -149,6 +151,70 @@ def test_what_no_rule_can_have_is_refused(elb, web):
     refused("InvalidConfigurationRequest", make, "'authenticate-oidc' are not supported", Actions=login)
     refused("ListenerNotFound", make, ListenerArn=web.listener[:-1] + "x")
     assert len(elb.describe_rules(ListenerArn=web.listener)["Rules"]) == 1
+
+
+def test_what_cannot_be_compiled_is_refused_at_the_call(elb, web):
+    """One rule that the edge cannot serve would keep the whole load balancer as it was."""
+    make = lambda condition, actions=says("a"), **more: elb.create_rule(
+        ListenerArn=web.listener, Priority=9, Conditions=[condition], Actions=actions, **more)
+    regex = lambda value, field="path-pattern": {"Field": field, "RegexValues": [value]}
+    for value in (r"^/\p{L}+", "^/[\u00e9]+", "^/[^\u00e9]$", "(?R)", "^/a++", "(?=a)", r"(?u)^/\w"):
+        refused("ValidationError", make, condition=regex(value))
+    refused("ValidationError", make, "stands for too much", condition=regex("(a{255}){100}", "host-header"))
+    rewrite = lambda replace: [{"Type": "url-rewrite", "UrlRewriteConfig": {"Rewrites": [{"Regex": "^/(.*)", "Replace": replace}]}}]
+    refused("ValidationError", make, "names group $2", condition=regex("^/a"), Transforms=rewrite("/$2"))
+    redirect = lambda **config: [{"Type": "redirect", "RedirectConfig": {"StatusCode": "HTTP_301", **config}}]
+    refused("InvalidLoadBalancerAction", make, "'+80'", condition=regex("^/a"), actions=redirect(Port="+80"))
+    refused("InvalidLoadBalancerAction", make, "creates a loop", condition=regex("^/a"), actions=redirect(Query="a=b"))
+    taken = [(r"^/users/[\w-]{1,36}$", "/users/a-1"), (r"^/[\w.-]{1,255}$", "/a.b"), (r"^/\w{1,100}/\d{1,100}$", "/a/1"), (r"^/\w{100}$", "/" + "a" * 100)]
+    for value, asked in taken:
+        rule = make(regex(value), says(value))["Rules"][0]["RuleArn"]
+        web.hears(value, asked)
+        elb.delete_rule(RuleArn=rule)
+
+
+def first_free(plain, ports):
+    for port in ports:
+        try:
+            plain.bind(("", port))
+            return port
+        except OSError:
+            continue
+    raise AssertionError("no port is free")
+
+
+def listening(port, **more):
+    return {"Type": "AWS::ElasticLoadBalancingV2::Listener", "Properties": {
+        "LoadBalancerArn": {"Ref": "Balancer"}, "Port": port, "Protocol": "HTTP", "DefaultActions": says("listener")}, **more}
+
+
+def test_a_stack_does_not_say_that_what_nobody_serves_is_complete(elb, network, stack):
+    """A port that another program has, too high for a substitute: the stack tells why it fails, and finds back to what it was."""
+    balancer = {"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "Properties": {
+        "Subnets": network.subnets, "SecurityGroups": [network.front]}}
+    with socket.socket() as other:
+        taken = first_free(other, range(62_000, 64_000))
+        other.listen()
+        failing = stack()
+        failing.create(resources(Balancer=balancer, Listener=listening(taken)), wait="ROLLBACK_COMPLETE")
+        told = [reason for name, status, reason in failing.events() if (name, status) == ("Listener", "CREATE_FAILED")]
+        assert len(told) == 1 and str(taken) in told[0], failing.events()
+
+        updated = stack()
+        old = resources(Balancer=balancer, Listener=listening(7180))
+        updated.create(old)
+        new = resources(Balancer=balancer, Listener=listening(7181), Second=listening(taken, DependsOn="Listener"))
+        updated.update(new, wait="UPDATE_ROLLBACK_COMPLETE")
+        arn = updated.resources()["Balancer"]
+        shown = elb.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"][0]
+        assert shown["State"] == {"Code": "active"}
+        assert [l["Port"] for l in elb.describe_listeners(LoadBalancerArn=arn)["Listeners"]] == [7180]
+    updated.update(new)
+    for port in (7181, taken):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("GET", "/", headers={"Host": shown["DNSName"]})
+        assert connection.getresponse().read() == b"listener", "complete means that it is served, at once"
+        connection.close()
 
 
 def test_security_policies(elb):
