@@ -7,9 +7,16 @@ const FIRST_BYTES_MAX: usize = 64;
 const BYTES_MAX: usize = 253;
 /// "Quotas: Number of domain names per ACM certificate", as every account has it.
 const NAMES_MAX: usize = 10;
+/// What the API takes at all, whatever the quota (RequestCertificate, `SubjectAlternativeNames`: "Maximum number of 100 items").
+const OTHERS_MAX: usize = 100;
 
 /// The names of a request, each once and in small letters, the first one first.
 pub(crate) fn names(first: &str, others: &[String]) -> Result<Vec<String>, Error> {
+    if others.len() > OTHERS_MAX {
+        return Err(Error::invalid(format!(
+            "1 validation error detected: Value at 'subjectAlternativeNames' failed to satisfy constraint: Member must have length less than or equal to {OTHERS_MAX}"
+        )));
+    }
     let mut names: Vec<String> = Vec::with_capacity(others.len() + 1);
     for (at, name) in std::iter::once(first).chain(others.iter().map(String::as_str)).enumerate() {
         let (field, bytes_max) = if at == 0 { ("domainName", FIRST_BYTES_MAX) } else { ("subjectAlternativeNames", BYTES_MAX) };
@@ -86,6 +93,8 @@ mod tests {
         let many: Vec<String> = (0..10).map(|i| format!("a{i}.example")).collect();
         assert!(names("a0.example", &many).is_ok(), "the same name counts once");
         assert_eq!(names("other.example", &many).unwrap_err(), Error::TooManyDomains);
+        let same = vec!["a0.example".to_string(); 101];
+        assert!(names("a0.example", &same[..100]).is_ok() && matches!(names("a0.example", &same), Err(Error::Invalid(_))));
     }
 
     #[test]
