@@ -109,9 +109,9 @@ fn is_over(state: &State, cx: &Cx, registration: &Registration) -> bool {
 }
 
 /// When a deregistered target is forgotten. One that has nothing under way any more is shown as `draining` until its
-/// deregistration delay is over ("ELB User Guide, Deregistration delay"). Of any other the edge owns the moment: at the end of the
-/// delay it ends what is under way, and says so. Only where nobody says anything is it forgotten unheard, and the edge takes that
-/// for the end, too.
+/// deregistration delay is over ("ELB User Guide, Deregistration delay"). Of any other the edge owns the moment: at the end of
+/// the delay it ends what is under way, and says so. Only where nobody says anything is it forgotten unheard, and the edge
+/// takes that for the end, too.
 fn ends_at(registration: &Registration) -> Option<Time> {
     let until = registration.draining_until?;
     Some(if registration.is_drained() { until } else { until + UNHEARD })

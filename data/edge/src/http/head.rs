@@ -36,7 +36,8 @@ pub struct Request<'b, 'h> {
     pub is_whole: bool,
     /// The client wants the connection kept.
     pub keep_alive: bool,
-    /// The protocol that the connection is to change to, such as `websocket`: the only one in `Upgrade`, which `Connection` names.
+    /// The protocol that the connection is to change to, such as `websocket`: the only one in `Upgrade`, which `Connection`
+    /// names.
     pub upgrade: Option<&'b str>,
     /// `Connection` names headers beyond the usual ones.
     pub names_headers: bool,
@@ -417,8 +418,8 @@ fn parse_coding(value: &[u8]) -> Result<Coding, HttpError> {
     }
 }
 
-/// A single protocol (RFC 9110, 7.8) to which a connection may change here. Not another HTTP, nor TLS below it: its requests would
-/// reach the target past all rules.
+/// A single protocol (RFC 9110, 7.8) to which a connection may change here. Not another HTTP, nor TLS below it: its requests
+/// would reach the target past all rules.
 fn passing_protocol(value: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(value.trim_ascii()).ok()?;
     let (name, version) = text.split_once('/').unwrap_or((text, "1"));

@@ -170,8 +170,8 @@ fn the_deadline_ends_answers_that_have_begun_and_tunnels() {
         let _ = client.stream.read_to_end(&mut rest);
         // The tail of the data that had come, if it was cut into two; no last chunk.
         assert!(!String::from_utf8_lossy(&rest).contains('0'), "{path}: {:?}", String::from_utf8_lossy(&rest));
-        let refused = eventually("the client's connection is over", || client.stream.write_all(b"more").err().map(|_| ()));
-        assert_eq!((refused, started.elapsed() < Duration::from_secs(5)), ((), true), "{path}");
+        eventually("the client's connection is over", || client.stream.write_all(b"more").err());
+        assert!(started.elapsed() < Duration::from_secs(5), "{path}");
     }
     rig.serve.await_health(0, &TargetHealth::Drained);
 }

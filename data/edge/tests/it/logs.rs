@@ -135,7 +135,7 @@ fn what_no_target_has_answered_is_logged_too() {
         status: 301,
     };
     let mut broken = rule(3, "/broken", balancer.listeners[0].default_action.clone());
-    broken.transforms = vec![Transform::Url { regex: "^/broken".into(), replace: "no path".into() }];
+    broken.transforms = vec![Transform::Url { regex: "^/broken".into(), replace: "no-path".into() }];
     balancer.listeners[0].rules = vec![rule(1, "/fixed", fixed), rule(2, "/redirect", redirect), broken];
     rig.apply(balancer.clone());
     let mut expected = Vec::new();

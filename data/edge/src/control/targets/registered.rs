@@ -164,8 +164,8 @@ impl Targets {
         });
     }
 
-    /// A target that is gone. One whose deregistration delay is over leaves nothing under way, even when word of its removal comes
-    /// before its own deadline has been looked at.
+    /// A target that is gone. One whose deregistration delay is over leaves nothing under way, even when word of its removal
+    /// comes before its own deadline has been looked at.
     fn remove(&mut self, key: &MemberKey) -> Option<Arc<Target>> {
         let member = self.members.remove(key)?;
         let is_over = matches!(member.mode, TargetMode::Draining { until } if until <= wall());
