@@ -16,6 +16,7 @@ use kernel::{Progress, Registry, ResourceRequest, State, Wanted};
 use serde_json::Value as Json;
 use world::Want;
 
+use crate::certificate::balancers as certificate_users;
 use crate::error::Error;
 use crate::load_balancer::{LoadBalancer, LoadBalancerState};
 use crate::plan::plan;
@@ -52,6 +53,13 @@ fn served(state: &State, balancer: &LoadBalancer) -> Progress {
 fn served_listener(state: &State, listener: &str) -> Progress {
     let balancer = listeners::find(state, listener).and_then(|l| load_balancers::find(state, &l.load_balancer));
     balancer.map_or_else(|e| Progress::Failed(e.to_string()), |balancer| served(state, balancer))
+}
+
+/// Likewise, by the trust store that listeners verify their clients with.
+fn served_trust_store(state: &State, store: &str) -> Progress {
+    let balancers = certificate_users(state, store).filter_map(|arn| load_balancers::find(state, arn).ok());
+    let mut each = balancers.map(|balancer| served(state, balancer));
+    each.find(|progress| *progress != Progress::Ready).unwrap_or(Progress::Ready)
 }
 
 /// Keys and values of `LoadBalancerAttributes` and their like.

@@ -5,7 +5,7 @@ use base::Fault;
 use kernel::{Cx, Progress, ResourceRequest, StackResource, State, Tx};
 use serde_json::{Value as Json, json};
 
-use super::tags_of;
+use super::{served_trust_store, tags_of};
 use crate::error::Error;
 use crate::tags;
 use crate::trust_store::{self, Place};
@@ -43,6 +43,14 @@ impl StackResource for Store {
     fn create(&self, tx: &mut Tx, cx: &Cx, request: &ResourceRequest) -> Result<String, Fault> {
         let name = text(request.properties, "Name").unwrap_or_else(|| request.physical_name(cx, NAME_CHARS_MAX));
         Ok(trust_store::create(tx, cx, &name, &bundle(request.properties), tags_of(request)?)?)
+    }
+
+    fn progress(&self, state: &State, _: &Cx, arn: &str, _: &ResourceRequest) -> Progress {
+        served_trust_store(state, arn)
+    }
+
+    fn shares_fate(&self) -> bool {
+        true
     }
 
     fn update(&self, tx: &mut Tx, cx: &Cx, arn: &str, old: &Json, request: &ResourceRequest) -> Result<(), Fault> {
@@ -104,6 +112,14 @@ impl StackResource for Revocation {
             ids.push(trust_store::add_revocation(tx, cx, &arn, &place)?.id.to_string());
         }
         Ok(format!("{arn}|{}", ids.join(",")))
+    }
+
+    fn progress(&self, state: &State, _: &Cx, id: &str, _: &ResourceRequest) -> Progress {
+        served_trust_store(state, parts(id).0)
+    }
+
+    fn shares_fate(&self) -> bool {
+        true
     }
 
     /// Every property makes a new one.

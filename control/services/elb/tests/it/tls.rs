@@ -27,7 +27,7 @@ fn issue(region: &mut Region, round: usize) {
     }
 }
 
-fn certificate(region: &mut Region, name: &str) -> String {
+pub fn certificate(region: &mut Region, name: &str) -> String {
     let input = shapes::acm::RequestCertificateRequest {
         domain_name: name.into(),
         validation_method: Some("DNS".into()),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kernel::MemoryObjects;
+use kernel::{MemoryObjects, Progress};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, IsCa, Issuer, KeyIdMethod, KeyPair,
     KeyUsagePurpose, RevokedCertParams, SerialNumber, date_time_ymd,
@@ -11,7 +11,7 @@ use serde_json::json;
 use shapes::elbv2 as s;
 use shapes::elbv2::ops;
 
-use crate::region::Region;
+use crate::region::{Region, forward};
 
 struct Authority {
     parameters: CertificateParams,
@@ -171,4 +171,36 @@ fn a_stack_makes_a_trust_store_and_its_revocations() {
     region.end(STORE, &arn).unwrap();
     region.end(STORE, &arn).unwrap();
     assert_eq!(region.state().rows::<elb::TrustStore>().count(), 0);
+}
+
+/// What changes of a trust store changes whom its listeners let in.
+#[test]
+fn a_trust_store_of_a_stack_is_complete_when_it_is_served() {
+    const STORE: &str = "AWS::ElasticLoadBalancingV2::TrustStore";
+    const REVOCATION: &str = "AWS::ElasticLoadBalancingV2::TrustStoreRevocation";
+    let (mut region, _, _) = region();
+    let (web, group) = (region.balancer_arn("web", "application"), region.group("web", "HTTP"));
+    let (arn, at_once) =
+        region.make_and_look(STORE, &json!({"CaCertificatesBundleS3Bucket": "trust", "CaCertificatesBundleS3Key": "ca.pem"}));
+    assert_eq!(at_once, Progress::Ready, "nobody uses it");
+    let certificate = crate::tls::certificate(&mut region, "www.example.com");
+    let mutual = s::MutualAuthenticationAttributes {
+        mode: Some("verify".into()),
+        trust_store_arn: Some(arn.clone()),
+        ..Default::default()
+    };
+    let listener = s::CreateListenerInput {
+        certificates: vec![s::Certificate { certificate_arn: Some(certificate), is_default: None }],
+        mutual_authentication: Some(mutual),
+        ..Region::listener_input(&web, "HTTPS", 443, forward(&group))
+    };
+    region.call::<ops::CreateListener>(listener).unwrap();
+    assert_eq!(region.progress(STORE, &arn), Progress::Pending);
+    region.world_answers(&web, None);
+    assert_eq!(region.progress(STORE, &arn), Progress::Ready);
+    let contents = json!({"TrustStoreArn": arn, "RevocationContents": [{"S3Bucket": "trust", "S3Key": "crl.pem"}]});
+    let (revocation, at_once) = region.make_and_look(REVOCATION, &contents);
+    assert_eq!(at_once, Progress::Pending);
+    region.world_answers(&web, Some("no authority is left"));
+    assert_eq!(region.progress(REVOCATION, &revocation), Progress::Failed("no authority is left".into()));
 }
