@@ -136,8 +136,8 @@ fn nobody_adds_or_removes_the_systems_tags() {
     assert_eq!(shown(&mut region).len(), before.len() - 1);
 }
 
-/// A listener, a rule, certificates and groups that are in use are complete when the edge serves them, and fail for the reason for
-/// which it does not.
+/// A listener, a rule, certificates and groups that are in use are complete when the edge serves them, and fail for the reason
+/// for which it does not.
 #[test]
 fn what_the_edge_does_not_serve_is_not_complete() {
     let mut region = Region::new();
