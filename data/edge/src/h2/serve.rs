@@ -25,6 +25,7 @@ use crate::http::HttpError;
 use crate::http::answer::write_page;
 use crate::http::forward::PLAIN;
 use crate::http::scan::HEADERS_BYTES_MAX;
+use crate::log::access::Entry;
 use crate::proxy::plan::{Forward, Own, Plan, refusal};
 use crate::proxy::{Client, count_own_at, idle_timeout_ms, linger};
 use crate::stream::Stream;
@@ -391,6 +392,7 @@ async fn serve_stream(begun: Begun) {
     let Begun { link, slot, plan, ends, to_head, head_bytes } = begun;
     let lane = Rc::new(Lane::new(link.clone(), slot));
     let log = plan.log().cloned();
+    let logged = log.as_deref().map(|log| Logged { log, worker: &link.worker, lane: &lane });
     add(&lane.received, head_bytes);
     let body = Incoming::new(lane.clone(), ends);
     let whole = match plan {
@@ -406,11 +408,22 @@ async fn serve_stream(begun: Begun) {
             whole
         }
     };
-    if let Some(log) = log {
-        log.finish(&link.worker, lane.received.get(), lane.sent.get());
-    }
+    drop(logged);
     link.streams.borrow_mut().end(slot);
     link.ended(whole);
+}
+
+/// A request's line in the access log, which is written when this ends: with the connection, if that ends before.
+struct Logged<'a> {
+    log: &'a Entry,
+    worker: &'a Worker,
+    lane: &'a Lane,
+}
+
+impl Drop for Logged<'_> {
+    fn drop(&mut self) {
+        self.log.finish(self.worker, self.lane.received.get(), self.lane.sent.get());
+    }
 }
 
 async fn answer(link: &Link, lane: &Rc<Lane>, own: Own, to_head: bool) -> bool {

@@ -46,6 +46,7 @@ pub async fn attempt<S: Source, K: Sink>(attempt: &Attempt<'_>, source: &mut S, 
     let ends = plan.framing == Framing::None;
     // What cannot be sent was not processed: the target has said goodbye meanwhile.
     let (response, stream) = seat.send(head, ends).map_err(|_| Fault::Unprocessed)?;
+    attempt.dispatched();
     let idle = Idle::new(plan.site.balancer.idle_timeout_ms);
     let begun = Cell::new(false);
     let sent = Instant::now();

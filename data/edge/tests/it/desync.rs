@@ -50,6 +50,7 @@ fn header() -> impl Strategy<Value = &'static str> {
         "host: b",
         "Accept: */*",
         "X: y",
+        "X: \u{e4}y",
         "X-Long-Enough-To-Look: z",
         "Cookie: a=b",
         "Content-Length: 5",
@@ -96,7 +97,7 @@ fn header() -> impl Strategy<Value = &'static str> {
 fn head() -> impl Strategy<Value = Vec<u8>> {
     let line = (
         select(vec!["GET", "GET", "HEAD", "POST", "POST", "PUT", "DELETE", "OPTIONS", "G@T", "TRACE"]),
-        select(vec!["/", "/", "/a?b=c", "/a b", "http://a/", "*", "a", "/\x01", "/#"]),
+        select(vec!["/", "/", "/a?b=c", "/a b", "http://a/", "*", "a", "/\x01", "/#", "/\u{e4}"]),
         select(vec!["HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.0", "HTTP/1.2", "HTTP/0.9", "HTTP/x", "1.1"]),
     );
     let text = (line, prop::collection::vec(header(), 0..6)).prop_map(|((method, target, version), headers)| {
