@@ -21,7 +21,7 @@ use crate::http::HttpError;
 use crate::http::fields::{HEADERS_MAX, Header, Headers, Known};
 use crate::http::forward::ListenerHeaders;
 use crate::http::head::{Answer, Framing, parse_request, whole_head};
-use crate::http::scan::ANSWER_HEAD_BYTES_MAX;
+use crate::http::scan::{ANSWER_HEAD_BYTES_MAX, LINE_BYTES_MAX};
 use crate::proxy::answer::INFORMATIONAL_MAX;
 use crate::proxy::forward::{CONNECT_MAX, patience};
 use crate::proxy::plan::Forward;
@@ -271,8 +271,9 @@ impl<K: Sink> Answering<'_, K> {
         if headers.len() > HEADERS_MAX {
             return Err(Fault::Garbage(HttpError::TooLarge("the number of headers")));
         }
-        // As many bytes as they would be on lines: colon, space, CR LF.
-        if headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>() > ANSWER_HEAD_BYTES_MAX {
+        // As many bytes as they would be on lines, with colon and space, and CR LF.
+        let mut lines = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 2);
+        if lines.clone().sum::<usize>() + 2 * headers.len() > ANSWER_HEAD_BYTES_MAX || lines.any(|line| line > LINE_BYTES_MAX) {
             return Err(Fault::Garbage(HttpError::TooLarge("the head")));
         }
         let headers_of: Vec<Header<'_>> =

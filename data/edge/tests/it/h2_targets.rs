@@ -420,6 +420,27 @@ fn heads_without_bodies_and_words_before_the_answer_go_on() {
     assert_eq!(got, b"after the hints");
 }
 
+/// "ELB User Guide, Quotas": 32 K of all headers of an answer, 16 K of one.
+#[test]
+fn an_answer_with_too_large_a_head_is_a_bad_gateway() {
+    let mut scene = Scene::new(ProtocolVersion::Http2);
+    let _origin = H2Origin::healthy(scene.rig.target_at(0), Setup::default(), |mut call| async move {
+        let lengths: &[usize] = match call.head.uri.path() {
+            "/fits" => &[16_000, 16_000],
+            "/line" => &[17_000],
+            _ => &[12_000; 3],
+        };
+        let field = |head: http::response::Builder, length: &usize| head.header("x", "a".repeat(*length));
+        let head = lengths.iter().fold(Response::builder(), field);
+        let _ = call.respond.send_response(head.body(()).unwrap(), true);
+    });
+    scene.serve(&[0]);
+    let client = scene.client();
+    for (path, status) in [("/fits", 200), ("/line", 502), ("/all", 502), ("/fits", 200)] {
+        assert_eq!(client.get(path).status, status, "{path}");
+    }
+}
+
 #[test]
 fn a_target_may_answer_before_it_has_read_all() {
     let mut scene = Scene::new(ProtocolVersion::Http2);
