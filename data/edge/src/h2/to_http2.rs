@@ -272,8 +272,8 @@ impl<K: Sink> Answering<'_, K> {
             return Err(Fault::Garbage(HttpError::TooLarge("the number of headers")));
         }
         // As many bytes as they would be on lines, with colon and space, and CR LF.
-        let mut lines = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 2);
-        if lines.clone().sum::<usize>() + 2 * headers.len() > ANSWER_HEAD_BYTES_MAX || lines.any(|line| line > LINE_BYTES_MAX) {
+        let lines = || headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 2);
+        if lines().sum::<usize>() + 2 * headers.len() > ANSWER_HEAD_BYTES_MAX || lines().any(|line| line > LINE_BYTES_MAX) {
             return Err(Fault::Garbage(HttpError::TooLarge("the head")));
         }
         let headers_of: Vec<Header<'_>> =
