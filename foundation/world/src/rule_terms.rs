@@ -16,8 +16,11 @@ pub const PATTERN_CHARS_MAX: usize = 128;
 pub const REWRITE_CHARS_MAX: usize = 1_024;
 /// Longest name of a header in a condition ("ELB API Reference, HttpHeaderConditionConfig": 40 characters).
 pub const HEADER_NAME_CHARS_MAX: usize = 40;
-/// What a compiled expression may take: many times what 128 sensible characters do.
-const REGEX_BYTES_MAX: usize = 1 << 20;
+/// What a compiled expression may take. Three segments of a path of up to 255 characters each need 108 KiB; what takes much more
+/// can keep a request of 16 K waiting for seconds, and those behind it. AWS tells no limit.
+const REGEX_BYTES_MAX: usize = 256 << 10;
+/// What each thread may remember of an expression from one request to the next; with less it goes on more slowly.
+const REGEX_CACHE_BYTES_MAX: usize = 512 << 10;
 
 /// Why a rule cannot be served.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,7 +131,7 @@ pub fn compile_regex(text: &str, case: Case, chars_max: usize) -> Result<Regex, 
         .unicode(false)
         .case_insensitive(case == Case::Ignored)
         .size_limit(REGEX_BYTES_MAX)
-        .dfa_size_limit(REGEX_BYTES_MAX)
+        .dfa_size_limit(REGEX_CACHE_BYTES_MAX)
         .build();
     built.map_err(|e| match e {
         regex::Error::CompiledTooBig(_) => invalid("it stands for too much, such as a long repetition of a long repetition"),

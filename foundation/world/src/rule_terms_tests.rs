@@ -14,6 +14,9 @@ fn ordinary_expressions_are_taken() {
         r"^/[\w.-]{1,255}$",
         r"^/\w{1,100}/\d{1,100}$",
         r"^/\w{100}$",
+        r"^/\w{1,1000}$",
+        r"^/[\w.-]{1,255}/[\w.-]{1,255}/[\w.-]{1,255}$",
+        r"^([a-z0-9-]{1,63}\.){1,5}[a-z]{2,63}$",
         r"^/(?:en|de)(?:/.*)?$",
         r"^/(?P<team>[a-z]+)/\b\S+$",
         r"(?i)^/IMG/.*\.(?:png|jpe?g)$",
@@ -62,7 +65,7 @@ fn what_rules_do_not_support_is_refused_by_name() {
 /// Two cases take twice the room.
 #[test]
 fn an_expression_is_as_large_as_its_condition_makes_it() {
-    let values = || vec![Pattern::Regex("(a{255}){100}".into())];
+    let values = || vec![Pattern::Regex("(a{50}){100}".into())];
     assert!(Condition::Path { values: values() }.check().is_ok());
     assert!(Condition::Host { values: values() }.check().is_err());
     assert!(Condition::Header { name: "X-Team".into(), values: values() }.check().is_err());
