@@ -11,6 +11,7 @@ use crate::http::forward::{ListenerHeaders, split_port};
 use crate::log::SiteLog;
 use crate::metrics::ZoneCounters;
 use crate::route::Route;
+use crate::target::NodeFlags;
 use crate::tls::Agreed;
 use crate::tls::listener::Front;
 
@@ -75,9 +76,26 @@ pub struct Site {
     pub counters: Arc<ZoneCounters>,
     /// None when nothing is logged.
     pub log: Option<Arc<SiteLog>>,
+    /// The same listener at the other nodes, where the address is one that all share.
+    pub others: Vec<Arc<Site>>,
+    /// Nodes to which nobody comes by such an address.
+    pub left_out: Arc<NodeFlags>,
 }
 
 impl Site {
+    /// The listener at the node that a connection is for. Who has asked DNS comes to all nodes alike, but for those in zones with too
+    /// few healthy targets while there are others ("ELB User Guide, Target group health: DNS failover"): so do those who come by
+    /// an address that all share.
+    pub fn of_connection<'a>(self: &'a Arc<Self>, serial: u64) -> &'a Arc<Self> {
+        if self.others.is_empty() {
+            return self;
+        }
+        let all = || std::iter::once(self).chain(&self.others);
+        let named = || all().filter(|site| !self.left_out.is_set(site.node));
+        let nth = |count: usize| usize::try_from(serial).unwrap_or_default().checked_rem(count).unwrap_or_default();
+        named().nth(nth(named().count())).or_else(|| all().nth(nth(all().count()))).unwrap_or(self)
+    }
+
     pub fn scheme(&self) -> &'static str {
         if self.https { "https" } else { "http" }
     }

@@ -241,19 +241,18 @@ impl Drop for InFlight {
     }
 }
 
-/// Whether unhealthy targets of a group get requests too, seen from each node of the load balancer ("ELB User Guide,
-/// Target group health: unhealthy state routing").
+/// Something that holds for some nodes of a load balancer and not for others.
 #[derive(Debug, Default)]
-pub struct FailOpen(Vec<AtomicBool>);
+pub struct NodeFlags(Vec<AtomicBool>);
 
-impl FailOpen {
+impl NodeFlags {
     pub fn new(nodes: usize) -> Self {
         Self((0..nodes).map(|_| AtomicBool::new(false)).collect())
     }
 
-    pub fn set(&self, node: usize, open: bool) {
+    pub fn set(&self, node: usize, holds: bool) {
         if let Some(flag) = self.0.get(node) {
-            flag.store(open, Ordering::Relaxed);
+            flag.store(holds, Ordering::Relaxed);
         }
     }
 
@@ -277,7 +276,8 @@ pub struct Group {
     /// Registered targets that are not draining: those of all zones, or a list for each node where nodes keep to their
     /// zones ("ELB User Guide, Cross-zone load balancing for target groups").
     pub targets: Reach,
-    pub fail_open: Arc<FailOpen>,
+    /// Where unhealthy targets get requests too ("ELB User Guide, Target group health: unhealthy state routing").
+    pub fail_open: Arc<NodeFlags>,
     /// Shared by all versions of the group, so that a change does not begin the round anew.
     pub turn: Arc<AtomicUsize>,
     /// One for each node of the load balancer.

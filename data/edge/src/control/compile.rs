@@ -104,12 +104,11 @@ fn check_actions(listener: &Listener, balancer: &LoadBalancer) -> Result<(), Str
     }
 }
 
-/// Its own addresses and those that all share, with the number of the node that each stands for: who comes by a shared one
-/// counts as a visitor of the first zone.
-pub fn front_addresses(balancer: &LoadBalancer, front_door: Ipv4Addr) -> impl Iterator<Item = (usize, IpAddr)> {
-    let own = balancer.nodes.iter().map(|node| IpAddr::V4(node.front)).enumerate();
-    let v6 = balancer.dualstack.then_some((0, FRONT_DOOR_V6));
-    own.chain([(0, IpAddr::V4(front_door))]).chain(v6)
+/// Its own addresses, with the number of the node that each stands for, and those that all share, which stand for all nodes.
+pub fn front_addresses(balancer: &LoadBalancer, front_door: Ipv4Addr) -> impl Iterator<Item = (Option<usize>, IpAddr)> {
+    let own = balancer.nodes.iter().enumerate().map(|(number, node)| (Some(number), IpAddr::V4(node.front)));
+    let v6 = balancer.dualstack.then_some((None, FRONT_DOOR_V6));
+    own.chain([(None, IpAddr::V4(front_door))]).chain(v6)
 }
 
 /// All addresses on which it is to be reached.

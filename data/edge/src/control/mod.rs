@@ -45,6 +45,7 @@ use crate::handover::{self, Peer};
 use crate::log::Logs;
 use crate::route::RulesCache;
 use crate::route::cookie::Sealer;
+use crate::target::NodeFlags;
 use crate::tls::listener::Listener as SecureListener;
 use crate::tls::tickets::TicketKeys;
 use crate::worker::{self, WorkerHandle};
@@ -101,6 +102,8 @@ struct Served {
     version: u64,
     balancer: LoadBalancer,
     secure: BTreeMap<ListenerArn, Arc<SecureListener>>,
+    /// Nodes to which nobody comes by an address that all share.
+    left_out: Arc<NodeFlags>,
 }
 
 struct Control {
@@ -328,7 +331,8 @@ impl Control {
             self.unsettled.gone.extend(self.targets.forget_within(&balancer.id, &within));
         }
         let Changed { reports, gone } = self.targets.configure(&balancer, &within);
-        self.balancers.insert(id, Served { version, balancer, secure });
+        let left_out = Arc::new(NodeFlags::new(balancer.nodes.len()));
+        self.balancers.insert(id, Served { version, balancer, secure, left_out });
         self.close_others(&wanted);
         self.configure();
         self.publish(opened).await?;

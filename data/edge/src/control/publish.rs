@@ -117,7 +117,7 @@ impl Control {
         let mut fronts: BTreeMap<_, Front> = BTreeMap::new();
         let wanting = self.shared();
         for served in self.balancers.values() {
-            let Served { balancer, secure, .. } = served;
+            let Served { balancer, secure, left_out, .. } = served;
             let shared = Arc::new(compile::compile_balancer(balancer));
             let groups: BTreeMap<&str, _> = balancer
                 .target_groups
@@ -143,11 +143,15 @@ impl Control {
                 };
                 let https = listener.protocol == Protocol::Https;
                 let headers = Arc::new(ListenerHeaders::new(listener));
+                let at_node = |node: usize, others| {
+                    let (balancer, route, counters) = (shared.clone(), route.clone(), zones[node].clone());
+                    let (headers, log, left_out) = (headers.clone(), logs[node].clone(), left_out.clone());
+                    Arc::new(Site { balancer, route, node, https, headers, counters, log, others, left_out })
+                };
                 for (node, address) in compile::front_addresses(balancer, self.options.front_door) {
                     let Some(at) = self.doors.actual((address, listener.port)) else { continue };
-                    let (balancer, route, counters) = (shared.clone(), route.clone(), zones[node].clone());
-                    let (headers, log) = (headers.clone(), logs[node].clone());
-                    let site = Arc::new(Site { balancer, route, node, https, headers, counters, log });
+                    let others = || (1..balancer.nodes.len()).map(|node| at_node(node, Vec::new())).collect();
+                    let site = node.map_or_else(|| at_node(0, others()), |node| at_node(node, Vec::new()));
                     let door = snapshot.doors.entry(at).or_default();
                     match secure.get(&listener.id) {
                         None => door.sites.push(site),
@@ -167,6 +171,7 @@ impl Control {
 
     /// Says where users are served. Only one edge does: another one may still be serving while this one begins.
     pub(super) fn write_front(&mut self) {
+        self.leave_out_zones();
         if !self.in_office {
             return;
         }
@@ -182,6 +187,16 @@ impl Control {
             tracing::error!("{}: {e}", self.paths.edge_front_report().display());
         }
         self.front = front;
+    }
+
+    /// Tells the workers to which nodes nobody is to come by an address that all share.
+    fn leave_out_zones(&self) {
+        for served in self.balancers.values() {
+            let zones = self.targets.left_out_zones(&served.balancer);
+            for (number, node) in served.balancer.nodes.iter().enumerate() {
+                served.left_out.set(number, zones.contains(&node.zone));
+            }
+        }
     }
 
     fn front_of(&self, balancer: &LoadBalancer) -> Vec<FrontListener> {

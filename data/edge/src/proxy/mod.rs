@@ -135,7 +135,7 @@ impl Client {
         let snapshot = worker.snapshot.borrow();
         // Where several load balancers share an address, the first request tells where it counts.
         let site = snapshot.doors.get(&caller.at).and_then(|door| door.site(caller.tls.as_deref(), None));
-        let open = site.map(|site| opened(worker, &caller, site));
+        let open = site.map(|site| opened(worker, &caller, site.of_connection(caller.serial)));
         Self { watch, stream, buffer: Buffer::default(), caller, open }
     }
 

@@ -131,6 +131,7 @@ pub fn decide(worker: &Worker, caller: &Caller, request: &Request<'_, '_>) -> Pl
     let Some(site) = door.site(tls, host_and_path(request).0) else {
         return Plan::Answer(unknown_host(worker, request, door.sites(tls), keep_alive && request.is_whole));
     };
+    let site = site.of_connection(caller.serial);
     count(worker, caller, site, request);
     let (mut notes, trace) = (Notes::default(), trace_id(worker));
     let mut plan = route(worker, caller, request, site, keep_alive, &trace, &mut notes);

@@ -45,6 +45,33 @@ fn shares(at: SocketAddrV4, requests: usize) -> [usize; 6] {
     shares
 }
 
+#[test]
+fn a_shared_address_leads_to_all_zones_but_those_that_dns_would_leave_out() {
+    let mut rig = Rig::start();
+    let mut origins = named(&rig, &[0, 1]);
+    let mut balancer = rig.balancer(&[0, 1]);
+    balancer.target_groups[0].cross_zone = false;
+    apply(&mut rig, balancer.clone(), &[0, 1], &[]);
+    // Each connection is a visitor of one zone, as a client that has asked DNS.
+    let visits = |rig: &Rig| {
+        let mut visits = [0; 2];
+        for _ in 0..20 {
+            let shares = shares(rig.door(), 3);
+            let zone = shares[..2].iter().position(|requests| *requests == 3);
+            visits[zone.unwrap_or_else(|| panic!("{shares:?}"))] += 1;
+        }
+        visits
+    };
+    let [a, b] = visits(&rig);
+    assert!(a >= 5 && b >= 5, "{a} visitors of zone a, {b} of zone b");
+    drop(origins.remove(0));
+    eventually("target 0 is unhealthy", || is_unhealthy(&rig, 0).then_some(()));
+    assert_eq!(visits(&rig), [0, 20], "zone a has failed");
+    balancer.target_groups[0].targets.remove(0);
+    apply(&mut rig, balancer, &[1], &[]);
+    assert_eq!(visits(&rig), [0, 20], "zone a is empty");
+}
+
 /// Fails its checks, and answers users with its name.
 fn unwell(rig: &Rig, number: u8) -> Origin {
     Origin::start(rig.target_at(number), move |got, stream| {

@@ -13,7 +13,7 @@ use super::{MemberKey, Targets};
 use crate::metrics::GroupCounters;
 use crate::route::cookie::{Sealer, scope_of};
 use crate::route::session::Sticky;
-use crate::target::{FailOpen, Group, Reach};
+use crate::target::{Group, NodeFlags, Reach};
 
 /// Targets of a zone that are not draining.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,7 +27,7 @@ pub(super) struct GroupState {
     pub(super) wanted: TargetGroup,
     nodes: Vec<Node>,
     turn: Arc<AtomicUsize>,
-    fail_open: Arc<FailOpen>,
+    fail_open: Arc<NodeFlags>,
     tallies: BTreeMap<String, Tally>,
     compiled: OnceCell<Arc<Group>>,
 }
@@ -38,7 +38,7 @@ impl GroupState {
             wanted: wanted.clone(),
             nodes: balancer.nodes.clone(),
             turn: Arc::default(),
-            fail_open: Arc::new(FailOpen::new(balancer.nodes.len())),
+            fail_open: Arc::new(NodeFlags::new(balancer.nodes.len())),
             tallies: BTreeMap::new(),
             compiled: OnceCell::new(),
         }
@@ -89,7 +89,7 @@ impl Groups {
             return false;
         }
         if state.nodes != balancer.nodes {
-            state.fail_open = Arc::new(FailOpen::new(balancer.nodes.len()));
+            state.fail_open = Arc::new(NodeFlags::new(balancer.nodes.len()));
         }
         (state.wanted, state.nodes) = (wanted.clone(), balancer.nodes.clone());
         state.compiled.take();
@@ -140,6 +140,18 @@ impl Targets {
             })
         };
         balancer.nodes.iter().map(|n| &n.zone).filter(|zone| is_low(zone)).cloned().collect()
+    }
+
+    /// Zones whose nodes DNS would not name while it has others: those that failed, and those without any target where nodes do
+    /// not send to other zones.
+    pub fn left_out_zones(&self, balancer: &LoadBalancer) -> Vec<String> {
+        let mut zones = self.failed_zones(balancer);
+        let states = balancer.target_groups.iter().filter_map(|g| self.groups.0.get(&(balancer.id.clone(), g.id.clone())));
+        for state in states.filter(|state| !state.wanted.cross_zone && state.count(None).1 > 0) {
+            let nodes = balancer.nodes.iter().map(|node| &node.zone);
+            zones.extend(nodes.filter(|zone| state.count(Some(zone)).1 == 0).cloned());
+        }
+        zones
     }
 
     /// A group as the workers route to it.
