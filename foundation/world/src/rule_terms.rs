@@ -162,6 +162,19 @@ impl Features {
     }
 }
 
+fn is_edge_of_word(kind: &ast::AssertionKind) -> bool {
+    use ast::AssertionKind as Kind;
+    match kind {
+        Kind::StartLine | Kind::EndLine | Kind::StartText | Kind::EndText | Kind::WordBoundary | Kind::NotWordBoundary => false,
+        Kind::WordBoundaryStart
+        | Kind::WordBoundaryEnd
+        | Kind::WordBoundaryStartAngle
+        | Kind::WordBoundaryEndAngle
+        | Kind::WordBoundaryStartHalf
+        | Kind::WordBoundaryEndHalf => true,
+    }
+}
+
 impl ast::Visitor for Features {
     type Output = ();
     type Err = &'static str;
@@ -175,6 +188,8 @@ impl ast::Visitor for Features {
             ast::Ast::ClassUnicode(_) => Err(UNICODE_CLASSES),
             ast::Ast::Flags(set) => Self::check(&set.flags),
             ast::Ast::Group(group) => group.flags().map_or(Ok(()), Self::check),
+            // `\<` is a plain character elsewhere.
+            ast::Ast::Assertion(at) if is_edge_of_word(&at.kind) => Err("the word boundaries \\<, \\> and \\b{...}"),
             // `a++` is possessive elsewhere, and `a**` is nothing.
             ast::Ast::Repetition(outer) if matches!(*outer.ast, ast::Ast::Repetition(_)) => {
                 Err("possessive quantifiers and repetitions of repetitions without a group")

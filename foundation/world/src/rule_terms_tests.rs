@@ -51,6 +51,8 @@ fn what_rules_do_not_support_is_refused_by_name() {
         (r"(?u)\w", "Unicode character classes"),
         (r"(?u:\p{L})", "Unicode character classes"),
         ("[a-z&&[^b]]", "set operations"),
+        (r"^\<a", "word boundaries"),
+        (r"^/\b{start}a", "word boundaries"),
         ("^/[\u{e9}]+", "printable ASCII"),
         ("^/[^\u{e9}]$", "printable ASCII"),
         ("a\n", "printable ASCII"),
