@@ -192,6 +192,11 @@ impl Target {
         }
     }
 
+    /// Whether it takes its full share.
+    pub fn is_warm(&self, now_ms: u64, slow_start_ms: u64) -> bool {
+        self.warmth(now_ms, slow_start_ms) >= 1.0
+    }
+
     /// The share of its turns that a warming target takes; one when it is warm.
     fn warmth(&self, now_ms: u64, slow_start_ms: u64) -> f32 {
         let since = self.warming_since.load(Ordering::Relaxed);

@@ -69,6 +69,8 @@ struct Member {
     /// Where its checks are noted, if anywhere.
     check_log: Rc<RefCell<Option<HealthLog>>>,
     draining_until: Option<(Time, AbortHandle)>,
+    /// When it came, others took their full share already.
+    met_warm: bool,
 }
 
 /// All targets of all load balancers.
@@ -157,6 +159,7 @@ impl Targets {
             self.groups.count(key, &old.zone, Some(&old.health), None);
         }
         self.groups.count(key, &zone, None, Some(&health));
+        let met_warm = self.has_warm(key);
         self.members.insert(
             key.clone(),
             Member {
@@ -169,6 +172,7 @@ impl Targets {
                 check: None,
                 check_log: Rc::default(),
                 draining_until: None,
+                met_warm,
             },
         );
         old.map(|m| m.target.clone()).inspect(|t| t.set_standing(Standing::Draining))
@@ -260,11 +264,22 @@ impl Targets {
         }
     }
 
-    /// Whether a target that becomes healthy begins slowly: not the first one of its group.
+    /// Whether a target that becomes healthy begins slowly: those that came into an empty group together do not ("ELB User Guide,
+    /// Edit target group attributes: slow start").
     fn warms(&self, key: &MemberKey) -> bool {
-        let itself = self.members.get(key).is_some_and(|m| m.health == TargetHealth::Healthy);
-        let group = self.groups.of(key);
-        group.is_some_and(|group| group.wanted.slow_start_ms > 0 && group.count(None).0 > usize::from(itself))
+        let met_warm = |member: &Member| member.met_warm || member.health != TargetHealth::Initial;
+        self.members.get(key).is_some_and(met_warm) && self.has_warm(key)
+    }
+
+    /// Whether its group starts targets slowly and another one is healthy "that is not in slow start mode".
+    fn has_warm(&self, key: &MemberKey) -> bool {
+        let slow_start_ms = self.groups.of(key).map_or(0, |group| group.wanted.slow_start_ms);
+        if slow_start_ms == 0 {
+            return false;
+        }
+        let is_warm = |member: &Member| member.health == TargetHealth::Healthy && member.target.is_warm(now_ms(), slow_start_ms);
+        let mut members = self.members_of(&key.load_balancer, &key.group);
+        members.any(|(other, member)| other != key && is_warm(member))
     }
 
     /// Whether any group has enough targets for one to stand out.

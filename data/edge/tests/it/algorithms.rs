@@ -199,3 +199,15 @@ fn a_target_that_starts_slowly_takes_part_by_and_by() {
     assert!(early < 40, "{early} of 100 at once");
     eventually("it takes its full share", || (shares(rig.door(), 100)[1] >= 49).then_some(()));
 }
+
+/// "When you enable slow start for an empty target group and then register targets using a single registration operation, these
+/// targets do not enter slow start mode."
+#[test]
+fn targets_that_come_into_an_empty_group_together_do_not_start_slowly() {
+    let mut rig = Rig::start();
+    let _origins = named(&rig, &[0, 1]);
+    let mut balancer = rig.balancer(&[0, 1]);
+    balancer.target_groups[0].slow_start_ms = 900_000;
+    apply(&mut rig, balancer, &[0, 1], &[]);
+    assert_eq!(shares(rig.door(), 40)[..2], [20, 20]);
+}
