@@ -83,10 +83,10 @@ pub struct Site {
 }
 
 impl Site {
-    /// The listener at the node that a connection is for. Who has asked DNS comes to all nodes alike, but for those in zones with too
-    /// few healthy targets while there are others ("ELB User Guide, Target group health: DNS failover"): so do those who come by
-    /// an address that all share.
-    pub fn of_connection<'a>(self: &'a Arc<Self>, serial: u64) -> &'a Arc<Self> {
+    /// The listener at the node that a connection is for. Who has asked DNS comes to all nodes alike, but for those in zones
+    /// with too few healthy targets while there are others ("ELB User Guide, Target group health: DNS failover"): so do those
+    /// who come by an address that all share.
+    pub fn of_connection(self: &Arc<Self>, serial: u64) -> &Arc<Self> {
         if self.others.is_empty() {
             return self;
         }
