@@ -146,11 +146,6 @@ pub fn line_end(rest: &[u8]) -> Result<Option<usize>, HttpError> {
     }
 }
 
-/// Whether the bytes begin like this, as far as they have come.
-pub fn begins_with(bytes: &[u8], with: &[u8]) -> bool {
-    bytes.iter().zip(with).all(|(a, b)| a == b)
-}
-
 /// How many bytes are those of a token (RFC 9110, 5.6.2), and whether they are letters, digits and hyphens only.
 pub fn token(bytes: &[u8]) -> (usize, bool) {
     let mut least = VALID;

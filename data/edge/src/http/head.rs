@@ -4,7 +4,7 @@
 
 use super::HttpError;
 use super::desync::{Framed, Reason, classify};
-use super::fields::{Header, Headers, Known, begins_with, line_end, read_headers, target_length, text_length, token};
+use super::fields::{Header, Headers, Known, line_end, read_headers, target_length, text_length, token};
 use super::scan::{ANSWER_HEAD_BYTES_MAX, LINE_BYTES_MAX};
 
 /// Most addresses in `X-Forwarded-For`; one more is answered with 463.
@@ -277,7 +277,7 @@ fn read_status_line(bytes: &[u8]) -> Result<Option<(StatusLine<'_>, usize)>, Htt
         [b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor @ (b'0' | b'1'), b' ', a, b, c, rest @ ..] => {
             (*minor == b'1', [*a, *b, *c], rest)
         }
-        _ if bytes.len() < START && begins_with(bytes, b"HTTP/1.") => return Ok(None),
+        _ if bytes.len() < START && bytes.iter().zip(b"HTTP/1.").all(|(a, b)| a == b) => return Ok(None),
         _ => return Err(HttpError::Version),
     };
     if !digits.iter().all(u8::is_ascii_digit) {

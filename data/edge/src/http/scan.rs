@@ -1,5 +1,5 @@
-//! Finds the end of a message's head in bytes as they arrive, looking at each byte once, and enforces the limits on
-//! lines and on the whole. It refuses bare line feeds before anything is parsed.
+//! Finds the end of a message's head that comes in pieces, looking at each byte once, and enforces the limits on lines and on
+//! the whole as they arrive. A head that is read at once never comes here; one that is refused then does, and hears why.
 
 use memchr::memchr;
 
