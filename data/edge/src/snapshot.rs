@@ -43,6 +43,14 @@ pub struct Door {
 }
 
 impl Door {
+    /// The idle timeout where no load balancer says another: AWS's default.
+    pub const IDLE_MS: u64 = 60_000;
+
+    /// How long its clients may be silent, in milliseconds.
+    pub fn idle_timeout_ms(&self) -> u64 {
+        self.sites.iter().chain(&self.secure).next().map_or(Self::IDLE_MS, |site| site.balancer.idle_timeout_ms)
+    }
+
     /// The listeners that a connection of this kind may reach.
     pub fn sites(&self, tls: Option<&Agreed>) -> &[Arc<Site>] {
         if tls.is_some() { &self.secure } else { &self.sites }

@@ -30,8 +30,9 @@ use std::time::Duration;
 
 use base::ListenerArn;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc;
-use tokio::task::{LocalSet, yield_now};
+use tokio::task::yield_now;
 use tokio::time::{Instant, MissedTickBehavior, sleep_until};
 use world::{Frame, LoadBalancer, Observation, RunPaths, Slot, SlotKind};
 
@@ -79,9 +80,9 @@ pub fn run(options: EdgeOptions) -> Result<(), EdgeError> {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         some => some,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
+    let runtime = Builder::new_current_thread().enable_io().enable_time().build_local(LocalOptions::default());
     let runtime = runtime.map_err(EdgeError::io("the runtime"))?;
-    LocalSet::new().block_on(&runtime, async {
+    runtime.block_on(async {
         let (events, inbox) = mpsc::channel(EVENTS_MAX);
         let mut control = Control::new(options, paths, workers, events)?;
         control.lock = Some(lock);

@@ -110,7 +110,7 @@ impl Way<'_> {
                 }
             };
             self.moved(bytes);
-            let sent = write_all(to, self.to_watch, self.idle_ms, [buffer.filled(), &[], &[], &[]]).await;
+            let sent = write_all(to, self.to_watch, self.idle_ms, [buffer.filled()]).await;
             let is_full = buffer.space().is_empty();
             self.worker.buffers.give_back(buffer);
             sent.map_err(|e| self.sink_failed(e))?;

@@ -140,7 +140,7 @@ impl<W: AsyncWrite + Unpin> Sending<'_, W> {
         let mut head: &[u8] = &plan.head;
         if !source.is_at_hand() {
             // The client may wait for a word of the target before it sends more.
-            self.write([std::mem::take(&mut head), &[], &[], &[]]).await?;
+            self.write([std::mem::take(&mut head)]).await?;
         }
         let chunked = plan.framing == Framing::Chunked;
         loop {
@@ -154,10 +154,10 @@ impl<W: AsyncWrite + Unpin> Sending<'_, W> {
             self.write([std::mem::take(&mut head), line.as_bytes(), &piece, end]).await?;
         }
         let end = if chunked { last_chunk(source.passing_trailers(&plan.site.headers).as_ref()) } else { Vec::new() };
-        self.write([head, &end, &[], &[]]).await
+        self.write([head, &end]).await
     }
 
-    async fn write(&mut self, slices: [&[u8]; 4]) -> Result<(), SendError> {
+    async fn write<const N: usize>(&mut self, slices: [&[u8]; N]) -> Result<(), SendError> {
         let idle_ms = self.attempt.plan.site.balancer.idle_timeout_ms;
         write_all(self.to, self.watch, idle_ms, slices).await.map_err(SendError::Target)
     }

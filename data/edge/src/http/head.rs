@@ -365,7 +365,7 @@ fn read_shared<'b>(headers: &[Header<'b>]) -> Result<Shared<'b>, HttpError> {
                 if shared.host.is_some() {
                     return Err(HttpError::Syntax("more than one Host"));
                 }
-                let host = std::str::from_utf8(header.value).ok().map(str::trim).filter(|h| h.is_empty() || is_host(h));
+                let host = std::str::from_utf8(header.value).ok().filter(|h| h.is_empty() || is_host(h));
                 shared.host = Some(host.ok_or(HttpError::Syntax("the Host"))?);
             }
             Known::ContentLength => {

@@ -50,14 +50,7 @@ fn hex(number: u64) -> [u8; 8] {
 /// An address, with its port where one is given.
 pub fn push_address(out: &mut Vec<u8>, address: IpAddr, port: Option<u16>) {
     match address {
-        IpAddr::V4(address) => {
-            for (i, octet) in address.octets().into_iter().enumerate() {
-                if i > 0 {
-                    out.push(b'.');
-                }
-                push_number(out, octet);
-            }
-        }
+        IpAddr::V4(address) => push_octets(out, address.octets()),
         IpAddr::V6(address) if port.is_some() => push(out, &["[", &address.to_string(), "]"]),
         IpAddr::V6(address) => push(out, &[&address.to_string()]),
     }
@@ -65,6 +58,26 @@ pub fn push_address(out: &mut Vec<u8>, address: IpAddr, port: Option<u16>) {
         out.push(b':');
         push_number(out, port);
     }
+}
+
+/// Octets in decimal digits with dots between them, made in one piece.
+fn push_octets(out: &mut Vec<u8>, octets: [u8; 4]) {
+    let mut text = [b'.'; "255.255.255.255".len() + 1];
+    let mut end = 0;
+    for octet in octets {
+        if octet >= 100 {
+            text[end] = b'0' + octet / 100;
+            end += 1;
+        }
+        if octet >= 10 {
+            text[end] = b'0' + octet / 10 % 10;
+            end += 1;
+        }
+        text[end] = b'0' + octet % 10;
+        // Behind it is a dot already.
+        end += 2;
+    }
+    out.extend_from_slice(&text[..end - 1]);
 }
 
 #[cfg(test)]
@@ -86,6 +99,8 @@ mod tests {
         }
         for (address, port, expected) in [
             ("192.0.2.7", None, "192.0.2.7"),
+            ("255.100.10.0", None, "255.100.10.0"),
+            ("1.99.9.255", None, "1.99.9.255"),
             ("192.0.2.7", Some(80), "192.0.2.7:80"),
             ("2001:db8::1", None, "2001:db8::1"),
             ("2001:db8::1", Some(65_535), "[2001:db8::1]:65535"),

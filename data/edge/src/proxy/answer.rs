@@ -191,7 +191,7 @@ impl<R: AsyncRead + Unpin + Bare, W: AsyncWrite + Unpin + Bare> AnswerPath<'_, R
 
     async fn write_only(&mut self, text: Vec<u8>) -> Result<(), AnswerError> {
         let idle_ms = self.plan.site.balancer.idle_timeout_ms;
-        let sent = write_all(self.to, self.to_watch, idle_ms, [&text, &[], &[], &[]]).await;
+        let sent = write_all(self.to, self.to_watch, idle_ms, [&text]).await;
         self.worker.buffers.give_text_back(text);
         sent.map_err(|_| AnswerError::Client)
     }

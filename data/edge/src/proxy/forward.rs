@@ -80,7 +80,7 @@ pub async fn forward(worker: &Worker, client: &mut Client, plan: &Forward) -> Ne
     let mut text = worker.buffers.text();
     let headers = &plan.site.headers.answers;
     worker.date.with(|date| write_page(&mut text, failure.status, date, close, plan.to_head, headers));
-    let sent = write_all(&mut client.stream, &client.watch, plan.site.balancer.idle_timeout_ms, [&text, &[], &[], &[]]).await;
+    let sent = write_all(&mut client.stream, &client.watch, plan.site.balancer.idle_timeout_ms, [&text]).await;
     worker.buffers.give_text_back(text);
     match sent {
         Err(_) => Next::Close,
@@ -130,7 +130,7 @@ async fn one_try(
         // All there: sent at once, and kept until an answer comes.
         Some(length) => {
             let (dispatched, idle_ms) = (Instant::now(), plan.site.balancer.idle_timeout_ms);
-            let slices = [&plan.head, &client.buffer.filled()[..length], &[], &[]];
+            let slices = [&plan.head, &client.buffer.filled()[..length]];
             let outcome = match write_all(&mut upstream.stream, &upstream.watch, idle_ms, slices).await {
                 Err(e) if e.kind() == io::ErrorKind::TimedOut => Err(AnswerError::Late),
                 Err(_) => Err(AnswerError::Lost),

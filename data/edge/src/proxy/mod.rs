@@ -43,8 +43,6 @@ const LAST_REQUEST_MS: u64 = 500;
 /// What of a refused request is still read, so that the client gets to see the answer.
 const LINGER_BYTES_MAX: usize = 256 * 1024;
 const LINGER_MS: u64 = 2_000;
-/// For an address that has lost its load balancer.
-const DEFAULT_IDLE_MS: u64 = 60_000;
 
 /// A client's connection. The watch goes before the socket.
 pub struct Client {
@@ -225,10 +223,7 @@ async fn await_first_byte(worker: &Worker, client: &mut Client) -> bool {
             Err(_) => return false,
         }
         worker.buffers.give_back(std::mem::take(&mut buffer));
-        if !worker.awaits(client.caller.at) {
-            return false;
-        }
-        let idle_ms = idle_timeout_ms(worker, client.caller.at);
+        let Some(idle_ms) = worker.awaits_for(client.caller.at) else { return false };
         let (now, ends_ms) = (now_ms(), client.caller.ends_ms);
         client.watch.read_by((now + idle_ms).min(ends_ms.max(now).saturating_add(LAST_REQUEST_MS)));
         client.watch.set_idle(true);
@@ -241,9 +236,7 @@ async fn await_first_byte(worker: &Worker, client: &mut Client) -> bool {
 }
 
 pub fn idle_timeout_ms(worker: &Worker, at: SocketAddr) -> u64 {
-    let snapshot = worker.snapshot.borrow();
-    let first = |door: &'_ Door| door.sites.iter().chain(&door.secure).next().map(|site| site.balancer.idle_timeout_ms);
-    snapshot.doors.get(&at).and_then(first).unwrap_or(DEFAULT_IDLE_MS)
+    worker.snapshot.borrow().doors.get(&at).map_or(Door::IDLE_MS, Door::idle_timeout_ms)
 }
 
 /// Serves a request whose head has begun to come, or is not as it should be.
@@ -288,7 +281,7 @@ fn carry_out<'a>(
                 }
                 let whole = plan::skip_body(&mut client.buffer, own.framing);
                 let idle_ms = idle_timeout_ms(worker, client.caller.at);
-                match write_all(&mut client.stream, &client.watch, idle_ms, [&own.text, &[], &[], &[]]).await {
+                match write_all(&mut client.stream, &client.watch, idle_ms, [&own.text]).await {
                     Err(_) => Next::Close,
                     Ok(()) if !whole => Next::Linger,
                     Ok(()) if own.close => Next::Close,
@@ -373,7 +366,7 @@ async fn refuse(worker: &Worker, client: &mut Client, status: u16, classified: C
     let log = site.filter(|_| client.open.is_some());
     let log = log.and_then(|site| access::begin_unknown(worker, &client.caller, site, classified));
     let line = log.map(|log| Line::begin(&log, client));
-    let sent = write_all(&mut client.stream, &client.watch, LINGER_MS, [&text, &[], &[], &[]]).await;
+    let sent = write_all(&mut client.stream, &client.watch, LINGER_MS, [&text]).await;
     worker.buffers.give_text_back(text);
     if let Some(line) = line {
         line.log.refused(status);

@@ -11,9 +11,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::buffer::{Buffer, Buffers, SMALL_BYTES};
 use super::watch::Watch;
 
-/// Slices of one write: a head, a chunk's line, its data, its end.
-pub const SLICES_MAX: usize = 4;
-
 /// Reads what there is behind what `buffer` holds, which is one of `buffers`; zero at the end of the stream. Late, the error is
 /// `TimedOut`. While it waits with nothing in the buffer it holds none: whoever has something to read gets the one used last.
 pub fn read<R: AsyncRead + Unpin>(
@@ -54,11 +51,11 @@ pub fn read<R: AsyncRead + Unpin>(
 }
 
 /// Writes all slices, in as few calls as the socket allows.
-pub fn write_all<W: AsyncWrite + Unpin>(
+pub fn write_all<W: AsyncWrite + Unpin, const N: usize>(
     to: &mut W,
     watch: &Watch,
     within_ms: u64,
-    mut slices: [&[u8]; SLICES_MAX],
+    mut slices: [&[u8]; N],
 ) -> impl Future<Output = io::Result<()>> {
     let mut waits = false;
     poll_fn(move |cx| {
@@ -91,8 +88,15 @@ pub fn write_all<W: AsyncWrite + Unpin>(
 }
 
 /// One slice is sent as such: the kernel has less to do than for several.
-fn poll_write<W: AsyncWrite>(to: Pin<&mut W>, cx: &mut Context<'_>, slices: &[&[u8]; SLICES_MAX]) -> Poll<io::Result<usize>> {
-    let mut vectors = [IoSlice::new(&[]); SLICES_MAX];
+fn poll_write<W: AsyncWrite, const N: usize>(
+    to: Pin<&mut W>,
+    cx: &mut Context<'_>,
+    slices: &[&[u8]; N],
+) -> Poll<io::Result<usize>> {
+    if let [only] = slices[..] {
+        return to.poll_write(cx, only);
+    }
+    let mut vectors = [IoSlice::new(&[]); N];
     let mut count = 0;
     for slice in slices.iter().filter(|s| !s.is_empty()) {
         vectors[count] = IoSlice::new(slice);
@@ -104,7 +108,7 @@ fn poll_write<W: AsyncWrite>(to: Pin<&mut W>, cx: &mut Context<'_>, slices: &[&[
     }
 }
 
-fn advance(slices: &mut [&[u8]; SLICES_MAX], mut bytes: usize) {
+fn advance(slices: &mut [&[u8]], mut bytes: usize) {
     for slice in slices {
         let taken = bytes.min(slice.len());
         *slice = &slice[taken..];

@@ -17,8 +17,9 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use tokio::net::TcpListener;
+use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{AbortHandle, LocalSet, spawn_local};
+use tokio::task::{AbortHandle, spawn_local};
 
 use crate::clock::{DateText, now_ms};
 use crate::connector::Connector;
@@ -27,7 +28,7 @@ use crate::flow::udp::{Arrivals, Datagrams, Parted};
 use crate::h2::outgoing::Links;
 use crate::log::Writer;
 use crate::proxy;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Door, Snapshot};
 use buffer::Buffers;
 use pool::Pool;
 use watch::{SWEEP_EVERY_MS, Watches};
@@ -117,7 +118,7 @@ fn run(
     connector: impl FnOnce() -> IoResult<Connector>,
     inbox: mpsc::Receiver<Command>,
 ) -> IoResult<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    let runtime = Builder::new_current_thread().enable_io().enable_time().build_local(LocalOptions::default())?;
     let connector = connector()?;
     let worker = Rc::new_cyclic(|worker| Worker {
         index,
@@ -137,7 +138,7 @@ fn run(
         draining: Cell::new(false),
         listening: RefCell::default(),
     });
-    LocalSet::new().block_on(&runtime, async move {
+    runtime.block_on(async move {
         spawn_local(sweep(worker.clone()));
         obey(worker, inbox).await;
     });
@@ -235,13 +236,14 @@ impl Worker {
 
     /// Whether a connection accepted here may be kept for another request.
     pub fn keeps(&self, at: SocketAddr) -> bool {
-        self.stays() && self.awaits(at)
+        self.stays() && self.awaits_for(at).is_some()
     }
 
-    /// Whether another request is waited for on a connection that was accepted here, even if only to say with its answer that it
-    /// was the last one.
-    pub fn awaits(&self, at: SocketAddr) -> bool {
-        !self.stopping.get() && self.snapshot.borrow().doors.contains_key(&at)
+    /// For how many milliseconds another request is waited for on a connection that was accepted here, even if only to say with
+    /// its answer that it was the last one; nothing when none is.
+    pub fn awaits_for(&self, at: SocketAddr) -> Option<u64> {
+        let snapshot = self.snapshot.borrow();
+        snapshot.doors.get(&at).filter(|_| !self.stopping.get()).map(Door::idle_timeout_ms)
     }
 
     /// Whether connections may be kept at all.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use base::Time;
 use proptest::prelude::*;
+use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc;
 use world::{LoadBalancer, RegisteredTarget, RunPaths, Target, TargetHealth, TargetKey, TargetMode, TargetReason};
 
@@ -208,9 +209,9 @@ struct Seen {
 }
 
 fn check(steps: Vec<Step>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default()).unwrap();
     // Nothing is awaited: no check of a target ever begins.
-    tokio::task::LocalSet::new().block_on(&runtime, async {
+    runtime.block_on(async {
         let mut scene = Scene::new();
         for step in steps {
             scene.take(step);
@@ -240,8 +241,8 @@ proptest! {
 
 #[test]
 fn what_an_older_serve_tells_within_its_load_balancer_goes_on_in_slots() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    tokio::task::LocalSet::new().block_on(&runtime, async {
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default()).unwrap();
+    runtime.block_on(async {
         let mut scene = Scene::new();
         let mut old = balancer([true, false, false], 1, true);
         old.target_groups[0].targets = [0, 1].map(|target| told(0, target, 1, false).target).to_vec();
