@@ -69,7 +69,7 @@ impl Users {
         })
     }
 
-    /// Sends so many requests a second, whatever the answers; the times in microseconds, sorted.
+    /// Sends so many requests a second, whatever the answers; the times in microseconds.
     pub fn pace(&self, per_second: f64) -> Result<Vec<f64>> {
         on_one_thread(self.paced(per_second))
     }

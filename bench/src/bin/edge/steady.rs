@@ -15,7 +15,7 @@ pub fn measure(settings: &Settings, proxies: &[Proxy], report: &mut Report) {
     match times(settings, proxies) {
         Ok(times) => {
             for (name, share) in [("p50", 0.5), ("p99", 0.99)] {
-                let of = |turns: &Vec<Vec<f64>>| turns.iter().map(|times| percentile(times, share)).collect();
+                let of = |pieces: &Vec<Vec<f64>>| pieces.iter().map(|times| percentile(times, share)).collect();
                 let samples = times.iter().map(|(kind, turns)| (*kind, of(turns)));
                 let wanted = if name == "p99" { Limit::AtMost(1.0) } else { Limit::None };
                 compare(report, &format!("at half load: {name}"), "us", samples, (f64::min, wanted));
@@ -25,6 +25,8 @@ pub fn measure(settings: &Settings, proxies: &[Proxy], report: &mut Report) {
     }
 }
 
+/// Of each piece of each turn by itself: a pause of the machine, which is longer than any request takes, then spoils one piece and
+/// not a turn.
 type Times = Vec<(Kind, Vec<Vec<f64>>)>;
 
 #[expect(clippy::cast_precision_loss, reason = "a count of requests")]
@@ -43,15 +45,10 @@ fn times(settings: &Settings, proxies: &[Proxy]) -> Result<Times> {
         slowest = slowest.min(requests as f64 / (settings.turn / PIECES).as_secs_f64());
     }
     let mut times: Times = proxies.iter().map(|p| (p.kind, Vec::new())).collect();
-    for _ in 0..settings.rounds {
-        times.iter_mut().for_each(|(_, turns)| turns.push(Vec::new()));
-        for _ in 0..PIECES {
-            for (proxy, (_, turns)) in proxies.iter().zip(&mut times) {
-                let piece = users(proxy).pace(slowest * SHARE)?;
-                turns.iter_mut().last().into_iter().for_each(|turn| turn.extend_from_slice(&piece));
-            }
+    for _ in 0..settings.rounds * PIECES as usize {
+        for (proxy, (_, pieces)) in proxies.iter().zip(&mut times) {
+            pieces.push(users(proxy).pace(slowest * SHARE)?);
         }
-        times.iter_mut().filter_map(|(_, turns)| turns.last_mut()).for_each(|turn| turn.sort_by(f64::total_cmp));
     }
     Ok(times)
 }
