@@ -60,6 +60,7 @@ impl<'a> Outgoing<'a> {
         })?;
         drop(streams);
         if status >= 200 {
+            self.lane.answered.set(true);
             self.lane.moved();
         }
         Ok(())

@@ -129,11 +129,13 @@ pub struct Lane {
     /// Bytes of the stream, without what carries them, as the access log tells them.
     pub received: Cell<u64>,
     pub sent: Cell<u64>,
+    /// Its final answer has begun, or is known at least.
+    pub answered: Cell<bool>,
 }
 
 impl Lane {
     pub fn new(link: Rc<Link>, slot: usize) -> Self {
-        let lane = Self { link, slot, received: Cell::new(0), sent: Cell::new(0) };
+        let lane = Self { link, slot, received: Cell::new(0), sent: Cell::new(0), answered: Cell::new(false) };
         lane.set(Deadline::None);
         lane
     }

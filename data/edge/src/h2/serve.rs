@@ -26,6 +26,8 @@ use crate::http::answer::write_page;
 use crate::http::forward::PLAIN;
 use crate::http::scan::HEADERS_BYTES_MAX;
 use crate::log::access::Entry;
+use crate::metrics::ZoneLine;
+use crate::proxy::forward::CLIENT_LEFT;
 use crate::proxy::plan::{Forward, Own, Plan, refusal};
 use crate::proxy::{Client, count_own_at, idle_timeout_ms, linger};
 use crate::stream::Stream;
@@ -426,6 +428,20 @@ impl Drop for Logged<'_> {
     }
 }
 
+/// A request that is with a target. Its client has left when this ends, maybe with the connection, before an answer has begun.
+struct Waiting<'a> {
+    line: &'a ZoneLine,
+    lane: &'a Lane,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.lane.answered.get() {
+            self.line.answered(CLIENT_LEFT);
+        }
+    }
+}
+
 async fn answer(link: &Link, lane: &Rc<Lane>, own: Own, to_head: bool) -> bool {
     if let Some(site) = &own.site {
         link.comes_to(site);
@@ -445,7 +461,10 @@ async fn forward(link: &Link, lane: &Rc<Lane>, plan: Forward, mut body: Incoming
     link.serves(&plan.site);
     let mut sink = Outgoing::new(lane.clone(), &plan.site.headers.answers);
     body.gather();
+    let waiting = Waiting { line: plan.site.counters.worker(worker.index), lane };
     let end = exchange(worker, &plan, &mut body, &mut sink).await;
+    lane.answered.set(lane.answered.get() || end != End::Gone);
+    drop(waiting);
     match end {
         End::Answered(_) => {}
         End::Failed(status) => {

@@ -17,6 +17,7 @@ use crate::http::forward::{TraceId, host_and_path, push_trace, split_port};
 use crate::http::head::Request;
 use crate::http::text::{push, push_address, push_number};
 use crate::proxy::Caller;
+use crate::proxy::forward::CLIENT_LEFT;
 use crate::route::transform::Rewritten;
 use crate::snapshot::Site;
 use crate::tls::Agreed;
@@ -214,8 +215,7 @@ impl Entry {
         self.begun_at.after(end.saturating_duration_since(self.begun))
     }
 
-    /// Writes the line: so many bytes were received for the request, and sent for its answer. A client that got nothing went away
-    /// ("HTTP 460: The load balancer received a request from a client, but the client closed the connection").
+    /// Writes the line: so many bytes were received for the request, and sent for its answer. A client that got nothing has left.
     pub fn finish(&self, worker: &Worker, received: u64, sent: u64) {
         let text = self.text.take();
         self.write(&worker.log, &text, received, sent);
@@ -223,7 +223,7 @@ impl Entry {
     }
 
     fn write(&self, log: &Writer, text: &[u8], received: u64, sent: u64) {
-        let status = if self.status.get() == 0 { 460 } else { self.status.get() };
+        let status = if self.status.get() == 0 { CLIENT_LEFT } else { self.status.get() };
         let target = self.target.get();
         log.line(&self.channel, |out| {
             push(out, &[self.kind, " "]);

@@ -95,7 +95,7 @@ impl<R: AsyncRead + Unpin + Bare, W: AsyncWrite + Unpin + Bare> AnswerPath<'_, R
             self.buffer.consume(length);
             match made.status {
                 101 if self.plan.upgrade.is_some() => {
-                    self.progress.begun.set(true);
+                    self.begin();
                     self.count(101);
                     self.write_only(made.text).await?;
                     return Ok(Answered { keep_target: false, keep_client: false, switched: true, status: 101 });
@@ -104,13 +104,19 @@ impl<R: AsyncRead + Unpin + Bare, W: AsyncWrite + Unpin + Bare> AnswerPath<'_, R
                 100..=199 if self.plan.client_http11 => self.write_only(made.text).await?,
                 100..=199 => self.worker.buffers.give_text_back(made.text),
                 status => {
-                    self.progress.begun.set(true);
+                    self.begin();
                     self.count(status);
                     return self.send(made).await;
                 }
             }
         }
         Err(AnswerError::Garbage(HttpError::TooLarge("the number of informational answers")))
+    }
+
+    /// The client is to get what comes from here on, and is not looked after any more.
+    fn begin(&self) {
+        self.progress.begun.set(true);
+        self.to_watch.answer_begins();
     }
 
     /// Reads a head and makes one of it, and tells its length. Mostly it comes in one piece and is read at once; else its end is

@@ -4,6 +4,9 @@
 //! and got no byte of an answer is tried elsewhere when its method is idempotent and its body is still at hand. An ALB
 //! does less: it answers 502 when a target dies with a request. A request that may not be repeated uses a connection
 //! that was idle only for a moment, so that it does not meet one which its target is closing.
+//!
+//! A client that goes away while a target works is noticed by the worker's sweep, which ends the target's connection: there is
+//! no other target then, and it is not the target's failure.
 
 use std::cell::RefCell;
 use std::io;
@@ -32,6 +35,10 @@ pub const TRIES_MAX: usize = 3;
 pub const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// Connecting to one target while there are others.
 const CONNECT_SHORT: Duration = Duration::from_millis(500);
+/// What counts as the answer to a client that has left before it had one: "HTTP 460: The load balancer received a request from a
+/// client, but the client closed the connection with the load balancer before the idle timeout period elapsed" ("ELB User Guide,
+/// Troubleshoot your Application Load Balancers").
+pub const CLIENT_LEFT: u16 = 460;
 /// How long a connection may have been idle for a request that can be repeated, and for one that cannot.
 const IDLE_MS_MAX: u64 = 60_000;
 const IDLE_MS_BRIEF: u64 = 2_000;
@@ -135,6 +142,7 @@ async fn one_try(
                 Err(e) if e.kind() == io::ErrorKind::TimedOut => Err(AnswerError::Late),
                 Err(_) => Err(AnswerError::Lost),
                 Ok(()) => {
+                    client.watch.awaits(&upstream.watch);
                     let mut answer = AnswerPath {
                         worker,
                         plan,
@@ -159,6 +167,9 @@ async fn one_try(
             outcome
         }
     };
+    let has_left = client.watch.has_left();
+    // What the target's connection then came to is not the target's doing.
+    let outcome = outcome.map_err(|error| if has_left { ExchangeError::Answer(AnswerError::Client) } else { error });
     if is_targets_failure(&outcome) {
         target.failed();
     }
@@ -173,10 +184,10 @@ async fn one_try(
             if at_hand.is_some() {
                 skip_body(&mut client.buffer, plan.framing);
             }
-            if answered.keep_target && worker.snapshot.borrow().targets.contains(&target.number) {
+            if answered.keep_target && !has_left && worker.snapshot.borrow().targets.contains(&target.number) {
                 worker.pool.give_back(target.number, upstream);
             }
-            Tried::Done(if answered.keep_client { Next::Keep } else { Next::Close })
+            Tried::Done(if answered.keep_client && !has_left { Next::Keep } else { Next::Close })
         }
         Err(error) => after_error(worker, plan, &target, &upstream, tried, at_hand.is_some(), error, progress.begun.get()),
     };
@@ -231,7 +242,11 @@ fn after_error(
             tracing::warn!(target = %target.address, "an answer is not understood: {why}");
             failed(502, false)
         }
-        ExchangeError::Answer(AnswerError::Broken | AnswerError::Client) => Tried::Done(Next::Close),
+        ExchangeError::Answer(AnswerError::Client) => {
+            plan.site.counters.worker(worker.index).answered(CLIENT_LEFT);
+            Tried::Done(Next::Close)
+        }
+        ExchangeError::Answer(AnswerError::Broken) => Tried::Done(Next::Close),
     }
 }
 
@@ -310,7 +325,12 @@ async fn streamed_request(
             result = &mut request, if sending => {
                 sending = false;
                 match result {
-                    Ok(()) => progress.unsent.set(false),
+                    Ok(()) => {
+                        progress.unsent.set(false);
+                        if !progress.begun.get() {
+                            client.watch.awaits(&upstream.watch);
+                        }
+                    }
                     // It may have answered before it stopped listening.
                     Err(RelayError::Sink) => {}
                     Err(RelayError::Framing(why)) => {

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::rc::Rc;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{Shutdown, shutdown};
 use tokio::sync::Notify;
 
@@ -14,6 +15,10 @@ use crate::clock::now_ms;
 
 /// How often the list is looked through; a deadline is met this much late at most.
 pub const SWEEP_EVERY_MS: u64 = 250;
+/// Clients' sockets that the kernel is asked about in one call.
+const POLLED_MAX: usize = 1_024;
+/// What a socket says whose other side has closed it, or its sending half, or has reset it.
+const CLOSED: PollFlags = PollFlags::RDHUP.union(PollFlags::HUP).union(PollFlags::ERR);
 
 /// What a socket is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +27,18 @@ pub enum Role {
     Client(SocketAddr),
     /// One to the target of this number.
     Target(u64),
+}
+
+/// Whether a client waits for a target's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Awaits {
+    Nothing,
+    /// By the socket at this place in the list.
+    Answer(usize),
+    /// Likewise; but the last sweep has found that the client has closed its connection.
+    InVain(usize),
+    /// So did the next one, and the target's socket was shut down.
+    NoMore,
 }
 
 #[derive(Debug)]
@@ -36,6 +53,9 @@ struct Entry {
     cut: Cell<bool>,
     /// A client's connection between two requests.
     idle: Cell<bool>,
+    awaits: Cell<Awaits>,
+    /// It was shut down by us, in one direction at least.
+    shut: Cell<bool>,
     /// Read and written so far, and how much of both was taken.
     read: Cell<u64>,
     written: Cell<u64>,
@@ -69,6 +89,8 @@ impl Watches {
             expired: Cell::new(false),
             cut: Cell::new(false),
             idle: Cell::new(false),
+            awaits: Cell::new(Awaits::Nothing),
+            shut: Cell::new(false),
             read: Cell::new(0),
             written: Cell::new(0),
             taken: Cell::new(0),
@@ -87,7 +109,7 @@ impl Watches {
         self.entries.borrow().len() == self.free.borrow().len()
     }
 
-    /// Shuts down what is late.
+    /// Shuts down what is late, and what nobody waits for any more.
     pub fn sweep(&self) {
         let now = now_ms();
         for entry in self.entries.borrow().iter().flatten() {
@@ -96,6 +118,35 @@ impl Watches {
                 entry.expire(Shutdown::Both);
             } else if late(&entry.read_by) {
                 entry.expire(Shutdown::Read);
+            }
+        }
+        self.end_vain_exchanges();
+    }
+
+    /// Ends exchanges whose client has closed its connection while it waited for the answer. A client that only ends its sending
+    /// side looks the same to the kernel: it is given the time between two sweeps, in which most answers come.
+    fn end_vain_exchanges(&self) {
+        let entries = self.entries.borrow();
+        let waits = |entry: &&Rc<Entry>| matches!(entry.awaits.get(), Awaits::Answer(_) | Awaits::InVain(_));
+        let waiting: Vec<&Rc<Entry>> = entries.iter().flatten().filter(waits).collect();
+        for some in waiting.chunks(POLLED_MAX) {
+            let mut polled: Vec<PollFd<'_>> = some.iter().map(|e| PollFd::from_borrowed_fd(e.socket(), e.telling())).collect();
+            if poll(&mut polled, Some(&Timespec::default())).is_err() {
+                return;
+            }
+            for (entry, told) in some.iter().zip(&polled) {
+                let is_closed = told.revents().intersects(CLOSED);
+                entry.awaits.set(match entry.awaits.get() {
+                    Awaits::Answer(target) | Awaits::InVain(target) if !is_closed => Awaits::Answer(target),
+                    Awaits::Answer(target) => Awaits::InVain(target),
+                    Awaits::InVain(target) => {
+                        if let Some(Some(target)) = entries.get(target) {
+                            target.shut(Shutdown::Both);
+                        }
+                        Awaits::NoMore
+                    }
+                    other => other,
+                });
             }
         }
     }
@@ -154,11 +205,20 @@ impl Entry {
     }
 
     fn shut(&self, how: Shutdown) {
+        self.shut.set(true);
+        // An error says that the other side has closed it already.
+        let _ = shutdown(self.socket(), how);
+    }
+
+    /// What of [`CLOSED`] the kernel tells only when asked. A reading side that we have shut looks like one that the client has.
+    fn telling(&self) -> PollFlags {
+        if self.shut.get() { PollFlags::empty() } else { PollFlags::RDHUP }
+    }
+
+    fn socket(&self) -> BorrowedFd<'_> {
         // SAFETY: the entry is in the list only while its `Watch` lives, and that is dropped before the socket is
         // closed, on this same thread; so the descriptor is open and still this socket's.
-        let socket = unsafe { BorrowedFd::borrow_raw(self.socket) };
-        // An error says that the other side has closed it already.
-        let _ = shutdown(socket, how);
+        unsafe { BorrowedFd::borrow_raw(self.socket) }
     }
 }
 
@@ -226,11 +286,132 @@ impl Watch {
     pub fn set_idle(&self, idle: bool) {
         self.entry.idle.set(idle);
     }
+
+    /// All of this client's request was sent to a target, and it waits for the answer. Should it go away before that begins, the
+    /// target's socket is shut down.
+    pub fn awaits(&self, target: &Watch) {
+        self.entry.awaits.set(Awaits::Answer(target.index));
+    }
+
+    /// The answer begins: from now on, failing writes tell of a client that is gone.
+    pub fn answer_begins(&self) {
+        if self.entry.awaits.get() != Awaits::NoMore {
+            self.entry.awaits.set(Awaits::Nothing);
+        }
+    }
+
+    /// The exchange is over, and the target's socket may be closed: tells whether it was shut down for the client's sake.
+    pub fn has_left(&self) -> bool {
+        self.entry.awaits.replace(Awaits::Nothing) == Awaits::NoMore
+    }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
         self.list.entries.borrow_mut()[self.index] = None;
         self.list.free.borrow_mut().push(self.index);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::time::Duration;
+
+    use super::*;
+
+    const AT: &str = "127.0.0.1:8080";
+
+    fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        (TcpStream::connect(listener.local_addr().unwrap()).unwrap(), listener.accept().unwrap().0)
+    }
+
+    /// Something has come from the other side: data, the end, or a reset.
+    fn await_news(socket: &TcpStream) {
+        let _ = socket.peek(&mut [0]);
+    }
+
+    /// A client that waits for a target's answer does `what`; tells after how many of ten sweeps it has left, if it has.
+    fn left_after(what: impl FnOnce(TcpStream, &TcpStream, &Watches) -> Option<TcpStream>) -> Option<usize> {
+        let watches = Rc::<Watches>::default();
+        let ((client, accepted), (upstream, mut target)) = (pair(), pair());
+        let to_target = watches.watch(&upstream, Role::Target(1));
+        let to_client = watches.watch(&accepted, Role::Client(AT.parse().unwrap()));
+        to_client.set_idle(true);
+        to_client.awaits(&to_target);
+        let _client = what(client, &accepted, &watches);
+        for sweep in 1..=10 {
+            watches.sweep();
+            target.set_nonblocking(true).unwrap();
+            let is_shut = matches!(target.read(&mut [0]), Ok(0));
+            if to_client.entry.awaits.get() == Awaits::NoMore {
+                target.set_nonblocking(false).unwrap();
+                assert_eq!(target.read(&mut [0]).unwrap(), 0, "the target sees the end");
+                assert!(to_client.has_left() && !to_client.has_left());
+                return Some(sweep);
+            }
+            assert!(!is_shut);
+        }
+        to_client.answer_begins();
+        assert!(!to_client.has_left());
+        None
+    }
+
+    #[test]
+    fn a_client_has_left_when_two_sweeps_in_a_row_say_so() {
+        let closed = left_after(|client, accepted, _| {
+            drop(client);
+            await_news(accepted);
+            None
+        });
+        let reset = left_after(|client, accepted, _| {
+            rustix::net::sockopt::set_socket_linger(&client, Some(Duration::ZERO)).unwrap();
+            drop(client);
+            await_news(accepted);
+            None
+        });
+        let half_closed = left_after(|client, accepted, _| {
+            client.shutdown(std::net::Shutdown::Write).unwrap();
+            await_news(accepted);
+            Some(client)
+        });
+        assert_eq!((closed, reset, half_closed), (Some(2), Some(2), Some(2)));
+    }
+
+    #[test]
+    fn a_client_that_is_there_has_not_left() {
+        let silent = left_after(|client, _, _| Some(client));
+        let ahead = left_after(|mut client, accepted, _| {
+            client.write_all(b"GET /next HTTP/1.1").unwrap();
+            await_news(accepted);
+            Some(client)
+        });
+        let shut_by_us = left_after(|client, _, watches| {
+            watches.close_idle(|_| true);
+            Some(client)
+        });
+        assert_eq!((silent, ahead, shut_by_us), (None, None, None));
+    }
+
+    #[test]
+    fn clients_that_do_not_wait_for_a_target_are_not_asked_about() {
+        let watches = Rc::<Watches>::default();
+        let ((client, accepted), (upstream, _target)) = (pair(), pair());
+        let to_target = watches.watch(&upstream, Role::Target(1));
+        let to_client = watches.watch(&accepted, Role::Client(AT.parse().unwrap()));
+        drop(client);
+        await_news(&accepted);
+        to_client.awaits(&to_target);
+        watches.sweep();
+        to_client.answer_begins();
+        (0..3).for_each(|_| watches.sweep());
+        assert!(!to_client.has_left());
+        // The next request's exchange begins anew.
+        to_client.awaits(&to_target);
+        watches.sweep();
+        assert!(!to_client.has_left());
     }
 }

@@ -6,6 +6,7 @@ mod attributes;
 mod changes;
 mod client;
 mod counting;
+mod departures;
 mod desync;
 mod draining;
 mod failures;
