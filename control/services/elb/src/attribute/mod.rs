@@ -46,6 +46,12 @@ fn value<'a>(known: &[Known], own: &'a Own, name: &str) -> &'a str {
     own.get(name).map_or_else(|| default_of(known, name).unwrap_or_default(), String::as_str)
 }
 
+/// A decimal number as it would be shown again: without a sign, and without zeros before it.
+fn plain_number(text: &str) -> Option<u64> {
+    let is_plain = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    text.parse().ok().filter(|_| is_plain)
+}
+
 /// A number of seconds, in milliseconds.
 pub(crate) fn seconds_as_ms(value: &str) -> u64 {
     value.parse::<u64>().unwrap_or_default() * 1_000
@@ -86,7 +92,7 @@ fn set(known: &[Known], own: &mut Own, wanted: &[(String, String)], whose: &str)
 impl Takes {
     /// What is expected instead.
     fn check(self, value: &str) -> Result<(), String> {
-        let within = |least, most| value.parse::<u64>().is_ok_and(|n| (least..=most).contains(&n));
+        let within = |least, most| plain_number(value).is_some_and(|n| (least..=most).contains(&n));
         let is_printable = || value.bytes().all(|b| (0x20..0x7f).contains(&b));
         let (fits, expected) = match self {
             Takes::Bool => (matches!(value, "true" | "false"), "'true' or 'false'".into()),

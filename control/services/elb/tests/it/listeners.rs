@@ -177,6 +177,8 @@ fn attributes_depend_on_the_protocol_and_reach_the_plan() {
         (&tcp, "tcp.idle_timeout.seconds", "59"),
         (&http, "routing.http.response.x_frame_options.header_value", "NEVER"),
         (&http, "routing.http.response.access_control_max_age.header_value", "86401"),
+        (&http, "routing.http.response.access_control_max_age.header_value", "+60"),
+        (&tcp, "tcp.idle_timeout.seconds", "060"),
         (&http, "routing.http.request.x_amzn_tls_version.header_name", "X-Tls"),
         (&http, hsts, "a\r\nb: c"),
     ] {

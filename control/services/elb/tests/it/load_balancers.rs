@@ -153,6 +153,8 @@ fn attributes_of_an_application_load_balancer_reach_the_plan() {
         &[("load_balancing.cross_zone.enabled", "false")],
         &[("dns_record.client_routing_policy", "any_availability_zone")],
         &[("idle_timeout.timeout_seconds", "4001")],
+        &[("idle_timeout.timeout_seconds", "+5")],
+        &[("client_keep_alive.seconds", "060")],
         &[("idle_timeout.timeout_seconds", "5"), ("idle_timeout.timeout_seconds", "6")],
     ] {
         assert!(region.refusal::<ops::ModifyLoadBalancerAttributes>(modify(&web, all)).contains(" 400: "), "{all:?}");

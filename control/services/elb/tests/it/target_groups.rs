@@ -105,6 +105,29 @@ fn attributes_reach_the_plan() {
     assert_eq!(value(&mut region, &group, "stickiness.type").as_deref(), Some("app_cookie"), "nothing changed in vain");
 }
 
+/// They are shown as they were given, so there is one way to write each.
+#[test]
+fn numbers_among_attributes_are_plain_decimals() {
+    let mut region = Region::new();
+    let group = region.group("web", "HTTP");
+    for (name, least, wrong) in [
+        ("deregistration_delay.timeout_seconds", "0", ["+5", "05", "00", "-0", " 5", "5.0", "0x5", "", "99999999999999999999"]),
+        ("slow_start.duration_seconds", "0", ["+30", "030", "00", "-30", "30 ", "3e1", "0x1e", "", "٣٠"]),
+        (
+            "target_group_health.dns_failover.minimum_healthy_targets.count",
+            "1",
+            ["+1", "01", "00", "-1", "1_0", "1.", "OFF", "", "0"],
+        ),
+    ] {
+        for value in wrong {
+            let refusal = region.refusal::<ops::ModifyTargetGroupAttributes>(modify(&group, &[(name, value)]));
+            assert!(refusal.starts_with("ValidationError 400: ") && refusal.contains(&format!("'{name}' must be ")), "{refusal}");
+        }
+        region.call::<ops::ModifyTargetGroupAttributes>(modify(&group, &[(name, least)])).unwrap();
+        assert_eq!(value(&mut region, &group, name).as_deref(), Some(least));
+    }
+}
+
 #[test]
 fn groups_of_flows_have_attributes_of_their_own() {
     let mut region = Region::new();
