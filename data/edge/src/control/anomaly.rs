@@ -31,6 +31,8 @@ pub struct Record {
     failures: f32,
     quiet_looks: u32,
     pub anomalous: bool,
+    /// It gets fewer requests for that.
+    pub mitigated: bool,
 }
 
 impl Record {
@@ -69,7 +71,7 @@ pub fn judge(records: &mut [&mut Record]) {
     }
 }
 
-/// The weight that follows on this one.
+/// The weight that follows on this one, in a group that mitigates.
 pub fn next_weight(weight: u32, anomalous: bool) -> u32 {
     if anomalous { (weight / 2).max(WEIGHT_MIN) } else { (weight + WEIGHT_STEP).min(WEIGHT_FULL) }
 }

@@ -30,7 +30,7 @@ use crate::connector::Connector;
 use crate::log::Writer;
 use crate::log::health::{Checked, HealthLog};
 use crate::route::cookie::scope_of;
-use crate::target::{Standing, Target};
+use crate::target::{Standing, Target, WEIGHT_FULL};
 use grouped::{GroupState, Groups};
 use registered::Registered;
 
@@ -282,9 +282,9 @@ impl Targets {
         members.any(|(other, member)| other != key && is_warm(member))
     }
 
-    /// Whether any group has enough targets for one to stand out.
+    /// Whether any group has enough targets for one to stand out, or one does so since there were enough.
     pub fn can_stand_out(&self) -> bool {
-        self.members.len() >= anomaly::TARGETS_MIN
+        self.members.len() >= anomaly::TARGETS_MIN || self.members.values().any(|member| member.record.anomalous)
     }
 
     /// Looks at what became of the requests to each target; returns what is to be reported.
@@ -294,20 +294,21 @@ impl Targets {
         for group in members.chunk_by_mut(|(a, _), (b, _)| a.load_balancer == b.load_balancer && a.group == b.group) {
             let (key, _) = &group[0];
             let Some(mitigates) = self.groups.of(key).map(GroupState::mitigates) else { continue };
-            let before: Vec<bool> = group.iter().map(|(_, member)| member.record.anomalous).collect();
+            let before: Vec<(bool, bool)> = group.iter().map(|(_, m)| (m.record.anomalous, m.record.mitigated)).collect();
             for (_, member) in group.iter_mut() {
                 member.record.read(member.target.record());
                 member.record.anomalous &= member.health == TargetHealth::Healthy;
             }
             let healthy = group.iter_mut().filter(|(_, member)| member.health == TargetHealth::Healthy);
             anomaly::judge(&mut healthy.map(|(_, member)| &mut member.record).collect::<Vec<_>>());
-            for ((key, member), before) in group.iter().zip(before) {
+            for ((key, member), before) in group.iter_mut().zip(before) {
                 let anomalous = member.record.anomalous;
-                let weight = anomaly::next_weight(member.target.weight(), anomalous && mitigates);
+                member.record.mitigated = anomalous && mitigates;
+                let weight = if mitigates { anomaly::next_weight(member.target.weight(), anomalous) } else { WEIGHT_FULL };
                 member.target.set_weight(weight);
-                if anomalous != before {
+                if (anomalous, member.record.mitigated) != before {
                     tracing::info!(group = %key.group, target = key.target.id, port = key.target.port, anomalous, "target anomaly");
-                    reports.push(report_anomaly(key, member, mitigates));
+                    reports.push(report_anomaly(key, member));
                 }
             }
         }
@@ -323,9 +324,8 @@ impl Targets {
 
     /// The present health of everything.
     pub fn report_all(&self) -> Vec<Observation> {
-        let mitigates = |key: &MemberKey| self.groups.of(key).is_some_and(GroupState::mitigates);
         let anomalous = self.members.iter().filter(|(_, member)| member.record.anomalous);
-        let anomalies = anomalous.map(|(key, member)| report_anomaly(key, member, mitigates(key)));
+        let anomalies = anomalous.map(|(key, member)| report_anomaly(key, member));
         self.members.iter().map(|(key, member)| report(key, member)).chain(anomalies).collect()
     }
 
@@ -362,13 +362,13 @@ fn report(key: &MemberKey, member: &Member) -> Observation {
     }
 }
 
-fn report_anomaly(key: &MemberKey, member: &Member, mitigates: bool) -> Observation {
+fn report_anomaly(key: &MemberKey, member: &Member) -> Observation {
     Observation::TargetAnomaly {
         load_balancer: key.load_balancer.clone(),
         group: key.group.clone(),
         target: key.target.clone(),
         generation: member.generation,
         anomalous: member.record.anomalous,
-        mitigated: member.record.anomalous && mitigates,
+        mitigated: member.record.mitigated,
     }
 }

@@ -167,7 +167,7 @@ fn an_anomalous_target_is_told_of_and_gets_less_until_it_recovers() {
     let mut balancer = rig.balancer(&[0, 1, 2, 3]);
     balancer.target_groups[0].algorithm = Algorithm::WeightedRandom;
     balancer.target_groups[0].anomaly_mitigation = true;
-    apply(&mut rig, balancer, &[0, 1, 2, 3], &[]);
+    apply(&mut rig, balancer.clone(), &[0, 1, 2, 3], &[]);
     let last_word = |rig: &Rig| {
         rig.serve.observations().into_iter().rev().find_map(|o| match o {
             Observation::TargetAnomaly { target, anomalous, mitigated, .. } if target.id == "i-3" => Some((anomalous, mitigated)),
@@ -179,6 +179,19 @@ fn an_anomalous_target_is_told_of_and_gets_less_until_it_recovers() {
         (shares[3] < 15).then_some(())
     });
     assert_eq!(last_word(&rig), Some((true, true)));
+    // Without mitigation it is as anomalous, and gets its full share.
+    let mut unmitigated = balancer.clone();
+    unmitigated.target_groups[0].anomaly_mitigation = false;
+    rig.apply(unmitigated);
+    eventually("it gets its quarter again, and that is told", || {
+        let shares = shares(rig.door(), 200);
+        (shares[3] > 30 && last_word(&rig) == Some((true, false))).then_some(())
+    });
+    rig.apply(balancer);
+    eventually("it gets less again", || {
+        shares(rig.door(), 200);
+        (last_word(&rig) == Some((true, true))).then_some(())
+    });
     broken.store(false, Ordering::SeqCst);
     eventually("it is well again", || {
         shares(rig.door(), 200);

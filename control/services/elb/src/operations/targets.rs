@@ -2,6 +2,7 @@ use base::Fault;
 use kernel::{Cx, State, Tx};
 use shapes::elbv2 as s;
 
+use crate::attribute;
 use crate::error::{Error, refuse};
 use crate::listener::port;
 use crate::protocol::is_http;
@@ -89,7 +90,9 @@ pub(super) fn describe_health(
 }
 
 fn registered(state: &State, group: &TargetGroup, row: &Registration) -> s::TargetHealthDescription {
-    let mitigation = if row.anomaly.is_some_and(|a| a.mitigated) { "yes" } else { "no" };
+    // What was observed last may be from before it was switched off.
+    let is_on = attribute::target_group(group, "load_balancing.algorithm.anomaly_mitigation") == "on";
+    let mitigation = if is_on && row.anomaly.is_some_and(|a| a.mitigated) { "yes" } else { "no" };
     let anomaly = s::AnomalyDetection {
         result: Some(if row.anomaly.is_some() { "anomalous" } else { "normal" }.into()),
         mitigation_in_effect: Some(mitigation.into()),

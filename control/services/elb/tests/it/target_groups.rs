@@ -208,14 +208,22 @@ fn anomalies_are_told_to_those_who_ask() {
         let include = vec![include.to_string()];
         let input = s::DescribeTargetHealthInput { target_group_arn: group.clone(), include, ..Default::default() };
         let all = region.call::<ops::DescribeTargetHealth>(input).unwrap().target_health_descriptions;
-        let all = all.into_iter().map(|d| d.anomaly_detection.and_then(|a| a.result));
-        all.map(Option::unwrap_or_default).collect::<Vec<_>>()
+        let text = |a: s::AnomalyDetection| [a.result, a.mitigation_in_effect].map(Option::unwrap_or_default).join(" ");
+        all.into_iter().map(|d| d.anomaly_detection.map(text).unwrap_or_default()).collect::<Vec<_>>()
     };
+    let mitigation = |on: &str| {
+        let algorithm = ("load_balancing.algorithm.type", "weighted_random");
+        modify(&group, &[algorithm, ("load_balancing.algorithm.anomaly_mitigation", on)])
+    };
+    region.call::<ops::ModifyTargetGroupAttributes>(mitigation("on")).unwrap();
     region.observe(&told(true, row.generation + 1_000));
-    assert_eq!(seen(&mut region, "All"), ["normal", "normal"], "that was another registration");
+    assert_eq!(seen(&mut region, "All"), ["normal no", "normal no"], "that was another registration");
     region.observe(&told(true, row.generation));
     let found = seen(&mut region, "AnomalyDetection");
-    assert_eq!(found.iter().filter(|r| *r == "anomalous").count(), 1, "{found:?}");
+    assert_eq!(found.iter().filter(|r| *r == "anomalous yes").count(), 1, "{found:?}");
+    region.call::<ops::ModifyTargetGroupAttributes>(mitigation("off")).unwrap();
+    let found = seen(&mut region, "AnomalyDetection");
+    assert_eq!(found.iter().filter(|r| *r == "anomalous no").count(), 1, "at once: {found:?}");
     region.observe(&told(false, row.generation));
-    assert_eq!(seen(&mut region, "AnomalyDetection"), ["normal", "normal"]);
+    assert_eq!(seen(&mut region, "AnomalyDetection"), ["normal no", "normal no"]);
 }
