@@ -392,7 +392,7 @@ impl Default for MinimumHealthy {
 pub struct FlowAttributes {
     /// `preserve_client_ip.enabled`.
     pub preserve_client: bool,
-    /// `proxy_protocol_v2.enabled`.
+    /// `proxy_protocol_v2.enabled`: before the first byte of a connection, and in each datagram.
     pub proxy_protocol: bool,
     /// `deregistration_delay.connection_termination.enabled`.
     pub cut_at_deregistration: bool,

@@ -163,7 +163,7 @@ impl Control {
                 group: groups.get(weighted.group.as_str())?.clone(),
                 weight: weighted.weight,
                 sticky: wanted.stickiness == Some(Stickiness::SourceIp),
-                announces: transport == Transport::Tcp && wanted.flow.proxy_protocol,
+                announces: wanted.flow.proxy_protocol,
             })
         };
         // An address that nodes share counts as the first one's.

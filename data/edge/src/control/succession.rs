@@ -101,9 +101,9 @@ impl Control {
             Rest::default()
         });
         let adopt = |(note, socket): (FlowNote, UdpSocket)| {
-            let FlowNote { at, door, client, member, target, from, node, silent_ms } = note;
+            let FlowNote { at, door, client, member, target, from, node, silent_ms, announces } = note;
             let flight = self.targets.resume(member.as_ref(), target, &from);
-            Adopted { at, door, client, socket, flight, node, silent_ms }
+            Adopted { at, door, client, socket, flight, node, silent_ms, announces }
         };
         let flows = flows.into_iter().map(adopt).collect();
         self.targets.busy_elsewhere(busy);
@@ -264,10 +264,10 @@ impl Control {
             flows.truncate(FLOWS_MAX);
         }
         let members = self.targets.by_number();
-        let note = |Parted { at, door, client, socket, target, node, silent_ms }: Parted| {
+        let note = |Parted { at, door, client, socket, target, node, silent_ms, announces }: Parted| {
             let member: Option<MemberKey> = members.get(&target.number).map(|key| (*key).clone());
             let (from, target) = (target.from.clone(), target.address);
-            (FlowNote { at, door, client, member, target, from, node, silent_ms }, socket)
+            (FlowNote { at, door, client, member, target, from, node, silent_ms, announces }, socket)
         };
         flows.into_iter().map(note).unzip()
     }

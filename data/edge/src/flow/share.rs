@@ -17,7 +17,7 @@ pub struct Share {
     pub weight: u32,
     /// A client's flows all go to one of its targets.
     pub sticky: bool,
-    /// Its targets are told of the client by a header of the PROXY protocol, version 2.
+    /// Its targets are told of the client by a header of the PROXY protocol, version 2, datagrams of UDP by one each.
     pub announces: bool,
 }
 

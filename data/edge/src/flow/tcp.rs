@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use super::Site;
 use super::carry::{Broken, Side, Way};
 use super::choose::{Chosen, choose, home};
+use super::compile::Transport;
 use super::counters::{Active, FlowLine};
 use super::preface::{self, PREFACE_BYTES_MAX};
 use super::share::Share;
@@ -218,7 +219,7 @@ async fn connect(worker: &Worker, share: &Share, target: &Target, caller: Caller
     let mut socket = worker.connector.reach(&target.from, target.address).await?;
     if share.announces {
         let mut space = [0; PREFACE_BYTES_MAX];
-        let length = preface::write(&mut space, caller.address, caller.at);
+        let length = preface::write(&mut space, Transport::Tcp, caller.address, caller.at);
         socket.write_all(&space[..length]).await?;
     }
     if !target.secure {

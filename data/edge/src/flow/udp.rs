@@ -4,19 +4,21 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, IoSlice};
 use std::net::{SocketAddr, UdpSocket as StdSocket};
 use std::os::fd::OwnedFd;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::net::{SendFlags, send, sendto};
+use rustix::net::{SendAncillaryBuffer, SendFlags, send, sendmsg, sendto};
 use tokio::net::UdpSocket;
 use tokio::task::{AbortHandle, spawn_local};
 
 use super::choose::{Chosen, choose, home};
+use super::compile::Transport;
 use super::counters::Active;
+use super::preface::{self, PREFACE_BYTES_MAX};
 use super::{Kind, Site};
 use crate::clock::now_ms;
 use crate::snapshot::Snapshot;
@@ -55,6 +57,7 @@ pub struct Adopted {
     pub flight: InFlight,
     pub node: usize,
     pub silent_ms: u64,
+    pub announces: bool,
 }
 
 /// What a worker gets: new sockets, and flows that come to them.
@@ -74,6 +77,7 @@ pub struct Parted {
     pub target: Arc<Target>,
     pub node: usize,
     pub silent_ms: u64,
+    pub announces: bool,
 }
 
 struct Door {
@@ -108,6 +112,8 @@ struct Onward {
     active: Active,
     last_ms: Cell<u64>,
     idle_ms: u64,
+    /// What goes before each datagram to the target, if anything does.
+    preface: Option<Box<[u8]>>,
 }
 
 impl Flow {
@@ -152,7 +158,7 @@ impl Datagrams {
 
     /// Goes on with a flow of the edge before this one.
     fn adopt(&self, worker: &Rc<Worker>, flow: Adopted, snapshot: &Snapshot) {
-        let Adopted { at, door: number, client, socket, flight, node, silent_ms } = flow;
+        let Adopted { at, door: number, client, socket, flight, node, silent_ms, announces } = flow;
         let Some(site) = snapshot.datagrams.get(&at) else { return };
         let Some(counters) = site.counters.get(node) else { return };
         let door = self.doors.borrow().iter().find(|d| d.at == at && d.number == number).map(|d| d.socket.clone());
@@ -160,7 +166,8 @@ impl Datagrams {
             (Some(door), Ok(socket)) => {
                 let active = Active::adopt(counters, worker.index, Kind::Udp);
                 let last_ms = Cell::new(now_ms().saturating_sub(silent_ms));
-                let onward = Onward { socket, flight, node, active, last_ms, idle_ms: site.idle_ms };
+                let preface = announces.then(|| preface_of(client, at));
+                let onward = Onward { socket, flight, node, active, last_ms, idle_ms: site.idle_ms, preface };
                 self.begin(worker, (at, client), (number, door), onward);
             }
             (None, _) => tracing::warn!(%at, "a flow's socket has not come along: it begins anew"),
@@ -218,7 +225,14 @@ impl Datagrams {
         onward.last_ms.set(now_ms());
         // What is not taken is lost, which UDP allows; a target that is away is for health checks to find. Nobody waits, so the
         // runtime, which has not yet heard of a new socket, is not asked.
-        if send(&onward.socket, bytes, SendFlags::DONTWAIT).is_ok() {
+        let sent = match &onward.preface {
+            None => send(&onward.socket, bytes, SendFlags::DONTWAIT),
+            Some(preface) => {
+                let both = [IoSlice::new(preface), IoSlice::new(bytes)];
+                sendmsg(&onward.socket, &both, &mut SendAncillaryBuffer::default(), SendFlags::DONTWAIT)
+            }
+        };
+        if sent.is_ok() {
             onward.active.moved(bytes.len());
         }
         true
@@ -226,10 +240,17 @@ impl Datagrams {
 }
 
 fn part((at, client): (SocketAddr, SocketAddr), door: usize, onward: Onward) -> Option<Parted> {
-    let Onward { socket, flight, node, last_ms, .. } = onward;
+    let Onward { socket, flight, node, last_ms, preface, .. } = onward;
     let socket = socket.into_std().ok()?.into();
     let silent_ms = now_ms().saturating_sub(last_ms.get());
-    Some(Parted { at, door, client, socket, target: flight.target().clone(), node, silent_ms })
+    let announces = preface.is_some();
+    Some(Parted { at, door, client, socket, target: flight.target().clone(), node, silent_ms, announces })
+}
+
+fn preface_of(client: SocketAddr, at: SocketAddr) -> Box<[u8]> {
+    let mut space = [0; PREFACE_BYTES_MAX];
+    let length = preface::write(&mut space, Transport::Udp, client, at);
+    space[..length].into()
 }
 
 /// Takes datagrams of clients for ever.
@@ -273,7 +294,7 @@ fn open(worker: &Worker, site: &Site, client: SocketAddr, at: SocketAddr) -> Opt
         line(home(site)).rejected();
         return None;
     }
-    let Chosen { node, flight, fails_open, .. } = choose(site, client, at, now_ms(), &[])?;
+    let Chosen { share, node, flight, fails_open } = choose(site, client, at, now_ms(), &[])?;
     let target = flight.target();
     let socket = match worker.connector.datagrams(&target.from, target.address) {
         Ok(socket) => socket,
@@ -287,7 +308,8 @@ fn open(worker: &Worker, site: &Site, client: SocketAddr, at: SocketAddr) -> Opt
         line(node).unhealthy_routed();
     }
     let active = Active::new(&site.counters[node], worker.index, Kind::Udp);
-    Some(Onward { socket, flight, node, active, last_ms: Cell::new(now_ms()), idle_ms: site.idle_ms })
+    let preface = share.announces.then(|| preface_of(client, at));
+    Some(Onward { socket, flight, node, active, last_ms: Cell::new(now_ms()), idle_ms: site.idle_ms, preface })
 }
 
 /// Sends a client what its target says.

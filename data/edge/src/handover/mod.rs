@@ -107,6 +107,9 @@ pub struct FlowNote {
     pub node: usize,
     /// For how long nobody has said anything.
     pub silent_ms: u64,
+    /// Its target is told of the client before each datagram.
+    #[serde(default)]
+    pub announces: bool,
 }
 
 /// Where an edge listens for the one that shall take over.

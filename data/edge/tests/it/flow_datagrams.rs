@@ -3,13 +3,13 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use world::{Protocol, Stickiness, TargetHealth};
 
 use crate::draining::in_ms;
-use crate::flow_peers::{Asker, Caller, Datagrams, network, node};
+use crate::flow_peers::{Asker, Caller, Datagrams, PATIENCE, network, node};
 use crate::rig::{Rig, eventually};
 
 fn start(rig: &mut Rig, targets: &[u8], protocol: Protocol, change: impl FnOnce(&mut world::LoadBalancer)) -> Vec<Datagrams> {
@@ -53,6 +53,37 @@ fn one_port_is_for_connections_and_datagrams() {
     let _peers = start(&mut rig, &[0], Protocol::TcpUdp, |_| {});
     assert_eq!(Asker::new(rig.door()).ask("by UDP"), "zero by UDP");
     Caller::call(rig.door()).echo("by TCP").unwrap();
+}
+
+/// "Preserving client IP address with Proxy protocol v2 and Network Load Balancer": "UDP is supported".
+#[test]
+fn targets_are_told_of_their_clients_in_each_datagram_where_that_is_wanted() {
+    for protocol in [Protocol::Udp, Protocol::TcpUdp] {
+        let mut rig = Rig::start();
+        let target = UdpSocket::bind(rig.target_at(0)).unwrap();
+        target.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut balancer = network(&rig, &[0], protocol);
+        balancer.target_groups[0].health_check.enabled = false;
+        balancer.target_groups[0].flow.proxy_protocol = true;
+        rig.apply(balancer);
+        rig.serve.await_health(0, &TargetHealth::Healthy);
+        for asker in [Asker::new(rig.door()), Asker::new(node(&rig, 3))] {
+            let own = asker.0.local_addr().unwrap();
+            let mut header = b"\r\n\r\n\0\r\nQUIT\n\x21\x12\0\x0c".to_vec();
+            let SocketAddr::V4(at) = asker.0.peer_addr().unwrap() else { panic!("not IPv4") };
+            header.extend([127, 0, 0, 1].iter().chain(&at.ip().octets()));
+            header.extend(own.port().to_be_bytes().iter().chain(&at.port().to_be_bytes()));
+            for text in ["first", "", "third"] {
+                asker.0.send(text.as_bytes()).unwrap();
+                let mut bytes = [0; 128];
+                let (count, from) = target.recv_from(&mut bytes).unwrap();
+                assert_eq!(bytes[..count], [&header, text.as_bytes()].concat());
+                target.send_to(b"plain", from).unwrap();
+                let count = asker.0.recv(&mut bytes).unwrap();
+                assert_eq!(&bytes[..count], b"plain", "answers are as the target gives them");
+            }
+        }
+    }
 }
 
 #[test]

@@ -120,6 +120,22 @@ fn a_flow_of_datagrams_goes_on_with_its_target_which_notices_nothing() {
     }
 }
 
+#[test]
+fn a_target_that_is_told_of_its_clients_goes_on_being_told() {
+    let (mut rig, mut old, _peers) = start(2, false);
+    let mut announcing = balancer(&rig);
+    announcing.target_groups[0].flow.proxy_protocol = true;
+    rig.apply(announcing);
+    let asker = Asker::new(rig.door());
+    asker.0.set_read_timeout(Some(PATIENCE)).unwrap();
+    let before = asker.ask_once("before").unwrap();
+    assert!(before.contains("QUIT") && before.ends_with("before"), "{before}");
+    let _new = Process::succeed(&rig, 2);
+    rig.reconnect();
+    old.await_end();
+    assert_eq!(asker.ask_once("after").unwrap(), before.replace("before", "after"));
+}
+
 /// So many that their notes and sockets take many messages.
 #[test]
 fn thousands_of_flows_go_along() {

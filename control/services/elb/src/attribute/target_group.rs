@@ -123,9 +123,6 @@ fn wrong(group: &TargetGroup) -> Option<Cow<'static, str>> {
             // At AWS it is on by default for most groups.
             return Some(NO_PRESERVATION.into());
         }
-        if of("proxy_protocol_v2.enabled") == "true" && group.protocol == Protocol::Udp {
-            return Some("Proxy protocol version 2 is not supported for target groups with protocol 'UDP' in this region".into());
-        }
         if is_sticky && group.protocol == Protocol::Tls {
             return Some("Stickiness is not supported for target groups with protocol 'TLS'".into());
         }

@@ -151,10 +151,11 @@ fn groups_of_flows_have_attributes_of_their_own() {
     assert!(!planned.flow.preserve_client && planned.flow.proxy_protocol && planned.flow.cut_at_deregistration);
     assert!(planned.flow.cut_when_unhealthy && planned.cross_zone && planned.stickiness == Some(Stickiness::SourceIp));
     assert_eq!(planned.health_check.protocol, Protocol::Tcp);
+    region.call::<ops::ModifyTargetGroupAttributes>(modify(&udp, &[("proxy_protocol_v2.enabled", "true")])).unwrap();
+    assert_eq!(value(&mut region, &udp, "proxy_protocol_v2.enabled").as_deref(), Some("true"));
     for (group, name, value) in [
         (&tcp, preserve, "true"),
         (&udp, preserve, "true"),
-        (&udp, "proxy_protocol_v2.enabled", "true"),
         (&tcp, "slow_start.duration_seconds", "30"),
         (&tcp, "stickiness.type", "lb_cookie"),
         (&tcp, "target_health_state.unhealthy.draining_interval_seconds", "10"),
