@@ -39,7 +39,7 @@ pub use network::{Interface, Network, Peer, Rule, SecurityGroup, Subnet, Traffic
 pub use observation::{Exit, InstanceState, Observation, TargetHealth, TargetReason};
 pub use paths::RunPaths;
 pub use periods::{Periods, Unsent};
-pub use report::{BalancerTraffic, FlowCounts, FlowTraffic, GroupTraffic, Histogram, InstanceUsage, RequestCounts};
+pub use report::{BalancerTraffic, FlowCounts, FlowTraffic, GroupTraffic, Histogram, InstanceUsage, Pace, RequestCounts};
 pub use rule_terms::{
     Case, HEADER_NAME_CHARS_MAX, PATTERN_CHARS_MAX, REWRITE_CHARS_MAX, ReplacementPiece, Rewrite, Rewrites, UnfitRule,
     check_glob, check_header_name, compile_regex, parse_cidr,

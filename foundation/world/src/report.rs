@@ -43,6 +43,18 @@ pub struct BalancerTraffic {
     /// Of a network load balancer, which has neither requests nor answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flows: Option<FlowTraffic>,
+    /// How fast that was, stretch after stretch; of those that ended in the period. None where nothing moved.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paces: Vec<Pace>,
+}
+
+/// What moved in a stretch of time, of ten seconds where periods are as long or longer. All zones' end together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pace {
+    /// Never zero.
+    pub ms: u64,
+    pub bytes: u64,
+    pub packets: u64,
 }
 
 /// What else is to be said of an application load balancer's requests in a period.
@@ -78,6 +90,9 @@ pub struct FlowTraffic {
     pub tcp: FlowCounts,
     pub tls: FlowCounts,
     pub udp: FlowCounts,
+    /// Segments of clients' connections, and datagrams, both ways.
+    #[serde(default)]
+    pub packets: u64,
     /// Connections that the client reset, the target, or the load balancer itself.
     pub client_resets: u64,
     pub target_resets: u64,

@@ -121,6 +121,7 @@ impl Load {
                     groups,
                     more: RequestCounts::default(),
                     flows: None,
+                    paces: Vec::new(),
                 });
             }
         }

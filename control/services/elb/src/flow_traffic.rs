@@ -71,6 +71,27 @@ fn common(told: &mut Told, dimensions: Dimensions, zones: &[&BalancerTraffic]) {
         told.tell(name, dimensions, "Count", Sample::value(count as f64));
     }
     told.count("UnhealthyRoutingFlowCount", dimensions, sum.unhealthy_routed);
+    // Those of health checks, which AWS includes, are not among them.
+    told.count("ProcessedPackets", dimensions, sum.packets);
+    let (bytes, packets) = peaks(zones);
+    told.tell("PeakBytesPerSecond", dimensions, "Bytes/Second", Sample::value(bytes));
+    told.tell("PeakPacketsPerSecond", dimensions, "Count/Second", Sample::value(packets));
+}
+
+/// The most bytes and packets per second of all zones together in a stretch. The last stretches of all ended at one moment; a
+/// zone may be younger than others.
+fn peaks(zones: &[&BalancerTraffic]) -> (f64, f64) {
+    let count = zones.iter().map(|zone| zone.paces.len()).max().unwrap_or_default();
+    let mut peaks = (0.0_f64, 0.0_f64);
+    for back in 0..count {
+        let at = zones.iter().filter_map(|zone| zone.paces.iter().rev().nth(back));
+        let (bytes, packets) = at.fold((0.0, 0.0), |(bytes, packets), pace| {
+            let seconds = pace.ms.max(1) as f64 / 1_000.0;
+            (bytes + pace.bytes as f64 / seconds, packets + pace.packets as f64 / seconds)
+        });
+        peaks = (peaks.0.max(bytes), peaks.1.max(packets));
+    }
+    peaks
 }
 
 /// The sum over zones; none where nothing was said, nor is open.
@@ -84,6 +105,7 @@ fn sum(zones: &[&BalancerTraffic]) -> Option<FlowTraffic> {
         tcp: add(a.tcp, b.tcp),
         tls: add(a.tls, b.tls),
         udp: add(a.udp, b.udp),
+        packets: a.packets + b.packets,
         client_resets: a.client_resets + b.client_resets,
         target_resets: a.target_resets + b.target_resets,
         balancer_resets: a.balancer_resets + b.balancer_resets,

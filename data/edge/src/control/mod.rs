@@ -9,6 +9,7 @@ mod flows;
 mod health;
 pub(crate) mod link;
 mod obey;
+mod pace;
 mod probe;
 mod publish;
 mod signals;
@@ -245,7 +246,7 @@ impl Control {
                     self.hear(word);
                 }
                 () = idle.notified() => self.report_drained(),
-                () = period_end(self.traffic.periods.wait_ms(wall())) => self.report_traffic(),
+                () = period_end(self.traffic.wait_ms(wall())) => self.report_traffic(),
                 _ = looks.tick(), if self.targets.can_stand_out() => {
                     for observation in self.targets.look_for_anomalies() {
                         self.report(observation);

@@ -235,7 +235,7 @@ impl Control {
                 Some(event) = target_events.recv() => if let (_, Some(number)) = self.targets.observe(event) {
                     self.cut(number).await;
                 },
-                () = period_end(self.traffic.periods.wait_ms(wall())), if told => if let Some(report) = self.traffic.report(wall()) {
+                () = period_end(self.traffic.wait_ms(wall())), if told => if let Some(report) = self.traffic.report(wall()) {
                     let _ = peer.send(&Message::Traffic { report });
                 },
                 _ = looks.tick(), if told => {

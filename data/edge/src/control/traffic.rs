@@ -9,6 +9,7 @@ use world::{
     BalancerKind, BalancerTraffic, FlowTraffic, GroupTraffic, LoadBalancer, Observation, Periods, RequestCounts, Unsent,
 };
 
+use super::pace::{Paces, Stretches};
 use crate::flow::counters::{FlowCounters, FlowTotals};
 use crate::metrics::{Event, GroupCounters, GroupTotals, ZoneCounters, ZoneTotals};
 
@@ -26,6 +27,7 @@ struct Zone {
 struct FlowBook {
     counters: Arc<FlowCounters>,
     told: FlowTotals,
+    paces: Paces,
 }
 
 struct GroupBook {
@@ -39,13 +41,20 @@ pub struct Traffic {
     workers: usize,
     zones: BTreeMap<(LoadBalancerArn, String), Zone>,
     pub periods: Periods,
+    stretches: Stretches,
     /// Made while nobody listened.
     pub unsent: Unsent,
 }
 
 impl Traffic {
     pub fn new(workers: usize) -> Self {
-        Self { workers, zones: BTreeMap::new(), periods: Periods::default(), unsent: Unsent::default() }
+        Self {
+            workers,
+            zones: BTreeMap::new(),
+            periods: Periods::default(),
+            stretches: Stretches::default(),
+            unsent: Unsent::default(),
+        }
     }
 
     /// Opens books for what is configured now.
@@ -95,8 +104,20 @@ impl Traffic {
         balancer.nodes.iter().filter_map(|node| of(&node.zone)).map(|book| book.counters.clone()).collect()
     }
 
+    /// Milliseconds until [`Traffic::report`] has something to do; none while nobody wants reports.
+    pub fn wait_ms(&self, now: Time) -> Option<u64> {
+        let wait_ms = self.periods.wait_ms(now)?;
+        let has_flows = self.zones.values().any(|zone| zone.flows.is_some());
+        Some(if has_flows { wait_ms.min(self.stretches.wait_ms(now)) } else { wait_ms })
+    }
+
     /// The report of the period that has ended, if one has.
     pub fn report(&mut self, now: Time) -> Option<Observation> {
+        let (from, until) = self.periods.under_way()?;
+        let stretch_ms = self.stretches.ended(now, until.ms_since(from), now >= until);
+        if let Some(ms) = stretch_ms {
+            self.zones.values_mut().filter_map(|zone| zone.flows.as_mut()).for_each(|book| book.pace(ms));
+        }
         let (from, until) = self.periods.ended(now)?;
         Some(self.report_of(from, until))
     }
@@ -119,6 +140,7 @@ impl Zone {
         let now = self.counters.totals();
         let before = std::mem::replace(&mut self.told, now.clone());
         let flows = self.flows.as_mut().map(FlowBook::turn);
+        let paces = self.flows.as_mut().map(|book| book.paces.take()).unwrap_or_default();
         let groups = self.groups.iter_mut().map(|(id, book)| book.turn(id)).collect();
         self.groups.retain(|_, group| group.stays);
         BalancerTraffic {
@@ -136,6 +158,7 @@ impl Zone {
             groups,
             more: more(&now, &before),
             flows: flows.map(|(flows, _)| flows),
+            paces,
         }
     }
 }
@@ -158,7 +181,13 @@ fn more(now: &ZoneTotals, before: &ZoneTotals) -> RequestCounts {
 
 impl FlowBook {
     fn new(workers: usize) -> Self {
-        Self { counters: Arc::new(FlowCounters::new(workers)), told: FlowTotals::default() }
+        Self { counters: Arc::new(FlowCounters::new(workers)), told: FlowTotals::default(), paces: Paces::default() }
+    }
+
+    /// A stretch of so many milliseconds has ended.
+    fn pace(&mut self, ms: u64) {
+        let now = self.counters.totals();
+        self.paces.note(ms, now.bytes(), now.packets);
     }
 
     /// Flows, and handshakes with clients that failed.

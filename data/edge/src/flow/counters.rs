@@ -1,11 +1,14 @@
 //! What the edge counts of flows: each worker in a line of its own, summed when read. Counters only grow.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use world::{FlowCounts, FlowTraffic};
 
 use super::Kind;
+use super::segments::Segments;
+use crate::worker::watch::Watch;
 
 const KINDS: usize = 3;
 
@@ -22,6 +25,7 @@ pub struct FlowLine {
     /// Begun at the edge before this one, where they counted as new.
     adopted: [AtomicU64; KINDS],
     bytes: [AtomicU64; KINDS],
+    packets: AtomicU64,
     client_resets: AtomicU64,
     target_resets: AtomicU64,
     own_resets: AtomicU64,
@@ -38,6 +42,7 @@ pub struct FlowTotals {
     closed: [u64; KINDS],
     adopted: [u64; KINDS],
     bytes: [u64; KINDS],
+    pub packets: u64,
     client_resets: u64,
     target_resets: u64,
     own_resets: u64,
@@ -53,27 +58,42 @@ pub struct Active {
     counters: Arc<FlowCounters>,
     worker: usize,
     kind: Kind,
+    segments: Option<Rc<Segments>>,
 }
 
 impl Active {
     pub fn new(counters: &Arc<FlowCounters>, worker: usize, kind: Kind) -> Self {
         add(&counters.worker(worker).opened[kind as usize], 1);
-        Self { counters: counters.clone(), worker, kind }
+        Self { counters: counters.clone(), worker, kind, segments: None }
     }
 
     /// One that began at the edge before this one.
     pub fn adopt(counters: &Arc<FlowCounters>, worker: usize, kind: Kind) -> Self {
         add(&counters.worker(worker).adopted[kind as usize], 1);
-        Self { counters: counters.clone(), worker, kind }
+        Self { counters: counters.clone(), worker, kind, segments: None }
     }
 
     pub fn line(&self) -> &FlowLine {
         self.counters.worker(self.worker)
     }
 
-    /// So many bytes went either way.
+    /// Has the packets of its client's connection counted.
+    pub fn count_segments(&mut self, client: &Watch) {
+        let segments = Rc::new(Segments::new(&self.counters, self.worker));
+        client.count_segments(segments.clone());
+        self.segments = Some(segments);
+    }
+
+    /// So many bytes went either way: those of one datagram, or of some part of a connection.
     pub fn moved(&self, bytes: usize) {
-        add(&self.line().bytes[self.kind as usize], bytes as u64);
+        let line = self.line();
+        add(&line.bytes[self.kind as usize], bytes as u64);
+        if self.kind == Kind::Udp {
+            line.packets(1);
+        }
+        if let Some(segments) = &self.segments {
+            segments.moved();
+        }
     }
 }
 
@@ -84,6 +104,10 @@ impl Drop for Active {
 }
 
 impl FlowLine {
+    pub fn packets(&self, count: u64) {
+        add(&self.packets, count);
+    }
+
     pub fn client_reset(&self) {
         add(&self.client_resets, 1);
     }
@@ -135,6 +159,7 @@ impl FlowCounters {
             opened: each(|line| &line.opened),
             adopted: each(|line| &line.adopted),
             bytes: each(|line| &line.bytes),
+            packets: sum(|line| &line.packets),
             client_resets: sum(|line| &line.client_resets),
             target_resets: sum(|line| &line.target_resets),
             own_resets: sum(|line| &line.own_resets),
@@ -161,6 +186,7 @@ impl FlowTotals {
             tcp: counts(Kind::Tcp),
             tls: counts(Kind::Tls),
             udp: counts(Kind::Udp),
+            packets: self.packets.wrapping_sub(before.packets),
             client_resets: self.client_resets.wrapping_sub(before.client_resets),
             target_resets: self.target_resets.wrapping_sub(before.target_resets),
             balancer_resets: self.own_resets.wrapping_sub(before.own_resets),
@@ -168,6 +194,11 @@ impl FlowTotals {
             unhealthy_routed: self.unhealthy_routed.wrapping_sub(before.unhealthy_routed),
             target_tls_errors: self.target_tls_errors.wrapping_sub(before.target_tls_errors),
         }
+    }
+
+    /// Of all protocols.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.iter().sum()
     }
 
     /// TLS handshakes with clients that failed since `before`.

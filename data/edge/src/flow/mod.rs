@@ -10,6 +10,7 @@ pub(crate) mod compile;
 pub(crate) mod counters;
 pub(crate) mod doors;
 mod preface;
+pub(crate) mod segments;
 pub(crate) mod share;
 mod splice;
 mod story;

@@ -92,6 +92,7 @@ async fn converse(
         line.own_reset();
         return reset(&client.stream);
     };
+    onward.active.count_segments(&client.watch);
     let carried = carry(worker, site.idle_ms, &mut client, &mut onward).await;
     if let Some(story) = story {
         (story.received_bytes, story.sent_bytes) = (onward.peer.watch.so_far().1, client.watch.so_far().1);

@@ -2,7 +2,7 @@
 //! which it must have moved, and looks through the list a few times a second while there is any. A socket that is
 //! late, or that must go, is shut down; whoever waits on it wakes with an end of stream and asks why.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::rc::Rc;
@@ -12,9 +12,12 @@ use rustix::net::{Shutdown, shutdown};
 use tokio::sync::Notify;
 
 use crate::clock::now_ms;
+use crate::flow::segments::Segments;
 
 /// How often the list is looked through; a deadline is met this much late at most.
 pub const SWEEP_EVERY_MS: u64 = 250;
+/// How many sweeps after each other a connection's packets are counted.
+const COUNT_EVERY_SWEEPS: u32 = 4;
 /// Clients' sockets that the kernel is asked about in one call.
 const POLLED_MAX: usize = 1_024;
 /// What a socket says whose other side has closed it, or its sending half, or has reset it.
@@ -60,6 +63,8 @@ struct Entry {
     read: Cell<u64>,
     written: Cell<u64>,
     taken: Cell<u64>,
+    /// Where its packets are counted.
+    segments: OnceCell<Rc<Segments>>,
 }
 
 /// The sockets of one worker.
@@ -67,6 +72,7 @@ struct Entry {
 pub struct Watches {
     entries: RefCell<Vec<Option<Rc<Entry>>>>,
     free: RefCell<Vec<usize>>,
+    sweeps: Cell<u32>,
     /// Told when the first entry comes.
     pub woken: Notify,
 }
@@ -94,6 +100,7 @@ impl Watches {
             read: Cell::new(0),
             written: Cell::new(0),
             taken: Cell::new(0),
+            segments: OnceCell::new(),
         });
         let mut entries = self.entries.borrow_mut();
         let index = self.free.borrow_mut().pop().unwrap_or_else(|| {
@@ -112,7 +119,14 @@ impl Watches {
     /// Shuts down what is late, and what nobody waits for any more.
     pub fn sweep(&self) {
         let now = now_ms();
+        let sweeps = self.sweeps.get().wrapping_add(1);
+        self.sweeps.set(sweeps);
         for entry in self.entries.borrow().iter().flatten() {
+            if sweeps.is_multiple_of(COUNT_EVERY_SWEEPS)
+                && let Some(segments) = entry.segments.get()
+            {
+                segments.look(entry.socket());
+            }
             let late = |by: &Cell<u64>| by.get() != 0 && by.get() <= now;
             if late(&entry.write_by) {
                 entry.expire(Shutdown::Both);
@@ -283,6 +297,11 @@ impl Watch {
         all - self.entry.taken.replace(all)
     }
 
+    /// Has its packets counted now and then, and at its end.
+    pub fn count_segments(&self, segments: Rc<Segments>) {
+        let _ = self.entry.segments.set(segments);
+    }
+
     pub fn set_idle(&self, idle: bool) {
         self.entry.idle.set(idle);
     }
@@ -308,6 +327,9 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
+        if let Some(segments) = self.entry.segments.get() {
+            segments.count(self.entry.socket());
+        }
         self.list.entries.borrow_mut()[self.index] = None;
         self.list.free.borrow_mut().push(self.index);
     }

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use world::{BalancerTraffic, FlowTraffic, Frame, Observation, Protocol, TargetHealth};
+use world::{BalancerTraffic, FlowTraffic, Frame, Observation, Pace, Protocol, TargetHealth};
 
 use crate::flow_peers::{Asker, Caller, Datagrams, PATIENCE, Speaker, network, node};
 use crate::rig::{Rig, eventually};
@@ -23,6 +23,7 @@ fn told(rig: &Rig, zone: &str) -> FlowTraffic {
             target_resets: sum.target_resets + more.target_resets,
             balancer_resets: sum.balancer_resets + more.balancer_resets,
             unhealthy_routed: sum.unhealthy_routed + more.unhealthy_routed,
+            packets: sum.packets + more.packets,
             ..more
         };
         for (all, sum) in [(&mut all.tcp, sum.tcp), (&mut all.udp, sum.udp)] {
@@ -67,6 +68,42 @@ fn connections_and_their_bytes_are_counted_and_who_has_reset_them() {
     assert_eq!(told(&rig, "b"), FlowTraffic::default());
 }
 
+/// All stretches, each with what moved in it.
+fn paces(rig: &Rig, zone: &str) -> Vec<Pace> {
+    let of = |o: Observation| match o {
+        Observation::Traffic { balancers, .. } => balancers,
+        _ => Vec::new(),
+    };
+    let balancers = rig.serve.observations().into_iter().flat_map(of).filter(|b| b.zone == zone);
+    balancers.flat_map(|balancer| balancer.paces).collect()
+}
+
+/// "ProcessedPackets", "PeakBytesPerSecond", "PeakPacketsPerSecond": while a flow lasts, and at its end.
+#[test]
+fn packets_are_counted_and_how_fast_they_come() {
+    let mut rig = rig();
+    let _speaker = Speaker::echo(rig.target_at(0), "zero");
+    let balancer = network(&rig, &[0], Protocol::Tcp);
+    rig.apply(balancer);
+    rig.serve.await_health(0, &TargetHealth::Healthy);
+    let mut caller = Caller::call(node(&rig, 2));
+    (0..100).for_each(|_| caller.echo("ping").unwrap());
+    await_told(&rig, "200 packets with data, while it is open", |t| t.packets >= 200 && t.tcp.active == 1);
+    // More than in any packet of a loopback.
+    caller.echo(&"x".repeat(1 << 20)).unwrap();
+    let before = told(&rig, "a").packets;
+    drop(caller);
+    await_told(&rig, "all of them", |t| t.tcp.active == 0 && t.packets >= before + 2 * 16);
+    eventually("all are in some stretch", || {
+        let (sum, paces) = (told(&rig, "a"), paces(&rig, "a"));
+        assert!(sum.packets < 4_000, "{sum:?}");
+        assert!(paces.iter().all(|pace| pace.ms >= 100), "{paces:?}");
+        let moved = |of: fn(&Pace) -> u64| paces.iter().map(of).sum::<u64>();
+        (moved(|p| p.packets) == sum.packets && moved(|p| p.bytes) == sum.tcp.processed_bytes).then_some(())
+    });
+    assert_eq!(paces(&rig, "b"), []);
+}
+
 #[test]
 fn resets_of_targets_and_our_own_are_told_apart() {
     let mut rig = rig();
@@ -95,5 +132,6 @@ fn datagrams_and_flows_to_ill_targets_are_counted() {
     eventually("it is unhealthy", || matches!(rig.serve.healths(0).last(), Some(TargetHealth::Unhealthy { .. })).then_some(()));
     assert_eq!(Asker::new(node(&rig, 2)).ask("four"), "zero four");
     await_told(&rig, "a flow of 4 and 9 bytes", |t| (t.udp.new, t.udp.processed_bytes, t.unhealthy_routed) == (1, 13, 1));
+    await_told(&rig, "two packets", |t| t.packets == 2);
     await_told(&rig, "it is over", |t| t.udp.active == 0);
 }

@@ -137,6 +137,7 @@ fn reports() -> Vec<Frame> {
         groups: vec![group],
         more: RequestCounts::default(),
         flows: None,
+        paces: Vec::new(),
     };
     let (from, until) = (Time::from_unix_ms(1_769_860_740_000), Time::from_unix_ms(1_769_860_800_000));
     vec![

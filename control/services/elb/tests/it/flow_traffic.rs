@@ -8,7 +8,7 @@ use base::Time;
 use metrics::Metric;
 use shapes::elbv2 as s;
 use shapes::elbv2::ops;
-use world::{BalancerTraffic, FlowCounts, FlowTraffic, Observation};
+use world::{BalancerTraffic, FlowCounts, FlowTraffic, Observation, Pace};
 
 use crate::region::{Region, forward};
 
@@ -28,6 +28,7 @@ fn traffic(balancer: &str, zone: &str, flows: FlowTraffic) -> BalancerTraffic {
         own_answers: Vec::new(),
         groups: Vec::new(),
         flows: Some(flows),
+        paces: Vec::new(),
         more: Default::default(),
     }
 }
@@ -53,12 +54,17 @@ fn flows_are_told_by_load_balancer_zone_and_protocol() {
     let busy = FlowTraffic {
         tcp: FlowCounts { active: 5, new: 48_000, processed_bytes: 700 },
         udp: FlowCounts { active: 1, new: 2, processed_bytes: 30 },
+        packets: 1_234,
         target_resets: 3,
         ..FlowTraffic::default()
     };
     let from = region.now;
     region.pass(MINUTE);
-    let balancers = vec![traffic(&flow, "eu-central-1a", busy), traffic(&flow, "eu-central-1b", FlowTraffic::default())];
+    let pace = |bytes, packets| Pace { ms: 10_000, bytes, packets };
+    let (mut one, mut other) = (traffic(&flow, "eu-central-1a", busy), traffic(&flow, "eu-central-1b", FlowTraffic::default()));
+    one.paces = vec![pace(0, 900), pace(500, 300), pace(200, 34)];
+    other.paces = vec![pace(0, 20), pace(400, 10)];
+    let balancers = vec![one, other];
     let until = region.now;
     region.observe(&Observation::Traffic { from, until, balancers });
     let name = flow.split_once("loadbalancer/").unwrap().1.to_string();
@@ -77,6 +83,11 @@ fn flows_are_told_by_load_balancer_zone_and_protocol() {
         ("UnhealthyRoutingFlowCount", None),
     ] {
         assert_eq!((sum(&region, metric, whole), sum(&region, metric, zone)), (expected, expected), "{metric}");
+    }
+    for (metric, all, own) in
+        [("ProcessedPackets", 1_234.0, 1_234.0), ("PeakBytesPerSecond", 60.0, 50.0), ("PeakPacketsPerSecond", 90.0, 90.0)]
+    {
+        assert_eq!((sum(&region, metric, whole), sum(&region, metric, zone)), (Some(all), Some(own)), "{metric}");
     }
     assert_eq!(sum(&region, "ConsumedLCUs_TCP", whole), Some(1.0), "800 new ones a second are a unit");
     let quiet: &[_] = &[("AvailabilityZone", "eu-central-1b"), ("LoadBalancer", name.as_str())];

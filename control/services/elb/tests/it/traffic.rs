@@ -112,6 +112,7 @@ impl Region {
             }],
             more: RequestCounts::default(),
             flows: None,
+            paces: Vec::new(),
         }
     }
 
