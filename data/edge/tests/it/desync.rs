@@ -219,6 +219,30 @@ fn modes_pass_close_behind_and_block() {
     }
 }
 
+/// ALB's monitor mode lets some of these pass.
+#[test]
+fn no_mode_passes_what_cannot_be_understood() {
+    let mut rig = Rig::start();
+    let origin = Origin::healthy(rig.target_at(0), |_, stream| reply(stream, 200, ""));
+    rig.serve_with(&[0]);
+    for mode in [DesyncMode::Monitor, DesyncMode::Defensive, DesyncMode::Strictest] {
+        let mut balancer = rig.balancer(&[0]);
+        balancer.http.desync = mode;
+        rig.apply(balancer);
+        for (request, status) in [
+            ("GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+            ("GET / HTTP/1.2\r\nHost: a\r\n\r\n", 505),
+            ("GET / HTTP/1.1\nHost: a\n\n", 400),
+            ("GET / HTTP/1.1\r\nHost: a\nX: b\r\n\r\n", 400),
+        ] {
+            let mut client = Client::connect(rig.door());
+            assert_eq!(client.send(request).answer(false).status, status, "{mode:?} {request:?}");
+            assert!(client.is_closed(), "{mode:?} {request:?}");
+        }
+    }
+    assert_eq!(origin.got().len(), 0);
+}
+
 #[test]
 fn a_targets_connection_ends_with_an_ambiguous_request() {
     let mut rig = Rig::start();
