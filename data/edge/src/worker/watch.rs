@@ -121,7 +121,9 @@ impl Watches {
         let now = now_ms();
         let sweeps = self.sweeps.get().wrapping_add(1);
         self.sweeps.set(sweeps);
-        for entry in self.entries.borrow().iter().flatten() {
+        let entries = self.entries.borrow();
+        let mut waiting = Vec::new();
+        for entry in entries.iter().flatten() {
             if sweeps.is_multiple_of(COUNT_EVERY_SWEEPS)
                 && let Some(segments) = entry.segments.get()
             {
@@ -133,35 +135,12 @@ impl Watches {
             } else if late(&entry.read_by) {
                 entry.expire(Shutdown::Read);
             }
+            if matches!(entry.awaits.get(), Awaits::Answer(_) | Awaits::InVain(_)) {
+                waiting.push(&**entry);
+            }
         }
-        self.end_vain_exchanges();
-    }
-
-    /// Ends exchanges whose client has closed its connection while it waited for the answer. A client that only ends its sending
-    /// side looks the same to the kernel: it is given the time between two sweeps, in which most answers come.
-    fn end_vain_exchanges(&self) {
-        let entries = self.entries.borrow();
-        let waits = |entry: &&Rc<Entry>| matches!(entry.awaits.get(), Awaits::Answer(_) | Awaits::InVain(_));
-        let waiting: Vec<&Rc<Entry>> = entries.iter().flatten().filter(waits).collect();
         for some in waiting.chunks(POLLED_MAX) {
-            let mut polled: Vec<PollFd<'_>> = some.iter().map(|e| PollFd::from_borrowed_fd(e.socket(), e.telling())).collect();
-            if poll(&mut polled, Some(&Timespec::default())).is_err() {
-                return;
-            }
-            for (entry, told) in some.iter().zip(&polled) {
-                let is_closed = told.revents().intersects(CLOSED);
-                entry.awaits.set(match entry.awaits.get() {
-                    Awaits::Answer(target) | Awaits::InVain(target) if !is_closed => Awaits::Answer(target),
-                    Awaits::Answer(target) => Awaits::InVain(target),
-                    Awaits::InVain(target) => {
-                        if let Some(Some(target)) = entries.get(target) {
-                            target.shut(Shutdown::Both);
-                        }
-                        Awaits::NoMore
-                    }
-                    other => other,
-                });
-            }
+            end_vain_exchanges(&entries, some);
         }
     }
 
@@ -207,6 +186,29 @@ impl Watches {
 
     pub fn clients(&self) -> usize {
         self.entries.borrow().iter().flatten().filter(|e| matches!(e.role, Role::Client(_))).count()
+    }
+}
+
+/// Ends exchanges whose client has closed its connection while it waited for the answer, among these that wait. A client that
+/// only ends its sending side looks the same to the kernel: it is given the time between two sweeps, in which most answers come.
+fn end_vain_exchanges(entries: &[Option<Rc<Entry>>], waiting: &[&Entry]) {
+    let mut polled: Vec<PollFd<'_>> = waiting.iter().map(|e| PollFd::from_borrowed_fd(e.socket(), e.telling())).collect();
+    if poll(&mut polled, Some(&Timespec::default())).is_err() {
+        return;
+    }
+    for (entry, told) in waiting.iter().zip(&polled) {
+        let is_closed = told.revents().intersects(CLOSED);
+        entry.awaits.set(match entry.awaits.get() {
+            Awaits::Answer(target) | Awaits::InVain(target) if !is_closed => Awaits::Answer(target),
+            Awaits::Answer(target) => Awaits::InVain(target),
+            Awaits::InVain(target) => {
+                if let Some(Some(target)) = entries.get(target) {
+                    target.shut(Shutdown::Both);
+                }
+                Awaits::NoMore
+            }
+            other => other,
+        });
     }
 }
 
