@@ -322,10 +322,9 @@ impl Targets {
         done.map(|(key, member)| set_health(&mut self.groups, key, member, TargetHealth::Drained)).collect()
     }
 
-    /// The present health of everything.
+    /// The present health of everything. Of anomalies that an edge before this one has told, this one may know nothing.
     pub fn report_all(&self) -> Vec<Observation> {
-        let anomalous = self.members.iter().filter(|(_, member)| member.record.anomalous);
-        let anomalies = anomalous.map(|(key, member)| report_anomaly(key, member));
+        let anomalies = self.members.iter().map(|(key, member)| report_anomaly(key, member));
         self.members.iter().map(|(key, member)| report(key, member)).chain(anomalies).collect()
     }
 

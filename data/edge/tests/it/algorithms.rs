@@ -188,6 +188,9 @@ fn an_anomalous_target_is_told_of_and_gets_less_until_it_recovers() {
         (shares[3] > 30 && last_word(&rig) == Some((true, false))).then_some(())
     });
     rig.apply(balancer);
+    rig.restart();
+    let told = |rig: &Rig| (last_word(rig) == Some((false, false))).then_some(());
+    eventually("another edge knows nothing of it, and says so", || told(&rig));
     eventually("it gets less again", || {
         shares(rig.door(), 200);
         (last_word(&rig) == Some((true, true))).then_some(())
@@ -195,7 +198,7 @@ fn an_anomalous_target_is_told_of_and_gets_less_until_it_recovers() {
     broken.store(false, Ordering::SeqCst);
     eventually("it is well again", || {
         shares(rig.door(), 200);
-        (last_word(&rig) == Some((false, false))).then_some(())
+        told(&rig)
     });
 }
 
