@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use world::{HealthCheckPort, Protocol, ProtocolVersion};
 
+use crate::attribute::plain_number;
 use crate::error::Error;
 use crate::protocol::{self, is_http};
 
@@ -263,15 +264,15 @@ fn parse_port(text: &str) -> Result<Option<u16>, Error> {
     if text == "traffic-port" {
         return Ok(None);
     }
-    match text.parse::<u16>() {
-        Ok(port) if port > 0 => Ok(Some(port)),
+    match plain_number(text) {
+        Some(port @ 1..) => Ok(Some(port)),
         _ => Err(invalid(&format!("Health check port '{text}' must be 'traffic-port' or a number between 1 and 65535"))),
     }
 }
 
 /// The inclusive ranges of `200,202-204`.
 fn parse_matcher(text: &str, (least, most): (u16, u16)) -> Result<Vec<(u16, u16)>, Error> {
-    let code = |s: &str| s.trim().parse::<u16>().ok().filter(|c| (least..=most).contains(c));
+    let code = |s: &str| plain_number(s.trim()).filter(|c| (least..=most).contains(c));
     let range = |part: &str| {
         let (from, to) = part.split_once('-').unwrap_or((part, part));
         code(from).zip(code(to)).filter(|(from, to)| from <= to)
@@ -286,7 +287,7 @@ fn parse_matcher(text: &str, (least, most): (u16, u16)) -> Result<Vec<(u16, u16)
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::{Change, HealthCheck, Probed, parse_matcher};
+    use super::{Change, HealthCheck, Probed, parse_matcher, parse_port};
     use world::{Protocol, ProtocolVersion};
 
     const HTTP: Probed = Probed { protocol: Protocol::Http, version: ProtocolVersion::Http1 };
@@ -305,9 +306,20 @@ mod tests {
             ("600", None),
             ("299-200", None),
             ("", None),
+            ("+200", None),
+            ("0200-299", None),
         ];
         for (text, expected) in cases {
             assert_eq!(parse_matcher(text, (200, 499)).ok(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_port_is_the_targets_own_or_a_plain_number() {
+        let cases = [("traffic-port", Some(None)), ("1", Some(Some(1))), ("65535", Some(Some(65_535)))];
+        let wrong = ["0", "65536", "+80", "080", ""].map(|text| (text, None));
+        for (text, expected) in cases.into_iter().chain(wrong) {
+            assert_eq!(parse_port(text).ok(), expected, "{text}");
         }
     }
 

@@ -81,7 +81,7 @@ pub(crate) fn set_of_listener(listener: &mut Listener, wanted: &[(String, String
     let whose = format!("listeners with protocol '{}'", crate::protocol::name(listener.protocol));
     set(&known(listener.protocol), &mut listener.attributes, wanted, &whose)?;
     let value = |index: usize| listener.attributes.get(ANSWERS[index].0).map(String::as_str);
-    let max_age = value(6).is_none_or(|age| plain_number(age).is_some_and(|age| age <= 86_400));
+    let max_age = value(6).is_none_or(|age| plain_number::<u32>(age).is_some_and(|age| age <= 86_400));
     if !max_age {
         return Err(Error::Validation(format!("'{}' must be a number between 0 and 86400", ANSWERS[6].0)));
     }

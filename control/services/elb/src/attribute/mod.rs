@@ -12,6 +12,7 @@ pub(crate) use load_balancer::{all_of_load_balancer, default_of_load_balancer, l
 pub(crate) use target_group::{all_of_target_group, default_of_target_group, minimum_healthy, set_of_target_group, target_group};
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
 use crate::error::Error;
 
@@ -47,7 +48,7 @@ fn value<'a>(known: &[Known], own: &'a Own, name: &str) -> &'a str {
 }
 
 /// A decimal number as it would be shown again: without a sign, and without zeros before it.
-fn plain_number(text: &str) -> Option<u64> {
+pub(crate) fn plain_number<T: FromStr>(text: &str) -> Option<T> {
     let is_plain = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     text.parse().ok().filter(|_| is_plain)
 }
@@ -92,7 +93,7 @@ fn set(known: &[Known], own: &mut Own, wanted: &[(String, String)], whose: &str)
 impl Takes {
     /// What is expected instead.
     fn check(self, value: &str) -> Result<(), String> {
-        let within = |least, most| plain_number(value).is_some_and(|n| (least..=most).contains(&n));
+        let within = |least, most| plain_number::<u64>(value).is_some_and(|n| (least..=most).contains(&n));
         let is_printable = || value.bytes().all(|b| (0x20..0x7f).contains(&b));
         let (fits, expected) = match self {
             Takes::Bool => (matches!(value, "true" | "false"), "'true' or 'false'".into()),
