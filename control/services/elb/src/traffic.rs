@@ -17,10 +17,12 @@ use crate::{attribute, flow_traffic, plan};
 
 const NAMESPACE: &str = "AWS/ApplicationELB";
 /// Capacity units are the greatest of these ("Elastic Load Balancing pricing"): connections opened in a second, connections
-/// open, bytes in an hour.
+/// open, bytes in an hour, and rules evaluated in a second, of which some are free for each request.
 const LCU_NEW_PER_SECOND: f64 = 25.0;
 const LCU_ACTIVE: f64 = 3_000.0;
 const LCU_BYTES_PER_HOUR: f64 = 1e9;
+const LCU_RULES_PER_SECOND: f64 = 1_000.0;
+const FREE_RULES: u64 = 10;
 /// Buckets between a microsecond and a second: `log2(1e6)` doublings of 32 buckets, off by a sixth of a bucket.
 const MICROSECOND_BUCKETS: i16 = 638;
 
@@ -108,7 +110,8 @@ impl Told {
         for zone in zones {
             self.common(&[("AvailabilityZone", &zone.zone), ("LoadBalancer", &name)], &[zone]);
         }
-        self.count("RuleEvaluations", whole, sum(|z| z.more.rule_evaluations));
+        let rules = sum(|z| z.more.rule_evaluations);
+        self.count("RuleEvaluations", whole, rules);
         let ipv6_bytes = sum(|z| z.more.ipv6_bytes);
         if ipv6_bytes > 0 {
             self.tell("IPv6ProcessedBytes", whole, "Bytes", Sample::value(ipv6_bytes as f64));
@@ -124,6 +127,7 @@ impl Told {
             new as f64 / seconds / LCU_NEW_PER_SECOND,
             active as f64 / LCU_ACTIVE,
             bytes as f64 / seconds * 3_600.0 / LCU_BYTES_PER_HOUR,
+            rules.saturating_sub(FREE_RULES * sum(|z| z.requests)) as f64 / seconds / LCU_RULES_PER_SECOND,
         ];
         self.tell("ConsumedLCUs", whole, "Count", Sample::value(used.into_iter().fold(0.0, f64::max)));
     }

@@ -184,14 +184,16 @@ fn what_is_zero_is_not_told() {
 fn requests_are_told_by_what_was_particular_about_them() {
     let mut region = Region::new();
     let mut reports = ZONES.map(|zone| region.traffic(zone, 10)).to_vec();
-    let (redirects, non_compliant, rule_evaluations) = (3, 2, 40);
+    let (redirects, non_compliant, rule_evaluations) = (3, 2, 120_200);
     reports[0].more = RequestCounts { redirects, non_compliant, rule_evaluations, ipv6_bytes: 700, ..RequestCounts::default() };
     reports[1].more = RequestCounts { redirects: 1, grpc_requests: 5, ipv6_requests: 6, ..RequestCounts::default() };
     reports[1].groups[0].unhealthy_routed = 8;
     region.minute(reports);
     region.check("HTTP_Redirect_Count", &[("L", 4.0), ("La", 3.0), ("Lb", 1.0)]);
     region.check("DesyncMitigationMode_NonCompliant_Request_Count", &[("L", 2.0), ("La", 2.0)]);
-    region.check("RuleEvaluations", &[("L", 40.0)]);
+    region.check("RuleEvaluations", &[("L", 120_200.0)]);
+    // Ten for each of the twenty requests are free, and a thousand a second are a unit.
+    region.check("ConsumedLCUs", &[("L", 2.0)]);
     region.check("IPv6ProcessedBytes", &[("L", 700.0)]);
     region.check("IPv6RequestCount", &[("L", 6.0), ("Lb", 6.0)]);
     region.check("GrpcRequestCount", &[("L", 5.0), ("Lb", 5.0)]);
