@@ -25,8 +25,8 @@ pub fn measure(settings: &Settings, proxies: &[Proxy], report: &mut Report) {
     }
 }
 
-/// Of each piece of each turn by itself: a pause of the machine, which is longer than any request takes, then spoils one piece and
-/// not a turn.
+/// Of each piece of each turn by itself: a pause of the machine, which is longer than any request takes, then spoils one piece
+/// and not a turn.
 type Times = Vec<(Kind, Vec<Vec<f64>>)>;
 
 #[expect(clippy::cast_precision_loss, reason = "a count of requests")]
