@@ -50,6 +50,11 @@ pub fn register(registry: &mut Registry) {
     registry.resource(stack::CertificateType);
 }
 
+/// Whether there is a certificate of this ARN, issued or not.
+pub fn is_known(state: &State, arn: &str) -> bool {
+    state.find::<Certificate, str>(arn).is_some()
+}
+
 /// What to serve a certificate with; none while there is none of this ARN, or it is not issued yet. One that has expired is
 /// still served: clients then say what is wrong.
 pub fn material(state: &State, arn: &str) -> Option<Material> {

@@ -55,12 +55,14 @@ pub(crate) fn trust_store_of(state: &State, arn: &str) -> Option<world::TrustSto
 
 /// The reference of a certificate that can be served.
 pub(crate) fn check(state: &State, arn: &str) -> Result<String, Error> {
-    let none = || Error::NoCertificate(arn.into());
-    if !arn.starts_with("arn:") {
-        return Err(none());
-    }
     let reference = reference(state, arn);
-    certificate_of(state, &reference).map(|_| reference).ok_or_else(none)
+    if arn.starts_with("arn:") && certificate_of(state, &reference).is_some() {
+        return Ok(reference);
+    }
+    Err(match acm::is_known(state, arn) {
+        true => Error::Coded("UnsupportedCertificate", format!("Certificate '{arn}' is not issued yet")),
+        false => Error::NoCertificate(arn.into()),
+    })
 }
 
 pub(crate) fn check_trust_store(state: &State, arn: &str) -> Result<(), Error> {

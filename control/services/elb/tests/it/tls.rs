@@ -28,15 +28,19 @@ fn issue(region: &mut Region, round: usize) {
 }
 
 pub fn certificate(region: &mut Region, name: &str) -> String {
+    let arn = request(region, name);
+    region.pass(std::time::Duration::from_secs(60));
+    issue(region, 1);
+    arn
+}
+
+fn request(region: &mut Region, name: &str) -> String {
     let input = shapes::acm::RequestCertificateRequest {
         domain_name: name.into(),
         validation_method: Some("DNS".into()),
         ..Default::default()
     };
-    let arn = region.call::<acm_ops::RequestCertificate>(input).unwrap().certificate_arn.unwrap();
-    region.pass(std::time::Duration::from_secs(60));
-    issue(region, 1);
-    arn
+    region.call::<acm_ops::RequestCertificate>(input).unwrap().certificate_arn.unwrap()
 }
 
 fn of(arn: &str) -> Vec<s::Certificate> {
@@ -96,6 +100,8 @@ fn further_certificates_come_and_go_but_not_the_default_one() {
     assert_eq!(region.plan(&web).certificates.len(), 2);
     assert!(region.refusal::<ops::RemoveListenerCertificates>(remove(&first)).starts_with("OperationNotPermitted"));
     assert!(region.refusal::<ops::AddListenerCertificates>(add("arn:none")).starts_with("CertificateNotFound"));
+    let pending = request(&mut region, "c.example.com");
+    assert!(region.refusal::<ops::AddListenerCertificates>(add(&pending)).starts_with("UnsupportedCertificate"));
     region.call::<ops::RemoveListenerCertificates>(remove(&second)).unwrap();
     assert_eq!(seen(&mut region, &listener), [(first, true)]);
     let plain = s::ModifyListenerInput { listener_arn: listener, protocol: Some("HTTP".into()), ..Default::default() };
