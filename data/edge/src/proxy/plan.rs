@@ -193,10 +193,10 @@ fn route(
         Action::Redirect(redirect) => {
             let called = Called { protocol: site.scheme(), dns_name: &site.balancer.dns_name, port: caller.at.port() };
             let (location, to_head) = (redirect.location(&subject, called), request.method == "HEAD");
-            // "The URL in the response location header is larger than 8K": such a redirect cannot be completed.
+            // "HTTP 507: The redirect URL is too long" ("ELB User Guide, Troubleshoot your Application Load Balancers").
             if location.len() > LOCATION_BYTES_MAX {
                 site.counters.worker(worker.index).count(Event::RedirectTooLong, 1);
-                return Plan::Answer(page(worker, request, 500, Some(site), keep_own));
+                return Plan::Answer(page(worker, request, 507, Some(site), keep_own));
             }
             let mut text = worker.buffers.text();
             let answer = OwnAnswer {
