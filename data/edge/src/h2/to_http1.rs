@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::exchange::{Answered, Attempt, Connecting, Fault, Sink, Source, SourceError, is_bare, unless_gone};
 use crate::connector::{Stalls, bear};
 use crate::http::HttpError;
-use crate::http::body::{ChunkLine, Decoder};
+use crate::http::body::{ChunkLine, Decoded, Decoder};
 use crate::http::fields::{Headers, Known};
 use crate::http::head::{Framing, parse_answer, whole_head};
 use crate::http::scan::{HeadScan, HeadSpan};
@@ -206,20 +206,30 @@ struct Begun {
     keep: bool,
 }
 
+/// An answer's body, and what of it came along with the head.
+struct Body {
+    decoder: Decoder,
+    decoded: Decoded,
+}
+
 impl<R: AsyncRead + Unpin, K: Sink> Answering<'_, R, K> {
     async fn run(mut self) -> Result<Outcome, Fault> {
         for _ in 0..=INFORMATIONAL_MAX {
             let span = self.read_head().await?;
-            let begun = self.pass_head(span)?;
+            let (begun, body) = self.pass_head(span)?;
             self.buffer.consume(span.end);
             match begun.status {
                 101 => return Err(Fault::Garbage(HttpError::Syntax("an upgrade that nobody asked for"))),
-                100..=199 => self.sink.flush().await?,
+                100..=199 => {
+                    // Nothing of it is kept while it waits.
+                    drop(body);
+                    self.sink.flush().await?;
+                }
                 status => {
                     self.begun.set(true);
                     self.attempt.count(status, self.sent);
                     if !is_bare(begun.framing) {
-                        self.body(Decoder::new(begun.framing)).await?;
+                        self.body(body).await?;
                     }
                     return Ok(Outcome { answered: Answered { status, early: false }, keep: begun.keep });
                 }
@@ -251,24 +261,25 @@ impl<R: AsyncRead + Unpin, K: Sink> Answering<'_, R, K> {
         }
     }
 
-    /// Hands a head to the sink. Nothing borrowed from the buffer outlives it.
-    fn pass_head(&mut self, span: HeadSpan) -> Result<Begun, Fault> {
+    /// Hands a head to the sink, once what came behind it was understood: until then another answer can take its place. Nothing
+    /// borrowed from the buffer outlives it.
+    fn pass_head(&mut self, span: HeadSpan) -> Result<(Begun, Body), Fault> {
         let Attempt { worker, plan, .. } = *self.attempt;
         let mut headers = Headers::new();
-        let head = &self.buffer.filled()[..span.end];
+        let (head, behind) = self.buffer.filled_mut().split_at_mut(span.end);
         let answer = whole_head(parse_answer(head, &mut headers, plan.to_head)).map_err(Fault::Garbage)?;
+        let mut decoder = Decoder::new(answer.framing);
+        let decoded = decoder.decode(behind).map_err(Fault::Garbage)?;
         if answer.status != 101 {
             self.sink.head(&answer, &plan.cookies(worker, &answer))?;
         }
-        Ok(Begun { status: answer.status, framing: answer.framing, keep: plan.keep_target && answer.keep_alive })
+        let begun = Begun { status: answer.status, framing: answer.framing, keep: plan.keep_target && answer.keep_alive };
+        Ok((begun, Body { decoder, decoded }))
     }
 
-    async fn body(&mut self, mut decoder: Decoder) -> Result<(), Fault> {
+    async fn body(&mut self, body: Body) -> Result<(), Fault> {
+        let Body { mut decoder, mut decoded } = body;
         loop {
-            let decoded = decoder.decode(self.buffer.filled_mut()).map_err(|why| {
-                tracing::warn!("an answer's body is not understood: {why}");
-                Fault::Broken
-            })?;
             let trailers = if decoded.done { fields(decoder.trailers()) } else { None };
             let is_last = decoded.done && trailers.is_none();
             if !decoded.data.is_empty() {
@@ -292,6 +303,10 @@ impl<R: AsyncRead + Unpin, K: Sink> Answering<'_, R, K> {
                 Ok(0) | Err(_) => return Err(Fault::Broken),
                 Ok(_) => {}
             }
+            decoded = decoder.decode(self.buffer.filled_mut()).map_err(|why| {
+                tracing::warn!("an answer's body is not understood: {why}");
+                Fault::Broken
+            })?;
         }
     }
 

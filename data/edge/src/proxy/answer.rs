@@ -95,28 +95,24 @@ impl<R: AsyncRead + Unpin + Bare, W: AsyncWrite + Unpin + Bare> AnswerPath<'_, R
             self.buffer.consume(length);
             match made.status {
                 101 if self.plan.upgrade.is_some() => {
-                    self.begin();
-                    self.count(101);
+                    self.begin(101);
                     self.write_only(made.text).await?;
                     return Ok(Answered { keep_target: false, keep_client: false, switched: true, status: 101 });
                 }
                 101 => return Err(AnswerError::Garbage(HttpError::Syntax("an upgrade that nobody asked for"))),
                 100..=199 if self.plan.client_http11 => self.write_only(made.text).await?,
                 100..=199 => self.worker.buffers.give_text_back(made.text),
-                status => {
-                    self.begin();
-                    self.count(status);
-                    return self.send(made).await;
-                }
+                _ => return self.send(made).await,
             }
         }
         Err(AnswerError::Garbage(HttpError::TooLarge("the number of informational answers")))
     }
 
     /// The client is to get what comes from here on, and is not looked after any more.
-    fn begin(&self) {
+    fn begin(&self, status: u16) {
         self.progress.begun.set(true);
         self.to_watch.answer_begins();
+        self.count(status);
     }
 
     /// Reads a head and makes one of it, and tells its length. Mostly it comes in one piece and is read at once; else its end is
@@ -211,19 +207,30 @@ impl<R: AsyncRead + Unpin + Bare, W: AsyncWrite + Unpin + Bare> AnswerPath<'_, R
         };
         if let Some(body) = short.and_then(|length| self.buffer.filled().get(..length)) {
             text.extend_from_slice(body);
+            self.begin(status);
             let length = body.len();
             self.buffer.consume(length);
             self.write_only(text).await?;
         } else {
             // On the heap, so that answers that are all there do not carry what it needs.
-            Box::pin(self.relay(text, framing, encoding)).await?;
+            Box::pin(self.relay(text, status, framing, encoding)).await?;
         }
         // What came unasked behind the answer belongs to nobody.
         Ok(Answered { keep_target: keep_target && self.buffer.is_empty(), keep_client, switched: false, status })
     }
 
-    /// Sends a head and the body behind it as it comes.
-    async fn relay(&mut self, head: Vec<u8>, framing: Framing, encoding: Encoding) -> Result<(), AnswerError> {
+    /// Sends a head and the body behind it as it comes. What of the body came along with the head is looked at before either
+    /// goes: "HTTP 502: The target response is malformed" ("ELB User Guide, Troubleshoot your Application Load Balancers").
+    async fn relay(&mut self, head: Vec<u8>, status: u16, framing: Framing, encoding: Encoding) -> Result<(), AnswerError> {
+        let mut decoder = Decoder::new(framing);
+        let first = match decoder.decode(self.buffer.filled_mut()) {
+            Ok(first) => first,
+            Err(why) => {
+                self.worker.buffers.give_text_back(head);
+                return Err(AnswerError::Garbage(why));
+            }
+        };
+        self.begin(status);
         let mut relay = Relay {
             buffers: &self.worker.buffers,
             idle_ms: self.plan.site.balancer.idle_timeout_ms,
@@ -232,10 +239,10 @@ impl<R: AsyncRead + Unpin + Bare, W: AsyncWrite + Unpin + Bare> AnswerPath<'_, R
             to: &mut *self.to,
             to_watch: self.to_watch,
             buffer: &mut *self.buffer,
-            decoder: Decoder::new(framing),
+            decoder,
             encoding,
         };
-        let relayed = relay.run(&head).await;
+        let relayed = relay.run_from(&head, first).await;
         self.worker.buffers.give_text_back(head);
         relayed.map_err(|e| match e {
             RelayError::Source(_) => AnswerError::Broken,

@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::http::HttpError;
-use crate::http::body::{ChunkLine, Decoder, Encoding};
+use crate::http::body::{ChunkLine, Decoded, Decoder, Encoding};
 use crate::stream::Bare;
 use crate::worker::buffer::{Buffer, Buffers, SMALL_BYTES};
 use crate::worker::io::{read, write_all};
@@ -44,9 +44,14 @@ const SPLICED_BYTES_MIN: u64 = 128 * 1024;
 
 impl<R: AsyncRead + Unpin + Bare, W: AsyncWrite + Unpin + Bare> Relay<'_, R, W> {
     /// Sends `head`, then the body to its end.
-    pub async fn run(&mut self, mut head: &[u8]) -> Result<(), RelayError> {
+    pub async fn run(&mut self, head: &[u8]) -> Result<(), RelayError> {
+        let first = self.decoder.decode(self.buffer.filled_mut()).map_err(RelayError::Framing)?;
+        self.run_from(head, first).await
+    }
+
+    /// Likewise, where the decoder has taken in what the buffer held.
+    pub async fn run_from(&mut self, mut head: &[u8], mut decoded: Decoded) -> Result<(), RelayError> {
         loop {
-            let decoded = self.decoder.decode(self.buffer.filled_mut()).map_err(RelayError::Framing)?;
             self.send(head, decoded.data, decoded.done).await?;
             head = &[];
             self.buffer.consume(decoded.consumed);
@@ -68,6 +73,7 @@ impl<R: AsyncRead + Unpin + Bare, W: AsyncWrite + Unpin + Bare> Relay<'_, R, W> 
                 return self.finish().await;
             }
             self.to_watch.refresh_read(self.idle_ms);
+            decoded = self.decoder.decode(self.buffer.filled_mut()).map_err(RelayError::Framing)?;
         }
     }
 

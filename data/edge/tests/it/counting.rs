@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::io::Write;
 use std::net::SocketAddrV4;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -192,6 +193,22 @@ fn what_the_load_balancer_answers_by_itself_is_counted_by_status() {
     assert_eq!((told.own_answers.as_slice(), told.requests), ([(400, 1), (502, 1)].as_slice(), 1), "{told:?}");
     assert!(group(&told).connection_errors >= 1);
     assert_eq!(group(&told).answers, [0; 4]);
+}
+
+/// "ELB User Guide, Troubleshoot: HTTP 502: The target response is malformed": not the target's answer, but the load balancer's.
+#[test]
+fn answers_with_a_malformed_chunk_are_not_counted_as_the_targets() {
+    let mut rig = Rig::start();
+    rig.serve.send(&Frame::Report { every_ms: EVERY_MS });
+    let _origin = Origin::healthy(rig.target_at(0), |_, stream| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\nhello\r\n").unwrap();
+        Then::Close
+    });
+    rig.serve_with(&[0]);
+    (0..3).for_each(|_| assert_eq!(get(zone_a(&rig), "/").status, 502));
+    let told = traffic(&rig, "a");
+    let own: u64 = told.own_answers.iter().filter(|(status, _)| *status == 502).map(|(_, count)| count).sum();
+    assert_eq!((own, told.requests, group(&told).answers), (3, 3, [0; 4]), "{told:?}");
 }
 
 #[test]

@@ -30,16 +30,23 @@ fn a_target_that_closes_or_babbles_is_a_bad_gateway() {
     let _origin = Origin::healthy(rig.target_at(0), |got, stream| {
         match got.path() {
             "/half" => stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Le").unwrap(),
+            "/size" => stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\nhello\r\n").unwrap(),
+            "/second" => stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\nx").unwrap(),
             "/long" => stream.write_all(format!("HTTP/1.1 200 OK\r\nX: {}", "a".repeat(20_000)).as_bytes()).unwrap(),
             _ => {}
         }
         Then::Close
     });
     rig.serve_with(&[0]);
-    for path in ["/closes", "/half", "/long"] {
+    for path in ["/closes", "/half", "/size", "/second", "/long"] {
         let answer = get(rig.door(), path);
         assert_eq!((answer.status, answer.header("Server")), (502, Some("awselb/2.0")), "{path}");
     }
+    let mut client = Client::connect(rig.door());
+    let chunked = "POST /size HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n";
+    assert_eq!(client.send(chunked).answer(false).status, 502, "a request that is streamed, too");
+    let mut client = Client::connect(rig.door());
+    assert_eq!((client.get("/size").status, client.get("/second").status), (502, 502), "the client's connection goes on");
 }
 
 /// "ELB User Guide, Quotas": 32 K of all headers of an answer, 16 K of one.

@@ -148,9 +148,11 @@ fn answers_of_unknown_length_end_with_their_stream() {
             let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
             let by_close = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nabcde";
             let cut = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabcde";
+            let malformed = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nZZ\r\n";
             let (text, then) = match got.path() {
                 "/chunked" => (chunked, Then::Keep),
                 "/close" => (by_close, Then::Close),
+                "/malformed" => (malformed, Then::Close),
                 _ => (cut, Then::Close),
             };
             stream.write_all(text.as_bytes()).unwrap();
@@ -164,6 +166,7 @@ fn answers_of_unknown_length_end_with_their_stream() {
     }
     let error = wait(client.ask(client.request("GET", "/cut").body(()).unwrap(), None)).unwrap_err();
     assert!(error.is_reset(), "{error}");
+    assert_eq!(client.get("/malformed").status, 502, "nothing of it has gone on");
     assert_eq!(client.get("/chunked").status, 200, "the connection goes on");
 }
 
