@@ -7,6 +7,7 @@ use super::hpack::Fields;
 use crate::http::HttpError;
 use crate::http::fields::{HEADERS_MAX, Header, Headers, Known};
 use crate::http::head::assemble_request;
+use crate::http::said::Said;
 use crate::http::scan::LINE_BYTES_MAX;
 use crate::proxy::Caller;
 use crate::proxy::plan::{Plan, decide, refusal};
@@ -112,7 +113,20 @@ impl<'f> Head<'f> {
         });
         match assembled {
             Ok(request) => decide(worker, caller, &request),
-            Err(error) => Plan::Answer(refusal(worker, caller, error)),
+            Err(error) => Plan::Answer(refusal(worker, caller, error, || Some(self.said()))),
+        }
+    }
+
+    /// What logs tell of it where it is refused.
+    pub fn said(&self) -> Said<'f> {
+        let value = |name| self.fields.iter().find(|(n, _)| *n == name).map(|(_, value)| value);
+        let host = || value(&b"host"[..]).and_then(|host| std::str::from_utf8(host).ok());
+        Said {
+            method: self.method.unwrap_or_default(),
+            target: self.target.unwrap_or_default(),
+            host: self.authority.or_else(host),
+            version: "HTTP/2.0",
+            agent: value(b"user-agent"),
         }
     }
 

@@ -261,7 +261,8 @@ impl Serving {
         let ends = ends || self.intake.take_end(stream);
         let fields = self.intake.fields();
         let (plan, length, to_head, head_bytes) = if fields.is_over() {
-            let refused = refusal(&link.worker, &link.caller.borrow(), HttpError::TooLarge("the headers"));
+            let said = || Head::read(fields, ends).ok().map(|head| head.said());
+            let refused = refusal(&link.worker, &link.caller.borrow(), HttpError::TooLarge("the headers"), said);
             let to_head = fields.iter().any(|field| field == (b":method", b"HEAD"));
             (Plan::Answer(refused), None, to_head, HEADERS_BYTES_MAX)
         } else {

@@ -176,10 +176,15 @@ pub fn write_request(out: &mut Vec<u8>, request: &Request<'_, '_>, rules: &Reque
 /// The host that the request is for, and the two parts of its target in origin form. The absolute form's host wins
 /// over the header's (RFC 9112, 3.2.2).
 pub fn host_and_path<'b>(request: &Request<'b, '_>) -> (Option<&'b str>, (&'static str, &'b str)) {
-    let absolute = if request.target.starts_with('/') { None } else { authority(request.target) };
+    host_and_path_of(request.target, request.host)
+}
+
+/// Likewise, of a target and what its Host header says.
+pub fn host_and_path_of<'b>(target: &'b str, host: Option<&'b str>) -> (Option<&'b str>, (&'static str, &'b str)) {
+    let absolute = if target.starts_with('/') { None } else { authority(target) };
     match absolute {
         Some((host, path)) => (Some(host), (if path.starts_with('/') { "" } else { "/" }, path)),
-        None => (request.host.filter(|h| !h.is_empty()), ("", request.target)),
+        None => (host.filter(|h| !h.is_empty()), ("", target)),
     }
 }
 

@@ -332,7 +332,7 @@ fn understand_answer<'b, 'h>(
 }
 
 /// Origin form, `*` for OPTIONS, or `http://host/...` or `https://host/...` (RFC 9112, 3.2).
-fn check_target(method: &str, target: &str) -> Result<(), HttpError> {
+pub(super) fn check_target(method: &str, target: &str) -> Result<(), HttpError> {
     let understood = target.starts_with('/') || (target == "*" && method == "OPTIONS") || authority(target).is_some();
     if !understood || target.contains('#') {
         return Err(HttpError::Syntax("the request target"));

@@ -7,6 +7,7 @@ pub(crate) mod desync;
 pub(crate) mod fields;
 pub(crate) mod forward;
 pub(crate) mod head;
+pub(crate) mod said;
 pub(crate) mod scan;
 pub(crate) mod text;
 

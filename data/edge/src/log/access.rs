@@ -11,10 +11,12 @@ use std::time::{Duration, Instant};
 use super::text::{Moment, push_millis, push_safe, push_trace_id};
 use super::{Channel, Writer};
 use crate::h2::grpc::is_grpc;
-use crate::http::desync::Class;
+use crate::http::HttpError;
+use crate::http::desync::{Class, of_refused};
 use crate::http::fields::{Header, Known};
-use crate::http::forward::{TraceId, host_and_path, push_trace, split_port};
+use crate::http::forward::{TraceId, host_and_path_of, push_trace, split_port};
 use crate::http::head::Request;
+use crate::http::said::Said;
 use crate::http::text::{push, push_address, push_number};
 use crate::proxy::Caller;
 use crate::proxy::forward::CLIENT_LEFT;
@@ -91,13 +93,14 @@ pub fn begin(
 ) -> Option<Rc<Entry>> {
     let channel = site.log.as_ref()?.access.as_ref()?;
     let mut text = worker.buffers.text();
-    push(&mut text, &["\"", request.method, " "]);
-    push_url(&mut text, caller, site, Some(request));
-    let http2 = caller.tls.as_ref().is_some_and(|tls| tls.http2);
-    push(&mut text, &[version(http2, request.http11), "\" \""]);
-    let agent = value(request.headers, "user-agent").unwrap_or(b"-");
-    push_safe(&mut text, &agent[..agent.len().min(USER_AGENT_BYTES_MAX)]);
-    push(&mut text, &["\" "]);
+    let said = Said {
+        method: request.method,
+        target: request.target,
+        host: request.host,
+        version: version(is_http2(caller), request.http11),
+        agent: value(request.headers, "user-agent"),
+    };
+    push_said(&mut text, caller, site, &said);
     push_tls(&mut text, caller.tls.as_deref());
     push(&mut text, &[" ", notes.group.as_deref().unwrap_or("-"), " \""]);
     let came = request.headers.iter().find(|h| h.known == Known::TraceId).map(|h| h.value);
@@ -109,17 +112,30 @@ pub fn begin(
     Some(finish_text(worker, caller, channel, kind, text, notes, classified))
 }
 
-/// Begins the line of a request that was not understood.
-pub fn begin_unknown(worker: &Worker, caller: &Caller, site: &Site, classified: Classified) -> Option<Rc<Entry>> {
+/// Begins the line of a request that was refused before anybody decided over it, for this error or because it came late. It tells
+/// what the head says where that is not malformed.
+pub fn begin_refused<'b>(
+    worker: &Worker,
+    caller: &Caller,
+    site: &Site,
+    error: Option<HttpError>,
+    said: impl FnOnce() -> Option<Said<'b>>,
+) -> Option<Rc<Entry>> {
     let channel = site.log.as_ref()?.access.as_ref()?;
     let mut text = worker.buffers.text();
-    push(&mut text, &["\"- "]);
-    push_url(&mut text, caller, site, None);
-    push(&mut text, &["-\" \"-\" "]);
+    let is_malformed = matches!(error, Some(HttpError::Syntax(_) | HttpError::LineTooLong));
+    match if is_malformed { None } else { said() } {
+        Some(said) => push_said(&mut text, caller, site, &said),
+        None => push_nothing_said(&mut text, caller, site),
+    }
     push_tls(&mut text, caller.tls.as_deref());
     push(&mut text, &[" - \"-"]);
-    let kind = if caller.tls.is_some() { "https" } else { "http" };
-    Some(finish_text(worker, caller, channel, kind, text, &Notes::default(), classified))
+    let kind = match caller.tls {
+        Some(_) if is_http2(caller) => "h2",
+        Some(_) => "https",
+        None => "http",
+    };
+    Some(finish_text(worker, caller, channel, kind, text, &Notes::default(), error.and_then(of_refused)))
 }
 
 /// Writes the fields behind the trace id.
@@ -271,7 +287,7 @@ impl Entry {
 
 /// `type`: "http, https, h2, grpcs, ws, wss".
 fn kind(caller: &Caller, site: &Site, request: &Request<'_, '_>) -> &'static str {
-    let http2 = caller.tls.as_ref().is_some_and(|tls| tls.http2);
+    let http2 = is_http2(caller);
     match (site.https, request.is_websocket()) {
         (_, false) if http2 && value(request.headers, "content-type").is_some_and(is_grpc) => "grpcs",
         (_, false) if http2 => "h2",
@@ -282,6 +298,10 @@ fn kind(caller: &Caller, site: &Site, request: &Request<'_, '_>) -> &'static str
     }
 }
 
+fn is_http2(caller: &Caller) -> bool {
+    caller.tls.as_ref().is_some_and(|tls| tls.http2)
+}
+
 fn version(http2: bool, http11: bool) -> &'static str {
     match (http2, http11) {
         (true, _) => "HTTP/2.0",
@@ -290,16 +310,32 @@ fn version(http2: bool, http11: bool) -> &'static str {
     }
 }
 
-/// `protocol://host:port/uri` and a blank.
-fn push_url(out: &mut Vec<u8>, caller: &Caller, site: &Site, request: Option<&Request<'_, '_>>) {
-    let (host, (slash, path)) = request.map_or((None, ("", "")), host_and_path);
+/// `request` and `user_agent`, each in quotes with a blank behind.
+fn push_said(out: &mut Vec<u8>, caller: &Caller, site: &Site, said: &Said<'_>) {
+    push(out, &["\"", said.method, " "]);
+    let (host, (slash, path)) = host_and_path_of(said.target, said.host);
+    push_origin(out, caller, site, host);
+    push(out, &[slash]);
+    push_safe(out, path.as_bytes());
+    push(out, &[" ", said.version, "\" \""]);
+    let agent = said.agent.unwrap_or(b"-");
+    push_safe(out, &agent[..agent.len().min(USER_AGENT_BYTES_MAX)]);
+    push(out, &["\" "]);
+}
+
+/// Likewise, of a request that was not understood.
+fn push_nothing_said(out: &mut Vec<u8>, caller: &Caller, site: &Site) {
+    push(out, &["\"- "]);
+    push_origin(out, caller, site, None);
+    push(out, &["- -\" \"-\" "]);
+}
+
+/// `protocol://host:port`.
+fn push_origin(out: &mut Vec<u8>, caller: &Caller, site: &Site, host: Option<&str>) {
     push(out, &[site.scheme(), "://"]);
     push_safe(out, host.map_or(site.balancer.dns_name.as_str(), |host| split_port(host).0).as_bytes());
     push(out, &[":"]);
     push_number(out, caller.at.port());
-    push(out, &[slash]);
-    push_safe(out, path.as_bytes());
-    push(out, &[if request.is_some() { " " } else { "- " }]);
 }
 
 fn push_tls(out: &mut Vec<u8>, tls: Option<&Agreed>) {

@@ -22,8 +22,9 @@ use crate::http::HttpError;
 use crate::http::answer::write_page;
 use crate::http::desync::of_refused;
 use crate::http::forward::PLAIN;
+use crate::http::said::Said;
 use crate::http::scan::{HeadScan, HeadSpan};
-use crate::log::access::{self, Classified, Entry};
+use crate::log::access::{self, Entry};
 use crate::log::connection;
 use crate::metrics::{Event, Open, ZoneLine};
 use crate::snapshot::{Door, Site};
@@ -247,10 +248,10 @@ async fn read_on(worker: &Worker, client: &mut Client) -> Next {
             carry_out(worker, client, plan, span.end).await
         }
         Err(NoRequest::Gone) => Next::Close,
-        Err(NoRequest::Late) => refuse(worker, client, 408, None).await,
+        Err(NoRequest::Late) => refuse(worker, client, None).await,
         Err(NoRequest::Bad(error)) => {
             tracing::debug!(client = %client.caller.address, "refused: {error}");
-            refuse(worker, client, error.status(), of_refused(error)).await
+            refuse(worker, client, Some(error)).await
         }
     }
 }
@@ -348,11 +349,13 @@ pub fn count_own_at(worker: &Worker, open: Option<&Open>, own: &Own) {
     }
 }
 
-/// Answers what cannot be understood, and ends the connection: nobody knows where a next request would begin.
-async fn refuse(worker: &Worker, client: &mut Client, status: u16, classified: Classified) -> Next {
+/// Answers what cannot be understood, or without an error came late, and ends the connection: nobody knows where a next request
+/// would begin.
+async fn refuse(worker: &Worker, client: &mut Client, error: Option<HttpError>) -> Next {
+    let status = error.map_or(408, HttpError::status);
     if let Some(open) = &client.open {
         open.line().answered(status);
-        if classified.is_some() {
+        if error.and_then(of_refused).is_some() {
             open.line().count(Event::NonCompliant, 1);
         }
     }
@@ -364,7 +367,8 @@ async fn refuse(worker: &Worker, client: &mut Client, status: u16, classified: C
     worker.date.with(|date| write_page(&mut text, status, date, true, false, headers));
     // Late clients had their reading side shut, not their writing side.
     let log = site.filter(|_| client.open.is_some());
-    let log = log.and_then(|site| access::begin_unknown(worker, &client.caller, site, classified));
+    let log =
+        log.and_then(|site| access::begin_refused(worker, &client.caller, site, error, || Said::read(client.buffer.filled())));
     let line = log.map(|log| Line::begin(&log, client));
     let sent = write_all(&mut client.stream, &client.watch, LINGER_MS, [&text]).await;
     worker.buffers.give_text_back(text);

@@ -13,6 +13,7 @@ use crate::http::desync::{Treatment, of_refused, treat};
 use crate::http::fields::Headers;
 use crate::http::forward::{PLAIN, RequestRules, TraceId, host_and_path, write_request};
 use crate::http::head::{Answer, Framing, Request, parse_request, whole_head};
+use crate::http::said::Said;
 use crate::log::access::{self, Entry, Notes};
 use crate::metrics::Event;
 use crate::route::action::{Action, Called};
@@ -116,7 +117,7 @@ pub fn plan(worker: &Worker, caller: &Caller, bytes: &[u8]) -> Plan {
     let mut headers = Headers::new();
     match whole_head(parse_request(bytes, &mut headers)) {
         Ok(request) => decide(worker, caller, &request),
-        Err(error) => Plan::Answer(refusal(worker, caller, error)),
+        Err(error) => Plan::Answer(refusal(worker, caller, error, || Said::read(bytes))),
     }
 }
 
@@ -333,7 +334,8 @@ fn blocked(worker: &Worker, site: &Arc<Site>) -> Own {
     Own { status, by, site: Some(site.clone()), text, framing, close, log: None }
 }
 
-pub fn refusal(worker: &Worker, caller: &Caller, error: HttpError) -> Own {
+/// A request cannot be served, whoever it is for; `said` is what its head tells all the same.
+pub fn refusal<'b>(worker: &Worker, caller: &Caller, error: HttpError, said: impl FnOnce() -> Option<Said<'b>>) -> Own {
     tracing::debug!(client = %caller.address, "refused: {error}");
     let mut text = worker.buffers.text();
     worker.date.with(|date| write_page(&mut text, error.status(), date, true, false, &PLAIN));
@@ -341,11 +343,10 @@ pub fn refusal(worker: &Worker, caller: &Caller, error: HttpError) -> Own {
     let snapshot = worker.snapshot.borrow();
     let log = match snapshot.doors.get(&caller.at).map(|door| door.sites(caller.tls.as_deref())) {
         Some([site]) => {
-            let classified = of_refused(error);
-            if classified.is_some() {
+            if of_refused(error).is_some() {
                 site.counters.worker(worker.index).count(Event::NonCompliant, 1);
             }
-            access::begin_unknown(worker, caller, site, classified)
+            access::begin_refused(worker, caller, site, Some(error), said)
         }
         _ => None,
     };

@@ -15,6 +15,7 @@ use world::{
 };
 
 use crate::client::Client;
+use crate::h2_peers::{H2Client, wait};
 use crate::origin::{Origin, reply};
 use crate::rig::{GROUP, PORT, Rig, eventually};
 use crate::secure::{Authority, SecureClient, secure, start_secure};
@@ -165,6 +166,85 @@ fn what_no_target_has_answered_is_logged_too() {
         assert_eq!(got, wanted.map(String::from).each_ref(), "{line:?}");
     }
     assert_eq!(lines[6][12], format!("- http://{NAME}:{PORT}- -"));
+}
+
+/// Access logs of refused requests: type, status, target's status, request, user agent, and classification's reason.
+fn check_refused(lines: &[Vec<String>], expected: &[(u16, [&str; 4])]) {
+    assert_eq!(lines.len(), expected.len(), "{lines:?}");
+    for (line, (status, wanted)) in lines.iter().zip(expected) {
+        assert_eq!((line.len(), line[8].clone(), &*line[9]), (34, status.to_string(), "-"), "{line:?}");
+        assert_eq!(line[5..8], ["-1", "-1", "-1"], "{line:?}");
+        assert_eq!([&*line[0], &*line[12], &*line[13], &*line[28]], *wanted, "{line:?}");
+    }
+}
+
+#[test]
+fn refused_requests_are_logged_with_what_they_say() {
+    let mut rig = Rig::start();
+    let _origin = Origin::healthy(rig.target_at(0), |_, stream| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n").unwrap();
+        crate::origin::Then::Close
+    });
+    rig.serve_with(&[0]);
+    let mut balancer = rig.balancer(&[0]);
+    balancer.access_log = place("");
+    balancer.idle_timeout_ms = 1_000;
+    rig.apply(balancer.clone());
+    let from = format!("Host: a\r\nUser-Agent: me\r\nX-Forwarded-For: {}1\r\n", "1,".repeat(30));
+    let long = format!("GET /long HTTP/1.1\r\nHost: a\r\nUser-Agent: me\r\nX: {}\r\n\r\n", "x".repeat(17_000));
+    let url = |method: &str, path: &str, version: &str| format!("{method} http://a:{PORT}{path} {version}");
+    let nothing = format!("- http://{NAME}:{PORT}- -");
+    let mut expected = Vec::new();
+    for (request, status, line, agent, reason) in [
+        (
+            "TRACE /a?b HTTP/1.1\r\nHost: a:81\r\nUser-Agent: \"me\"\r\n",
+            405,
+            url("TRACE", "/a?b", "HTTP/1.1"),
+            "\\x22me\\x22",
+            "-",
+        ),
+        (&*format!("GET / HTTP/1.0\r\n{from}"), 463, url("GET", "/", "HTTP/1.0"), "me", "-"),
+        ("PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: x\r\n", 501, url("PUT", "/", "HTTP/1.1"), "-", "BadTransferEncoding"),
+        ("GET /b HTTP/3.0\r\nHost: a\r\nUser-Agent: me\r\n", 505, url("GET", "/b", "HTTP/3.0"), "me", "BadVersion"),
+        (&long, 400, url("GET", "/long", "HTTP/1.1"), "me", "-"),
+        ("GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: me\r\nX : x\r\n", 400, nothing.clone(), "-", "BadHeader"),
+        ("GET  / HTTP/1.1\r\nHost: a\r\n", 400, nothing.clone(), "-", "BadMethod"),
+        ("GET /late HTTP/1.1\r\nHost: a\r\nUser-Agent: me\r\nX: y", 408, url("GET", "/late", "HTTP/1.1"), "me", "-"),
+        ("GET /c HTTP/1.1\r\nHost: a\r\nUser-Agent: me\r\n", 502, url("GET", "/c", "HTTP/1.1"), "me", "-"),
+    ] {
+        assert_eq!(Client::connect(rig.door()).send(format!("{request}\r\n")).answer(false).status, status, "{request}");
+        expected.push((status, line, agent, reason));
+    }
+    let lines = written(&mut rig, balancer, "", expected.len());
+    let expected: Vec<_> =
+        expected.iter().map(|(status, line, agent, reason)| (*status, ["http", line, agent, reason])).collect();
+    check_refused(&lines, &expected);
+}
+
+#[test]
+fn requests_refused_by_http2_are_logged_as_such() {
+    let mut rig = Rig::start();
+    let (authority, mut balancer) = (Authority::new(), rig.balancer(&[]));
+    secure(&mut balancer, vec![authority.issue("own", &["web.test"])], ClientCertificates::Off);
+    balancer.access_log = place("");
+    rig.apply(balancer.clone());
+    let client = H2Client::connect(rig.door(), "web.test", &authority);
+    let from = format!("{}1", "1,".repeat(30));
+    let mut expected = Vec::new();
+    for (method, path, header, status, told) in [
+        ("TRACE", "/a?b", ("x", "y"), 405, true),
+        ("GET", "/", ("x-forwarded-for", &*from), 463, true),
+        ("GET", "/x", ("x", &*"x".repeat(17_000)), 400, true),
+        ("GET", &*format!("/{}", "x".repeat(17_000)), ("x", "y"), 414, false),
+    ] {
+        let request = client.request(method, path).header("user-agent", "me").header(header.0, header.1).body(()).unwrap();
+        assert_eq!(wait(client.ask(request, None)).unwrap().status, status, "{method} {status}");
+        let line = format!("{method} https://web.test:{PORT}{path} HTTP/2.0");
+        expected.push((status, if told { (line, "me") } else { (format!("- https://{NAME}:{PORT}- -"), "-") }));
+    }
+    let lines = written(&mut rig, balancer, "", expected.len());
+    let expected: Vec<_> = expected.iter().map(|(status, (line, agent))| (*status, ["h2", line, agent, "-"])).collect();
+    check_refused(&lines, &expected);
 }
 
 #[test]
