@@ -369,11 +369,13 @@ async fn refuse(worker: &Worker, client: &mut Client, error: Option<HttpError>) 
     let log = site.filter(|_| client.open.is_some());
     let log =
         log.and_then(|site| access::begin_refused(worker, &client.caller, site, error, || Said::read(client.buffer.filled())));
-    let line = log.map(|log| Line::begin(&log, client));
+    let line = log.map(|log| {
+        log.refused(status);
+        Line::begin(&log, client)
+    });
     let sent = write_all(&mut client.stream, &client.watch, LINGER_MS, [&text]).await;
     worker.buffers.give_text_back(text);
     if let Some(line) = line {
-        line.log.refused(status);
         client.buffer = Buffer::default();
         line.finish(worker, client);
     }
