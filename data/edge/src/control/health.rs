@@ -72,6 +72,8 @@ pub struct Subject {
     pub check: HealthCheck,
     /// What the group's targets speak.
     pub version: ProtocolVersion,
+    /// The header of the PROXY protocol comes first.
+    pub announces: bool,
     pub address: SocketAddrV4,
     pub from: NetworkInterfaceId,
 }

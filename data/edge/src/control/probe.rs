@@ -9,11 +9,13 @@ use ::http::header::{ACCEPT_ENCODING, CONTENT_TYPE, TE, USER_AGENT};
 use ::http::{HeaderMap, Method, Request, StatusCode, Uri, Version};
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 use world::{Protocol, ProtocolVersion, TargetReason};
 
 use super::health::{Outcome, Subject};
 use crate::connector::Connector;
+use crate::flow::preface;
 use crate::h2::{grpc, outgoing};
 use crate::http::HttpError;
 use crate::http::fields::Headers;
@@ -67,7 +69,7 @@ async fn look(subject: &Subject, connector: &Connector) -> (Outcome, Option<(u16
     let within = Duration::from_millis(subject.check.timeout_ms);
     if subject.check.protocol == Protocol::Tcp {
         // "A TCP health check attempts to open a TCP connection on the specified port" and needs no more.
-        return match timeout(within, connector.connect(&subject.from, subject.address)).await {
+        return match timeout(within, connect(subject, connector)).await {
             Err(_) => (Err(TargetReason::Timeout), None),
             Ok(connected) => (connected.map(|_| ()).map_err(|_| TargetReason::FailedHealthChecks), None),
         };
@@ -92,6 +94,26 @@ async fn look(subject: &Subject, connector: &Connector) -> (Outcome, Option<(u16
     }
 }
 
+/// "After you enable proxy protocol, the proxy protocol header is also included in health check connections from the load
+/// balancer. However, with health check connections, the client connection information is not sent" ("Edit target group
+/// attributes for your Network Load Balancer: Health check connections").
+async fn connect(subject: &Subject, connector: &Connector) -> io::Result<TcpStream> {
+    let mut socket = connector.connect(&subject.from, subject.address).await?;
+    if subject.announces {
+        socket.write_all(&preface::LOCAL).await?;
+    }
+    Ok(socket)
+}
+
+/// Likewise, and speaks TLS over it where that is wanted.
+async fn open(subject: &Subject, connector: &Connector, tls: Option<Speaks>) -> io::Result<Stream> {
+    let socket = connect(subject, connector).await?;
+    match tls {
+        None => Ok(Stream::Plain(socket)),
+        Some(speaks) => connector.secure(socket, subject.address, speaks).await,
+    }
+}
+
 /// The code of an answer.
 enum Code {
     /// It is of the kind that the matcher has.
@@ -102,7 +124,7 @@ enum Code {
 
 async fn ask_http1(subject: &Subject, connector: &Connector) -> io::Result<(Code, Rest)> {
     let tls = (subject.check.protocol == Protocol::Https).then_some(Speaks::Http1);
-    let mut connection = connector.open(&subject.from, subject.address, tls).await?;
+    let mut connection = open(subject, connector, tls).await?;
     let request = format!(
         "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nUser-Agent: {USER_AGENT_TEXT}\r\nAccept-Encoding: {ENCODINGS}\r\n\r\n",
         subject.check.path, subject.address
@@ -135,7 +157,7 @@ fn invalid(error: HttpError) -> io::Error {
 /// Balancer target groups: HealthCheckPath").
 async fn ask_http2(subject: &Subject, connector: &Connector) -> io::Result<(Code, Rest)> {
     let tls = (subject.check.protocol == Protocol::Https).then_some(Speaks::Http2);
-    let stream = connector.open(&subject.from, subject.address, tls).await?;
+    let stream = open(subject, connector, tls).await?;
     let (sender, connection) = outgoing::builder().handshake(stream).await.map_err(io::Error::other)?;
     let is_grpc = subject.version == ProtocolVersion::Grpc;
     let request = request_of(subject, is_grpc).map_err(io::Error::other)?;

@@ -9,7 +9,7 @@ mod choose;
 pub(crate) mod compile;
 pub(crate) mod counters;
 pub(crate) mod doors;
-mod preface;
+pub(crate) mod preface;
 pub(crate) mod segments;
 pub(crate) mod share;
 mod splice;

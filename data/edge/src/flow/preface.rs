@@ -1,6 +1,6 @@
-//! What a target is told of a client before its first byte, and in each datagram: the header of the PROXY protocol, version 2
-//! ("Target groups for your Network Load Balancers: Proxy protocol"; "The PROXY protocol, versions 1 & 2", section 2.2). It
-//! carries no further fields.
+//! What a target is told of a client before its first byte, in each datagram, and before each health check: the header of the
+//! PROXY protocol, version 2 ("Target groups for your Network Load Balancers: Proxy protocol"; "The PROXY protocol, versions 1 &
+//! 2", section 2.2). It carries no further fields.
 //!
 //! AWS says that its header works with UDP, too ("Preserving client IP address with Proxy protocol v2 and Network Load Balancer",
 //! AWS Networking & Content Delivery Blog), but not in which datagrams it is. Each can be lost and stands for itself, and servers
@@ -16,6 +16,9 @@ const PROXY: u8 = 0x21;
 /// Address families, to which the transport is added.
 const V4: u8 = 0x10;
 const V6: u8 = 0x20;
+/// The header of a connection of our own, which is on behalf of nobody: command `LOCAL`, no address family, nothing that follows.
+/// "When a sender presents a LOCAL connection, it should not present any address so it sets this field to zero" (section 2.2).
+pub const LOCAL: [u8; 16] = *b"\r\n\r\n\0\r\nQUIT\n\x20\x00\x00\x00";
 /// The longest header: two IPv6 addresses and two ports.
 pub const PREFACE_BYTES_MAX: usize = 16 + 36;
 

@@ -11,6 +11,7 @@ mod desync;
 mod draining;
 mod failures;
 mod flow;
+mod flow_checks;
 mod flow_counting;
 mod flow_datagrams;
 mod flow_logs;

@@ -156,8 +156,8 @@ impl Targets {
         if std::mem::replace(&mut member.mode, wanted.mode) != wanted.mode {
             self.groups.changed(&key);
         }
-        let (check, version) = (group.health_check.clone(), group.version);
-        let subject = Subject { check, version, address: check_address(group, &wanted.key, wanted.address), from };
+        let (check, version, announces) = (group.health_check.clone(), group.version, group.flow.proxy_protocol);
+        let subject = Subject { check, version, announces, address: check_address(group, &wanted.key, wanted.address), from };
         changed.reports.extend(match wanted.mode {
             TargetMode::Active => self.activate(&key, subject),
             TargetMode::Draining { until } => self.drain(&key, until),
