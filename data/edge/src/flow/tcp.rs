@@ -170,7 +170,7 @@ async fn greet(
             let _ = set_socket_linger(&socket, Some(Duration::ZERO));
         }
         Err(Failed::Silent) => return None,
-        Err(Failed::Handshake(_, error)) => {
+        Err(Failed::Handshake(_, error, _)) => {
             tracing::debug!("no TLS handshake: {error}");
             if let Some(story) = story {
                 story.alert = alert(&error);

@@ -9,23 +9,46 @@ use super::text::{Moment, push_millis, push_safe, push_trace_id};
 use crate::http::text::{push, push_address, push_number};
 use crate::proxy::Caller;
 use crate::snapshot::Site;
-use crate::tls::x509::moment;
+use crate::tls::Attempt;
+use crate::tls::x509::{Facts, moment};
 use crate::worker::Worker;
+
+/// What a line tells of TLS; nothing where none was spoken.
+#[derive(Default)]
+struct Told<'a> {
+    version: Option<&'static str>,
+    cipher: Option<&'static str>,
+    key_exchange: Option<NamedGroup>,
+    handshake_us: Option<u64>,
+    client: Option<&'a Facts>,
+    failure: Option<&'static str>,
+}
 
 /// Notes a connection that was established, with what was agreed on.
 pub fn established(worker: &Worker, caller: &Caller, site: &Site) {
-    write(worker, caller, site, None);
+    let told = caller.tls.as_deref().map(|tls| Told {
+        version: Some(tls.version),
+        cipher: Some(tls.cipher),
+        key_exchange: tls.key_exchange,
+        handshake_us: Some(tls.handshake_us),
+        client: tls.client.as_ref().map(|client| &client.facts),
+        failure: None,
+    });
+    write(worker, caller, site, &told.unwrap_or_default());
 }
 
-/// Notes a client with which no TLS could be agreed.
-pub fn failed(worker: &Worker, caller: &Caller, site: &Site, error: &io::Error) {
-    write(worker, caller, site, Some(code(error)));
+/// Notes a client with which no TLS could be agreed, with what is known of it: whose certificate was refused, say. Only how long
+/// the handshake took is never told, as in AWS's example of such a line ("Example log entries").
+pub fn failed(worker: &Worker, caller: &Caller, site: &Site, error: &io::Error, attempt: &Attempt) {
+    let Attempt { version, cipher, key_exchange, client } = attempt;
+    let (version, cipher, key_exchange, client) = (*version, *cipher, *key_exchange, client.as_ref());
+    let told = Told { version, cipher, key_exchange, handshake_us: None, client, failure: Some(code(error)) };
+    write(worker, caller, site, &told);
 }
 
-fn write(worker: &Worker, caller: &Caller, site: &Site, failure: Option<&'static str>) {
+fn write(worker: &Worker, caller: &Caller, site: &Site, told: &Told<'_>) {
     let Some(channel) = site.log.as_ref().and_then(|log| log.connection.as_ref()) else { return };
     worker.log.line(channel, |out| {
-        let tls = caller.tls.as_deref();
         Moment::now().push(out);
         push(out, &[" "]);
         push_address(out, caller.address.ip(), None);
@@ -33,13 +56,13 @@ fn write(worker: &Worker, caller: &Caller, site: &Site, failure: Option<&'static
         push_number(out, caller.address.port());
         push(out, &[" "]);
         push_number(out, caller.at.port());
-        push(out, &[" ", tls.map_or("-", |tls| tls.version), " ", tls.map_or("-", |tls| tls.cipher), " "]);
-        match tls {
-            Some(tls) => push_millis(out, std::time::Duration::from_micros(tls.handshake_us)),
+        push(out, &[" ", told.version.unwrap_or("-"), " ", told.cipher.unwrap_or("-"), " "]);
+        match told.handshake_us {
+            Some(us) => push_millis(out, std::time::Duration::from_micros(us)),
             None => push(out, &["-"]),
         }
         push(out, &[" \""]);
-        match tls.and_then(|tls| tls.client.as_ref()).map(|client| &client.facts) {
+        match told.client {
             Some(facts) => {
                 push_safe(out, facts.subject.as_bytes());
                 let (from, until) = (moment(facts.not_before), moment(facts.not_after));
@@ -47,13 +70,13 @@ fn write(worker: &Worker, caller: &Caller, site: &Site, failure: Option<&'static
             }
             None => push(out, &["-\" - -"]),
         }
-        match failure {
+        match told.failure {
             Some(code) => push(out, &[" Failed:", code, " "]),
-            None if tls.is_some() => push(out, &[" Success "]),
+            None if told.version.is_some() => push(out, &[" Success "]),
             None => push(out, &[" - "]),
         }
         push_trace_id(out, worker.log.secret(), caller.serial);
-        let key_exchange = tls.and_then(|tls| tls.key_exchange).map_or("-", group_name);
+        let key_exchange = told.key_exchange.map_or("-", group_name);
         push(out, &[" ", key_exchange, " ", channel.balancer(), " ", channel.node()]);
     });
 }

@@ -10,6 +10,7 @@ use crate::http::answer::write_plain_to_https;
 use crate::log::connection;
 use crate::metrics::Event;
 use crate::stream::Stream;
+use crate::tls::Attempt;
 use crate::tls::accept::{Failed, First, accept};
 use crate::tls::listener::Front;
 use crate::worker::Worker;
@@ -65,9 +66,9 @@ pub async fn begin(worker: &Worker, front: &Front, watch: Watch, socket: TcpStre
         }
         Ok(First::Plain(socket, bytes)) => plain(worker, Client::new(worker, watch, Stream::Plain(socket), caller), &bytes).await,
         Err(Failed::Silent) => None,
-        Err(Failed::Handshake(called, error)) => {
+        Err(Failed::Handshake(called, error, attempt)) => {
             tracing::debug!(client = %caller.address, "no TLS handshake: {error}");
-            count_failed(worker, front, &caller, called, &error);
+            count_failed(worker, front, &caller, called, &error, &attempt);
             None
         }
     }
@@ -92,7 +93,7 @@ async fn plain(worker: &Worker, mut client: Client, bytes: &[u8]) -> Option<Clie
 }
 
 /// `ClientTLSNegotiationErrorCount`: "TLS connections initiated by the client that did not establish a session".
-fn count_failed(worker: &Worker, front: &Front, caller: &Caller, called: Option<usize>, error: &io::Error) {
+fn count_failed(worker: &Worker, front: &Front, caller: &Caller, called: Option<usize>, error: &io::Error, attempt: &Attempt) {
     let snapshot = worker.snapshot.borrow();
     let Some(door) = snapshot.doors.get(&caller.at) else { return };
     // Where nobody was named, only a door of one listener knows whose it was.
@@ -104,6 +105,6 @@ fn count_failed(worker: &Worker, front: &Front, caller: &Caller, called: Option<
     let site = id.and_then(|listener| door.front.as_ref()?.find(&listener.id)).and_then(|index| door.secure.get(index));
     if let Some(site) = site {
         site.counters.worker(worker.index).tls_failed();
-        connection::failed(worker, caller, site, error);
+        connection::failed(worker, caller, site, error, attempt);
     }
 }

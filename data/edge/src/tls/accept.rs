@@ -10,11 +10,12 @@ use rustls::{Connection, HandshakeKind, ProtocolVersion};
 use tokio::net::TcpStream;
 
 use super::certificate::{Shown, take_shown};
-use super::clients::ClientIdentity;
+use super::clients::{ClientIdentity, take_refused};
 use super::listener::{Called, Front, Listener};
 use super::policy::cipher_name;
 use super::session::{Session, Wait, read_first};
-use super::{Agreed, Greeting};
+use super::x509::Facts;
+use super::{Agreed, Attempt, Greeting};
 use crate::clock::now_ms;
 use crate::worker::watch::Watch;
 
@@ -36,8 +37,15 @@ pub enum First {
 pub enum Failed {
     /// The client went away before it had said anything, or said nothing for too long.
     Silent,
-    /// The handshake failed; whom the client called, if that is known.
-    Handshake(Option<usize>, io::Error),
+    /// The handshake failed; whom the client called, if that is known, and how far it came.
+    Handshake(Option<usize>, io::Error, Box<Attempt>),
+}
+
+impl Failed {
+    /// Before anything was agreed on.
+    fn early(called: Option<usize>, error: io::Error) -> Self {
+        Self::Handshake(called, error, Box::default())
+    }
 }
 
 /// Waits for a client's first bytes, at most `idle_ms`, and shakes hands if they are TLS.
@@ -80,7 +88,7 @@ pub async fn accept_noting(
         let begun = *begun.get_or_insert_with(Instant::now);
         match looked {
             Look::End if is_first => return Err(Failed::Silent),
-            Look::End => return Err(Failed::Handshake(None, ErrorKind::UnexpectedEof.into())),
+            Look::End => return Err(Failed::early(None, ErrorKind::UnexpectedEof.into())),
             Look::Plain(bytes) => {
                 watch.read_done();
                 return Ok(First::Plain(socket, bytes));
@@ -88,7 +96,7 @@ pub async fn accept_noting(
             Look::More => {}
             Look::Bad(alert, error) => {
                 let _ = socket.try_write(&alert);
-                return Err(Failed::Handshake(None, error));
+                return Err(Failed::early(None, error));
             }
             Look::Hello(accepted, rest) => {
                 if let Some(greeting) = &mut greeting {
@@ -159,9 +167,8 @@ async fn shake_hands(
     let called = front.called(accepted.client_hello().server_name());
     let listener = called.and_then(|called| front.get(called.index())).cloned();
     let (Some(called), Some(listener)) = (called, listener) else {
-        return Err(Failed::Handshake(None, ErrorKind::ConnectionRefused.into()));
+        return Err(Failed::early(None, ErrorKind::ConnectionRefused.into()));
     };
-    let failed = |e| Failed::Handshake(Some(called.index()), e);
     let without_protocol = listener.silent.as_ref().filter(|_| knows_none(&accepted, &listener));
     let config = without_protocol.unwrap_or(&listener.config).clone();
     let connection = accepted.into_connection(config);
@@ -176,23 +183,38 @@ async fn shake_hands(
             let mut text = Vec::new();
             let _ = alert.write_all(&mut text);
             let _ = socket.try_write(&text);
-            return Err(failed(io::Error::new(ErrorKind::InvalidData, error)));
+            return Err(Failed::early(Some(called.index()), io::Error::new(ErrorKind::InvalidData, error)));
         }
     };
     let mut session = Session::new(socket, Connection::Server(connection));
-    session.feed(rest).map_err(failed)?;
     let waits = |wait| {
         if wait == Wait::Write {
             watch.write_within(HANDSHAKE_MS_MAX);
         }
     };
-    let shaken = session.shake_hands(waits).await;
+    let shaken = match session.feed(rest) {
+        Ok(()) => session.shake_hands(waits).await,
+        Err(e) => Err(e),
+    };
     watch.write_done();
-    shaken.map_err(failed)?;
+    if let Err(e) = shaken {
+        // Nothing was waited for since the refusal, so that no other handshake of this thread can have had one.
+        return Err(Failed::Handshake(Some(called.index()), e, Box::new(attempt(session.connection(), take_refused()))));
+    }
     let mut agreed = agree(&session, &listener, called, begun);
     let reused = session.connection().handshake_kind() == Some(HandshakeKind::Resumed);
     agreed.shown = shown.map(|shown| Shown { reused, ..shown });
     Ok((session, agreed))
+}
+
+fn attempt(tls: &Connection, client: Option<Facts>) -> Attempt {
+    let version_name = |version| if version == ProtocolVersion::TLSv1_3 { "TLSv1.3" } else { "TLSv1.2" };
+    Attempt {
+        version: tls.protocol_version().map(version_name),
+        cipher: tls.negotiated_cipher_suite().map(|suite| cipher_name(suite.suite())),
+        key_exchange: tls.negotiated_key_exchange_group().map(|group| group.name()),
+        client,
+    }
 }
 
 fn agree(session: &Session, listener: &Listener, called: Called, begun: Instant) -> Agreed {
@@ -201,12 +223,13 @@ fn agree(session: &Session, listener: &Listener, called: Called, begun: Instant)
         Connection::Server(server) => server.server_name().map(str::to_string),
         Connection::Client(_) => None,
     };
+    let Attempt { version, cipher, key_exchange, client: _ } = attempt(tls, None);
     Agreed {
         listener: matches!(called, Called::Bound(_)).then(|| listener.id.clone()),
         http2: tls.alpn_protocol() == Some(b"h2"),
-        version: if tls.protocol_version() == Some(ProtocolVersion::TLSv1_3) { "TLSv1.3" } else { "TLSv1.2" },
-        cipher: tls.negotiated_cipher_suite().map_or("-", |suite| cipher_name(suite.suite())),
-        key_exchange: tls.negotiated_key_exchange_group().map(|group| group.name()),
+        version: version.unwrap_or("TLSv1.2"),
+        cipher: cipher.unwrap_or("-"),
+        key_exchange,
         server_name,
         client: tls.peer_certificates().and_then(|chain| ClientIdentity::of(chain, listener.tell)),
         shown: None,

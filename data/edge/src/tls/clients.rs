@@ -1,6 +1,7 @@
 //! Certificates of clients: who is asked for one, who is let in, and what targets are told of it ("ELB User Guide, Mutual
 //! authentication with TLS in Application Load Balancer").
 
+use std::cell::RefCell;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,25 @@ use super::x509;
 
 /// Bytes of the certificates that a client may show, all together.
 const CHAIN_BYTES_MAX: usize = 16 * 1024;
+
+thread_local! {
+    /// The certificate that was refused last, for whoever shook hands to take at once.
+    static REFUSED: RefCell<Option<x509::Facts>> = const { RefCell::new(None) };
+}
+
+/// What the certificate says of itself whose refusal has just ended a handshake on this thread; none when it is not understood,
+/// or when no certificate was the reason.
+pub fn take_refused() -> Option<x509::Facts> {
+    REFUSED.take()
+}
+
+/// Remembers the certificate if it was refused. One that is larger than a chain may be is not worth a line.
+fn noting<T>(certificate: &CertificateDer<'_>, judged: Result<T, Error>) -> Result<T, Error> {
+    if judged.is_err() {
+        REFUSED.set(if certificate.len() > CHAIN_BYTES_MAX { None } else { x509::read(certificate) });
+    }
+    judged
+}
 
 /// What targets are told about a client's certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,7 +157,7 @@ impl ClientCertVerifier for Passthrough {
         intermediates: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        check_size(end_entity, intermediates).map(|()| ClientCertVerified::assertion())
+        noting(end_entity, check_size(end_entity, intermediates).map(|()| ClientCertVerified::assertion()))
     }
 
     fn verify_tls12_signature(
@@ -146,7 +166,7 @@ impl ClientCertVerifier for Passthrough {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+        noting(cert, verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms))
     }
 
     fn verify_tls13_signature(
@@ -155,7 +175,7 @@ impl ClientCertVerifier for Passthrough {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+        noting(cert, verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -170,13 +190,9 @@ struct Verify {
     ignore_expiry: bool,
 }
 
-impl ClientCertVerifier for Verify {
-    fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.inner.root_hint_subjects()
-    }
-
+impl Verify {
     /// Where expiry is to be ignored, the chain is judged as of the last moment at which all of it was valid.
-    fn verify_client_cert(
+    fn judge(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
@@ -196,6 +212,21 @@ impl ClientCertVerifier for Verify {
             judged => judged,
         }
     }
+}
+
+impl ClientCertVerifier for Verify {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.inner.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        noting(end_entity, self.judge(end_entity, intermediates, now))
+    }
 
     fn verify_tls12_signature(
         &self,
@@ -203,7 +234,7 @@ impl ClientCertVerifier for Verify {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls12_signature(message, cert, dss)
+        noting(cert, self.inner.verify_tls12_signature(message, cert, dss))
     }
 
     fn verify_tls13_signature(
@@ -212,7 +243,7 @@ impl ClientCertVerifier for Verify {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls13_signature(message, cert, dss)
+        noting(cert, self.inner.verify_tls13_signature(message, cert, dss))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

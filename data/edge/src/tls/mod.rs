@@ -40,6 +40,18 @@ pub struct Agreed {
     pub handshake_us: u64,
 }
 
+/// How far a handshake with a client came that failed.
+#[derive(Clone, Debug, Default)]
+pub struct Attempt {
+    /// `TLSv1.2` or `TLSv1.3`.
+    pub version: Option<&'static str>,
+    /// OpenSSL's name, as AWS uses it.
+    pub cipher: Option<&'static str>,
+    pub key_exchange: Option<rustls::NamedGroup>,
+    /// What the client's certificate says of itself, if that is what was refused; nobody vouches for it.
+    pub client: Option<x509::Facts>,
+}
+
 /// What a client said in its greeting, and the certificate that it got in return: known also where nothing was agreed on.
 #[derive(Clone, Debug, Default)]
 pub struct Greeting {

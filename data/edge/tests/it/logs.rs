@@ -341,7 +341,7 @@ fn connections_are_logged_with_what_they_have_agreed_on() {
     assert_eq!((request[0], request[14], request[15]), ("https", "TLS_AES_128_GCM_SHA256", "TLSv1.3"));
     assert_eq!((request[18], request[19]), (NAME, "own"));
     let line: Vec<&str> = connections[1].iter().map(String::as_str).collect();
-    assert_eq!((line[4], line[6], line[10]), ("-", "-", "Failed:ClientCertUntrusted"));
+    assert_eq!((line[4], line[6], line[10]), ("TLSv1.2", "-", "Failed:ClientCertUntrusted"));
 }
 
 #[test]

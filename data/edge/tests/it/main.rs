@@ -32,6 +32,7 @@ mod health;
 mod load;
 mod logs;
 mod long_bodies;
+mod mutual_refusals;
 mod mutual_tls;
 mod namespaces;
 mod nonsense;
