@@ -10,6 +10,7 @@ use crate::http::text::{push, push_address, push_number};
 use crate::proxy::Caller;
 use crate::snapshot::Site;
 use crate::tls::Attempt;
+use crate::tls::clients::Unfit;
 use crate::tls::x509::{Facts, moment};
 use crate::worker::Worker;
 
@@ -96,9 +97,14 @@ fn code(error: &io::Error) -> &'static str {
             | CertificateError::ExpiredRevocationList
             | CertificateError::ExpiredRevocationListContext { .. } => "ClientCertCrlProcessingError",
             CertificateError::ApplicationVerificationFailure => "ClientCertRejected",
+            CertificateError::Other(why) => match why.0.downcast_ref::<Unfit>() {
+                Some(Unfit::TooLarge) => "ClientCertMaxSizeExceeded",
+                Some(Unfit::TooDeep) => "ClientCertMaxChainDepthExceeded",
+                Some(Unfit::KeyUnsupported) => "ClientCertTypeUnsupported",
+                None => "ClientCertInvalid",
+            },
             _ => "ClientCertInvalid",
         },
-        Some(Error::General(why)) if why.starts_with("the client's certificates have more") => "ClientCertMaxSizeExceeded",
         _ => "UnmappedConnectionError",
     }
 }

@@ -2,7 +2,8 @@
 //! authentication with TLS in Application Load Balancer").
 
 use std::cell::RefCell;
-use std::fmt::Write;
+use std::fmt::{self, Write};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,13 +13,44 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, RootCertStore, SignatureScheme};
 use world::{ClientCertificates, TrustStore};
 
-use super::x509;
+use super::x509::{self, KeyKind};
 
 /// Bytes of the certificates that a client may show, all together.
 const CHAIN_BYTES_MAX: usize = 16 * 1024;
+/// Certificates that a client may show where they are verified, its own among them ("Quotas for your Application Load Balancers:
+/// Maximum certificate chain depth"). AWS's own TLS counts so, and does not where nothing is verified (s2n-tls,
+/// `max_chain_depth`).
+const CHAIN_DEPTH_MAX: usize = 4;
+const RSA_BITS: RangeInclusive<usize> = 2_048..=8_192;
+
+/// Why a client's certificates are refused where rustls has no word for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfit {
+    TooLarge,
+    TooDeep,
+    KeyUnsupported,
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge => write!(f, "the client's certificates have more than {CHAIN_BYTES_MAX} bytes"),
+            Self::TooDeep => write!(f, "the client shows more than {CHAIN_DEPTH_MAX} certificates"),
+            Self::KeyUnsupported => f.write_str("the client's key is of a kind that is not served"),
+        }
+    }
+}
+
+impl std::error::Error for Unfit {}
+
+impl From<Unfit> for Error {
+    fn from(unfit: Unfit) -> Self {
+        Self::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(unfit))))
+    }
+}
 
 thread_local! {
     /// The certificate that was refused last, for whoever shook hands to take at once.
@@ -127,13 +159,25 @@ pub fn verifier(
     Ok(Some(Arc::new(Verify { inner, ignore_expiry: *ignore_expiry })))
 }
 
-fn check_size(end_entity: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> Result<(), Error> {
+/// Looks at what does not depend on who vouches for a client.
+fn check_form(end_entity: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> Result<(), Error> {
     let bytes = end_entity.len() + intermediates.iter().map(|c| c.len()).sum::<usize>();
     if bytes > CHAIN_BYTES_MAX {
-        return Err(Error::General(format!("the client's certificates have more than {CHAIN_BYTES_MAX} bytes")));
+        return Err(Unfit::TooLarge.into());
     }
     // "X.509v1 client certificates are not supported."
-    x509::read(end_entity).map(|_| ()).ok_or(Error::InvalidCertificate(CertificateError::BadEncoding))
+    let facts = x509::read(end_entity).ok_or(Error::InvalidCertificate(CertificateError::BadEncoding))?;
+    if is_supported(facts.key, facts.key_bits) { Ok(()) } else { Err(Unfit::KeyUnsupported.into()) }
+}
+
+/// RSA of 2K to 8K, or ECDSA on secp256r1, secp384r1 or secp521r1 ("Mutual authentication with TLS in Application Load Balancer:
+/// Certificate requirements").
+fn is_supported(key: KeyKind, bits: usize) -> bool {
+    match key {
+        KeyKind::Rsa => RSA_BITS.contains(&bits),
+        KeyKind::Ecdsa => true,
+        KeyKind::Other => false,
+    }
 }
 
 /// Asks for a certificate and takes any, or none; the client must still have its key.
@@ -157,7 +201,7 @@ impl ClientCertVerifier for Passthrough {
         intermediates: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        noting(end_entity, check_size(end_entity, intermediates).map(|()| ClientCertVerified::assertion()))
+        noting(end_entity, check_form(end_entity, intermediates).map(|()| ClientCertVerified::assertion()))
     }
 
     fn verify_tls12_signature(
@@ -198,7 +242,10 @@ impl Verify {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        check_size(end_entity, intermediates)?;
+        if 1 + intermediates.len() > CHAIN_DEPTH_MAX {
+            return Err(Unfit::TooDeep.into());
+        }
+        check_form(end_entity, intermediates)?;
         let judged = self.inner.verify_client_cert(end_entity, intermediates, now);
         let is_late = |e: &Error| {
             matches!(e, Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }))
@@ -248,5 +295,25 @@ impl ClientCertVerifier for Verify {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.inner.supported_verify_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KeyKind, is_supported};
+
+    #[test]
+    fn keys_are_those_of_the_certificate_requirements() {
+        for (key, bits, expected) in [
+            (KeyKind::Rsa, 1_024, false),
+            (KeyKind::Rsa, 2_047, false),
+            (KeyKind::Rsa, 2_048, true),
+            (KeyKind::Rsa, 8_192, true),
+            (KeyKind::Rsa, 8_193, false),
+            (KeyKind::Ecdsa, 384, true),
+            (KeyKind::Other, 256, false),
+        ] {
+            assert_eq!(is_supported(key, bits), expected, "{key:?} {bits}");
+        }
     }
 }

@@ -29,6 +29,9 @@ const SUBJECT_ALTERNATIVE_NAME: &[u8] = &[0x55, 0x1d, 0x11];
 const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
 const RSA_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
 const EC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
+/// secp256r1, secp384r1 and secp521r1 (RFC 5480, 2.1.1.1).
+const CURVES: [&[u8]; 3] =
+    [&[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07], &[0x2b, 0x81, 0x04, 0x00, 0x22], &[0x2b, 0x81, 0x04, 0x00, 0x23]];
 
 /// Attribute types that RFC 2253 gives a short name, and the few more that are usual.
 const SHORT_NAMES: [(&[u8], &str); 9] = [
@@ -46,6 +49,7 @@ const SHORT_NAMES: [(&[u8], &str); 9] = [
 /// Of the public key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyKind {
+    /// On one of the three curves that are served.
     Ecdsa,
     Rsa,
     Other,
@@ -182,7 +186,8 @@ impl<'a> Der<'a> {
 
 fn read_key(info: &[u8]) -> Option<(KeyKind, usize)> {
     let mut info = Der(info);
-    let algorithm = Der(info.expect(SEQUENCE)?).expect(OID)?;
+    let mut identifier = Der(info.expect(SEQUENCE)?);
+    let algorithm = identifier.expect(OID)?;
     let (_, bits) = info.expect(BIT_STRING)?.split_first()?;
     if algorithm == RSA_KEY {
         let modulus = Der(Der(bits).expect(SEQUENCE)?).expect(INTEGER)?;
@@ -190,7 +195,8 @@ fn read_key(info: &[u8]) -> Option<(KeyKind, usize)> {
         return Some((KeyKind::Rsa, digits * 8));
     }
     // An uncompressed point: one byte, then both coordinates.
-    let kind = if algorithm == EC_KEY { KeyKind::Ecdsa } else { KeyKind::Other };
+    let is_served = algorithm == EC_KEY && identifier.next_if(OID).is_some_and(|curve| CURVES.contains(&curve));
+    let kind = if is_served { KeyKind::Ecdsa } else { KeyKind::Other };
     Some((kind, bits.len().saturating_sub(1) / 2 * 8))
 }
 

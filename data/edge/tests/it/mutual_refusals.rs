@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use rcgen::{KeyPair, PKCS_ECDSA_P521_SHA512, PKCS_ED25519, PKCS_RSA_SHA256};
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
@@ -85,5 +86,84 @@ fn a_refused_handshake_is_logged_with_what_is_known_of_it() {
         let key_exchange = if has_exchanged { "X25519" } else { "-" };
         assert_eq!((line[5].as_str(), line[6].as_str(), line[12].as_str()), (cipher, "-", key_exchange), "{line:?}");
         assert_eq!(line[8..11], [validity, serial.into(), format!("Failed:{code}")], "{line:?}");
+    }
+}
+
+/// A client with so many authorities between it and this one, all of which it shows.
+fn below(authority: &Authority, between: usize) -> Certificate {
+    let (mut shown, mut issuer) = (String::new(), None::<Authority>);
+    for number in 0..between {
+        let next = issuer.as_ref().unwrap_or(authority).below(&format!("between {number}"));
+        shown.insert_str(0, &next.pem());
+        issuer = Some(next);
+    }
+    let mut certificate = issuer.as_ref().unwrap_or(authority).issue(&format!("below {between}"), &[]);
+    certificate.chain.push_str(&shown);
+    certificate
+}
+
+/// Each of these clients is let in, or refused for the reason with this end; the log tells either.
+fn check(clients: ClientCertificates, cases: impl FnOnce(&Authority) -> Vec<(Certificate, Option<&'static str>)>) {
+    let mut rig = Rig::start();
+    let _origin = Origin::named(rig.target_at(0), "zero");
+    let authority = Authority::new();
+    let balancer = start(&mut rig, &authority, clients);
+    let cases = cases(&authority);
+    for (_, tls) in TLS {
+        for (certificate, reason) in &cases {
+            assert_eq!(is_let_in(&rig, authority.client_with(&[tls], Some(certificate))), reason.is_none(), "{}", certificate.id);
+        }
+    }
+    let lines = written(&mut rig, balancer, "log", cases.len() * TLS.len());
+    for (name, _) in TLS {
+        for (certificate, reason) in &cases {
+            let subject = format!("CN={},", certificate.id);
+            let line = lines.iter().find(|line| line[4] == name && line[7].starts_with(&subject)).unwrap();
+            let status = reason.map_or("Success".into(), |reason| format!("Failed:ClientCert{reason}"));
+            assert_eq!(line[10], status, "{line:?}");
+        }
+    }
+}
+
+#[test]
+fn a_client_shows_up_to_four_certificates_where_they_are_verified() {
+    check(verify(), |authority| {
+        let deep = Some("MaxChainDepthExceeded");
+        [(0, None), (3, None), (4, deep), (8, deep)].map(|(between, reason)| (below(authority, between), reason)).into()
+    });
+    check(ClientCertificates::Passthrough, |authority| vec![(below(authority, 8), None)]);
+}
+
+#[test]
+fn a_clients_certificates_are_of_limited_size() {
+    for clients in [verify(), ClientCertificates::Passthrough] {
+        check(clients, |authority| {
+            let names: Vec<String> = (0..380).map(|number| format!("{number:030}.example")).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let (fits, mut exceeds) = (authority.issue("fits", &names), authority.issue("exceeds", &names));
+            exceeds.chain.push_str(&below(authority, 3).chain);
+            // Four certificates are not too many.
+            exceeds.chain.truncate(exceeds.chain.rfind("-----BEGIN").unwrap());
+            assert_eq!(chain(&exceeds).len(), 4);
+            vec![(fits, None), (exceeds, Some("MaxSizeExceeded"))]
+        });
+    }
+}
+
+#[test]
+fn a_clients_key_is_of_a_kind_that_aws_serves() {
+    for clients in [verify(), ClientCertificates::Passthrough] {
+        check(clients, |authority| {
+            [
+                ("rsa", &PKCS_RSA_SHA256, None),
+                ("p521", &PKCS_ECDSA_P521_SHA512, None),
+                ("ed25519", &PKCS_ED25519, Some("TypeUnsupported")),
+            ]
+            .map(|(id, kind, reason)| {
+                let key = KeyPair::generate_for(kind).unwrap();
+                (authority.issue_to(&key, id, &[], (2020, 2060), 1), reason)
+            })
+            .into()
+        });
     }
 }

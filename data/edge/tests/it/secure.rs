@@ -29,11 +29,20 @@ pub struct Authority(pub CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
     pub fn new() -> Self {
+        Self(CertifiedIssuer::self_signed(Self::params("authority"), KeyPair::generate().unwrap()).unwrap())
+    }
+
+    /// Another one, for which this one vouches.
+    pub fn below(&self, name: &str) -> Self {
+        Self(CertifiedIssuer::signed_by(Self::params(name), KeyPair::generate().unwrap(), &self.0).unwrap())
+    }
+
+    fn params(name: &str) -> CertificateParams {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        params.distinguished_name.push(rcgen::DnType::CommonName, "authority");
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        params
     }
 
     pub fn pem(&self) -> String {
@@ -42,7 +51,11 @@ impl Authority {
 
     /// For these hosts, valid in these years.
     pub fn issue_for(&self, id: &str, names: &[&str], years: (i32, i32), serial: u8) -> Certificate {
-        let key = KeyPair::generate().unwrap();
+        self.issue_to(&KeyPair::generate().unwrap(), id, names, years, serial)
+    }
+
+    /// Likewise, for a key of any kind.
+    pub fn issue_to(&self, key: &KeyPair, id: &str, names: &[&str], years: (i32, i32), serial: u8) -> Certificate {
         let mut params = CertificateParams::new(names.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap();
         params.distinguished_name = rcgen::DistinguishedName::new();
         params.distinguished_name.push(rcgen::DnType::OrganizationName, "Allod, tests");
@@ -51,7 +64,7 @@ impl Authority {
         params.not_after = rcgen::date_time_ymd(years.1, 1, 1);
         params.serial_number = Some(SerialNumber::from_slice(&[0x0a, serial]));
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
-        let chain = params.signed_by(&key, &self.0).unwrap().pem();
+        let chain = params.signed_by(key, &self.0).unwrap().pem();
         Certificate { id: id.into(), chain, key: PrivateKey(key.serialize_pem()) }
     }
 
