@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -40,10 +40,12 @@ pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// 127.x.y.0/24 that no other test of this or another run uses.
+/// 127.x.y.0/24 that no other test of this or another run uses. A run has more of them than one octet counts.
 pub fn network() -> [u8; 3] {
-    static NEXT: AtomicU8 = AtomicU8::new(1);
-    [127, 64 + (std::process::id() % 64) as u8, NEXT.fetch_add(1, Ordering::Relaxed)]
+    static NEXT: AtomicU16 = AtomicU16::new(1);
+    let [round, number] = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    assert!(round < 2, "there are networks for 511 tests");
+    [127, 64 + 64 * round + (std::process::id() % 64) as u8, number]
 }
 
 pub struct Rig {
