@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::hpack::Fields;
 use crate::http::HttpError;
+use crate::http::classes::{is_token, target_end, text_end};
 use crate::http::fields::{HEADERS_MAX, Header, Headers, Known};
 use crate::http::head::assemble_request;
 use crate::http::said::Said;
@@ -86,10 +87,10 @@ impl<'f> Head<'f> {
     }
 
     fn check(&self, scheme: Option<&str>, ended: bool) -> Result<(), Malformed> {
-        let is_method = self.method.is_some_and(|method| method.bytes().all(is_token));
+        let is_method = self.method.is_some_and(|method| is_token(method.as_bytes()));
         let is_connect = self.method == Some("CONNECT");
         let is_scheme = |scheme: &str| scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
-        let is_path = |path: &str| path.bytes().all(|b| b > b' ' && b != 0x7f);
+        let is_path = |path: &str| target_end(path.as_bytes(), 0) == path.len();
         let is_whole = is_connect || (scheme.is_some_and(is_scheme) && self.target.is_some_and(is_path));
         let has_body = !(ended && self.length.is_some_and(|length| length > 0));
         if is_method && is_whole && has_body { Ok(()) } else { Err(Malformed) }
@@ -183,16 +184,13 @@ pub fn trailers(fields: &Fields) -> Result<HeaderMap, Malformed> {
 
 /// A name in lower case (RFC 9113, 8.2.1).
 fn checked_name(name: &[u8]) -> Result<&str, Malformed> {
-    let is_name = !name.is_empty() && name.iter().all(|b| is_token(*b) && !b.is_ascii_uppercase());
-    if is_name { std::str::from_utf8(name).map_err(|_| Malformed) } else { Err(Malformed) }
+    if is_token(name) && !name.iter().any(u8::is_ascii_uppercase) {
+        std::str::from_utf8(name).map_err(|_| Malformed)
+    } else {
+        Err(Malformed)
+    }
 }
 
 fn check_value(value: &[u8]) -> Result<(), Malformed> {
-    let is_text = value.iter().all(|b| (*b >= b' ' && *b != 0x7f) || *b == b'\t');
-    if is_text { Ok(()) } else { Err(Malformed) }
-}
-
-/// RFC 9110, 5.6.2.
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    if text_end(value, 0) == value.len() { Ok(()) } else { Err(Malformed) }
 }

@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use super::HttpError;
+use super::classes::{text_end, token_end};
 use super::scan::{HEADERS_BYTES_MAX, LINE_BYTES_MAX};
 
 /// Most headers of a message.
@@ -28,7 +29,7 @@ pub struct Header<'b> {
 impl<'b> Header<'b> {
     /// One that came as no line.
     pub fn new(name: &'b [u8], value: &'b [u8]) -> Self {
-        Self { name, value, known: Known::of(name), is_valid: token(name).1, line: &[] }
+        Self { name, value, known: Known::of(name), is_valid: token_end(name, 0).1, line: &[] }
     }
 }
 
@@ -99,8 +100,8 @@ pub fn read_headers<'b>(bytes: &'b [u8], at: usize, into: &mut Headers<'b>) -> R
         if let [b'\r' | b'\n', ..] = rest {
             return Ok(line_end(rest)?.map(|length| begin + length));
         }
-        let Some((header, length)) = read_header(rest)? else { return Ok(None) };
-        begin += length;
+        let Some((header, end)) = read_header(bytes, begin)? else { return Ok(None) };
+        begin = end;
         if begin - at > HEADERS_BYTES_MAX {
             return Err(HttpError::TooLarge("the headers"));
         }
@@ -111,30 +112,29 @@ pub fn read_headers<'b>(bytes: &'b [u8], at: usize, into: &mut Headers<'b>) -> R
     }
 }
 
-/// Reads one line, and tells its length.
-fn read_header(bytes: &[u8]) -> Result<Option<(Header<'_>, usize)>, HttpError> {
-    let (colon, is_valid) = token(bytes);
+/// Reads the line that begins there, and tells where it ends.
+fn read_header(bytes: &[u8], begin: usize) -> Result<Option<(Header<'_>, usize)>, HttpError> {
+    let (colon, is_valid) = token_end(bytes, begin);
     match bytes.get(colon) {
-        Some(b':') if colon > 0 => {}
+        Some(b':') if colon > begin => {}
         Some(_) => return Err(HttpError::Syntax("a header's name")),
         None => return Ok(None),
     }
-    let name = &bytes[..colon];
-    let text = &bytes[colon + 1..];
-    let text = &text[..text_length(text)];
-    let length = colon + 1 + text.len();
-    if length > LINE_BYTES_MAX {
+    let length = text_end(bytes, colon + 1);
+    if length - begin > LINE_BYTES_MAX {
         return Err(HttpError::TooLarge("a header"));
     }
     let end = match &bytes[length..] {
-        rest @ ([] | [b'\r' | b'\n', ..]) => line_end(rest)?,
+        [b'\r', b'\n', ..] => length + 2,
+        [] | [b'\r'] => return Ok(None),
+        rest @ [b'\r' | b'\n', ..] => return line_end(rest).map(|_| None),
         _ => return Err(HttpError::Syntax("a header's value")),
     };
-    let Some(end) = end else { return Ok(None) };
+    let (name, text) = (&bytes[begin..colon], &bytes[colon + 1..length]);
     let value = trimmed(text);
     let is_plain = text.first() == Some(&b' ') && text.len() == value.len() + 1;
-    let line = if is_plain { &bytes[..length + end] } else { &[] };
-    Ok(Some((Header { name, value, known: Known::of(name), is_valid, line }, length + end)))
+    let line = if is_plain { &bytes[begin..end] } else { &[] };
+    Ok(Some((Header { name, value, known: Known::of(name), is_valid, line }, end)))
 }
 
 /// The length of CR LF, nothing when that is not whole.
@@ -146,54 +146,15 @@ pub fn line_end(rest: &[u8]) -> Result<Option<usize>, HttpError> {
     }
 }
 
-/// How many bytes are those of a token (RFC 9110, 5.6.2), and whether they are letters, digits and hyphens only.
-pub fn token(bytes: &[u8]) -> (usize, bool) {
-    let mut least = VALID;
-    let end = bytes.iter().position(|b| match CLASSES[usize::from(*b)] {
-        NO_TOKEN => true,
-        class => {
-            least &= class;
-            false
-        }
-    });
-    (end.unwrap_or(bytes.len()), least == VALID)
+/// Without space and tabs at both ends. Nearly always there is one space in front, and no more.
+fn trimmed(text: &[u8]) -> &[u8] {
+    let is_space = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+    let value = text.strip_prefix(b" ").unwrap_or(text);
+    if is_space(value.first()) || is_space(value.last()) { trimmed_fully(value) } else { value }
 }
 
-/// How many bytes may be in a header's value (RFC 9110, 5.5): all but control characters other than tabs.
-pub fn text_length(bytes: &[u8]) -> usize {
-    let mut length = length_from::<b' '>(bytes);
-    while bytes.get(length) == Some(&b'\t') {
-        length += 1;
-        length += length_from::<b' '>(&bytes[length..]);
-    }
-    length
-}
-
-/// How many bytes may be in a request's target: all but space and control characters.
-pub fn target_length(bytes: &[u8]) -> usize {
-    length_from::<b'!'>(bytes)
-}
-
-/// How many bytes there are before one below `LOWEST`, or 0x7f. Eight are looked at at once: of those that do not belong, the
-/// first is told exactly.
-fn length_from<const LOWEST: u8>(bytes: &[u8]) -> usize {
-    const ONES: u64 = u64::MAX / 0xff;
-    const TOPS: u64 = ONES * 0x80;
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (at, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let delete = word ^ (ONES * 0x7f);
-        let others = ((word.wrapping_sub(ONES * u64::from(LOWEST)) & !word) | (delete.wrapping_sub(ONES) & !delete)) & TOPS;
-        if others != 0 {
-            return at * 8 + others.trailing_zeros() as usize / 8;
-        }
-    }
-    let belongs = |b: &u8| *b >= LOWEST && *b != 0x7f;
-    words.len() * 8 + rest.iter().position(|b| !belongs(b)).unwrap_or(rest.len())
-}
-
-/// Without space and tabs at both ends.
-fn trimmed(mut text: &[u8]) -> &[u8] {
+#[cold]
+fn trimmed_fully(mut text: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] = text {
         text = rest;
     }
@@ -203,36 +164,13 @@ fn trimmed(mut text: &[u8]) -> &[u8] {
     text
 }
 
-/// Classes of bytes, each with the bits of those below it: no token's, a token's, a valid name's.
-const NO_TOKEN: u8 = 0b00;
-const TOKEN: u8 = 0b01;
-const VALID: u8 = 0b11;
-static CLASSES: [u8; 256] = {
-    let mut classes = [NO_TOKEN; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let b = byte as u8;
-        if b.is_ascii_alphanumeric() || b == b'-' {
-            classes[byte] = VALID;
-        }
-        byte += 1;
-    }
-    let others = b"!#$%&'*+.^_`|~";
-    let mut at = 0;
-    while at < others.len() {
-        classes[others[at] as usize] = TOKEN;
-        at += 1;
-    }
-    classes
-};
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use httparse::{EMPTY_HEADER, Status};
     use proptest::prelude::*;
 
-    use super::{Headers, Known, read_headers, text_length};
+    use super::{Headers, Known, read_headers};
     use crate::http::HttpError;
     use crate::http::head::{parse_answer, parse_request};
     use crate::http::scan::HeadScan;
@@ -310,11 +248,6 @@ mod tests {
             prop_assert_eq!((span.begin, span.end), (0, length));
         }
 
-        #[test]
-        fn text_ends_at_the_first_control_character(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
-            let end = bytes.iter().position(|b| (*b < b' ' && *b != b'\t') || *b == 0x7f);
-            prop_assert_eq!(text_length(&bytes), end.unwrap_or(bytes.len()));
-        }
     }
 
     #[test]

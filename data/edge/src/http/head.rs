@@ -3,8 +3,9 @@
 //! directions, so that what it accepts means the same on both sides.
 
 use super::HttpError;
+use super::classes::{is_token, target_end, text_end, token_end};
 use super::desync::{Framed, Reason, classify};
-use super::fields::{Header, Headers, Known, line_end, read_headers, target_length, text_length, token};
+use super::fields::{Header, Headers, Known, line_end, read_headers};
 use super::scan::{ANSWER_HEAD_BYTES_MAX, LINE_BYTES_MAX};
 
 /// Most addresses in `X-Forwarded-For`; one more is answered with 463.
@@ -123,10 +124,10 @@ struct RequestLine<'b> {
 /// Reads it, and tells its length.
 fn read_request_line(bytes: &[u8]) -> Result<Option<(RequestLine<'_>, usize)>, HttpError> {
     let first_line = HttpError::Syntax("the first line");
-    let method = &bytes[..token(bytes).0];
+    let method = &bytes[..token_end(bytes, 0).0];
     let target = match &bytes[method.len()..] {
         [] => return Ok(None),
-        [b' ', rest @ ..] if !method.is_empty() => &rest[..target_length(rest)],
+        [b' ', ..] if !method.is_empty() => &bytes[method.len() + 1..target_end(bytes, method.len() + 1)],
         _ => return Err(first_line),
     };
     let length = method.len() + 1 + target.len();
@@ -210,7 +211,7 @@ pub fn assemble_request<'b, 'h>(
         return Err(HttpError::Method);
     }
     let understood = target.starts_with('/') || (target == "*" && method == "OPTIONS");
-    if !understood || target.contains('#') {
+    if !understood || target.as_bytes().contains(&b'#') {
         return Err(HttpError::Syntax("the path"));
     }
     let host = match (authority, shared.host) {
@@ -285,7 +286,7 @@ fn read_status_line(bytes: &[u8]) -> Result<Option<(StatusLine<'_>, usize)>, Htt
     }
     let status = digits.iter().fold(0, |number, digit| number * 10 + u16::from(digit - b'0'));
     let (space, reason) = match rest {
-        [b' ', reason @ ..] => (1, &reason[..text_length(reason)]),
+        [b' ', reason @ ..] => (1, &reason[..text_end(reason, 0)]),
         [] | [b'\r', ..] => (0, &rest[..0]),
         _ => return Err(HttpError::Syntax("the status")),
     };
@@ -334,7 +335,7 @@ fn understand_answer<'b, 'h>(
 /// Origin form, `*` for OPTIONS, or `http://host/...` or `https://host/...` (RFC 9112, 3.2).
 pub(super) fn check_target(method: &str, target: &str) -> Result<(), HttpError> {
     let understood = target.starts_with('/') || (target == "*" && method == "OPTIONS") || authority(target).is_some();
-    if !understood || target.contains('#') {
+    if !understood || target.as_bytes().contains(&b'#') {
         return Err(HttpError::Syntax("the request target"));
     }
     Ok(())
@@ -423,9 +424,8 @@ fn parse_coding(value: &[u8]) -> Result<Coding, HttpError> {
 fn passing_protocol(value: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(value.trim_ascii()).ok()?;
     let (name, version) = text.split_once('/').unwrap_or((text, "1"));
-    let is_token = |part: &str| !part.is_empty() && token(part.as_bytes()).0 == part.len();
     let is_http = ["http", "h2c", "h2", "h3", "tls"].iter().any(|http| name.eq_ignore_ascii_case(http));
-    (is_token(name) && is_token(version) && !is_http).then_some(text)
+    (is_token(name.as_bytes()) && is_token(version.as_bytes()) && !is_http).then_some(text)
 }
 
 fn read_connection(value: &[u8], shared: &mut Shared) {

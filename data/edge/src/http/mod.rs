@@ -3,6 +3,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod body;
+pub(crate) mod classes;
 pub(crate) mod desync;
 pub(crate) mod fields;
 pub(crate) mod forward;

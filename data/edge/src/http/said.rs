@@ -2,7 +2,8 @@
 
 use memchr::memmem;
 
-use super::fields::{Headers, Known, read_headers, target_length, token};
+use super::classes::{is_token, target_end};
+use super::fields::{Headers, Known, read_headers};
 use super::head::{check_target, is_host};
 
 /// What access logs tell of a request's head.
@@ -25,8 +26,11 @@ impl<'b> Said<'b> {
         let end = memmem::find(bytes, b"\r\n")?;
         let mut words = std::str::from_utf8(&bytes[..end]).ok()?.split(' ');
         let (method, target, version) = (words.next()?, words.next()?, words.next()?);
-        let is_token = !method.is_empty() && token(method.as_bytes()).0 == method.len();
-        if !is_token || !is_version(version) || target_length(target.as_bytes()) < target.len() || words.next().is_some() {
+        if !is_token(method.as_bytes())
+            || !is_version(version)
+            || target_end(target.as_bytes(), 0) < target.len()
+            || words.next().is_some()
+        {
             return None;
         }
         let mut headers = Headers::new();
