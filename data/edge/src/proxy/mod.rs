@@ -9,7 +9,6 @@ pub(crate) mod secure;
 mod tunnel;
 
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::rc::Rc;
 
 use rustix::net::{Shutdown, shutdown};
@@ -256,15 +255,10 @@ async fn read_on(worker: &Worker, client: &mut Client) -> Next {
     }
 }
 
-/// Does what a plan says; the request's head takes so much of the client's buffer. On the heap, so that an idle connection does
-/// not hold what an exchange needs; not an `async fn`, which would hold the plan twice.
-fn carry_out<'a>(
-    worker: &'a Worker,
-    client: &'a mut Client,
-    plan: Plan,
-    head: usize,
-) -> Pin<Box<dyn Future<Output = Next> + 'a>> {
-    Box::pin(async move {
+/// Does what a plan says; the request's head takes so much of the client's buffer. In a room of the worker's, so that an idle
+/// connection does not hold what an exchange needs; not an `async fn`, which would hold the plan twice.
+fn carry_out<'a>(worker: &'a Worker, client: &'a mut Client, plan: Plan, head: usize) -> impl Future<Output = Next> + 'a {
+    worker.rooms.house(|| async move {
         let line = plan.log().map(|log| Line::begin(log, client));
         client.buffer.consume(head);
         let next = match &plan {

@@ -5,6 +5,7 @@ pub(crate) mod buffer;
 pub(crate) mod io;
 pub(crate) mod pipe;
 pub(crate) mod pool;
+pub(crate) mod room;
 pub(crate) mod watch;
 
 use std::cell::{Cell, RefCell};
@@ -31,6 +32,7 @@ use crate::proxy;
 use crate::snapshot::{Door, Snapshot};
 use buffer::Buffers;
 use pool::Pool;
+use room::Rooms;
 use watch::{SWEEP_EVERY_MS, Watches};
 
 /// Commands that may wait for a worker.
@@ -79,6 +81,7 @@ pub struct Worker {
     pub index: usize,
     pub snapshot: RefCell<Arc<Snapshot>>,
     pub buffers: Buffers,
+    pub rooms: Rooms,
     pub watches: Rc<Watches>,
     pub pool: Pool,
     /// HTTP/2 connections to targets.
@@ -124,6 +127,7 @@ fn run(
         index,
         snapshot: RefCell::default(),
         buffers: Buffers::default(),
+        rooms: Rooms::default(),
         watches: Rc::default(),
         pool: Pool::default(),
         links: Links::new(worker.clone()),
@@ -186,6 +190,7 @@ async fn sweep(worker: Rc<Worker>) {
             quiet_sweeps += 1;
             if quiet_sweeps >= TRIM_AFTER_SWEEPS {
                 worker.buffers.trim();
+                worker.rooms.trim();
                 worker.watches.woken.notified().await;
             }
         } else {
