@@ -34,7 +34,7 @@ pub fn wall() -> Time {
 
 /// Whole seconds since 1970.
 pub fn unix_seconds() -> u64 {
-    coarse_ms(ClockId::RealtimeCoarse) / 1_000
+    u64::try_from(clock_gettime(ClockId::RealtimeCoarse).tv_sec).unwrap_or(0)
 }
 
 fn since_epoch() -> Duration {

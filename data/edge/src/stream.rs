@@ -40,9 +40,13 @@ impl Stream {
     }
 
     /// Waits until [`Stream::read_now`], which has just had nothing, may have something. It holds no buffer, and may be
-    /// wrong.
-    pub async fn readable(&self) -> io::Result<()> {
-        poll_fn(|cx| self.socket().poll_read_ready(cx)).await
+    /// wrong: whoever is woken looks by reading.
+    pub fn readable(&self) -> impl Future<Output = io::Result<()>> {
+        let mut waits = false;
+        poll_fn(move |cx| match std::mem::replace(&mut waits, true) {
+            false => self.socket().poll_read_ready(cx),
+            true => Poll::Ready(Ok(())),
+        })
     }
 
     /// Whether it is open, with nothing unasked in it, as far as the runtime has been told.

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use memchr::memchr;
 use world::{Case, UnfitRule, check_header_name};
 
 use super::pattern::{Glob, Pattern};
@@ -26,7 +27,7 @@ pub struct Subject<'a> {
 impl<'a> Subject<'a> {
     pub fn of(request: &'a Request<'_, '_>, client: IpAddr) -> Self {
         let (host, (slash, rest)) = host_and_path(request);
-        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (path, query) = memchr(b'?', rest.as_bytes()).map_or((rest, ""), |at| (&rest[..at], &rest[at + 1..]));
         let name = split_port(host.unwrap_or("")).0;
         Self {
             method: request.method,
