@@ -187,6 +187,20 @@ fn connections_to_a_target_that_becomes_unhealthy_are_ended_or_kept_as_is_wanted
     }
 }
 
+/// "[...] unless the unhealthy target triggers the load balancer to fail open": new connections go there too.
+#[test]
+fn connections_to_the_last_target_outlive_its_health() {
+    let mut rig = Rig::start();
+    let _speakers = start(&mut rig, &[0], |_| {});
+    let mut caller = Caller::call(rig.door());
+    let mut balancer = network(&rig, &[0], Protocol::Tcp);
+    balancer.target_groups[0].health_check.port = world::HealthCheckPort::Port(1);
+    rig.apply(balancer);
+    eventually("it is unhealthy", || matches!(rig.serve.healths(0).last(), Some(TargetHealth::Unhealthy { .. })).then_some(()));
+    Caller::call(rig.door()).echo("new").unwrap();
+    caller.echo("still there").unwrap();
+}
+
 /// "Fail open": "If all registered targets are unhealthy, the load balancer routes to all of them".
 #[test]
 fn without_any_healthy_target_all_are_tried() {

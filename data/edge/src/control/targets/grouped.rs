@@ -58,11 +58,16 @@ impl GroupState {
         }
     }
 
-    /// Takes the group's health to its nodes: whether there are so few healthy targets that all get requests.
+    /// Whether there are so few healthy targets that all that a node of this zone may choose get requests.
+    pub(super) fn fails_open(&self, zone: &str) -> bool {
+        let (healthy, all) = self.count((!self.wanted.cross_zone).then_some(zone));
+        is_below(self.wanted.fail_open, healthy, all)
+    }
+
+    /// Takes the group's health to its nodes.
     fn weigh(&self) {
         for (node, Node { zone, .. }) in self.nodes.iter().enumerate() {
-            let (healthy, all) = self.count((!self.wanted.cross_zone).then_some(zone));
-            self.fail_open.set(node, is_below(self.wanted.fail_open, healthy, all));
+            self.fail_open.set(node, self.fails_open(zone));
         }
     }
 }
