@@ -247,8 +247,8 @@ impl Targets {
                     member.target.warm_from(now_ms());
                 }
                 let report = set_health(&mut self.groups, &key, member, health);
-                // "Unless the unhealthy target triggers the load balancer to fail open" ("ELB User Guide, Health checks for Network
-                // Load Balancer target groups"): new connections would come to the same target.
+                // "Unless the unhealthy target triggers the load balancer to fail open" ("ELB User Guide, Health checks for
+                // Network Load Balancer target groups"): new connections would come to the same target.
                 let is_open = || self.groups.of(&key).is_some_and(|group| group.fails_open(&member.zone));
                 let is_unhealthy = member.target.standing() == Standing::Unhealthy;
                 let cut = is_unhealthy && member.target.cuts_when_unhealthy() && !is_open();

@@ -14,6 +14,7 @@ type Room = [u128; 64];
 const KEPT_MAX: usize = 256;
 
 /// The rooms that nobody has.
+#[expect(clippy::vec_box, reason = "each is lent as it lies")]
 #[derive(Debug, Default)]
 pub struct Rooms(RefCell<Vec<Box<MaybeUninit<Room>>>>);
 
