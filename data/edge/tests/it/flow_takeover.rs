@@ -307,13 +307,13 @@ fn flows_at_old_edges_end_with_their_targets_or_do_not_as_is_wanted() {
         let _third = Process::succeed(&rig, 1);
         rig.reconnect();
         [0, 1].iter().for_each(|n| rig.serve.await_health(*n, &TargetHealth::Healthy));
-        wanted.target_groups[0].targets[0].mode = in_ms(1_000);
-        rig.apply(wanted.clone());
-        rig.serve.await_health(0, &TargetHealth::Drained);
         peers[1].speaker.close();
         eventually("it is unhealthy", || {
             matches!(rig.serve.healths(1).last(), Some(TargetHealth::Unhealthy { .. })).then_some(())
         });
+        wanted.target_groups[0].targets[0].mode = in_ms(1_000);
+        rig.apply(wanted.clone());
+        rig.serve.await_health(0, &TargetHealth::Drained);
         for caller in [&mut deregistered, &mut unhealthy] {
             match cuts {
                 true => assert!(caller.was_reset()),
