@@ -5,57 +5,66 @@ use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::task::{Context, Poll};
 
 /// What an exchange needs while it waits.
-type Room = [u128; 64];
+type Room = MaybeUninit<[u128; 64]>;
 /// As many exchanges under way as buffers are kept for.
 const KEPT_MAX: usize = 256;
 
-/// The rooms that nobody has.
-#[expect(clippy::vec_box, reason = "each is lent as it lies")]
+/// The rooms that nobody has: boxes, held by their addresses because what lives in one may point into it.
 #[derive(Debug, Default)]
-pub struct Rooms(RefCell<Vec<Box<MaybeUninit<Room>>>>);
+pub struct Rooms(RefCell<Vec<NonNull<Room>>>);
 
 impl Rooms {
     /// Puts what `make` makes into a room of its own.
     pub fn house<F: Future>(&self, make: impl FnOnce() -> F) -> Housed<'_, F> {
         const { assert!(size_of::<F>() <= size_of::<Room>() && align_of::<F>() <= align_of::<Room>()) };
-        let mut room = self.0.borrow_mut().pop().unwrap_or_else(Box::new_uninit);
+        let kept = self.0.borrow_mut().pop();
+        let future = kept.unwrap_or_else(|| NonNull::from(Box::leak(Box::new(Room::uninit())))).cast::<F>();
         // SAFETY: the room is large enough and aligned for it, as is asserted above, and nobody else has it.
-        unsafe { room.as_mut_ptr().cast::<F>().write(make()) };
-        Housed { room: Some(room), rooms: self, of: PhantomData }
+        unsafe { future.write(make()) };
+        Housed { future, rooms: self, of: PhantomData }
+    }
+
+    fn give_back(&self, room: NonNull<Room>) {
+        let mut kept = self.0.borrow_mut();
+        if kept.len() < KEPT_MAX { kept.push(room) } else { free(room) }
     }
 
     /// Gives the memory back to the machine.
     pub fn trim(&self) {
-        self.0.take();
+        self.0.take().into_iter().for_each(free);
     }
+}
+
+impl Drop for Rooms {
+    fn drop(&mut self) {
+        self.trim();
+    }
+}
+
+fn free(room: NonNull<Room>) {
+    // SAFETY: it was a box, and whoever had it has given it back.
+    drop(unsafe { Box::from_raw(room.as_ptr()) });
 }
 
 /// A future that lives in a room, where it stays when this moves.
 #[derive(Debug)]
 pub struct Housed<'r, F> {
-    /// Holds an `F` from the beginning to the end.
-    room: Option<Box<MaybeUninit<Room>>>,
+    /// It is there from the beginning to the end.
+    future: NonNull<F>,
     rooms: &'r Rooms,
     of: PhantomData<F>,
-}
-
-impl<F> Housed<'_, F> {
-    fn future(&mut self) -> Option<*mut F> {
-        self.room.as_mut().map(|room| room.as_mut_ptr().cast())
-    }
 }
 
 impl<F: Future> Future for Housed<'_, F> {
     type Output = F::Output;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let Some(future) = self.get_mut().future() else { return Poll::Pending };
-        // SAFETY: it is there until this is dropped, which drops it where it is.
-        unsafe { Pin::new_unchecked(&mut *future) }.poll(cx)
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        // SAFETY: nobody else reaches it, and it stays where it is until this is dropped, which drops it there.
+        unsafe { Pin::new_unchecked(self.future.as_mut()) }.poll(cx)
     }
 }
 
@@ -64,14 +73,9 @@ impl<F> Unpin for Housed<'_, F> {}
 
 impl<F> Drop for Housed<'_, F> {
     fn drop(&mut self) {
-        if let Some(future) = self.future() {
-            // SAFETY: it is there, and nobody uses it afterwards: the room goes back without it.
-            unsafe { ptr::drop_in_place(future) };
-        }
-        let mut kept = self.rooms.0.borrow_mut();
-        if kept.len() < KEPT_MAX {
-            kept.extend(self.room.take());
-        }
+        // SAFETY: it is there, and nobody uses it afterwards: the room goes back without it.
+        unsafe { ptr::drop_in_place(self.future.as_ptr()) };
+        self.rooms.give_back(self.future.cast());
     }
 }
 
