@@ -379,7 +379,7 @@ impl Model {
         let health = match (&entry.health, serves) {
             (TargetHealth::Initial | TargetHealth::Unhealthy { .. }, true) => TargetHealth::Healthy,
             (TargetHealth::Healthy | TargetHealth::Initial, false) if may_fail => {
-                TargetHealth::Unhealthy { reason: TargetReason::FailedHealthChecks }
+                TargetHealth::Unhealthy { reason: TargetReason::FailedHealthChecks, draining: false }
             }
             _ => return,
         };

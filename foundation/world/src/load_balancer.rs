@@ -398,6 +398,9 @@ pub struct FlowAttributes {
     pub cut_at_deregistration: bool,
     /// `target_health_state.unhealthy.connection_termination.enabled`.
     pub cut_when_unhealthy: bool,
+    /// `target_health_state.unhealthy.draining_interval_seconds`: where they are not cut at once, so long after. Zero: never.
+    #[serde(default, skip_serializing_if = "crate::report::is_zero")]
+    pub unhealthy_draining_ms: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -73,6 +73,9 @@ pub enum TargetHealth {
     Healthy,
     Unhealthy {
         reason: TargetReason,
+        /// Flows to it have time to end (`target_health_state.unhealthy.draining_interval_seconds`).
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        draining: bool,
     },
     /// Deregistered, with requests under way.
     Draining,

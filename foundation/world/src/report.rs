@@ -135,7 +135,7 @@ pub struct GroupTraffic {
     pub response_time_us: Histogram,
 }
 
-fn is_zero(count: &u64) -> bool {
+pub(crate) fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 

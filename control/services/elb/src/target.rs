@@ -149,7 +149,10 @@ impl Registration {
                 text("initial", "Elb.InitialHealthChecking", "Initial health checks in progress")
             }
             Standing::Seen(Some(TargetHealth::Healthy)) => HealthText { state: "healthy", reason: None, description: None },
-            Standing::Seen(Some(TargetHealth::Unhealthy { reason })) => unhealthy(reason),
+            Standing::Seen(Some(TargetHealth::Unhealthy { reason, draining: false })) => unhealthy(reason),
+            Standing::Seen(Some(TargetHealth::Unhealthy { reason, draining: true })) => {
+                HealthText { state: "unhealthy.draining", ..unhealthy(reason) }
+            }
         }
     }
 
@@ -159,7 +162,7 @@ impl Registration {
             Standing::NotInUse | Standing::Down(_) | Standing::ZoneOff => Health::Unused,
             Standing::Unserved | Standing::Seen(None | Some(TargetHealth::Initial)) => Health::Initial,
             Standing::Seen(Some(TargetHealth::Healthy)) => Health::Healthy,
-            Standing::Seen(Some(TargetHealth::Unhealthy { reason })) => {
+            Standing::Seen(Some(TargetHealth::Unhealthy { reason, .. })) => {
                 Health::Unhealthy { description: unhealthy(reason).description.unwrap_or_default() }
             }
         }

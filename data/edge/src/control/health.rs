@@ -57,7 +57,8 @@ impl Judge {
                 self.failed = self.failed.saturating_add(1);
                 let already = matches!(self.health, TargetHealth::Unhealthy { .. });
                 let reason = reason.clone();
-                (already || self.failed >= check.unhealthy_threshold).then_some(TargetHealth::Unhealthy { reason })
+                (already || self.failed >= check.unhealthy_threshold)
+                    .then_some(TargetHealth::Unhealthy { reason, draining: false })
             }
         };
         let changed = next.filter(|next| *next != self.health)?;
@@ -151,7 +152,7 @@ mod tests {
     }
 
     fn unhealthy(reason: TargetReason) -> TargetHealth {
-        TargetHealth::Unhealthy { reason }
+        TargetHealth::Unhealthy { reason, draining: false }
     }
 
     /// Judges these outcomes from a state on; a letter for each health that came out, `.` for none.

@@ -69,6 +69,10 @@ struct Member {
     /// Where its checks are noted, if anywhere.
     check_log: Rc<RefCell<Option<HealthLog>>>,
     draining_until: Option<(Time, AbortHandle)>,
+    /// How long flows to it go on when it is unhealthy, where its group wants them to end; in milliseconds.
+    flows_last_ms: u64,
+    /// Waits for the end of those.
+    flows_end: Option<AbortHandle>,
     /// When it came, others took their full share already.
     met_warm: bool,
 }
@@ -98,6 +102,7 @@ impl Drop for Member {
     fn drop(&mut self) {
         self.stop_checking();
         self.stop_draining();
+        self.stop_ending_flows();
     }
 }
 
@@ -110,6 +115,12 @@ impl Member {
 
     fn stop_draining(&mut self) {
         if let Some((_, task)) = self.draining_until.take() {
+            task.abort();
+        }
+    }
+
+    fn stop_ending_flows(&mut self) {
+        if let Some(task) = self.flows_end.take() {
             task.abort();
         }
     }
@@ -172,6 +183,8 @@ impl Targets {
                 check: None,
                 check_log: Rc::default(),
                 draining_until: None,
+                flows_last_ms: group.flow.unhealthy_draining_ms,
+                flows_end: None,
                 met_warm,
             },
         );
@@ -224,13 +237,9 @@ impl Targets {
         member.stop_checking();
         member.stop_draining();
         member.target.set_deregistered();
-        let (events, number, event_key) = (self.events.clone(), member.target.number, key.clone());
-        let wait = Duration::from_millis(until.ms_since(wall()));
-        let waiting = spawn_local(async move {
-            tokio::time::sleep(wait).await;
-            let _ = events.send(TargetEvent::Deadline { key: event_key, number }).await;
-        });
-        member.draining_until = Some((until, waiting.abort_handle()));
+        member.stop_ending_flows();
+        let waiting = deadline(&self.events, key, member, Duration::from_millis(until.ms_since(wall())));
+        member.draining_until = Some((until, waiting));
         (member.health != TargetHealth::Draining).then(|| set_health(&mut self.groups, key, member, TargetHealth::Draining))
     }
 
@@ -240,22 +249,43 @@ impl Targets {
             TargetEvent::Health { key, number, health } => {
                 let warms = health == TargetHealth::Healthy && self.warms(&key);
                 let Some(member) = self.members.get_mut(&key).filter(|m| m.target.number == number) else { return (None, None) };
+                let was_unhealthy = matches!(member.health, TargetHealth::Unhealthy { .. });
+                // Where it has another reason than before, its flows have the time that they had.
+                let health = match (health, &member.health) {
+                    (TargetHealth::Unhealthy { reason, .. }, TargetHealth::Unhealthy { draining, .. }) => {
+                        TargetHealth::Unhealthy { reason, draining: *draining }
+                    }
+                    (health, _) => health,
+                };
                 if member.draining_until.is_some() || member.health == health {
                     return (None, None);
                 }
                 if warms {
                     member.target.warm_from(now_ms());
                 }
-                let report = set_health(&mut self.groups, &key, member, health);
+                let mut report = set_health(&mut self.groups, &key, member, health.clone());
+                let TargetHealth::Unhealthy { reason, .. } = health else {
+                    member.stop_ending_flows();
+                    return (Some(report), None);
+                };
                 // "Unless the unhealthy target triggers the load balancer to fail open" ("ELB User Guide, Health checks for
                 // Network Load Balancer target groups"): new connections would come to the same target.
-                let is_open = || self.groups.of(&key).is_some_and(|group| group.fails_open(&member.zone));
-                let is_unhealthy = member.target.standing() == Standing::Unhealthy;
-                let cut = is_unhealthy && member.target.cuts_when_unhealthy() && !is_open();
+                if was_unhealthy || self.groups.of(&key).is_some_and(|group| group.fails_open(&member.zone)) {
+                    return (Some(report), None);
+                }
+                let cut = member.target.cuts_when_unhealthy();
+                if !cut && member.flows_last_ms > 0 {
+                    report = set_health(&mut self.groups, &key, member, TargetHealth::Unhealthy { reason, draining: true });
+                    end_flows(&self.events, &key, member);
+                }
                 (Some(report), cut.then_some(number))
             }
             TargetEvent::Deadline { key, number } => {
                 let Some(member) = self.members.get_mut(&key).filter(|m| m.target.number == number) else { return (None, None) };
+                if let TargetHealth::Unhealthy { reason, draining: true } = &member.health {
+                    let over = TargetHealth::Unhealthy { reason: reason.clone(), draining: false };
+                    return (Some(set_health(&mut self.groups, &key, member, over)), Some(number));
+                }
                 if member.health != TargetHealth::Draining {
                     return (None, None);
                 }
@@ -336,6 +366,22 @@ impl Targets {
     pub fn connectable(&self) -> impl Iterator<Item = u64> {
         self.members.values().filter(|m| m.target.standing() != Standing::Draining).map(|m| m.target.number)
     }
+}
+
+/// Has a target looked at again after this time.
+fn deadline(events: &mpsc::Sender<TargetEvent>, key: &MemberKey, member: &Member, wait: Duration) -> AbortHandle {
+    let (events, number, key) = (events.clone(), member.target.number, key.clone());
+    let waiting = spawn_local(async move {
+        tokio::time::sleep(wait).await;
+        let _ = events.send(TargetEvent::Deadline { key, number }).await;
+    });
+    waiting.abort_handle()
+}
+
+/// Flows to an unhealthy target have so much time from now on.
+fn end_flows(events: &mpsc::Sender<TargetEvent>, key: &MemberKey, member: &mut Member) {
+    member.stop_ending_flows();
+    member.flows_end = Some(deadline(events, key, member, Duration::from_millis(member.flows_last_ms)));
 }
 
 fn standing_of(health: &TargetHealth) -> Standing {

@@ -137,7 +137,10 @@ fn what_is_particular_about_requests_is_counted() {
     };
     balancer.listeners[0].rules = vec![rule(1, "/a", redirect("/#{path}")), rule(2, "/b*", redirect("/#{path}/#{path}/#{path}"))];
     rig.apply(balancer.clone());
-    rig.serve.await_health(0, &TargetHealth::Unhealthy { reason: TargetReason::ResponseCodeMismatch { status: 500 } });
+    rig.serve.await_health(
+        0,
+        &TargetHealth::Unhealthy { reason: TargetReason::ResponseCodeMismatch { status: 500 }, draining: false },
+    );
     let mut client = Client::connect(zone_a(&rig));
     assert_eq!(client.get("/a").status, 302);
     assert_eq!(client.get(&format!("/b{}", "x".repeat(4_000))).status, 507, "the address is longer than 8K");

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use edge::FrontReport;
-use world::{BalancerKind, Protocol, Stickiness, TargetHealth};
+use world::{BalancerKind, Protocol, Stickiness, TargetHealth, TargetReason};
 
 use crate::draining::in_ms;
 use crate::flow_peers::{Caller, PATIENCE, Speaker, network, node};
@@ -185,6 +185,24 @@ fn connections_to_a_target_that_becomes_unhealthy_are_ended_or_kept_as_is_wanted
         }
         assert!((0..16).all(|_| Caller::call(rig.door()).name == "one"));
     }
+}
+
+/// "Unhealthy draining interval": flows to an unhealthy target go on for so long.
+#[test]
+fn connections_to_an_unhealthy_target_have_time_to_end_where_that_is_wanted() {
+    let mut rig = Rig::start();
+    let mut speakers = start(&mut rig, &[0, 1], |balancer| {
+        let flow = &mut balancer.target_groups[0].flow;
+        (flow.cut_when_unhealthy, flow.unhealthy_draining_ms) = (false, 1_500);
+    });
+    let mut caller = eventually("a caller of target 0", || Some(Caller::call(rig.door())).filter(|c| c.name == "zero"));
+    let unhealthy = |draining| TargetHealth::Unhealthy { reason: TargetReason::FailedHealthChecks, draining };
+    speakers[0].close();
+    rig.serve.await_health(0, &unhealthy(true));
+    assert!((0..16).all(|_| Caller::call(rig.door()).name == "one"), "nothing new goes there");
+    caller.echo("what was there goes on").unwrap();
+    rig.serve.await_health(0, &unhealthy(false));
+    assert!(caller.was_reset());
 }
 
 /// "[...] unless the unhealthy target triggers the load balancer to fail open": new connections go there too.

@@ -203,7 +203,7 @@ fn health_checks_go_by_the_status_of_grpc() {
     let check = origin.checks().pop().unwrap();
     assert_eq!((check.method.as_str(), check.uri.path()), ("POST", "/AWS.ALB/healthcheck"));
     assert_eq!(check.headers.get("content-type").unwrap(), "application/grpc");
-    let unhealthy = |reason| TargetHealth::Unhealthy { reason };
+    let unhealthy = |reason| TargetHealth::Unhealthy { reason, draining: false };
     for (code, reason) in [
         (0, TargetReason::ResponseCodeMismatch { status: 0 }),
         (404, TargetReason::ResponseCodeMismatch { status: 404 }),

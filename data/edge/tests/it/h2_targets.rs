@@ -367,7 +367,7 @@ fn what_does_not_speak_http2_is_no_target() {
     scene.rig.serve.await_health(0, &TargetHealth::Healthy);
     assert_eq!(scene.client().get("/").status, 502);
     scene.rig.apply(scene.balancer(&[0]));
-    scene.rig.serve.await_health(0, &TargetHealth::Unhealthy { reason: TargetReason::FailedHealthChecks });
+    scene.rig.serve.await_health(0, &TargetHealth::Unhealthy { reason: TargetReason::FailedHealthChecks, draining: false });
 }
 
 #[test]
@@ -384,11 +384,14 @@ fn health_checks_speak_http2() {
     assert_eq!((check.method.as_str(), check.uri.path()), ("GET", "/health"));
     assert_eq!(check.uri.authority().unwrap().as_str(), scene.rig.target_at(0).to_string());
     status.store(500, Ordering::SeqCst);
-    scene.rig.serve.await_health(0, &TargetHealth::Unhealthy { reason: TargetReason::ResponseCodeMismatch { status: 500 } });
+    scene.rig.serve.await_health(
+        0,
+        &TargetHealth::Unhealthy { reason: TargetReason::ResponseCodeMismatch { status: 500 }, draining: false },
+    );
     status.store(200, Ordering::SeqCst);
     scene.rig.serve.await_health(0, &TargetHealth::Healthy);
     origin.kill();
-    scene.rig.serve.await_health(0, &TargetHealth::Unhealthy { reason: TargetReason::FailedHealthChecks });
+    scene.rig.serve.await_health(0, &TargetHealth::Unhealthy { reason: TargetReason::FailedHealthChecks, draining: false });
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::origin::{Origin, reply};
 use crate::rig::{Rig, eventually};
 
 fn unhealthy(reason: TargetReason) -> TargetHealth {
-    TargetHealth::Unhealthy { reason }
+    TargetHealth::Unhealthy { reason, draining: false }
 }
 
 /// A target that answers everything with the status of the moment.

@@ -353,8 +353,11 @@ fn health_checks_are_logged_with_what_they_found() {
     balancer.health_check_log = place("checks");
     rig.apply(balancer.clone());
     rig.serve.await_health(0, &TargetHealth::Healthy);
-    rig.serve.await_health(1, &TargetHealth::Unhealthy { reason: TargetReason::ResponseCodeMismatch { status: 503 } });
-    rig.serve.await_health(2, &TargetHealth::Unhealthy { reason: TargetReason::FailedHealthChecks });
+    rig.serve.await_health(
+        1,
+        &TargetHealth::Unhealthy { reason: TargetReason::ResponseCodeMismatch { status: 503 }, draining: false },
+    );
+    rig.serve.await_health(2, &TargetHealth::Unhealthy { reason: TargetReason::FailedHealthChecks, draining: false });
     written(&mut rig, balancer, "checks", 3);
     // Each zone has a file of its own, and one may be there before the other.
     let is_there = |lines: &Vec<Vec<String>>| (0..3).all(|n| lines.iter().any(|line| line[3] == rig.target_at(n).to_string()));

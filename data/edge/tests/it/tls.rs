@@ -304,7 +304,7 @@ fn a_target_that_does_not_speak_tls_is_unhealthy_and_a_bad_gateway() {
     balancer.target_groups[0].protocol = Protocol::Https;
     balancer.target_groups[0].health_check.protocol = Protocol::Https;
     rig.apply(balancer.clone());
-    rig.serve.await_health(0, &TargetHealth::Unhealthy { reason: TargetReason::FailedHealthChecks });
+    rig.serve.await_health(0, &TargetHealth::Unhealthy { reason: TargetReason::FailedHealthChecks, draining: false });
     // One that says it is well by TCP gets requests, which cannot be served.
     balancer.target_groups[0].health_check.protocol = Protocol::Tcp;
     rig.apply(balancer);

@@ -82,7 +82,7 @@ fn states() -> Vec<Frame> {
 }
 
 fn healths() -> Vec<Frame> {
-    let unhealthy = |reason| TargetHealth::Unhealthy { reason };
+    let unhealthy = |reason| TargetHealth::Unhealthy { reason, draining: false };
     let all = [
         TargetHealth::Initial,
         TargetHealth::Healthy,

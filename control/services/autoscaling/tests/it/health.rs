@@ -47,7 +47,7 @@ fn a_failing_load_balancer_check_counts_after_the_grace_period() {
         r.health_check_grace_period = Some(30);
     });
     let id = in_zone(&region, ZONE_B);
-    region.say_health(&id, TargetHealth::Unhealthy { reason: TargetReason::Timeout });
+    region.say_health(&id, TargetHealth::Unhealthy { reason: TargetReason::Timeout, draining: false });
     region.pass(29);
     assert!(region.in_service().contains(&id), "in its grace period");
     region.busy = true;
@@ -87,7 +87,7 @@ fn load_balancer_checks_do_not_count_where_only_ec2s_are_asked_for() {
     let arn = region.target_group("web");
     region.group(2, |r| r.target_group_arns = vec![arn.to_string()]);
     let id = in_zone(&region, ZONE_B);
-    region.say_health(&id, TargetHealth::Unhealthy { reason: TargetReason::FailedHealthChecks });
+    region.say_health(&id, TargetHealth::Unhealthy { reason: TargetReason::FailedHealthChecks, draining: false });
     region.pass(600);
     assert!(region.in_service().contains(&id));
 }

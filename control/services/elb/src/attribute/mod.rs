@@ -9,7 +9,9 @@ pub(crate) use listener::{
     all_of_listener, answer_headers, default_of_listener, keep_of_listener, listener, request_header_names, set_of_listener,
 };
 pub(crate) use load_balancer::{all_of_load_balancer, default_of_load_balancer, load_balancer, log_place, set_of_load_balancer};
-pub(crate) use target_group::{all_of_target_group, default_of_target_group, minimum_healthy, set_of_target_group, target_group};
+pub(crate) use target_group::{
+    UNHEALTHY_DRAINING, all_of_target_group, default_of_target_group, minimum_healthy, set_of_target_group, target_group,
+};
 
 use std::collections::BTreeMap;
 use std::str::FromStr;

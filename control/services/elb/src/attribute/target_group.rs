@@ -55,9 +55,12 @@ const NETWORK: [Known; 13] = [
     DNS_PERCENT,
     ROUTING_COUNT,
     ROUTING_PERCENT,
-    ("target_health_state.unhealthy.connection_termination.enabled", "true", Takes::Bool),
-    ("target_health_state.unhealthy.draining_interval_seconds", "0", Takes::DefaultOnly),
+    (UNHEALTHY_TERMINATION, "true", Takes::Bool),
+    (UNHEALTHY_DRAINING, "0", Takes::Number(0, 360_000)),
 ];
+
+const UNHEALTHY_TERMINATION: &str = "target_health_state.unhealthy.connection_termination.enabled";
+pub(crate) const UNHEALTHY_DRAINING: &str = "target_health_state.unhealthy.draining_interval_seconds";
 
 /// Users come from loopback addresses, which no packet of a VPC may carry: its answer would never leave the instance.
 const NO_PRESERVATION: &str = "'preserve_client_ip.enabled' can only be 'false' in this region: clients come from loopback \
@@ -122,6 +125,11 @@ fn wrong(group: &TargetGroup) -> Option<Cow<'static, str>> {
         if of("preserve_client_ip.enabled") == "true" {
             // At AWS it is on by default for most groups.
             return Some(NO_PRESERVATION.into());
+        }
+        // "This attribute can only be configured when target_health_state.unhealthy.connection_termination.enabled is false"
+        // ("API Reference, TargetGroupAttribute").
+        if of(UNHEALTHY_DRAINING) != "0" && of(UNHEALTHY_TERMINATION) == "true" {
+            return Some(format!("'{UNHEALTHY_DRAINING}' can only be set when '{UNHEALTHY_TERMINATION}' is 'false'").into());
         }
         if is_sticky && group.protocol == Protocol::Tls {
             return Some("Stickiness is not supported for target groups with protocol 'TLS'".into());

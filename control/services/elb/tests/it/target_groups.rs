@@ -153,7 +153,16 @@ fn groups_of_flows_have_attributes_of_their_own() {
     assert_eq!(planned.health_check.protocol, Protocol::Tcp);
     region.call::<ops::ModifyTargetGroupAttributes>(modify(&udp, &[("proxy_protocol_v2.enabled", "true")])).unwrap();
     assert_eq!(value(&mut region, &udp, "proxy_protocol_v2.enabled").as_deref(), Some("true"));
+    let drains = [
+        ("target_health_state.unhealthy.connection_termination.enabled", "false"),
+        ("target_health_state.unhealthy.draining_interval_seconds", "300"),
+    ];
+    region.call::<ops::ModifyTargetGroupAttributes>(modify(&udp, &drains)).unwrap();
+    region.listener(&flow, "UDP", 53, forward(&udp));
+    let planned = region.plan(&flow).target_groups.into_iter().find(|group| group.protocol == Protocol::Udp).unwrap();
+    assert!(!planned.flow.cut_when_unhealthy && planned.flow.unhealthy_draining_ms == 300_000);
     for (group, name, value) in [
+        (&udp, "target_health_state.unhealthy.connection_termination.enabled", "true"),
         (&tcp, preserve, "true"),
         (&udp, preserve, "true"),
         (&tcp, "slow_start.duration_seconds", "30"),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use kernel::Wanted;
 use shapes::elbv2 as s;
 use shapes::elbv2::ops;
-use world::{Observation, RegisteredTarget, Slot, SlotKind, TargetHealth, TargetMode, Want};
+use world::{Observation, RegisteredTarget, Slot, SlotKind, TargetHealth, TargetMode, TargetReason, Want};
 
 use crate::region::{Region, forward};
 
@@ -167,6 +167,15 @@ fn wishes_for_targets_follow_what_they_need() {
     let delete = s::DeleteLoadBalancerInput { load_balancer_arn: balancer };
     scene.region.call::<ops::DeleteLoadBalancer>(delete).unwrap();
     assert!(scene.versions().is_empty());
+}
+
+#[test]
+fn a_target_whose_flows_have_time_to_end_is_unhealthy_and_draining() {
+    let mut scene = Scene::new();
+    for (draining, state) in [(true, "unhealthy.draining"), (false, "unhealthy")] {
+        scene.say(0, 10, TargetHealth::Unhealthy { reason: TargetReason::Timeout, draining });
+        assert_eq!(scene.state_of(0, 10), (state.into(), "Target.Timeout".into()));
+    }
 }
 
 #[test]

@@ -232,7 +232,7 @@ fn hosts_are_counted_by_zone_and_requests_by_healthy_host() {
     let mut region = Region::new();
     region.health(0, TargetHealth::Healthy);
     region.health(1, TargetHealth::Healthy);
-    region.health(2, TargetHealth::Unhealthy { reason: TargetReason::Timeout });
+    region.health(2, TargetHealth::Unhealthy { reason: TargetReason::Timeout, draining: false });
     let reports = vec![region.traffic(ZONES[0], 30), region.traffic(ZONES[1], 10)];
     region.minute(reports);
     region.check("HealthyHostCount", &[("LT", 2.0), ("LTa", 2.0), ("LTb", 0.0)]);

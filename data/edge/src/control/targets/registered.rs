@@ -7,9 +7,9 @@ use std::net::SocketAddrV4;
 use std::sync::Arc;
 
 use base::{LoadBalancerArn, TargetGroupArn};
-use world::{LoadBalancer, Observation, RegisteredTarget, Slot, SlotKind, TargetGroup, TargetMode};
+use world::{LoadBalancer, Observation, RegisteredTarget, Slot, SlotKind, TargetGroup, TargetHealth, TargetMode};
 
-use super::{MemberKey, Subject, Targets, check_address, interface_towards};
+use super::{MemberKey, Subject, Targets, check_address, end_flows, interface_towards};
 use crate::clock::wall;
 use crate::control::store::{StoredHealth, StoredTarget};
 use crate::target::{Standing, Target};
@@ -153,6 +153,11 @@ impl Targets {
         }
         let Some(member) = self.members.get_mut(&key) else { return };
         member.target.set_flows(group.protocol, group.flow);
+        member.flows_last_ms = group.flow.unhealthy_draining_ms;
+        // An edge that takes over gives them their time anew.
+        if matches!(member.health, TargetHealth::Unhealthy { draining: true, .. }) && member.flows_end.is_none() {
+            end_flows(&self.events, &key, member);
+        }
         if std::mem::replace(&mut member.mode, wanted.mode) != wanted.mode {
             self.groups.changed(&key);
         }

@@ -158,7 +158,7 @@ impl Scene {
                 let key = MemberKey { load_balancer: BALANCER.into(), group: group_id(group).into(), target: key(target) };
                 let Some(number) = self.targets.members.get(&key).map(|m| m.target.number) else { return };
                 let reason = TargetReason::Timeout;
-                let health = if healthy { TargetHealth::Healthy } else { TargetHealth::Unhealthy { reason } };
+                let health = if healthy { TargetHealth::Healthy } else { TargetHealth::Unhealthy { reason, draining: false } };
                 self.targets.observe(TargetEvent::Health { key, number, health });
             }
             Step::Balancer { groups, zones, cross_zone } => {
