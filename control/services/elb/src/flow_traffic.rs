@@ -127,8 +127,7 @@ pub(crate) fn groups(told: &mut Told, state: &State, balancer: &LoadBalancer) {
         told.hosts(&[("LoadBalancer", &name), ("TargetGroup", &id)], hosts.all(), &hosts);
         for node in &balancer.nodes {
             let dimensions: Dimensions = &[("AvailabilityZone", &node.zone), ("LoadBalancer", &name), ("TargetGroup", &id)];
-            let count = hosts.by_zone.get(node.zone.as_str()).copied().unwrap_or_default();
-            told.hosts(dimensions, count, &hosts);
+            told.hosts(dimensions, hosts.in_zone(&node.zone), &hosts);
         }
     }
 }

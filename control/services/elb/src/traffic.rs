@@ -192,6 +192,7 @@ impl Told {
             self.group(whole, &parts);
             self.per_target(&[whole, &[("TargetGroup", &id)]], &parts, &hosts);
             self.hosts(whole, hosts.all(), &hosts);
+            self.anomalies(whole, hosts.all(), &hosts);
             self.states(state_of(balancer, group), &hosts, zones, &name, &id);
             for zone in zones {
                 let in_zone: Dimensions = &[("AvailabilityZone", &zone.zone), ("LoadBalancer", &name), ("TargetGroup", &id)];
@@ -199,7 +200,9 @@ impl Told {
                 self.group(in_zone, &parts);
                 let by_zone: Dimensions = &[("AvailabilityZone", &zone.zone), ("TargetGroup", &id)];
                 self.per_target(&[in_zone, by_zone], &parts, &hosts);
-                self.hosts(in_zone, hosts.by_zone.get(zone.zone.as_str()).copied().unwrap_or_default(), &hosts);
+                let own = hosts.in_zone(&zone.zone);
+                self.hosts(in_zone, own, &hosts);
+                self.anomalies(in_zone, own, &hosts);
             }
         }
     }
@@ -224,8 +227,14 @@ impl Told {
         if hosts.registered > 0 {
             self.tell("HealthyHostCount", dimensions, "Count", Sample::value(count.healthy as f64));
             self.tell("UnHealthyHostCount", dimensions, "Count", Sample::value(count.unhealthy as f64));
-            self.count("AnomalousHostCount", dimensions, count.anomalous as u64);
-            self.count("MitigatedHostCount", dimensions, count.mitigated as u64);
+        }
+    }
+
+    /// Hosts that stand out ("Reporting criteria: Always reported"), of which network load balancers know nothing.
+    fn anomalies(&mut self, dimensions: Dimensions, count: Count, hosts: &Hosts) {
+        if hosts.registered > 0 {
+            self.tell("AnomalousHostCount", dimensions, "Count", Sample::value(count.anomalous as f64));
+            self.tell("MitigatedHostCount", dimensions, "Count", Sample::value(count.mitigated as f64));
         }
     }
 
@@ -241,7 +250,7 @@ impl Told {
         ] {
             let (mut good, mut bad) = (0, 0);
             for zone in zones {
-                let own = hosts.by_zone.get(zone.zone.as_str()).copied().unwrap_or_default();
+                let own = hosts.in_zone(&zone.zone);
                 let is_good = !is_below(minimum, if wanted.cross_zone { hosts.all() } else { own });
                 (good, bad) = (good + u64::from(is_good), bad + u64::from(!is_good));
                 let dimensions: Dimensions = &[("AvailabilityZone", &zone.zone), ("LoadBalancer", name), ("TargetGroup", id)];
@@ -300,7 +309,7 @@ fn is_below(wanted: MinimumHealthy, count: Count) -> bool {
 #[derive(Default)]
 pub(crate) struct Hosts {
     registered: usize,
-    pub(crate) by_zone: BTreeMap<String, Count>,
+    by_zone: BTreeMap<String, Count>,
 }
 
 impl Hosts {
@@ -332,6 +341,10 @@ impl Hosts {
             }
         }
         hosts
+    }
+
+    pub(crate) fn in_zone(&self, zone: &str) -> Count {
+        self.by_zone.get(zone).copied().unwrap_or_default()
     }
 
     pub(crate) fn all(&self) -> Count {

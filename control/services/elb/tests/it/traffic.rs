@@ -79,6 +79,14 @@ impl Region {
         self.trial.observe(&Observation::Target { load_balancer, group, target: TargetKey { ..target }, generation, health });
     }
 
+    fn anomaly(&mut self, target: usize, anomalous: bool) {
+        let rows: Vec<_> = self.trial.state().rows::<elb::Registration>().cloned().collect();
+        let elb::Registration { group, target, generation, .. } = rows[target].clone();
+        let load_balancer = self.balancer.as_str().into();
+        let told = Observation::TargetAnomaly { load_balancer, group, target, generation, anomalous, mitigated: anomalous };
+        self.trial.observe(&told);
+    }
+
     /// A minute passes, of which the edge tells this.
     fn minute(&mut self, balancers: Vec<BalancerTraffic>) {
         let from = self.trial.now;
@@ -176,7 +184,8 @@ fn what_is_zero_is_not_told() {
     region.minute(reports);
     let told: BTreeSet<String> = cloudwatch::store(region.trial.state()).metrics().map(|m| m.name.clone()).collect();
     let states = ["HealthyStateDNS", "HealthyStateRouting", "UnhealthyStateDNS", "UnhealthyStateRouting"];
-    let always = ["ConsumedLCUs", "HealthyHostCount", "UnHealthyHostCount"].into_iter().chain(states);
+    let hosts = ["AnomalousHostCount", "HealthyHostCount", "MitigatedHostCount", "UnHealthyHostCount"];
+    let always = ["ConsumedLCUs"].into_iter().chain(hosts).chain(states);
     assert_eq!(told, always.map(String::from).collect());
 }
 
@@ -238,6 +247,17 @@ fn hosts_are_counted_by_zone_and_requests_by_healthy_host() {
     region.check("HealthyHostCount", &[("LT", 2.0), ("LTa", 2.0), ("LTb", 0.0)]);
     region.check("UnHealthyHostCount", &[("LT", 1.0), ("LTa", 0.0), ("LTb", 1.0)]);
     region.check("RequestCountPerTarget", &[("T", 20.0), ("LT", 20.0), ("LTa", 15.0), ("Tb", 5.0)]);
+}
+
+#[test]
+fn anomalous_hosts_are_told_of_before_while_and_after_there_are_some() {
+    let mut region = Region::new();
+    for (anomalous, count) in [(false, 0.0), (true, 1.0), (false, 0.0)] {
+        region.anomaly(0, anomalous);
+        region.minute(ZONES.map(|zone| region.quiet(zone)).to_vec());
+        region.check("AnomalousHostCount", &[("LT", count), ("LTa", count), ("LTb", 0.0)]);
+        region.check("MitigatedHostCount", &[("LT", count), ("LTa", count), ("LTb", 0.0)]);
+    }
 }
 
 #[test]
