@@ -59,6 +59,8 @@ const EVENTS: usize = Event::Rejected as usize + 1;
 pub struct GroupLine {
     requests: AtomicU64,
     unhealthy_routed: AtomicU64,
+    grpc_requests: AtomicU64,
+    ipv6_requests: AtomicU64,
     /// Answers of targets by the first digit of their status, 2 to 5.
     answers: [AtomicU64; 4],
     connection_errors: AtomicU64,
@@ -89,6 +91,8 @@ pub struct ZoneTotals {
 pub struct GroupTotals {
     pub requests: u64,
     pub unhealthy_routed: u64,
+    pub grpc_requests: u64,
+    pub ipv6_requests: u64,
     pub answers: [u64; 4],
     pub connection_errors: u64,
     pub tls_errors: u64,
@@ -217,6 +221,8 @@ impl GroupCounters {
         let line = |_| GroupLine {
             requests: AtomicU64::new(0),
             unhealthy_routed: AtomicU64::new(0),
+            grpc_requests: AtomicU64::new(0),
+            ipv6_requests: AtomicU64::new(0),
             answers: from_fn(|_| AtomicU64::new(0)),
             connection_errors: AtomicU64::new(0),
             tls_errors: AtomicU64::new(0),
@@ -244,6 +250,8 @@ impl GroupCounters {
         GroupTotals {
             requests: sum(|line| &line.requests),
             unhealthy_routed: sum(|line| &line.unhealthy_routed),
+            grpc_requests: sum(|line| &line.grpc_requests),
+            ipv6_requests: sum(|line| &line.ipv6_requests),
             answers: [
                 sum(|line| &line.answers[0]),
                 sum(|line| &line.answers[1]),
@@ -264,6 +272,16 @@ impl GroupLine {
     /// A target was found for a request.
     pub fn requested(&self) {
         add(&self.requests, 1);
+    }
+
+    /// That request is one of gRPC.
+    pub fn requested_by_grpc(&self) {
+        add(&self.grpc_requests, 1);
+    }
+
+    /// Its client has an IPv6 address.
+    pub fn requested_by_ipv6(&self) {
+        add(&self.ipv6_requests, 1);
     }
 
     /// Targets of any health were asked, for want of healthy ones.

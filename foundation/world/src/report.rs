@@ -124,6 +124,11 @@ pub struct GroupTraffic {
     /// Those among them that went to targets of any health, for want of healthy ones.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unhealthy_routed: u64,
+    /// Those among them that were of gRPC, and those of clients with IPv6 addresses.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub grpc_requests: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub ipv6_requests: u64,
     /// Answers of targets by the first digit of their status, 2 to 5.
     pub answers: [u64; 4],
     /// Connections to a target that could not be made.

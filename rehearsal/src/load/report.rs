@@ -134,6 +134,8 @@ fn group(pool: &Pool, account: &Account, place: usize, zones: usize) -> GroupTra
         id: pool.group.clone(),
         requests: part(account.sent, place, zones),
         unhealthy_routed: 0,
+        grpc_requests: 0,
+        ipv6_requests: 0,
         answers: [part(account.done, place, zones), 0, 0, 0],
         connection_errors: part(account.failures.broken, place, zones),
         tls_errors: 0,

@@ -102,6 +102,13 @@ impl Told {
         }
     }
 
+    /// Bytes; none are not told.
+    fn bytes(&mut self, name: &str, dimensions: Dimensions, bytes: u64) {
+        if bytes > 0 {
+            self.tell(name, dimensions, "Bytes", Sample::value(bytes as f64));
+        }
+    }
+
     fn balancer(&mut self, balancer: &LoadBalancer, zones: &[&BalancerTraffic], period_ms: u64) {
         let name = balancer.full_name();
         let sum = |of: fn(&BalancerTraffic) -> u64| zones.iter().map(|zone| of(zone)).sum::<u64>();
@@ -112,16 +119,7 @@ impl Told {
         }
         let rules = sum(|z| z.more.rule_evaluations);
         self.count("RuleEvaluations", whole, rules);
-        let ipv6_bytes = sum(|z| z.more.ipv6_bytes);
-        if ipv6_bytes > 0 {
-            self.tell("IPv6ProcessedBytes", whole, "Bytes", Sample::value(ipv6_bytes as f64));
-        }
         let (active, new, bytes) = (sum(|z| z.active_connections), sum(|z| z.new_connections), sum(|z| z.processed_bytes));
-        self.count("ActiveConnectionCount", whole, active);
-        self.count("NewConnectionCount", whole, new);
-        if bytes > 0 {
-            self.tell("ProcessedBytes", whole, "Bytes", Sample::value(bytes as f64));
-        }
         let seconds = period_ms as f64 / 1_000.0;
         let used = [
             new as f64 / seconds / LCU_NEW_PER_SECOND,
@@ -136,6 +134,10 @@ impl Told {
     fn common(&mut self, dimensions: Dimensions, zones: &[&BalancerTraffic]) {
         let sum = |of: fn(&BalancerTraffic) -> u64| zones.iter().map(|zone| of(zone)).sum::<u64>();
         self.count("RequestCount", dimensions, sum(|z| z.requests));
+        self.count("ActiveConnectionCount", dimensions, sum(|z| z.active_connections));
+        self.count("NewConnectionCount", dimensions, sum(|z| z.new_connections));
+        self.bytes("ProcessedBytes", dimensions, sum(|z| z.processed_bytes));
+        self.bytes("IPv6ProcessedBytes", dimensions, sum(|z| z.more.ipv6_bytes));
         self.count("RejectedConnectionCount", dimensions, sum(|z| z.rejected_connections));
         self.count("HTTP_Fixed_Response_Count", dimensions, sum(|z| z.fixed_responses));
         self.count("ClientTLSNegotiationErrorCount", dimensions, sum(|z| z.client_tls_errors));
@@ -190,7 +192,7 @@ impl Told {
             let whole: Dimensions = &[("LoadBalancer", &name), ("TargetGroup", &id)];
             let parts: Vec<&GroupTraffic> = zones.iter().flat_map(|zone| &zone.groups).filter(|part| part.id == *arn).collect();
             self.group(whole, &parts);
-            self.per_target(&[whole, &[("TargetGroup", &id)]], &parts, &hosts);
+            self.of_group(&[whole, &[("TargetGroup", &id)]], &parts, &hosts);
             self.hosts(whole, hosts.all(), &hosts);
             self.anomalies(whole, hosts.all(), &hosts);
             self.states(state_of(balancer, group), &hosts, zones, &name, &id);
@@ -199,7 +201,7 @@ impl Told {
                 let parts: Vec<&GroupTraffic> = zone.groups.iter().filter(|part| part.id == *arn).collect();
                 self.group(in_zone, &parts);
                 let by_zone: Dimensions = &[("AvailabilityZone", &zone.zone), ("TargetGroup", &id)];
-                self.per_target(&[in_zone, by_zone], &parts, &hosts);
+                self.of_group(&[in_zone, by_zone], &parts, &hosts);
                 let own = hosts.in_zone(&zone.zone);
                 self.hosts(in_zone, own, &hosts);
                 self.anomalies(in_zone, own, &hosts);
@@ -209,12 +211,16 @@ impl Told {
 
     fn group(&mut self, dimensions: Dimensions, parts: &[&GroupTraffic]) {
         self.count("RequestCount", dimensions, parts.iter().map(|part| part.requests).sum());
+        self.count("IPv6RequestCount", dimensions, parts.iter().map(|part| part.ipv6_requests).sum());
         self.count("UnhealthyRoutingRequestCount", dimensions, parts.iter().map(|part| part.unhealthy_routed).sum());
         self.targets(dimensions, parts);
     }
 
-    /// Requests a target, over those that get requests: the healthy ones, or all when none is.
-    fn per_target(&mut self, dimensions: &[Dimensions], parts: &[&GroupTraffic], hosts: &Hosts) {
+    /// What is told of a group by itself, too: requests of gRPC, and requests a target, over those that get requests: the
+    /// healthy ones, or all when none is.
+    fn of_group(&mut self, dimensions: &[Dimensions], parts: &[&GroupTraffic], hosts: &Hosts) {
+        let grpc_requests = parts.iter().map(|part| part.grpc_requests).sum();
+        dimensions.iter().for_each(|dimensions| self.count("GrpcRequestCount", dimensions, grpc_requests));
         let requests: u64 = parts.iter().map(|part| part.requests).sum();
         let targets = if hosts.all().healthy > 0 { hosts.all().healthy } else { hosts.registered.max(1) };
         if requests > 0 {

@@ -208,6 +208,8 @@ impl GroupBook {
             id: id.clone(),
             requests: now.requests.wrapping_sub(before.requests),
             unhealthy_routed: now.unhealthy_routed.wrapping_sub(before.unhealthy_routed),
+            grpc_requests: now.grpc_requests.wrapping_sub(before.grpc_requests),
+            ipv6_requests: now.ipv6_requests.wrapping_sub(before.ipv6_requests),
             answers,
             connection_errors: now.connection_errors.wrapping_sub(before.connection_errors),
             tls_errors: now.tls_errors.wrapping_sub(before.tls_errors),

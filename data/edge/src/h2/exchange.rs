@@ -224,7 +224,6 @@ pub enum End {
 /// Takes a request to a target, and to another one where that loses nothing: by the same rules as `proxy::forward`, and when
 /// a target has told that it did nothing with the request (RFC 9113, 8.7).
 pub async fn exchange<S: Source, K: Sink>(worker: &Worker, plan: &Forward, source: &mut S, sink: &mut K) -> End {
-    let group = plan.group.counters[plan.site.node].worker(worker.index);
     let zone = plan.site.counters.worker(worker.index);
     let begun_ms = now_ms();
     let mut tried: Vec<u64> = Vec::new();
@@ -232,8 +231,7 @@ pub async fn exchange<S: Source, K: Sink>(worker: &Worker, plan: &Forward, sourc
     for number in 0..TRIES_MAX {
         let Some(flight) = plan.choose(worker, &tried, now_ms()) else { break };
         if number == 0 {
-            zone.requested();
-            group.requested();
+            plan.count(worker);
         } else if source.is_kept() {
             source.rewind();
         }

@@ -9,11 +9,6 @@ use crate::http::head::Request;
 /// Balancers: HTTP 464").
 pub const INCOMPATIBLE: u16 = 464;
 
-/// Whether a group of this version takes a request.
-pub fn fits(request: &Request<'_, '_>, version: ProtocolVersion) -> bool {
-    RequestProtocol::of(request).fits(request.method, version)
-}
-
 /// What a request is, as the guide's table has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestProtocol {

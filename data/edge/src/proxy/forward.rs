@@ -58,7 +58,6 @@ enum Tried {
 }
 
 pub async fn forward(worker: &Worker, client: &mut Client, plan: &Forward) -> Next {
-    let group = plan.group.counters[plan.site.node].worker(worker.index);
     let zone = plan.site.counters.worker(worker.index);
     let begun_ms = now_ms();
     let mut tried: Vec<u64> = Vec::new();
@@ -67,8 +66,7 @@ pub async fn forward(worker: &Worker, client: &mut Client, plan: &Forward) -> Ne
         let flight = plan.choose(worker, &tried, if attempt == 0 { begun_ms } else { now_ms() });
         let Some(flight) = flight else { break };
         if attempt == 0 {
-            zone.requested();
-            group.requested();
+            plan.count(worker);
         }
         match one_try(worker, client, plan, flight, &mut tried, begun_ms).await {
             Tried::Done(next) => return next,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Caller;
 use crate::clock::{now_ms, unix_seconds};
-use crate::h2::grpc;
+use crate::h2::grpc::{self, RequestProtocol};
 use crate::http::HttpError;
 use crate::http::answer::{OwnAnswer, write, write_page, write_with_page};
 use crate::http::desync::{Treatment, of_refused, treat};
@@ -69,6 +69,10 @@ pub struct Forward {
     /// Doing it twice is the same as doing it once (RFC 9110, 9.2.2).
     pub idempotent: bool,
     pub to_head: bool,
+    /// It is a request of gRPC.
+    pub grpc: bool,
+    /// Its client has an IPv6 address.
+    pub ipv6: bool,
     /// The protocol that the client's connection is to change to.
     pub upgrade: Option<Box<str>>,
     pub client_http11: bool,
@@ -218,7 +222,8 @@ fn route(
             let Some((group, session)) = session::begin(forwarding, request.headers, site.https, &worker.rng) else {
                 return Plan::Answer(page(worker, request, 503, Some(site), keep_own));
             };
-            if !grpc::fits(request, group.version) {
+            let protocol = RequestProtocol::of(request);
+            if !protocol.fits(request.method, group.version) {
                 return Plan::Answer(page(worker, request, grpc::INCOMPATIBLE, Some(site), keep_own));
             }
             let rewritten = rule.transforms.map_or(Ok(Rewritten::default()), |transforms| transforms.apply(request));
@@ -238,7 +243,7 @@ fn route(
             if !rewritten.is_as_it_was() {
                 (notes.transform, notes.rewritten) = (Some("TransformSuccess"), rewritten);
             }
-            Plan::Forward(Forward { session, keep_target, ..forward })
+            Plan::Forward(Forward { session, keep_target, grpc: protocol == RequestProtocol::Grpc, ..forward })
         }
     }
 }
@@ -279,6 +284,8 @@ fn forward(
         framing: request.framing,
         idempotent: matches!(request.method, "GET" | "HEAD" | "PUT" | "DELETE" | "OPTIONS") && request.upgrade.is_none(),
         to_head: request.method == "HEAD",
+        grpc: false,
+        ipv6: caller.address.is_ipv6(),
         upgrade: request.upgrade.map(Box::from),
         client_http11: request.http11,
         keep_alive,
@@ -288,6 +295,19 @@ fn forward(
 }
 
 impl Forward {
+    /// A target was found for it.
+    pub fn count(&self, worker: &Worker) {
+        self.site.counters.worker(worker.index).requested();
+        let group = self.group.counters[self.site.node].worker(worker.index);
+        group.requested();
+        if self.grpc {
+            group.requested_by_grpc();
+        }
+        if self.ipv6 {
+            group.requested_by_ipv6();
+        }
+    }
+
     /// Chooses a target, other than those that failed this request.
     pub fn choose(&self, worker: &Worker, tried: &[u64], now_ms: u64) -> Option<InFlight> {
         let wanted = self.session.as_ref().and_then(|session| session.wanted);

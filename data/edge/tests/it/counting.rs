@@ -10,11 +10,12 @@ use base::Time;
 use edge::FrontReport;
 use world::{
     Action, BalancerTraffic, ClientCertificates, Condition, Frame, GroupTraffic, ListenerRule, Observation, Pattern,
-    TargetHealth, TargetReason,
+    ProtocolVersion, TargetHealth, TargetReason,
 };
 
 use crate::client::{Client, get};
-use crate::h2_peers::H2Client;
+use crate::h2_peers::{H2Client, H2Origin, Setup};
+use crate::h2_targets::Scene;
 use crate::origin::{Origin, Then, reply};
 use crate::rig::{BALANCER, GROUP, PORT, Rig, eventually};
 use crate::secure::{Authority, secure};
@@ -56,6 +57,7 @@ fn add(sum: &mut BalancerTraffic, more: &BalancerTraffic) {
     sum.processed_bytes += more.processed_bytes;
     sum.fixed_responses += more.fixed_responses;
     sum.own_answers.extend(&more.own_answers);
+    sum.more.grpc_requests += more.more.grpc_requests;
     sum.more.ipv6_requests += more.more.ipv6_requests;
     sum.more.ipv6_bytes += more.more.ipv6_bytes;
     sum.more.redirects += more.more.redirects;
@@ -67,6 +69,8 @@ fn add(sum: &mut BalancerTraffic, more: &BalancerTraffic) {
     for (group, more) in sum.groups.iter_mut().zip(&more.groups) {
         group.requests += more.requests;
         group.unhealthy_routed += more.unhealthy_routed;
+        group.grpc_requests += more.grpc_requests;
+        group.ipv6_requests += more.ipv6_requests;
         group.answers.iter_mut().zip(more.answers).for_each(|(a, b)| *a += b);
         group.connection_errors += more.connection_errors;
         for (bucket, count) in &more.response_time_us.buckets {
@@ -261,6 +265,28 @@ fn a_request_that_is_taken_to_another_target_counts_once() {
     assert_eq!((told.requests, group(&told).requests, group(&told).answers[0]), (6, 6, 6), "{told:?}");
 }
 
+#[test]
+fn calls_of_grpc_are_counted_among_the_requests_of_their_group() {
+    let mut scene = Scene::new(ProtocolVersion::Http2);
+    scene.rig.serve.send(&Frame::Report { every_ms: EVERY_MS });
+    let _origin = H2Origin::healthy(scene.rig.target_at(0), Setup::default(), |call| async move {
+        match call.head.uri.path() {
+            "/plain" => call.answer(200, "plain"),
+            _ => call.answer_grpc(Vec::new(), "0"),
+        }
+    });
+    let mut balancer = scene.balancer(&[0]);
+    balancer.nodes.truncate(1);
+    scene.rig.apply(balancer);
+    scene.rig.serve.await_health(0, &TargetHealth::Healthy);
+    let client = scene.client();
+    (0..3).for_each(|_| assert_eq!(client.call("/a.B/C", b"abc").grpc_status(), Some("0")));
+    assert_eq!(client.get("/plain").text(), "plain");
+    let told = traffic(&scene.rig, "a");
+    assert_eq!((group(&told).requests, group(&told).grpc_requests, told.more.grpc_requests), (4, 3, 3), "{told:?}");
+    assert_eq!(group(&told).ipv6_requests, 0);
+}
+
 /// "CloudWatch metrics for your Application Load Balancer, IPv6ProcessedBytes": of clients by HTTP/2, too.
 #[test]
 fn bytes_of_ipv6_clients_by_http2_are_counted_as_such() {
@@ -285,6 +311,6 @@ fn bytes_of_ipv6_clients_by_http2_are_counted_as_such() {
         let told = traffic(&rig, "a");
         (told.processed_bytes - told.more.ipv6_bytes == before.processed_bytes).then_some(told)
     });
-    assert_eq!(told.more.ipv6_requests, 3);
+    assert_eq!((told.more.ipv6_requests, group(&told).ipv6_requests, group(&told).requests), (3, 3, 4));
     assert!(told.more.ipv6_bytes > 300, "{told:?}");
 }

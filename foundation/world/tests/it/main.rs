@@ -118,6 +118,8 @@ fn reports() -> Vec<Frame> {
         id: "arn:tg".into(),
         requests: 4,
         unhealthy_routed: 0,
+        grpc_requests: 0,
+        ipv6_requests: 0,
         answers: [1, 0, 2, 1],
         connection_errors: 1,
         tls_errors: 0,
@@ -139,10 +141,13 @@ fn reports() -> Vec<Frame> {
         flows: None,
         paces: Vec::new(),
     };
+    let mut particular = traffic.clone();
+    (particular.groups[0].grpc_requests, particular.groups[0].ipv6_requests) = (2, 1);
     let (from, until) = (Time::from_unix_ms(1_769_860_740_000), Time::from_unix_ms(1_769_860_800_000));
     vec![
         Frame::Observation(Observation::Usage { from, until, instances: vec![usage] }),
         Frame::Observation(Observation::Traffic { from, until, balancers: vec![traffic] }),
+        Frame::Observation(Observation::Traffic { from, until, balancers: vec![particular] }),
     ]
 }
 

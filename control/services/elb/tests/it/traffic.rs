@@ -113,6 +113,8 @@ impl Region {
                 id: self.group.as_str().into(),
                 requests,
                 unhealthy_routed: 0,
+                grpc_requests: 0,
+                ipv6_requests: 0,
                 answers: [requests, 0, 0, 0],
                 connection_errors: 0,
                 tls_errors: u64::from(requests > 0),
@@ -169,10 +171,10 @@ fn counters_have_the_dimensions_that_the_guide_lists() {
     region.check("HTTPCode_ELB_503_Count", &[("L", 6.0)]);
     region.check("ClientTLSNegotiationErrorCount", &[("L", 8.0), ("Lb", 4.0)]);
     region.check("TargetTLSNegotiationErrorCount", &[("L", 2.0), ("LT", 2.0)]);
-    region.check("ActiveConnectionCount", &[("L", 4.0)]);
-    region.check("NewConnectionCount", &[("L", 2.0)]);
-    region.check("ProcessedBytes", &[("L", 4_200.0)]);
-    for (name, which) in [("ActiveConnectionCount", "La"), ("HTTPCode_ELB_5XX_Count", "LT"), ("HTTPCode_Target_2XX_Count", "T")] {
+    region.check("ActiveConnectionCount", &[("L", 4.0), ("La", 2.0), ("Lb", 2.0)]);
+    region.check("NewConnectionCount", &[("L", 2.0), ("La", 1.0)]);
+    region.check("ProcessedBytes", &[("L", 4_200.0), ("La", 3_000.0), ("Lb", 1_200.0)]);
+    for (name, which) in [("ActiveConnectionCount", "LT"), ("ConsumedLCUs", "La"), ("HTTPCode_Target_2XX_Count", "T")] {
         assert_eq!(region.sample(name, which), None, "{name} by {which}");
     }
 }
@@ -196,16 +198,20 @@ fn requests_are_told_by_what_was_particular_about_them() {
     let (redirects, non_compliant, rule_evaluations) = (3, 2, 120_200);
     reports[0].more = RequestCounts { redirects, non_compliant, rule_evaluations, ipv6_bytes: 700, ..RequestCounts::default() };
     reports[1].more = RequestCounts { redirects: 1, grpc_requests: 5, ipv6_requests: 6, ..RequestCounts::default() };
-    reports[1].groups[0].unhealthy_routed = 8;
+    let (unhealthy_routed, grpc_requests, ipv6_requests) = (8, 4, 6);
+    let group = reports[1].groups.remove(0);
+    reports[1].groups.push(GroupTraffic { unhealthy_routed, grpc_requests, ipv6_requests, ..group });
     region.minute(reports);
     region.check("HTTP_Redirect_Count", &[("L", 4.0), ("La", 3.0), ("Lb", 1.0)]);
     region.check("DesyncMitigationMode_NonCompliant_Request_Count", &[("L", 2.0), ("La", 2.0)]);
     region.check("RuleEvaluations", &[("L", 120_200.0)]);
     // Ten for each of the twenty requests are free, and a thousand a second are a unit.
     region.check("ConsumedLCUs", &[("L", 2.0)]);
-    region.check("IPv6ProcessedBytes", &[("L", 700.0)]);
-    region.check("IPv6RequestCount", &[("L", 6.0), ("Lb", 6.0)]);
-    region.check("GrpcRequestCount", &[("L", 5.0), ("Lb", 5.0)]);
+    region.check("IPv6ProcessedBytes", &[("L", 700.0), ("La", 700.0)]);
+    region.check("IPv6RequestCount", &[("L", 6.0), ("Lb", 6.0), ("LT", 6.0), ("LTb", 6.0)]);
+    // One of the five was for no group.
+    region.check("GrpcRequestCount", &[("L", 5.0), ("Lb", 5.0), ("LT", 4.0), ("LTb", 4.0), ("T", 4.0), ("Tb", 4.0)]);
+    assert!(region.sample("GrpcRequestCount", "LTa").is_none() && region.sample("IPv6RequestCount", "T").is_none());
     region.check("UnhealthyRoutingRequestCount", &[("LT", 8.0), ("LTb", 8.0)]);
     assert!(region.sample("HTTP_Redirect_Url_Limit_Exceeded_Count", "L").is_none());
 }
