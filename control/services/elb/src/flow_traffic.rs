@@ -7,7 +7,7 @@ use world::{BalancerTraffic, FlowCounts, FlowTraffic};
 
 use crate::load_balancer::LoadBalancer;
 use crate::target_group::TargetGroup;
-use crate::traffic::{Dimensions, Hosts, Told, groups_of};
+use crate::traffic::{Dimensions, Hosts, Told, Wanted, groups_of, state_of};
 
 pub(crate) const NAMESPACE: &str = "AWS/NetworkELB";
 /// Of each protocol, what a capacity unit holds ("Elastic Load Balancing pricing"): flows opened in a second, flows open. Of
@@ -117,9 +117,10 @@ fn sum(zones: &[&BalancerTraffic]) -> Option<FlowTraffic> {
     (sum != FlowTraffic::default() || client_tls_errors > 0).then_some(sum)
 }
 
-/// How many targets are well, by group and zone.
+/// How many targets are well, by group and zone, and which zones are.
 pub(crate) fn groups(told: &mut Told, state: &State, balancer: &LoadBalancer) {
     let name = balancer.full_name();
+    let mut all = Vec::new();
     for arn in &groups_of(state, balancer) {
         let Some(group) = state.get::<TargetGroup>(arn) else { continue };
         let id = group.full_name();
@@ -129,5 +130,24 @@ pub(crate) fn groups(told: &mut Told, state: &State, balancer: &LoadBalancer) {
             let dimensions: Dimensions = &[("AvailabilityZone", &node.zone), ("LoadBalancer", &name), ("TargetGroup", &id)];
             told.hosts(dimensions, hosts.in_zone(&node.zone), &hosts);
         }
+        all.push((state_of(balancer, group), hosts));
     }
+    zonal_health(told, balancer, &all);
+}
+
+/// "The load balancer emits a 1 for each healthy Availability Zone and a 0 for each unhealthy Availability Zone. Reporting
+/// criteria: Reported if health checks are enabled": they are where there are targets.
+fn zonal_health(told: &mut Told, balancer: &LoadBalancer, groups: &[(Wanted, Hosts)]) {
+    if groups.iter().all(|(_, hosts)| hosts.all().is_none()) {
+        return;
+    }
+    let name = balancer.full_name();
+    let mut all = Sample::default();
+    for node in &balancer.nodes {
+        let is_healthy = groups.iter().all(|(wanted, hosts)| wanted.keeps_in_dns(hosts, &node.zone));
+        let sample = Sample::value(f64::from(u8::from(is_healthy)));
+        all.merge(&sample);
+        told.tell("ZonalHealthStatus", &[("AvailabilityZone", &node.zone), ("LoadBalancer", &name)], "Count", sample);
+    }
+    told.tell("ZonalHealthStatus", &[("LoadBalancer", &name)], "Count", all);
 }

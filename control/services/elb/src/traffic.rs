@@ -10,7 +10,7 @@ use metrics::{Metric, Resolution, Sample};
 use world::{BalancerKind, BalancerTraffic, GroupTraffic, Histogram, MinimumHealthy, Observation, RequestCounts, TargetHealth};
 
 use crate::listener::Listener;
-use crate::load_balancer::LoadBalancer;
+use crate::load_balancer::{LoadBalancer, LoadBalancerState};
 use crate::target::Registration;
 use crate::target_group::TargetGroup;
 use crate::{attribute, flow_traffic, plan};
@@ -23,6 +23,7 @@ const LCU_ACTIVE: f64 = 3_000.0;
 const LCU_BYTES_PER_HOUR: f64 = 1e9;
 const LCU_RULES_PER_SECOND: f64 = 1_000.0;
 const FREE_RULES: u64 = 10;
+const HOUR_MS: f64 = 3_600_000.0;
 /// Buckets between a microsecond and a second: `log2(1e6)` doublings of 32 buckets, off by a sixth of a bucket.
 const MICROSECOND_BUCKETS: i16 = 638;
 
@@ -58,11 +59,13 @@ pub(crate) fn observe(tx: &mut Tx, cx: &Cx, observation: &Observation) -> Result
         match balancer.kind {
             BalancerKind::Application => {
                 told.balancer(balancer, &zones, period_ms);
+                told.reserved(tx, balancer, period_ms);
                 told.groups(tx, balancer, &zones);
             }
             BalancerKind::Network => {
                 flow_traffic::balancer(&mut flows, balancer, &zones, period_ms);
                 flow_traffic::groups(&mut flows, tx, balancer);
+                flows.reserved(tx, balancer, period_ms);
             }
         }
     }
@@ -128,6 +131,16 @@ impl Told {
             rules.saturating_sub(FREE_RULES * sum(|z| z.requests)) as f64 / seconds / LCU_RULES_PER_SECOND,
         ];
         self.tell("ConsumedLCUs", whole, "Count", Sample::value(used.into_iter().fold(0.0, f64::max)));
+    }
+
+    /// Capacity that is reserved, once it is provisioned: "if you have a LCU reservation of 6,000, the one-hour total for
+    /// ReservedLCUs is 6,000, and the one-minute total is 100" ("Monitor Load Balancer Capacity Unit reservation").
+    fn reserved(&mut self, state: &State, balancer: &LoadBalancer, period_ms: u64) {
+        let Some(capacity) = balancer.capacity else { return };
+        if balancer.state(state) == LoadBalancerState::Active {
+            let units = capacity.units as f64 * period_ms as f64 / HOUR_MS;
+            self.tell("ReservedLCUs", &[("LoadBalancer", &balancer.full_name())], "Count", Sample::value(units));
+        }
     }
 
     /// What is told of a load balancer and of each of its zones.
@@ -288,15 +301,31 @@ pub(crate) struct Count {
     mitigated: usize,
 }
 
+impl Count {
+    /// There are no targets.
+    pub(crate) fn is_none(self) -> bool {
+        self.all == 0
+    }
+}
+
 /// What decides about the state of a group.
 #[derive(Clone, Copy, Debug)]
-struct Wanted {
+pub(crate) struct Wanted {
     dns_failover: MinimumHealthy,
     fail_open: MinimumHealthy,
     cross_zone: bool,
 }
 
-fn state_of(balancer: &LoadBalancer, group: &TargetGroup) -> Wanted {
+impl Wanted {
+    /// Whether the group lets DNS name the node of a zone, as the edge decides, too ("Troubleshoot your Network Load Balancer:
+    /// Load balancer zonal health"): one without any targets does.
+    pub(crate) fn keeps_in_dns(&self, hosts: &Hosts, zone: &str) -> bool {
+        let reached = if self.cross_zone { hosts.all() } else { hosts.in_zone(zone) };
+        hosts.all().is_none() || !(reached.is_none() || is_below(self.dns_failover, reached))
+    }
+}
+
+pub(crate) fn state_of(balancer: &LoadBalancer, group: &TargetGroup) -> Wanted {
     Wanted {
         dns_failover: attribute::minimum_healthy(group, "dns_failover"),
         fail_open: attribute::minimum_healthy(group, "unhealthy_state_routing"),

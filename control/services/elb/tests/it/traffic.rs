@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use base::Time;
-use kernel::{Registry, Trial};
+use kernel::{Registry, Trial, Wanted};
 use metrics::{Metric, Sample, Statistic};
 use shapes::elbv2 as s;
 use shapes::elbv2::ops;
@@ -253,6 +253,25 @@ fn hosts_are_counted_by_zone_and_requests_by_healthy_host() {
     region.check("HealthyHostCount", &[("LT", 2.0), ("LTa", 2.0), ("LTb", 0.0)]);
     region.check("UnHealthyHostCount", &[("LT", 1.0), ("LTa", 0.0), ("LTb", 1.0)]);
     region.check("RequestCountPerTarget", &[("T", 20.0), ("LT", 20.0), ("LTa", 15.0), ("Tb", 5.0)]);
+}
+
+#[test]
+fn reserved_capacity_that_is_not_provisioned_is_not_told() {
+    let mut region = Region::new();
+    let capacity = s::ModifyCapacityReservationInput {
+        load_balancer_arn: region.balancer.clone(),
+        minimum_load_balancer_capacity: Some(s::MinimumLoadBalancerCapacity { capacity_units: Some(120) }),
+        reset_capacity_reservation: None,
+    };
+    region.trial.call::<ops::ModifyCapacityReservation>(capacity).unwrap();
+    region.minute(ZONES.map(|zone| region.quiet(zone)).to_vec());
+    assert!(region.sample("ReservedLCUs", "L").is_none());
+    let open: Vec<_> = region.trial.state().rows::<Wanted>().map(|wanted| (wanted.slot.clone(), wanted.version)).collect();
+    for (slot, version) in open {
+        region.trial.observe(&Observation::Applied { slot, version });
+    }
+    region.minute(ZONES.map(|zone| region.quiet(zone)).to_vec());
+    region.check("ReservedLCUs", &[("L", 2.0)]);
 }
 
 #[test]
