@@ -28,6 +28,7 @@ fn check(state: &State, arns: &[String]) -> Result<(), Error> {
 }
 
 pub(super) fn add(tx: &mut Tx, _: &Cx, input: s::AddTagsInput) -> Result<s::AddTagsOutput, Fault> {
+    tags::check_texts(&input.tags)?;
     check(tx, &input.resource_arns)?;
     let given = tags::from_user(&input.tags)?;
     for arn in &input.resource_arns {
@@ -37,6 +38,7 @@ pub(super) fn add(tx: &mut Tx, _: &Cx, input: s::AddTagsInput) -> Result<s::AddT
 }
 
 pub(super) fn remove(tx: &mut Tx, _: &Cx, input: s::RemoveTagsInput) -> Result<s::RemoveTagsOutput, Fault> {
+    tags::check_keys(&input.tag_keys)?;
     check(tx, &input.resource_arns)?;
     for arn in &input.resource_arns {
         tags::remove(tx, arn, &input.tag_keys)?;

@@ -3,7 +3,7 @@ use kernel::{Cx, Progress, ResourceRequest, StackResource, State, Tx};
 use serde_json::{Value as Json, json};
 use shapes::elbv2 as s;
 
-use super::{attribute_changes, attributes, served_listener, shape::FromJson};
+use super::{attribute_changes, attributes, served_listener, shape::FromJson, tags_of};
 use crate::attribute;
 use crate::listener::{self, Given};
 
@@ -22,7 +22,7 @@ impl StackResource for Type {
     fn create(&self, tx: &mut Tx, cx: &Cx, request: &ResourceRequest) -> Result<String, Fault> {
         let input = s::CreateListenerInput::from_json(request.properties);
         listener::refuse_existing(tx, &input.load_balancer_arn, input.port)?;
-        let arn = listener::create(tx, cx, &input.load_balancer_arn, Given::of_create(&input), request.tags.clone())?;
+        let arn = listener::create(tx, cx, &input.load_balancer_arn, Given::of_create(&input), tags_of(request)?)?;
         let wanted = attribute_changes(&[], &attributes(request.properties, "ListenerAttributes"), |_| None);
         listener::set_attributes(tx, &arn, &wanted)?;
         Ok(arn.to_string())

@@ -68,13 +68,14 @@ fn attributes(properties: &Json, name: &str) -> Vec<(String, String)> {
     properties[name].as_array().into_iter().flatten().map(|one| (text(&one["Key"]), text(&one["Value"]))).collect()
 }
 
-/// The resource's own tags over the stack's.
+/// The resource's own tags over the stack's, which have the characters of this service's tags too.
 fn tags_of(request: &ResourceRequest) -> Result<Tags, Error> {
-    let own = attributes(request.properties, "Tags").into_iter();
-    let own: Vec<_> = own.map(|(key, value)| shapes::elbv2::Tag { key, value: Some(value) }).collect();
+    let shape = |(key, value)| shapes::elbv2::Tag { key, value: Some(value) };
+    let own: Vec<_> = attributes(request.properties, "Tags").into_iter().map(shape).collect();
     let mut all = request.tags.clone();
     all.extend(tags::from_user(&own)?);
     tags::check_count(&all)?;
+    tags::check_texts(&all.clone().into_iter().map(shape).collect::<Vec<_>>())?;
     Ok(all)
 }
 
@@ -119,6 +120,8 @@ mod tests {
         let stack = ("aws:cloudformation:stack-name".to_string(), "web".to_string());
         assert_eq!(check(&[("team", "b")]), Some(vec![stack, ("team".into(), "b".into())]));
         assert_eq!(check(&[("aws:team", "b")]), None);
+        assert_eq!(check(&[("team", "b!")]), None);
+        assert_eq!(check(&[("team", &"b".repeat(257))]), None);
         assert_eq!(check(&[("team", "b"), ("team", "c")]), None);
         let many: Vec<String> = (0..51).map(|i| i.to_string()).collect();
         assert_eq!(check(&many.iter().map(|key| (key.as_str(), "")).collect::<Vec<_>>()), None);

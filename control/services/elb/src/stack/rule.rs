@@ -1,9 +1,9 @@
-use base::{Fault, Tags};
+use base::Fault;
 use kernel::{Cx, Progress, ResourceRequest, StackResource, State, Tx};
 use serde_json::{Value as Json, json};
 use shapes::elbv2 as s;
 
-use super::{served_listener, shape::FromJson};
+use super::{served_listener, shape::FromJson, tags_of};
 use crate::rule::{self, Rule};
 
 /// `AWS::ElasticLoadBalancingV2::ListenerRule`.
@@ -19,8 +19,7 @@ impl StackResource for Type {
     }
 
     fn create(&self, tx: &mut Tx, cx: &Cx, request: &ResourceRequest) -> Result<String, Fault> {
-        let tags: Tags = request.tags.clone();
-        Ok(rule::create(tx, cx, s::CreateRuleInput::from_json(request.properties), tags)?)
+        Ok(rule::create(tx, cx, s::CreateRuleInput::from_json(request.properties), tags_of(request)?)?)
     }
 
     fn progress(&self, state: &State, _: &Cx, physical_id: &str, _: &ResourceRequest) -> Progress {

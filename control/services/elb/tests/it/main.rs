@@ -8,6 +8,7 @@ mod region;
 mod rules;
 mod server_certificates;
 mod stack;
+mod tags;
 mod target_groups;
 mod targets;
 mod tls;

@@ -1,0 +1,97 @@
+//! Tags of every kind of resource: what their keys and values consist of ("API Reference, Tag").
+
+use base::Tags;
+use shapes::elbv2 as s;
+use shapes::elbv2::ops;
+
+use crate::region::{Region, forward, path};
+
+const PATTERN: &str = r"Member must satisfy regular expression pattern: ^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$";
+
+fn tag(key: &str, value: &str) -> s::Tag {
+    s::Tag { key: key.into(), value: Some(value.into()) }
+}
+
+fn pattern(value: &str, at: &str) -> String {
+    format!("ValidationError 400: 1 validation error detected: Value '{value}' at '{at}' failed to satisfy constraint: {PATTERN}")
+}
+
+#[test]
+fn keys_and_values_have_the_characters_of_aws() {
+    let mut region = Region::new();
+    let web = region.balancer_arn("web", "application");
+    let add = |tags: Vec<s::Tag>| s::AddTagsInput { resource_arns: vec![web.clone()], tags };
+    let fine = [
+        tag("Team \u{e9}\u{4e16} \u{bd}\u{2167}", "a b\u{a0}c"),
+        tag("a_.:/=+-@", "https://example.com/a"),
+        tag(&"\u{e9}".repeat(128), &"\u{e9}".repeat(256)),
+        tag("none", ""),
+    ];
+    for one in fine {
+        region.call::<ops::AddTags>(add(vec![one])).unwrap();
+    }
+    region.call::<ops::AddTags>(add(vec![s::Tag { key: "absent".into(), value: None }])).unwrap();
+    for wrong in ["k!", "a#b", "x<y>", "a\tb", "a\n", "a\u{301}", "\u{1f600}", "a,b", "a*", "(a)"] {
+        let one = vec![tag("fine", "fine"), tag(wrong, "fine")];
+        assert_eq!(region.refusal::<ops::AddTags>(add(one)), pattern(wrong, "tags.2.member.key"));
+        assert_eq!(region.refusal::<ops::AddTags>(add(vec![tag("fine", wrong)])), pattern(wrong, "tags.1.member.value"));
+    }
+    let both = region.refusal::<ops::AddTags>(add(vec![tag("a#b", "x<y>")]));
+    let detected = format!(
+        "ValidationError 400: 2 validation errors detected: Value 'a#b' at 'tags.1.member.key' failed to satisfy constraint: \
+         {PATTERN}; Value 'x<y>' at 'tags.1.member.value' failed to satisfy constraint: {PATTERN}"
+    );
+    assert_eq!(both, detected);
+    let input = s::DescribeTagsInput { resource_arns: vec![web.clone()] };
+    assert_eq!(region.call::<ops::DescribeTags>(input).unwrap().tag_descriptions[0].tags.len(), 5, "nothing is added in part");
+    let remove = s::RemoveTagsInput { resource_arns: vec![web.clone()], tag_keys: vec!["none".into(), "k!".into()] };
+    assert_eq!(region.refusal::<ops::RemoveTags>(remove), pattern("k!", "tagKeys.2.member"));
+    let nowhere = s::AddTagsInput { resource_arns: vec!["arn:none".into()], tags: vec![tag("k!", "")] };
+    assert_eq!(region.refusal::<ops::AddTags>(nowhere), pattern("k!", "tags.1.member.key"), "before all else");
+}
+
+/// The front refuses lengths for a request; a stack's resources come here without it.
+#[test]
+fn lengths_are_bounded() {
+    let mut region = Region::new();
+    let web = region.balancer_arn("web", "application");
+    let longest = |bound: usize| format!("Member must have length less than or equal to {bound}");
+    for (key, value, expected) in [
+        (String::new(), String::new(), "Member must have length greater than or equal to 1".to_string()),
+        ("k".repeat(129), String::new(), longest(128)),
+        ("k".into(), "v".repeat(257), longest(256)),
+    ] {
+        let input = s::AddTagsInput { resource_arns: vec![web.clone()], tags: vec![tag(&key, &value)] };
+        let refusal = region.refusal::<ops::AddTags>(input);
+        assert!(
+            refusal.starts_with("ValidationError 400: 1 validation error detected: ") && refusal.ends_with(&expected),
+            "{refusal}"
+        );
+    }
+}
+
+#[test]
+fn whatever_is_made_with_tags_checks_them() {
+    let mut region = Region::new();
+    let web = region.balancer_arn("web", "application");
+    let group = region.group("web", "HTTP");
+    let listener = region.listener(&web, "HTTP", 80, forward(&group));
+    let tags = || vec![tag("k", "x<y>")];
+    let expected = pattern("x<y>", "tags.1.member.value");
+    let balancer =
+        s::CreateLoadBalancerInput { name: "two".into(), subnets: region.subnets.clone(), tags: tags(), ..Default::default() };
+    assert_eq!(region.refusal::<ops::CreateLoadBalancer>(balancer), expected);
+    let input = s::CreateTargetGroupInput { tags: tags(), ..region.group_input("two", "HTTP") };
+    assert_eq!(region.refusal::<ops::CreateTargetGroup>(input), expected);
+    let input = s::CreateListenerInput { tags: tags(), ..Region::listener_input(&web, "HTTP", 81, forward(&group)) };
+    assert_eq!(region.refusal::<ops::CreateListener>(input), expected);
+    let rule = s::CreateRuleInput { tags: tags(), ..Region::rule_input(&listener, 1, path(&["/a"]), forward(&group)) };
+    assert_eq!(region.refusal::<ops::CreateRule>(rule), expected);
+    let store = s::CreateTrustStoreInput { name: "s".into(), tags: tags(), ..Default::default() };
+    assert_eq!(region.refusal::<ops::CreateTrustStore>(store), expected);
+    region.stack_tags = Tags::from([("k".into(), "x<y>".into())]);
+    let properties = serde_json::json!({"LoadBalancerArn": web, "Port": 82, "Protocol": "HTTP",
+        "DefaultActions": [{"Type": "forward", "TargetGroupArn": group}]});
+    let fault = region.make("AWS::ElasticLoadBalancingV2::Listener", &properties).unwrap_err();
+    assert!(fault.code == "ValidationError" && expected.ends_with(&fault.message), "{}", fault.message);
+}
