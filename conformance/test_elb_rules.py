@@ -140,7 +140,7 @@ def test_what_no_rule_can_have_is_refused(elb, web):
     make = lambda **more: elb.create_rule(**{
         "ListenerArn": web.listener, "Priority": 9, "Conditions": [{"Field": "path-pattern", "Values": ["/a"]}], "Actions": says("a"), **more})
     refused("ValidationError", make, "'5' condition values", Conditions=[{"Field": "path-pattern", "Values": list("abcdef")}])
-    refused("ValidationError", make, "'5' condition wildcards", Conditions=[{"Field": "path-pattern", "Values": ["/*/*/*", "/*/*/*"]}])
+    refused("ValidationError", make, "'6' condition wildcards", Conditions=[{"Field": "path-pattern", "Values": ["/*/*/*/*", "/*/*/*"]}])
     refused("ValidationError", make, "cookie", Conditions=[{"Field": "cookie", "Values": ["a"]}])
     refused("ValidationError", make, Conditions=[condition("source-ip", "SourceIpConfig", Values=["127.0.0.1"])])
     refused("ValidationError", make, "regular expression", Conditions=[{"Field": "path-pattern", "RegexValues": ["("]}])

@@ -21,7 +21,8 @@ pub struct Settings {
     pub first_front: Ipv4Addr,
     /// Where subscribers' endpoints may be beside the Internet and this machine's loopback.
     pub endpoint_networks: EndpointNetworks,
-    /// Most targets of one target group ("Quotas for your Application Load Balancers": 1,000, more on request).
+    /// Most targets of one target group, and of one application load balancer ("Quotas for your Application Load Balancers":
+    /// 1,000 each, more on request). Quotas of network load balancers follow it.
     pub targets_max: usize,
 }
 

@@ -7,9 +7,10 @@ use world::{Condition, HEADER_NAME_CHARS_MAX, PATTERN_CHARS_MAX, Pattern, QueryP
 use crate::error::Error;
 use crate::pattern;
 
-/// Values, and wildcards in them, of all conditions of a rule.
+/// "Condition values per rule", over all of its conditions.
 pub(crate) const VALUES_MAX: usize = 5;
-pub(crate) const WILDCARDS_MAX: usize = 5;
+/// "Condition wildcards per rule", over all of its values.
+pub(crate) const WILDCARDS_MAX: usize = 6;
 const METHOD_CHARS_MAX: usize = 40;
 /// These may be in a rule more than once.
 const REPEATED: [&str; 2] = ["http-header", "query-string"];

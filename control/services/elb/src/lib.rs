@@ -20,6 +20,7 @@ mod operations;
 mod pattern;
 mod plan;
 mod protocol;
+mod quota;
 mod reconcile;
 mod rule;
 mod security_policies;

@@ -11,10 +11,13 @@ use crate::error::Error;
 use crate::load_balancer::LoadBalancer;
 use crate::rule::{self, Rule};
 use crate::tls::{CERTIFICATES_MAX, Given as GivenTls, Tls};
-use crate::{action, attribute, certificate, load_balancer, protocol, tags, target_group};
+use crate::{action, attribute, certificate, load_balancer, protocol, quota, tags, target_group};
 
 /// "Quotas for your Application Load Balancers", and those for Network Load Balancers.
 pub(crate) const LISTENERS_MAX: usize = 50;
+/// Listeners of a load balancer that verify their clients' certificates: "Number of listeners using mTLS in verify mode, per load
+/// balancer".
+const VERIFYING_MAX: usize = 2;
 /// Target groups that a load balancer's listeners and rules forward to.
 pub(crate) const GROUPS_MAX: usize = 100;
 
@@ -162,22 +165,25 @@ pub(crate) fn create(tx: &mut Tx, cx: &Cx, balancer: &str, given: Given, tags: T
         let text = format!("The maximum number of listeners has been reached on load balancer '{}'", balancer.arn);
         return Err(Error::TooMany("TooManyListeners", text));
     }
+    check_verifying(tx, &balancer.arn, tls.as_ref(), None)?;
+    let before = groups_of(tx, &balancer.arn);
     let resource = format!("listener/{}/{}", balancer.full_name(), cx.rng().hex(16));
     let arn = ListenerArn::from(cx.scope.arn("elasticloadbalancing", resource));
-    let load_balancer = balancer.arn;
+    let load_balancer = balancer.arn.clone();
     tx.put(Listener { arn: arn.clone(), load_balancer, port, protocol, tls, default_action, attributes: BTreeMap::new() });
+    quota::check_added(tx, cx, &balancer.arn, &before)?;
     tags::add(tx, &arn, tags)?;
     Ok(arn)
 }
 
 /// Changes a listener; what is not given stays.
-pub(crate) fn modify(tx: &mut Tx, arn: &str, given: Given) -> Result<(), Error> {
+pub(crate) fn modify(tx: &mut Tx, cx: &Cx, arn: &str, given: Given) -> Result<(), Error> {
     let given = given.over(tx, find(tx, arn)?);
-    set(tx, arn, given)
+    set(tx, cx, arn, given)
 }
 
 /// Gives a listener exactly these settings, with defaults for what is not given. Its further certificates stay.
-pub(crate) fn set(tx: &mut Tx, arn: &str, given: Given) -> Result<(), Error> {
+pub(crate) fn set(tx: &mut Tx, cx: &Cx, arn: &str, given: Given) -> Result<(), Error> {
     let mut listener = find(tx, arn)?.clone();
     let balancer = load_balancer::find(tx, &listener.load_balancer)?.clone();
     let (port, protocol, tls, action) = settings(tx, &balancer, given, Some(&listener))?;
@@ -187,12 +193,14 @@ pub(crate) fn set(tx: &mut Tx, arn: &str, given: Given) -> Result<(), Error> {
     for rule in tx.rows_where::<Rule>("listener", &listener.arn) {
         check_groups(tx, &balancer, protocol, &rule.action)?;
     }
+    check_verifying(tx, &balancer.arn, tls.as_ref(), listener.tls.as_ref())?;
+    let before = groups_of(tx, &balancer.arn);
     if protocol != listener.protocol {
         attribute::keep_of_listener(&mut listener.attributes, protocol);
     }
     (listener.port, listener.protocol, listener.tls, listener.default_action) = (port, protocol, tls, action);
     tx.put(listener);
-    Ok(())
+    quota::check_added(tx, cx, &balancer.arn, &before)
 }
 
 /// Changes attributes; none when one of them is wrong.
@@ -215,6 +223,20 @@ pub(crate) fn delete(tx: &mut Tx, arn: &ListenerArn) -> Result<(), Error> {
     tags::set(tx, arn, Tags::new());
     tx.remove::<Listener>(arn);
     Ok(())
+}
+
+/// No listener begins to verify its clients' certificates beside so many that do.
+fn check_verifying(state: &State, balancer: &LoadBalancerArn, new: Option<&Tls>, old: Option<&Tls>) -> Result<(), Error> {
+    let verifies = |tls: Option<&Tls>| tls.is_some_and(|tls| tls.trust_store().is_some());
+    let rows = || state.rows_where::<Listener>("load-balancer", balancer);
+    if !verifies(new) || verifies(old) || rows().filter(|l| verifies(l.tls.as_ref())).count() < VERIFYING_MAX {
+        return Ok(());
+    }
+    let which = "listeners with mutual authentication in mode 'verify'";
+    Err(Error::TooMany(
+        "TooManyListeners",
+        format!("The maximum number of {which} has been reached on load balancer '{balancer}'"),
+    ))
 }
 
 fn at_port<'a>(state: &'a State, balancer: &LoadBalancerArn, port: u16) -> Option<&'a Listener> {

@@ -11,7 +11,7 @@ use crate::arn::Named;
 use crate::error::Error;
 use crate::listener::{self, Listener};
 use crate::wanted_load_balancer::{NewLoadBalancer, Place};
-use crate::{attribute, tags};
+use crate::{attribute, quota, tags};
 
 /// "Quotas for your Application Load Balancers", and those for Network Load Balancers: load balancers a region.
 pub(crate) const LOAD_BALANCERS_MAX: usize = 50;
@@ -369,11 +369,14 @@ pub(crate) fn update(tx: &mut Tx, arn: &str, change: impl FnOnce(&mut LoadBalanc
 }
 
 /// Changes attributes; none when one of them is wrong.
-pub(crate) fn set_attributes(tx: &mut Tx, arn: &str, wanted: &[(String, String)]) -> Result<(), Error> {
+pub(crate) fn set_attributes(tx: &mut Tx, cx: &Cx, arn: &str, wanted: &[(String, String)]) -> Result<(), Error> {
     let mut balancer = find(tx, arn)?.clone();
+    let is_cross_zone = |b: &LoadBalancer| attribute::load_balancer(b, "load_balancing.cross_zone.enabled") == "true";
+    let was_cross_zone = is_cross_zone(&balancer);
     attribute::set_of_load_balancer(&mut balancer, wanted)?;
+    let becomes_so = !was_cross_zone && is_cross_zone(&balancer);
     tx.put(balancer);
-    Ok(())
+    if becomes_so { quota::check_cross_zone(tx, cx, &arn.into()) } else { Ok(()) }
 }
 
 /// A stack never takes over a load balancer that is there already.

@@ -9,7 +9,7 @@ use world::{Action, BalancerKind, Condition, Transform};
 use crate::arn::Named;
 use crate::error::Error;
 use crate::listener::{self, Listener};
-use crate::{action, condition, load_balancer, tags, transform};
+use crate::{action, condition, load_balancer, quota, tags, transform};
 
 /// "Quotas for your Application Load Balancers": rules a load balancer, not counting default rules.
 pub(crate) const RULES_MAX: usize = 100;
@@ -105,14 +105,16 @@ pub(crate) fn create(tx: &mut Tx, cx: &Cx, input: s::CreateRuleInput, tags: Tags
     listener::check_groups(tx, &balancer, listener.protocol, &action)?;
     let head = listener.arn.replacen(":listener/", ":listener-rule/", 1);
     let arn = format!("{head}/{}", cx.rng().hex(16));
-    let load_balancer = balancer.arn;
+    let before = listener::groups_of(tx, &balancer.arn);
+    let load_balancer = balancer.arn.clone();
     tx.put(Rule { arn: arn.clone(), listener: listener.arn, load_balancer, priority, conditions, transforms, action });
+    quota::check_added(tx, cx, &balancer.arn, &before)?;
     tags::add(tx, &arn, tags)?;
     Ok(arn)
 }
 
 /// Changes a rule; what is empty stays.
-pub(crate) fn modify(tx: &mut Tx, input: s::ModifyRuleInput) -> Result<(), Error> {
+pub(crate) fn modify(tx: &mut Tx, cx: &Cx, input: s::ModifyRuleInput) -> Result<(), Error> {
     let mut rule = find(tx, &input.rule_arn, "modified")?.clone();
     if !input.conditions.is_empty() {
         rule.conditions = condition::of_shapes(input.conditions)?;
@@ -130,8 +132,10 @@ pub(crate) fn modify(tx: &mut Tx, input: s::ModifyRuleInput) -> Result<(), Error
         listener::check_groups(tx, &balancer, protocol, &action)?;
         rule.action = action;
     }
+    let balancer = rule.load_balancer.clone();
+    let before = listener::groups_of(tx, &balancer);
     tx.put(rule);
-    Ok(())
+    quota::check_added(tx, cx, &balancer, &before)
 }
 
 /// Gives rules other priorities, all at once: two may change places.

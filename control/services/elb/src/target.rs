@@ -12,6 +12,7 @@ use world::{RegisteredTarget, Slot, SlotKind, TargetHealth, TargetKey, TargetRea
 
 use crate::error::Error;
 use crate::load_balancer::LoadBalancer;
+use crate::quota;
 use crate::target_group::{self, TargetGroup, TargetType, load_balancer_of};
 
 /// A target in a group.
@@ -121,6 +122,14 @@ impl Registration {
                 let subnet = subnet_of(state, group, address)?;
                 Some(Place { address, zone: &subnet.zone })
             }
+        }
+    }
+
+    /// The zone that its instance or address is in, whether or not it can be sent to.
+    pub(crate) fn zone_in<'a>(&self, state: &'a State, group: &TargetGroup) -> Option<&'a str> {
+        match group.target_type {
+            TargetType::Instance => state.find::<Instance, str>(&self.target.id).map(|i| i.zone.as_str()),
+            TargetType::Ip => subnet_of(state, group, self.target.id.parse().ok()?).map(|s| s.zone.as_str()),
         }
     }
 
@@ -247,6 +256,7 @@ pub(crate) fn subnet_of<'a>(state: &'a State, group: &TargetGroup, address: Ipv4
 /// Puts targets into a group; one without a port gets the group's. All or none.
 pub(crate) fn register(tx: &mut Tx, cx: &Cx, group: &str, targets: &[(String, Option<u16>)]) -> Result<(), Error> {
     let group = target_group::find(tx, group)?.clone();
+    let mut is_more = false;
     for (id, port) in targets {
         check_target(tx, &group, id)?;
         let target = TargetKey { id: id.clone(), port: port.unwrap_or(group.port) };
@@ -268,8 +278,12 @@ pub(crate) fn register(tx: &mut Tx, cx: &Cx, group: &str, targets: &[(String, Op
             observed: None,
             anomaly: None,
         });
+        is_more = true;
     }
-    Ok(())
+    match load_balancer_of(tx, &group.arn).filter(|_| is_more) {
+        Some(balancer) => quota::check(tx, cx, &balancer),
+        None => Ok(()),
+    }
 }
 
 /// Whether a group has so many targets; those whose deregistration is complete are none any more.

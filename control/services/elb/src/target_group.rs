@@ -10,9 +10,11 @@ use crate::arn::Named;
 use crate::error::{Error, refuse};
 use crate::health_check::{Change, HealthCheck, Probed, change_of_health_check};
 use crate::listener::{self, Listener};
+use crate::load_balancer::LoadBalancer;
+use crate::plan::is_cross_zone;
 use crate::rule::Rule;
 use crate::target::Registration;
-use crate::{attribute, protocol, tags};
+use crate::{attribute, protocol, quota, tags};
 
 /// "Quotas for your Application Load Balancers": target groups a region.
 pub(crate) const TARGET_GROUPS_MAX: usize = 3_000;
@@ -244,11 +246,14 @@ pub(crate) fn refuse_existing(state: &State, name: &str) -> Result<(), Error> {
 }
 
 /// Changes attributes; none when one of them is wrong.
-pub(crate) fn set_attributes(tx: &mut Tx, arn: &str, wanted: &[(String, String)]) -> Result<(), Error> {
+pub(crate) fn set_attributes(tx: &mut Tx, cx: &Cx, arn: &str, wanted: &[(String, String)]) -> Result<(), Error> {
     let mut group = find(tx, arn)?.clone();
+    let old = group.clone();
     attribute::set_of_target_group(&mut group, wanted)?;
-    tx.put(group);
-    Ok(())
+    tx.put(group.clone());
+    let Some(balancer) = load_balancer_of(tx, &group.arn).and_then(|arn| tx.get::<LoadBalancer>(&arn)) else { return Ok(()) };
+    let becomes_so = !is_cross_zone(balancer, &old) && is_cross_zone(balancer, &group);
+    if becomes_so { quota::check_cross_zone(tx, cx, &balancer.arn) } else { Ok(()) }
 }
 
 /// Ends a group that no listener or rule uses, with its registrations; one that is not there has ended already.

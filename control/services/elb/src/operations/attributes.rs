@@ -29,10 +29,10 @@ pub(super) fn of_load_balancer(
 
 pub(super) fn modify_load_balancer(
     tx: &mut Tx,
-    _: &Cx,
+    cx: &Cx,
     input: s::ModifyLoadBalancerAttributesInput,
 ) -> Result<s::ModifyLoadBalancerAttributesOutput, Fault> {
-    load_balancer::set_attributes(tx, &input.load_balancer_arn, &pairs!(of input.attributes))?;
+    load_balancer::set_attributes(tx, cx, &input.load_balancer_arn, &pairs!(of input.attributes))?;
     let all = attribute::all_of_load_balancer(load_balancer::find(tx, &input.load_balancer_arn)?);
     Ok(s::ModifyLoadBalancerAttributesOutput { attributes: pairs!(LoadBalancerAttribute of all) })
 }
@@ -48,10 +48,10 @@ pub(super) fn of_target_group(
 
 pub(super) fn modify_target_group(
     tx: &mut Tx,
-    _: &Cx,
+    cx: &Cx,
     input: s::ModifyTargetGroupAttributesInput,
 ) -> Result<s::ModifyTargetGroupAttributesOutput, Fault> {
-    target_group::set_attributes(tx, &input.target_group_arn, &pairs!(of input.attributes))?;
+    target_group::set_attributes(tx, cx, &input.target_group_arn, &pairs!(of input.attributes))?;
     let all = attribute::all_of_target_group(target_group::find(tx, &input.target_group_arn)?);
     Ok(s::ModifyTargetGroupAttributesOutput { attributes: pairs!(TargetGroupAttribute of all) })
 }

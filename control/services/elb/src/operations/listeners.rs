@@ -58,7 +58,7 @@ fn shape(state: &State, listener: &Listener) -> s::Listener {
     }
 }
 
-pub(super) fn modify(tx: &mut Tx, _: &Cx, input: s::ModifyListenerInput) -> Result<s::ModifyListenerOutput, Fault> {
+pub(super) fn modify(tx: &mut Tx, cx: &Cx, input: s::ModifyListenerInput) -> Result<s::ModifyListenerOutput, Fault> {
     let given = Given {
         port: input.port,
         protocol: input.protocol,
@@ -70,7 +70,7 @@ pub(super) fn modify(tx: &mut Tx, _: &Cx, input: s::ModifyListenerInput) -> Resu
         },
         actions: input.default_actions,
     };
-    listener::modify(tx, &input.listener_arn, given)?;
+    listener::modify(tx, cx, &input.listener_arn, given)?;
     let shape = shape(tx, listener::find(tx, &input.listener_arn)?);
     Ok(s::ModifyListenerOutput { listeners: vec![shape] })
 }

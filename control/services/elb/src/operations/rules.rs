@@ -58,9 +58,9 @@ pub(super) fn describe(tx: &mut Tx, _: &Cx, input: s::DescribeRulesInput) -> Res
     Ok(s::DescribeRulesOutput { rules, next_marker: page.next_token })
 }
 
-pub(super) fn modify(tx: &mut Tx, _: &Cx, input: s::ModifyRuleInput) -> Result<s::ModifyRuleOutput, Fault> {
+pub(super) fn modify(tx: &mut Tx, cx: &Cx, input: s::ModifyRuleInput) -> Result<s::ModifyRuleOutput, Fault> {
     let arn = input.rule_arn.clone();
-    rule::modify(tx, input)?;
+    rule::modify(tx, cx, input)?;
     Ok(s::ModifyRuleOutput { rules: shapes_of(tx, &[arn]) })
 }
 

@@ -37,9 +37,9 @@ impl StackResource for Type {
     }
 
     /// What the template no longer names goes back to its default.
-    fn update(&self, tx: &mut Tx, _: &Cx, physical_id: &str, old: &Json, request: &ResourceRequest) -> Result<(), Fault> {
+    fn update(&self, tx: &mut Tx, cx: &Cx, physical_id: &str, old: &Json, request: &ResourceRequest) -> Result<(), Fault> {
         let input = s::CreateListenerInput::from_json(request.properties);
-        listener::set(tx, physical_id, Given::of_create(&input))?;
+        listener::set(tx, cx, physical_id, Given::of_create(&input))?;
         let (old, new) = (attributes(old, "ListenerAttributes"), attributes(request.properties, "ListenerAttributes"));
         let row = listener::find(tx, physical_id)?;
         let default = |name: &str| attribute::default_of_listener(row.protocol, name).map(str::to_string);

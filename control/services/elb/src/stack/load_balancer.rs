@@ -41,7 +41,7 @@ impl StackResource for Type {
         load_balancer::refuse_existing(tx, &input.name)?;
         let arn = load_balancer::create(tx, cx, NewLoadBalancer::of(input, tags_of(request)?)?)?;
         let wanted = attribute_changes(&[], &attributes(request.properties, "LoadBalancerAttributes"), |_| None);
-        load_balancer::set_attributes(tx, &arn, &wanted)?;
+        load_balancer::set_attributes(tx, cx, &arn, &wanted)?;
         set_rest(tx, cx, &arn, request.properties)?;
         Ok(arn.to_string())
     }
@@ -66,7 +66,7 @@ impl StackResource for Type {
         let default = |name: &str| attribute::default_of_load_balancer(kind, name).map(str::to_string);
         let names = "LoadBalancerAttributes";
         let changes = attribute_changes(&attributes(old, names), &attributes(request.properties, names), default);
-        load_balancer::set_attributes(tx, physical_id, &changes)?;
+        load_balancer::set_attributes(tx, cx, physical_id, &changes)?;
         set_rest(tx, cx, physical_id, request.properties)?;
         tags::set(tx, physical_id, tags_of(request)?);
         Ok(())

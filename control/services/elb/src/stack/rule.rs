@@ -31,7 +31,7 @@ impl StackResource for Type {
         true
     }
 
-    fn update(&self, tx: &mut Tx, _: &Cx, physical_id: &str, _: &Json, request: &ResourceRequest) -> Result<(), Fault> {
+    fn update(&self, tx: &mut Tx, cx: &Cx, physical_id: &str, _: &Json, request: &ResourceRequest) -> Result<(), Fault> {
         let wanted = s::CreateRuleInput::from_json(request.properties);
         rule::set_priorities(tx, &[(physical_id.into(), wanted.priority)])?;
         let modify = s::ModifyRuleInput {
@@ -41,7 +41,7 @@ impl StackResource for Type {
             reset_transforms: Some(wanted.transforms.is_empty()),
             transforms: wanted.transforms,
         };
-        Ok(rule::modify(tx, modify)?)
+        Ok(rule::modify(tx, cx, modify)?)
     }
 
     fn delete(&self, tx: &mut Tx, _: &Cx, physical_id: &str) -> Result<Progress, Fault> {

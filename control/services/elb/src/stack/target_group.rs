@@ -41,7 +41,7 @@ impl StackResource for Type {
         target_group::refuse_existing(tx, &input.name)?;
         let arn = target_group::create(tx, cx, NewTargetGroup::of(input, tags_of(request)?)?)?;
         let wanted = attribute_changes(&[], &attributes(request.properties, "TargetGroupAttributes"), |_| None);
-        target_group::set_attributes(tx, &arn, &wanted)?;
+        target_group::set_attributes(tx, cx, &arn, &wanted)?;
         let targets = targets(tx, &arn, request.properties)?;
         target::register(tx, cx, &arn, &targets)?;
         Ok(arn.to_string())
@@ -66,7 +66,7 @@ impl StackResource for Type {
         let row = target_group::find(tx, physical_id)?;
         let default = |name: &str| attribute::default_of_target_group(row, name).map(str::to_string);
         let changes = attribute_changes(&attributes(old, names), &attributes(request.properties, names), default);
-        target_group::set_attributes(tx, physical_id, &changes)?;
+        target_group::set_attributes(tx, cx, physical_id, &changes)?;
         let (old, new) = (targets(tx, physical_id, old)?, targets(tx, physical_id, request.properties)?);
         let gone: Vec<Named> = old.into_iter().filter(|t| !new.contains(t)).collect();
         target::deregister(tx, cx, physical_id, &gone)?;

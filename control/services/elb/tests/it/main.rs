@@ -4,6 +4,7 @@
 mod flow_traffic;
 mod listeners;
 mod load_balancers;
+mod quotas;
 mod region;
 mod rules;
 mod server_certificates;

@@ -204,3 +204,45 @@ fn a_trust_store_of_a_stack_is_complete_when_it_is_served() {
     region.world_answers(&web, Some("no authority is left"));
     assert_eq!(region.progress(REVOCATION, &revocation), Progress::Failed("no authority is left".into()));
 }
+
+/// "Quotas for your Application Load Balancers": two listeners of a load balancer verify their clients' certificates.
+#[test]
+fn two_listeners_of_a_load_balancer_verify() {
+    let (mut region, _, _) = region();
+    let (web, group) = (region.balancer_arn("web", "application"), region.group("web", "HTTP"));
+    let store = create(&mut region);
+    let certificate = crate::tls::certificate(&mut region, "www.example.com");
+    let mutual = |mode: &str| s::MutualAuthenticationAttributes {
+        mode: Some(mode.into()),
+        trust_store_arn: (mode == "verify").then(|| store.clone()),
+        ..Default::default()
+    };
+    let input = |port: i64, mode: &str| s::CreateListenerInput {
+        certificates: vec![s::Certificate { certificate_arn: Some(certificate.clone()), is_default: None }],
+        mutual_authentication: Some(mutual(mode)),
+        ..Region::listener_input(&web, "HTTPS", port, forward(&group))
+    };
+    let mut make = |port: i64, mode: &str| {
+        let made = region.call::<ops::CreateListener>(input(port, mode)).unwrap();
+        made.listeners[0].listener_arn.clone().unwrap()
+    };
+    let (first, _, third) = (make(443, "verify"), make(444, "verify"), make(445, "passthrough"));
+    make(444, "verify");
+    let modify = |arn: &str, mode: &str| s::ModifyListenerInput {
+        listener_arn: arn.into(),
+        mutual_authentication: Some(mutual(mode)),
+        ..Default::default()
+    };
+    let which = "listeners with mutual authentication in mode 'verify'";
+    let text = format!("TooManyListeners 400: The maximum number of {which} has been reached on load balancer '{web}'");
+    assert_eq!(region.refusal::<ops::CreateListener>(input(446, "verify")), text);
+    assert_eq!(region.refusal::<ops::ModifyListener>(modify(&third, "verify")), text);
+    region.call::<ops::ModifyListener>(modify(&first, "verify")).unwrap();
+    region.call::<ops::ModifyListener>(modify(&first, "off")).unwrap();
+    region.call::<ops::ModifyListener>(modify(&third, "verify")).unwrap();
+    let other = region.balancer_arn("other", "application");
+    let elsewhere = region.group("elsewhere", "HTTP");
+    let of_other =
+        s::CreateListenerInput { load_balancer_arn: other, default_actions: vec![forward(&elsewhere)], ..input(443, "verify") };
+    region.call::<ops::CreateListener>(of_other).unwrap();
+}
