@@ -19,8 +19,14 @@ pub(crate) fn of_application(settings: &Settings) -> usize {
     settings.targets_max
 }
 
-/// "Quotas for your Network Load Balancers": 500, half of what a target group may have. With cross-zone load balancing, those of all
-/// zones count for each one: "the maximum number of targets is 500 per load balancer, regardless of the number of Availability Zones".
+/// "Quotas for your Network Load Balancers": 3,000, three times what a target group may have. That is six zones full: it is never
+/// reached where there are no more.
+pub(crate) fn of_network(settings: &Settings) -> usize {
+    settings.targets_max * 3
+}
+
+/// Likewise: 500, half of what a target group may have. With cross-zone load balancing, those of all zones count for each one:
+/// "the maximum number of targets is 500 per load balancer, regardless of the number of Availability Zones".
 pub(crate) fn of_network_zone(settings: &Settings) -> usize {
     settings.targets_max / 2
 }

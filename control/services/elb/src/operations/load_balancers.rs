@@ -10,7 +10,7 @@ use crate::load_balancer::{self, LOAD_BALANCERS_MAX, LoadBalancer, LoadBalancerS
 use crate::rule::RULES_MAX;
 use crate::target_group::TARGET_GROUPS_MAX;
 use crate::wanted_load_balancer::{NewLoadBalancer, is_dualstack, places};
-use crate::{action, condition, tags};
+use crate::{action, condition, quota, tags};
 
 pub(super) fn create(tx: &mut Tx, cx: &Cx, input: s::CreateLoadBalancerInput) -> Result<s::CreateLoadBalancerOutput, Fault> {
     let tags = tags::from_user(&input.tags)?;
@@ -145,22 +145,25 @@ pub(super) fn set_security_groups(
     })
 }
 
-pub(super) fn limits(_: &mut Tx, cx: &Cx, _: s::DescribeAccountLimitsInput) -> Result<s::DescribeAccountLimitsOutput, Fault> {
-    let limit = |name: &str, max: usize| s::Limit { name: Some(name.into()), max: Some(max.to_string()) };
-    let limits = vec![
-        limit("application-load-balancers", LOAD_BALANCERS_MAX),
-        limit("condition-values-per-alb-rule", condition::VALUES_MAX),
-        limit("condition-wildcards-per-alb-rule", condition::WILDCARDS_MAX),
-        limit("listeners-per-application-load-balancer", LISTENERS_MAX),
-        limit("listeners-per-network-load-balancer", LISTENERS_MAX),
-        limit("network-load-balancers", LOAD_BALANCERS_MAX),
-        limit("rules-per-application-load-balancer", RULES_MAX),
-        limit("target-groups", TARGET_GROUPS_MAX),
-        limit("target-groups-per-action-on-application-load-balancer", action::GROUPS_MAX),
-        limit("target-groups-per-action-on-network-load-balancer", action::GROUPS_MAX),
-        limit("target-groups-per-application-load-balancer", GROUPS_MAX),
-        limit("targets-per-application-load-balancer", cx.settings.targets_max),
-        limit("targets-per-network-load-balancer", cx.settings.targets_max),
+/// What there is of it here ("API Reference, Limit"), in order of name.
+pub(super) fn limits(_: &mut Tx, cx: &Cx, input: s::DescribeAccountLimitsInput) -> Result<s::DescribeAccountLimitsOutput, Fault> {
+    let all = [
+        ("application-load-balancers", LOAD_BALANCERS_MAX),
+        ("condition-values-per-alb-rule", condition::VALUES_MAX),
+        ("condition-wildcards-per-alb-rule", condition::WILDCARDS_MAX),
+        ("listeners-per-application-load-balancer", LISTENERS_MAX),
+        ("listeners-per-network-load-balancer", LISTENERS_MAX),
+        ("network-load-balancers", LOAD_BALANCERS_MAX),
+        ("rules-per-application-load-balancer", RULES_MAX),
+        ("target-groups", TARGET_GROUPS_MAX),
+        ("target-groups-per-action-on-application-load-balancer", action::GROUPS_MAX),
+        ("target-groups-per-action-on-network-load-balancer", action::GROUPS_MAX),
+        ("target-groups-per-application-load-balancer", GROUPS_MAX),
+        ("targets-per-application-load-balancer", quota::of_application(&cx.settings)),
+        ("targets-per-availability-zone-per-network-load-balancer", quota::of_network_zone(&cx.settings)),
+        ("targets-per-network-load-balancer", quota::of_network(&cx.settings)),
     ];
-    Ok(s::DescribeAccountLimitsOutput { limits, next_marker: None })
+    let page = cut(all.iter().collect(), |(name, _)| (*name).into(), input.marker.as_deref(), input.page_size)?;
+    let shape = |(name, max): &(&str, usize)| s::Limit { name: Some((*name).into()), max: Some(max.to_string()) };
+    Ok(s::DescribeAccountLimitsOutput { limits: page.items.into_iter().map(shape).collect(), next_marker: page.next_token })
 }

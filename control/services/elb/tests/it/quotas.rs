@@ -169,3 +169,44 @@ fn with_cross_zone_load_balancing_all_zones_count_together() {
     let refusal = region.refusal::<ops::ModifyTargetGroupAttributes>(of_group(&first, "true"));
     assert!(refusal.starts_with(&format!("{of_zone} 'eu-central-1b'")), "{refusal}");
 }
+
+/// Names and values of "API Reference, Limit", a page at a time.
+#[test]
+fn limits_are_told_with_the_values_of_aws_and_in_pages() {
+    let mut region = Region::new();
+    let mut ask = |page_size: Option<i64>, marker: Option<String>| {
+        let told = region.call::<ops::DescribeAccountLimits>(s::DescribeAccountLimitsInput { page_size, marker }).unwrap();
+        let of = |limit: s::Limit| (limit.name.unwrap(), limit.max.unwrap());
+        (told.limits.into_iter().map(of).collect::<Vec<_>>(), told.next_marker)
+    };
+    let (all, marker) = ask(None, None);
+    assert_eq!((all.len(), marker), (14, None));
+    for (name, max) in [
+        ("condition-values-per-alb-rule", "5"),
+        ("condition-wildcards-per-alb-rule", "6"),
+        ("targets-per-application-load-balancer", "1000"),
+        ("targets-per-availability-zone-per-network-load-balancer", "500"),
+        ("targets-per-network-load-balancer", "3000"),
+    ] {
+        assert!(all.contains(&(name.into(), max.into())), "{name}: {all:?}");
+    }
+    for page_size in [1, 3, 7, 13, 14, 400] {
+        let (mut paged, mut marker) = ask(Some(page_size), None);
+        while marker.is_some() {
+            let next = ask(Some(page_size), marker);
+            assert!(!next.0.is_empty() && next.0.len() <= usize::try_from(page_size).unwrap());
+            paged.extend(next.0);
+            marker = next.1;
+        }
+        assert_eq!(paged, all, "{page_size}");
+    }
+    let wrong = s::DescribeAccountLimitsInput { marker: Some("zzz".into()), page_size: None };
+    let of_others = s::DescribeLoadBalancersInput { marker: Some("zzz".into()), ..Default::default() };
+    let expected = region.refusal::<ops::DescribeLoadBalancers>(of_others);
+    assert!(expected.starts_with("ValidationError 400"), "{expected}");
+    assert_eq!(region.refusal::<ops::DescribeAccountLimits>(wrong), expected);
+    for page_size in [0, 401] {
+        let wrong = s::DescribeAccountLimitsInput { marker: None, page_size: Some(page_size) };
+        assert!(region.refusal::<ops::DescribeAccountLimits>(wrong).starts_with("ValidationError 400"));
+    }
+}
