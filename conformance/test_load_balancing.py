@@ -215,7 +215,7 @@ def test_listeners_and_fixed_responses(elb, tier, region):
     elb.modify_listener(ListenerArn=tier.listener, DefaultActions=forward)
     tier.in_service(tier.group)
     make = lambda **more: elb.create_listener(**{"LoadBalancerArn": tier.arn, "Protocol": "HTTP", "Port": 82, "DefaultActions": action, **more})
-    refused("DuplicateListener", make, "port 80", Port=80)
+    refused("DuplicateListener", make, f"on this port for this load balancer '{tier.arn}'", Port=80)
     # "If you attempt to create multiple listeners with the same settings, each call succeeds."
     again = make(Port=80, DefaultActions=forward)["Listeners"][0]
     assert again["ListenerArn"] == tier.listener

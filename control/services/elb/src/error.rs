@@ -1,6 +1,6 @@
 use std::fmt;
 
-use base::Fault;
+use base::{Fault, LoadBalancerArn};
 
 /// What a caller can do wrong, each with AWS's code ("Elastic Load Balancing API Reference").
 #[derive(Clone, Debug, PartialEq)]
@@ -13,7 +13,8 @@ pub enum Error {
     PriorityInUse(u32),
     DuplicateLoadBalancer(String),
     DuplicateTargetGroup(String),
-    DuplicateListener(u16),
+    /// By the load balancer that has the port already.
+    DuplicateListener(LoadBalancerArn),
     /// The target group is used by a listener.
     GroupInUse(String),
     /// The group belongs to another load balancer already.
@@ -47,7 +48,10 @@ impl fmt::Display for Error {
             Error::DuplicateTargetGroup(name) => {
                 write!(f, "A target group with the same name '{name}' exists, but with different settings")
             }
-            Error::DuplicateListener(port) => write!(f, "A listener already exists on port {port} for this load balancer"),
+            // AWS's words (hashicorp/terraform#26407).
+            Error::DuplicateListener(arn) => {
+                write!(f, "A listener already exists on this port for this load balancer '{arn}'")
+            }
             Error::GroupInUse(arn) => write!(f, "Target group '{arn}' is currently in use by a listener or a rule"),
             Error::GroupOfAnother(arn) => {
                 write!(f, "The following target groups cannot be associated with more than one load balancer: {arn}")

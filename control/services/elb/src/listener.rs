@@ -159,7 +159,7 @@ pub(crate) fn create(tx: &mut Tx, cx: &Cx, balancer: &str, given: Given, tags: T
             (old, new) => old == new,
         };
         let is_same = old.protocol == protocol && old.default_action == default_action && is_secure_so;
-        return if is_same { Ok(old.arn.clone()) } else { Err(Error::DuplicateListener(port)) };
+        return if is_same { Ok(old.arn.clone()) } else { Err(Error::DuplicateListener(balancer.arn)) };
     }
     if tx.count_where::<Listener>("load-balancer", &balancer.arn) >= LISTENERS_MAX {
         let text = format!("The maximum number of listeners has been reached on load balancer '{}'", balancer.arn);
@@ -188,7 +188,7 @@ pub(crate) fn set(tx: &mut Tx, cx: &Cx, arn: &str, given: Given) -> Result<(), E
     let balancer = load_balancer::find(tx, &listener.load_balancer)?.clone();
     let (port, protocol, tls, action) = settings(tx, &balancer, given, Some(&listener))?;
     if at_port(tx, &listener.load_balancer, port).is_some_and(|other| other.arn != listener.arn) {
-        return Err(Error::DuplicateListener(port));
+        return Err(Error::DuplicateListener(balancer.arn));
     }
     for rule in tx.rows_where::<Rule>("listener", &listener.arn) {
         check_groups(tx, &balancer, protocol, &rule.action)?;
@@ -245,9 +245,10 @@ fn at_port<'a>(state: &'a State, balancer: &LoadBalancerArn, port: u16) -> Optio
 
 /// A stack never takes over a listener that is there already.
 pub(crate) fn refuse_existing(state: &State, balancer: &str, port: Option<i64>) -> Result<(), Error> {
+    let balancer = balancer.into();
     let port = port.and_then(|port| u16::try_from(port).ok());
-    match port.filter(|port| at_port(state, &balancer.into(), *port).is_some()) {
-        Some(port) => Err(Error::DuplicateListener(port)),
+    match port.and_then(|port| at_port(state, &balancer, port)) {
+        Some(_) => Err(Error::DuplicateListener(balancer)),
         None => Ok(()),
     }
 }

@@ -10,6 +10,11 @@ fn refusal(region: &mut Region, input: s::CreateListenerInput) -> String {
     region.refusal::<ops::CreateListener>(input)
 }
 
+/// hashicorp/terraform#26407.
+fn taken(balancer: &str) -> String {
+    format!("DuplicateListener 400: A listener already exists on this port for this load balancer '{balancer}'")
+}
+
 #[test]
 fn protocols_fit_the_load_balancer_and_the_group() {
     let mut region = Region::new();
@@ -29,7 +34,7 @@ fn protocols_fit_the_load_balancer_and_the_group() {
     }
     region.call::<ops::CreateListener>(input(&flow, "TCP", &tcp)).unwrap();
     let duplicate = refusal(&mut region, input(&flow, "UDP", &udp));
-    assert_eq!(duplicate, "DuplicateListener 400: A listener already exists on port 80 for this load balancer");
+    assert_eq!(duplicate, taken(&flow));
     let mut grpc = region.group_input("grpc", "HTTP");
     grpc.protocol_version = Some("GRPC".into());
     let grpc = region.call::<ops::CreateTargetGroup>(grpc).unwrap().target_groups.remove(0).target_group_arn.unwrap();
@@ -102,7 +107,7 @@ fn the_same_listener_again_is_the_one_that_is_there() {
     let shown = s::CreateListenerInput { default_actions: made[0].default_actions.clone(), ..input };
     assert_eq!(region.call::<ops::CreateListener>(shown).unwrap().listeners, made, "nor does it matter how it is said");
     let other = refusal(&mut region, Region::listener_input(&web, "HTTP", 80, forward(&two)));
-    assert_eq!(other, "DuplicateListener 400: A listener already exists on port 80 for this load balancer");
+    assert_eq!(other, taken(&web));
     assert_eq!(region.plan(&web).listeners.len(), 1);
     let kind = "AWS::ElasticLoadBalancingV2::Listener";
     let properties = serde_json::json!({"LoadBalancerArn": web, "Port": 80, "Protocol": "HTTP",
@@ -198,7 +203,11 @@ fn a_listener_changes_in_part() {
     assert_eq!(changed.port, Some(8080));
     assert_eq!(changed.default_actions[0].target_group_arn.as_ref(), Some(&one));
     let input = s::ModifyListenerInput { listener_arn: listener, default_actions: vec![forward(&two)], ..Default::default() };
-    region.call::<ops::ModifyListener>(input).unwrap();
+    region.call::<ops::ModifyListener>(input.clone()).unwrap();
+    let second = region.listener(&web, "HTTP", 80, forward(&one));
+    let input = s::ModifyListenerInput { port: Some(80), ..input };
+    assert_eq!(region.refusal::<ops::ModifyListener>(input), taken(&web));
+    region.call::<ops::DeleteListener>(s::DeleteListenerInput { listener_arn: second }).unwrap();
     let planned = region.plan(&web);
     assert_eq!((planned.listeners[0].port, planned.target_groups.len()), (8080, 1));
     assert_eq!(planned.target_groups[0].id.as_str(), two);
