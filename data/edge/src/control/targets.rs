@@ -249,7 +249,7 @@ impl Targets {
             TargetEvent::Health { key, number, health } => {
                 let warms = health == TargetHealth::Healthy && self.warms(&key);
                 let Some(member) = self.members.get_mut(&key).filter(|m| m.target.number == number) else { return (None, None) };
-                let was_unhealthy = matches!(member.health, TargetHealth::Unhealthy { .. });
+                let was_healthy = member.health == TargetHealth::Healthy;
                 // Where it has another reason than before, its flows have the time that they had.
                 let health = match (health, &member.health) {
                     (TargetHealth::Unhealthy { reason, .. }, TargetHealth::Unhealthy { draining, .. }) => {
@@ -268,9 +268,10 @@ impl Targets {
                     member.stop_ending_flows();
                     return (Some(report), None);
                 };
+                // One that was not healthy before has no flows that end by this.
                 // "Unless the unhealthy target triggers the load balancer to fail open" ("ELB User Guide, Health checks for
                 // Network Load Balancer target groups"): new connections would come to the same target.
-                if was_unhealthy || self.groups.of(&key).is_some_and(|group| group.fails_open(&member.zone)) {
+                if !was_healthy || self.groups.of(&key).is_some_and(|group| group.fails_open(&member.zone)) {
                     return (Some(report), None);
                 }
                 let cut = member.target.cuts_when_unhealthy();

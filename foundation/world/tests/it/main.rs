@@ -89,6 +89,7 @@ fn healths() -> Vec<Frame> {
         unhealthy(TargetReason::ResponseCodeMismatch { status: 503 }),
         unhealthy(TargetReason::Timeout),
         unhealthy(TargetReason::FailedHealthChecks),
+        TargetHealth::Unhealthy { reason: TargetReason::Timeout, draining: true },
         TargetHealth::Draining,
         TargetHealth::Drained,
     ];
