@@ -3,6 +3,7 @@ against HTTPS listeners with the region's root."""
 
 import json
 import subprocess
+import urllib.request
 
 import pytest
 
@@ -254,6 +255,9 @@ def test_clients_show_a_certificate_that_the_trust_store_vouches_for(client, reg
     listed = elb.describe_trust_store_revocations(TrustStoreArn=store)["TrustStoreRevocations"]
     assert [r["RevocationId"] for r in listed] == [added[0]["RevocationId"]]
     wait_for("the revoked client is turned away", lambda: curl(*ask, *own).returncode != 0)
+    content = elb.get_trust_store_revocation_content(TrustStoreArn=store, RevocationId=added[0]["RevocationId"])
+    with urllib.request.urlopen(content["Location"]) as answer:
+        assert answer.read().split() == (clients / "crl.pem").read_bytes().split()
     elb.remove_trust_store_revocations(TrustStoreArn=store, RevocationIds=[added[0]["RevocationId"]])
     wait_for("the client is trusted again", lambda: curl(*ask, *own).stdout == "hello")
 
@@ -262,7 +266,8 @@ def test_clients_show_a_certificate_that_the_trust_store_vouches_for(client, reg
     assert elb.describe_trust_stores(TrustStoreArns=[store])["TrustStores"][0]["NumberOfCaCertificates"] == 1
     wait_for("a client of another authority is turned away", lambda: curl(*ask, *own).returncode != 0)
 
-    refused("InvalidConfigurationRequest", elb.get_trust_store_ca_certificates_bundle, TrustStoreArn=store)
+    with urllib.request.urlopen(elb.get_trust_store_ca_certificates_bundle(TrustStoreArn=store)["Location"]) as answer:
+        assert answer.read().split() == open(root, "rb").read().split()
     refused("RevocationIdNotFound", elb.get_trust_store_revocation_content, TrustStoreArn=store, RevocationId=9)
     elb.modify_listener(ListenerArn=arn, MutualAuthentication={"Mode": "off"})
     wait_for("nobody is asked", lambda: curl(*ask).stdout == "hello")

@@ -5,13 +5,12 @@ import pytest
 
 from calls import ANSWERED, implemented
 
-# A forecast needs a day of the region's own samples, which nobody else may put. What AWS gives out as a URL into S3 waits for S3.
-# The region's certificates are public ones, whose keys nobody gets, and it asks nobody by mail.
+# A forecast needs a day of the region's own samples, which nobody else may put. The
+# region's certificates are public ones, whose keys nobody gets, and it asks nobody by mail.
 BY_DESIGN = {
     "acm": {"ExportCertificate", "ResendValidationEmail"},
     "ec2": {"CreateKeyPair"},
     "autoscaling": {"GetPredictiveScalingForecast"},
-    "elbv2": {"GetTrustStoreCaCertificatesBundle", "GetTrustStoreRevocationContent"},
 }
 
 

@@ -52,6 +52,10 @@ pub(crate) async fn answer(region: &Region, parts: &Parts, body: &[u8]) -> Answe
             Ok(()) => console_output(region, path.trim_start_matches(CONSOLE_OUTPUT)).await,
             Err(fault) => fault_page(&fault),
         },
+        _ if is_read(parts) && path.starts_with(links::TRUST_STORE) => {
+            let secret = path.trim_start_matches(links::TRUST_STORE);
+            links::trust_store(region, secret).await.unwrap_or_else(|fault| fault_page(&fault))
+        }
         "/signal" => instance_signal(region, parts, body).await,
         _ if path.starts_with("/wait/") => signal(region, parts, path, body).await,
         _ if is_read(parts) => console_page(region, parts, path),

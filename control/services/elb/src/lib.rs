@@ -14,6 +14,7 @@ mod condition;
 mod error;
 mod flow_traffic;
 mod health_check;
+mod link;
 mod listener;
 mod load_balancer;
 mod operations;
@@ -35,6 +36,7 @@ mod trust_store;
 mod wanted_load_balancer;
 
 pub use error::Error;
+pub use link::linked_content;
 pub use listener::Listener;
 pub use load_balancer::LoadBalancer;
 pub use rule::Rule;
@@ -53,6 +55,7 @@ pub fn register(registry: &mut Registry) {
     registry.table::<Registration>();
     registry.table::<tags::TagSet>();
     registry.table::<TrustStore>();
+    registry.table::<link::Link>();
     reconcile::register(registry);
     certificate::register(registry);
     registry.observer(traffic::observe);

@@ -28,6 +28,7 @@ fn the_console_wants_its_token() {
     assert_eq!(get("/_allod/status", "").status, 400);
     assert_eq!(get("/_allod/?token=0123456789abcdef0123456789abcdef", "").status, 403);
     assert_eq!(get("/_allod/?token=", "").status, 403);
+    assert_eq!(get("/_allod/trust-store/0123456789abcdef", "").status, 403);
     let signed = rig.exchange(&rig.signed("allod", "/_allod/status", &[], b"{}"));
     assert_eq!(signed.status, 200);
     assert!(!signed.body.contains(&rig.credentials.secret_access_key));

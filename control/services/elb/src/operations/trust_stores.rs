@@ -4,8 +4,8 @@ use shapes::elbv2 as s;
 
 use super::cut;
 use crate::error::Error;
-use crate::tags;
 use crate::trust_store::{self, Place, Revocation, TrustStore};
+use crate::{link, tags};
 
 /// Most files that one call may add.
 const CONTENTS_MAX: usize = 30;
@@ -143,26 +143,23 @@ pub(super) fn describe_associations(
     Ok(s::DescribeTrustStoreAssociationsOutput { trust_store_associations, next_marker: page.next_token })
 }
 
-/// AWS answers with a URL into S3 that anybody may open for ten minutes. Without S3 there is nowhere to point to.
-fn no_location(what: &str) -> Error {
-    Error::Unsupported(format!("{what} is given out through S3, which this region does not have yet"))
-}
-
 pub(super) fn get_bundle(
     tx: &mut Tx,
-    _: &Cx,
+    cx: &Cx,
     input: s::GetTrustStoreCaCertificatesBundleInput,
 ) -> Result<s::GetTrustStoreCaCertificatesBundleOutput, Fault> {
     trust_store::find(tx, &input.trust_store_arn)?;
-    Err(no_location("The CA certificates bundle").into())
+    let location = Some(link::give_out(tx, cx, &input.trust_store_arn, None)?);
+    Ok(s::GetTrustStoreCaCertificatesBundleOutput { location })
 }
 
 pub(super) fn get_revocation(
     tx: &mut Tx,
-    _: &Cx,
+    cx: &Cx,
     input: s::GetTrustStoreRevocationContentInput,
 ) -> Result<s::GetTrustStoreRevocationContentOutput, Fault> {
     let store = trust_store::find(tx, &input.trust_store_arn)?;
     trust_store::find_revocation(store, input.revocation_id)?;
-    Err(no_location("The revocation content").into())
+    let location = Some(link::give_out(tx, cx, &input.trust_store_arn, Some(input.revocation_id))?);
+    Ok(s::GetTrustStoreRevocationContentOutput { location })
 }

@@ -1,8 +1,9 @@
 //! Trust stores ("Mutual authentication with TLS in Application Load Balancer"), their files in memory.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use kernel::{MemoryObjects, Progress};
+use kernel::{MemoryObjects, Objects, Progress};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, IsCa, Issuer, KeyIdMethod, KeyPair,
     KeyUsagePurpose, RevokedCertParams, SerialNumber, date_time_ymd,
@@ -94,11 +95,42 @@ fn a_trust_store_is_made_changed_listed_and_removed() {
     assert_eq!(changed.number_of_ca_certificates, Some(2));
     let associations = s::DescribeTrustStoreAssociationsInput { trust_store_arn: arn.clone(), ..Default::default() };
     assert!(region.call::<ops::DescribeTrustStoreAssociations>(associations).unwrap().trust_store_associations.is_empty());
-    let get = s::GetTrustStoreCaCertificatesBundleInput { trust_store_arn: arn.clone() };
-    assert!(region.refusal::<ops::GetTrustStoreCaCertificatesBundle>(get).contains("S3"));
     let delete = s::DeleteTrustStoreInput { trust_store_arn: arn };
     region.call::<ops::DeleteTrustStore>(delete.clone()).unwrap();
     assert!(region.refusal::<ops::DeleteTrustStore>(delete).starts_with("TrustStoreNotFound 400"));
+}
+
+#[test]
+fn links_to_what_a_trust_store_holds_end_after_ten_minutes() {
+    let (mut region, objects, _) = region();
+    let arn = create(&mut region);
+    let added = region.call::<ops::AddTrustStoreRevocations>(revocations(&arn, "crl.pem")).unwrap().trust_store_revocations;
+
+    let get = s::GetTrustStoreCaCertificatesBundleInput { trust_store_arn: arn.clone() };
+    let bundle = region.call::<ops::GetTrustStoreCaCertificatesBundle>(get.clone()).unwrap().location.unwrap();
+    let get_lists =
+        s::GetTrustStoreRevocationContentInput { trust_store_arn: arn, revocation_id: added[0].revocation_id.unwrap() };
+    let lists = region.call::<ops::GetTrustStoreRevocationContent>(get_lists).unwrap().location.unwrap();
+    let open = |region: &mut Region, link: &str| {
+        let secret = link.rsplit('/').next().unwrap().to_string();
+        region.run(move |tx, cx| elb::linked_content(tx, cx, &secret))
+    };
+    assert!(bundle.starts_with("http://") && bundle != lists, "{bundle}");
+    let stored = |key: &str| String::from_utf8(objects.read("trust", key, 1 << 20).unwrap()).unwrap();
+    let lines = |pem: &str| pem.lines().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(lines(&open(&mut region, &bundle).unwrap()), lines(&stored("ca.pem")));
+    assert_eq!(lines(&open(&mut region, &lists).unwrap()), lines(&stored("crl.pem")));
+    assert_eq!(open(&mut region, "http://127.0.0.1/none").unwrap_err().code, "AccessDenied");
+
+    region.pass(Duration::from_secs(600));
+    assert_eq!(open(&mut region, &bundle).unwrap_err().code, "AccessDenied");
+    // They are bounded: the oldest make room.
+    let first = region.call::<ops::GetTrustStoreCaCertificatesBundle>(get.clone()).unwrap().location.unwrap();
+    region.pass(Duration::from_secs(1));
+    for _ in 0..1_000 {
+        region.call::<ops::GetTrustStoreCaCertificatesBundle>(get.clone()).unwrap();
+    }
+    assert!(open(&mut region, &first).is_err());
 }
 
 #[test]
