@@ -2,6 +2,7 @@
 //! leave to do is put off until all that has been said is read, so that a thousand of them are published once.
 
 use std::collections::BTreeSet;
+use std::iter;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -36,22 +37,21 @@ impl Control {
         first: LinkEvent,
         more: &mut mpsc::Receiver<LinkEvent>,
     ) -> Result<Option<Purge>, EdgeError> {
-        let mut next = Some(first);
-        for _ in 0..EVENTS_MAX {
-            match next {
-                Some(LinkEvent::Connected(link)) => {
+        // What is taken out is heard: the rest waits for the next time.
+        let said = iter::once(first).chain(iter::from_fn(|| more.try_recv().ok()));
+        for event in said.take(EVENTS_MAX) {
+            match event {
+                LinkEvent::Connected(link) => {
                     self.settle().await?;
                     self.connected(link);
                 }
-                Some(LinkEvent::Frame(number, frame)) if self.link.as_ref().is_some_and(|l| l.number == number) => {
+                LinkEvent::Frame(number, frame) if self.link.as_ref().is_some_and(|l| l.number == number) => {
                     if let Some(purge) = self.obey(frame).await? {
                         return Ok(Some(purge));
                     }
                 }
-                Some(LinkEvent::Frame(..)) => {}
-                None => break,
+                LinkEvent::Frame(..) => {}
             }
-            next = more.try_recv().ok();
         }
         self.settle().await?;
         Ok(None)

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use rustls::ClientConfig;
 use world::{
-    Action, Algorithm, Certificate, ClientCertificates, Condition, DesyncMode, ListenerRule, LoadBalancer, Pattern, TargetHealth,
-    WeightedGroup,
+    Action, Algorithm, Certificate, ClientCertificates, Condition, DesyncMode, ListenerRule, LoadBalancer, Observation, Pattern,
+    RegisteredTarget, Target, TargetHealth, WeightedGroup,
 };
 
 use crate::client::{Client, get};
@@ -168,4 +168,26 @@ fn two_hundred_changes_fail_no_request_and_end_no_connection_of_a_listener_that_
     assert!(
         std::net::TcpStream::connect_timeout(&rig.door().into(), Duration::from_secs(1)).is_ok() && PORT == rig.door().port()
     );
+}
+
+/// It says more at once than the edge takes in at once, and load balancers among it take their time.
+#[test]
+fn all_that_serve_says_is_heard_however_much_it_is() {
+    let mut rig = Rig::start();
+    let mut said = 0;
+    for number in 0..2_500_u64 {
+        if number.is_multiple_of(40) {
+            let balancer = rig.balancer(&[]);
+            rig.send(LoadBalancer { idle_timeout_ms: 30_000 + number, ..balancer });
+            said += 1;
+        }
+        let mut target = Target { mode: crate::draining::in_ms(60_000), ..rig.target(0) };
+        target.key.id = format!("i-{number}");
+        rig.tell(RegisteredTarget { load_balancer: BALANCER.into(), group: GROUP.into(), target });
+        said += 1;
+    }
+    eventually("all of it is answered", || {
+        let answers = rig.serve.observations().into_iter().filter(|o| matches!(o, Observation::Applied { .. }));
+        (answers.count() == said).then_some(())
+    });
 }
