@@ -95,7 +95,7 @@ impl<R: AsyncRead + Unpin + Bare, W: AsyncWrite + Unpin + Bare> Relay<'_, R, W> 
             };
             self.from_watch.moved(bytes);
             pipe.drain(to, bytes, self.to_watch, self.idle_ms).await.map_err(|_| RelayError::Sink)?;
-            self.to_watch.moved(bytes);
+            self.to_watch.wrote(bytes);
             self.to_watch.refresh_read(self.idle_ms);
             left -= bytes as u64;
         }

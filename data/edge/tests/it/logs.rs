@@ -168,6 +168,22 @@ fn what_no_target_has_answered_is_logged_too() {
     assert_eq!(lines[6][12], format!("- http://{NAME}:{PORT}- -"));
 }
 
+/// A long body moves within the kernel, past all that counts elsewhere.
+#[test]
+fn bytes_of_a_long_answer_are_logged_as_sent() {
+    let mut rig = Rig::start();
+    let _origin = Origin::healthy(rig.target_at(0), |_, stream| reply(stream, 200, &"x".repeat(1_000_000)));
+    rig.serve_with(&[0]);
+    let mut balancer = rig.balancer(&[0]);
+    balancer.access_log = place("");
+    rig.apply(balancer.clone());
+    let request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    let answer = Client::connect(rig.door()).send(request).answer(false);
+    let lines = written(&mut rig, balancer, "", 1);
+    let sent = answer.head.len() + answer.body.len();
+    assert_eq!(lines[0][10..12], [request.len().to_string(), sent.to_string()]);
+}
+
 /// Access logs of refused requests: type, status, target's status, request, user agent, and classification's reason.
 fn check_refused(lines: &[Vec<String>], expected: &[(u16, [&str; 4])]) {
     assert_eq!(lines.len(), expected.len(), "{lines:?}");
