@@ -19,7 +19,7 @@ use std::time::Duration;
 use base::{LoadBalancerArn, NetworkInterfaceId, TargetGroupArn, Time};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc};
-use tokio::task::{AbortHandle, spawn_local};
+use tokio::task::{self, AbortHandle, spawn_local};
 use world::{Observation, Protocol, TargetGroup, TargetHealth, TargetKey, TargetMode};
 
 use super::anomaly::{self, Record};
@@ -42,19 +42,13 @@ pub struct MemberKey {
     pub target: TargetKey,
 }
 
-/// What the tasks of targets tell the control thread; the number tells whether it is still about this registration.
+/// What the tasks of targets tell the control thread.
 #[derive(Debug)]
 pub enum TargetEvent {
-    Health {
-        key: MemberKey,
-        number: u64,
-        health: TargetHealth,
-    },
-    /// A draining target's time is over.
-    Deadline {
-        key: MemberKey,
-        number: u64,
-    },
+    /// The task tells whether the target is still checked by it: what a task finds that was ended meanwhile is old.
+    Health { key: MemberKey, task: task::Id, health: TargetHealth },
+    /// A draining target's time is over; the number tells whether it is still about this registration.
+    Deadline { key: MemberKey, number: u64 },
 }
 
 #[derive(Debug)]
@@ -123,6 +117,10 @@ impl Member {
         if let Some(task) = self.flows_end.take() {
             task.abort();
         }
+    }
+
+    fn is_checked_by(&self, task: task::Id) -> bool {
+        self.check.as_ref().is_some_and(|(_, check)| check.id() == task)
     }
 
     fn is_same(&self, generation: u64, address: SocketAddrV4, from: &NetworkInterfaceId) -> bool {
@@ -209,9 +207,8 @@ impl Targets {
             member.stop_checking();
             let judge = Judge::new(member.health.clone());
             let (events, key, target) = (self.events.clone(), key.clone(), member.target.clone());
-            let number = target.number;
             let changed = async move |health| {
-                let _ = events.send(TargetEvent::Health { key: key.clone(), number, health }).await;
+                let _ = events.send(TargetEvent::Health { key: key.clone(), task: task::id(), health }).await;
             };
             let (log, place) = (self.log.clone(), member.check_log.clone());
             let checked = move |checked: &Checked<'_>| {
@@ -246,9 +243,9 @@ impl Targets {
     /// Takes in what a target's task has found; returns what is to be reported, and the target when it must be cut.
     pub fn observe(&mut self, event: TargetEvent) -> (Option<Observation>, Option<u64>) {
         match event {
-            TargetEvent::Health { key, number, health } => {
+            TargetEvent::Health { key, task, health } => {
                 let warms = health == TargetHealth::Healthy && self.warms(&key);
-                let Some(member) = self.members.get_mut(&key).filter(|m| m.target.number == number) else { return (None, None) };
+                let Some(member) = self.members.get_mut(&key).filter(|m| m.is_checked_by(task)) else { return (None, None) };
                 let was_healthy = member.health == TargetHealth::Healthy;
                 // Where it has another reason than before, its flows have the time that they had.
                 let health = match (health, &member.health) {
@@ -257,7 +254,7 @@ impl Targets {
                     }
                     (health, _) => health,
                 };
-                if member.draining_until.is_some() || member.health == health {
+                if member.health == health {
                     return (None, None);
                 }
                 if warms {
@@ -279,7 +276,7 @@ impl Targets {
                     report = set_health(&mut self.groups, &key, member, TargetHealth::Unhealthy { reason, draining: true });
                     end_flows(&self.events, &key, member);
                 }
-                (Some(report), cut.then_some(number))
+                (Some(report), cut.then_some(member.target.number))
             }
             TargetEvent::Deadline { key, number } => {
                 let Some(member) = self.members.get_mut(&key).filter(|m| m.target.number == number) else { return (None, None) };

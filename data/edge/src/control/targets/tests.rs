@@ -156,10 +156,8 @@ impl Scene {
             }
             Step::Health { group, target, healthy } => {
                 let key = MemberKey { load_balancer: BALANCER.into(), group: group_id(group).into(), target: key(target) };
-                let Some(number) = self.targets.members.get(&key).map(|m| m.target.number) else { return };
-                let reason = TargetReason::Timeout;
-                let health = if healthy { TargetHealth::Healthy } else { TargetHealth::Unhealthy { reason, draining: false } };
-                self.targets.observe(TargetEvent::Health { key, number, health });
+                let Some(event) = self.health(key, healthy) else { return };
+                self.targets.observe(event);
             }
             Step::Balancer { groups, zones, cross_zone } => {
                 let wanted = balancer(groups, zones, cross_zone);
@@ -173,6 +171,14 @@ impl Scene {
             Step::Published => drop(self.seen()),
             Step::Restarted => *self = self.anew(),
         }
+    }
+
+    /// What the target's check tells; none where there is none.
+    fn health(&self, key: MemberKey, healthy: bool) -> Option<TargetEvent> {
+        let task = self.targets.members.get(&key)?.check.as_ref()?.1.id();
+        let reason = TargetReason::Timeout;
+        let health = if healthy { TargetHealth::Healthy } else { TargetHealth::Unhealthy { reason, draining: false } };
+        Some(TargetEvent::Health { key, task, health })
     }
 
     /// All that workers route by, and what is told of it.
@@ -276,4 +282,28 @@ fn an_edge_has_a_bounded_number_of_targets() {
     scene.targets.restore(many.collect(), Vec::new());
     let refused = scene.targets.register(2, one, None).unwrap_err();
     assert!(refused.contains("50000"), "{refused}");
+}
+
+/// It may have told of something that the control thread had not looked at yet.
+#[test]
+fn a_check_that_has_ended_is_not_listened_to() {
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default()).unwrap();
+    runtime.block_on(async {
+        let mut scene = Scene::new();
+        let mut wanted = balancer([true, false, false], 1, true);
+        scene.targets.configure(&wanted, &[]);
+        scene.targets.register(1, told(0, 0, 1, false), Some(&wanted)).unwrap();
+        let key = MemberKey { load_balancer: BALANCER.into(), group: group_id(0).into(), target: key(0) };
+        let tell = |scene: &Scene, healthy| scene.health(key.clone(), healthy).unwrap();
+        let healthy = tell(&scene, true);
+        scene.targets.observe(healthy);
+        let late = tell(&scene, false);
+        wanted.target_groups[0].health_check.path = "/other".into();
+        scene.targets.configure(&wanted, &[]);
+        assert_eq!(scene.targets.observe(late), (None, None), "the new check begins with a healthy target");
+        let late = tell(&scene, false);
+        wanted.target_groups[0].health_check.enabled = false;
+        scene.targets.configure(&wanted, &[]);
+        assert_eq!(scene.targets.observe(late), (None, None), "nobody would find it healthy again");
+    });
 }
