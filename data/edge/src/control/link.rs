@@ -13,11 +13,13 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, spawn_local};
 use world::{Frame, FrameReader, RunPaths};
 
+use super::targets::TARGETS_MAX;
 use crate::EdgeError;
 use crate::handover::{self, give, give::HeirEvent};
 
-/// Frames that may wait for `serve`; when it reads no faster it is cut off, and told everything when it comes back.
-const FRAMES_MAX: usize = 65_536;
+/// Frames that may wait for `serve`: the health of all targets and their anomalies, which it is told when it connects, and as many
+/// more. When it reads no faster it is cut off, and told everything when it comes back.
+pub const FRAMES_MAX: usize = 4 * TARGETS_MAX;
 
 /// What happens on the socket.
 #[derive(Debug)]

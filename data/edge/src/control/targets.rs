@@ -7,7 +7,7 @@ mod registered;
 #[cfg(test)]
 mod tests;
 
-pub use registered::Changed;
+pub use registered::{Changed, TARGETS_MAX};
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};

@@ -15,7 +15,7 @@ use crate::control::store::{StoredHealth, StoredTarget};
 use crate::target::{Standing, Target};
 
 /// Most targets of an edge: their slots fit into one frame of `hello`, and their effects into the queue to the edge.
-pub(super) const TARGETS_MAX: usize = 50_000;
+pub const TARGETS_MAX: usize = 50_000;
 /// The version of a target that has no slot of its own, as an older `serve` tells of it within its load balancer.
 const WITHIN: u64 = 0;
 

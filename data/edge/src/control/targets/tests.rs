@@ -15,6 +15,7 @@ use world::{LoadBalancer, RegisteredTarget, RunPaths, Target, TargetHealth, Targ
 use super::{MemberKey, TargetEvent, Targets};
 use crate::Sockets;
 use crate::connector::Connector;
+use crate::control::link::FRAMES_MAX;
 use crate::control::store::StoredTarget;
 use crate::log::Logs;
 use crate::route::cookie::Sealer;
@@ -274,7 +275,7 @@ fn what_an_older_serve_tells_within_its_load_balancer_goes_on_in_slots() {
 fn an_edge_has_a_bounded_number_of_targets() {
     let mut scene = Scene::new();
     let one = told(0, 1, 1, false);
-    let many = (0..super::registered::TARGETS_MAX).map(|number| {
+    let many = (0..super::TARGETS_MAX).map(|number| {
         let mut registered = one.clone();
         registered.target.key.id = format!("10.0.{}.{}", number / 256, number % 256);
         StoredTarget { version: 1, registered }
@@ -282,6 +283,16 @@ fn an_edge_has_a_bounded_number_of_targets() {
     scene.targets.restore(many.collect(), Vec::new());
     let refused = scene.targets.register(2, one, None).unwrap_err();
     assert!(refused.contains("50000"), "{refused}");
+}
+
+#[test]
+fn what_is_told_of_all_targets_at_once_finds_room() {
+    let mut scene = Scene::new();
+    let mut wanted = balancer([true, false, false], 1, true);
+    wanted.target_groups[0].health_check.enabled = false;
+    scene.targets.configure(&wanted, &[]);
+    scene.targets.register(1, told(0, 0, 1, false), Some(&wanted)).unwrap();
+    assert!(scene.targets.report_all().len() * super::TARGETS_MAX < FRAMES_MAX);
 }
 
 /// It may have told of something that the control thread had not looked at yet.
