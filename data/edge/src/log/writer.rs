@@ -12,8 +12,9 @@ use super::scribe::Message;
 
 /// A buffer is handed over when it has so much in it.
 const CHUNK_BYTES: usize = 32 * 1024;
-/// Longer lines do not exist: a request line has 16 K at most and a user agent is cut at 8 K, each byte written as four.
-const LINE_BYTES_MAX: usize = 128 * 1024;
+/// Longer lines do not exist: a request line, its trace and what it is rewritten to have 16 K each at most, the address of a
+/// redirect has 8 K, and a user agent is cut there; each byte may be written as four.
+const LINE_BYTES_MAX: usize = 4 * 80 * 1024;
 
 /// Lines of one log.
 #[derive(Debug)]

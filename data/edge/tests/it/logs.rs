@@ -184,6 +184,23 @@ fn bytes_of_a_long_answer_are_logged_as_sent() {
     assert_eq!(lines[0][10..12], [request.len().to_string(), sent.to_string()]);
 }
 
+/// Each of these bytes takes four in a log.
+#[test]
+fn the_longest_requests_are_logged_too() {
+    let mut rig = Rig::start();
+    let _origin = Origin::named(rig.target_at(0), "zero");
+    rig.serve_with(&[0]);
+    let mut balancer = rig.balancer(&[0]);
+    balancer.access_log = place("");
+    rig.apply(balancer.clone());
+    let long = "\"".repeat(16_000);
+    let request = format!("GET /{long} HTTP/1.1\r\nHost: a\r\nUser-Agent: {long}\r\nX-Amzn-Trace-Id: {long}\r\n\r\n");
+    assert_eq!(Client::connect(rig.door()).send(&request).answer(false).status, 200);
+    let lines = written(&mut rig, balancer, "", 1);
+    let quotes = |field: usize| lines[0][field].matches("\\x22").count();
+    assert_eq!([12, 13, 17].map(quotes), [16_000, 8_192, 16_000]);
+}
+
 /// Access logs of refused requests: type, status, target's status, request, user agent, and classification's reason.
 fn check_refused(lines: &[Vec<String>], expected: &[(u16, [&str; 4])]) {
     assert_eq!(lines.len(), expected.len(), "{lines:?}");
