@@ -60,14 +60,10 @@ impl Link {
         }
     }
 
-    /// Counts the connection as open at this listener, unless it counts somewhere already.
+    /// A request is for this listener: the connection counts as open there, unless it counts somewhere already, and lives as long
+    /// from the first one on as its load balancer allows.
     pub fn comes_to(&self, site: &Site) {
         self.open.borrow_mut().get_or_insert_with(|| opened(&self.worker, &self.caller.borrow(), site));
-    }
-
-    /// A request goes on from here: the connection lives as long as that site allows.
-    pub fn serves(&self, site: &Site) {
-        self.comes_to(site);
         let mut caller = self.caller.borrow_mut();
         if caller.ends_ms == u64::MAX {
             caller.ends_ms = now_ms().saturating_add(site.balancer.client_keep_alive_ms);

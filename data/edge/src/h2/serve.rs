@@ -459,7 +459,7 @@ async fn answer(link: &Link, lane: &Rc<Lane>, own: Own, to_head: bool) -> bool {
 /// Has a target answer; false when the client broke it off, or the rules.
 async fn forward(link: &Link, lane: &Rc<Lane>, plan: Forward, mut body: Incoming) -> bool {
     let worker = &*link.worker;
-    link.serves(&plan.site);
+    link.comes_to(&plan.site);
     let mut sink = Outgoing::new(lane.clone(), &plan.site.headers.answers);
     body.gather();
     let waiting = Waiting { line: plan.site.counters.worker(worker.index), lane };

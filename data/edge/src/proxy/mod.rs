@@ -137,10 +137,14 @@ impl Client {
         Self { watch, stream, buffer: Buffer::default(), caller, open }
     }
 
-    /// Counts it as open at this listener, unless it counts somewhere already.
-    pub fn comes_to(&mut self, worker: &Worker, site: &Site) {
+    /// A request is for this listener: the connection counts as open there, unless it counts somewhere already, and lives as long
+    /// from the first one on as its load balancer allows.
+    fn comes_to(&mut self, worker: &Worker, site: &Site) {
         if self.open.is_none() {
             self.open = Some(opened(worker, &self.caller, site));
+        }
+        if self.caller.ends_ms == u64::MAX {
+            self.caller.ends_ms = now_ms().saturating_add(site.balancer.client_keep_alive_ms);
         }
     }
 
@@ -264,9 +268,6 @@ fn carry_out<'a>(worker: &'a Worker, client: &'a mut Client, plan: Plan, head: u
         let next = match &plan {
             Plan::Forward(forward) => {
                 client.comes_to(worker, &forward.site);
-                if client.caller.ends_ms == u64::MAX {
-                    client.caller.ends_ms = now_ms().saturating_add(forward.site.balancer.client_keep_alive_ms);
-                }
                 forward::forward(worker, client, forward).await
             }
             Plan::Answer(own) => {
