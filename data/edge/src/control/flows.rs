@@ -11,7 +11,6 @@ use world::{BalancerKind, Listener, LoadBalancer, Protocol, Stickiness, Weighted
 use super::doors::{Opened, Passed, Wanted};
 use super::{Control, Served, compile};
 use crate::flow::compile::{Shared, Transport, groups_of, transports};
-use crate::flow::doors::Opened as Receiving;
 use crate::flow::share::Share;
 use crate::flow::udp::{Adopted, Arrivals, NewDoor};
 use crate::flow::{FlowLog, Kind, Site, TCP_IDLE_MS, UDP_IDLE_MS};
@@ -31,7 +30,7 @@ pub struct WantedDoors {
 #[derive(Debug, Default)]
 pub struct OpenedDoors {
     tcp: Vec<Opened>,
-    udp: Vec<Receiving>,
+    udp: Vec<Opened>,
     /// Flows that go on there.
     flows: Vec<Adopted>,
 }
@@ -41,26 +40,26 @@ type Part = (Vec<(SocketAddr, TcpListener)>, Arrivals);
 
 impl OpenedDoors {
     /// Addresses at which nobody has received meanwhile, and the flows to them.
-    pub fn of_datagrams(udp: Vec<Receiving>, flows: Vec<Adopted>) -> Self {
+    pub fn of_datagrams(udp: Vec<Opened>, flows: Vec<Adopted>) -> Self {
         Self { tcp: Vec::new(), udp, flows }
     }
 
     /// Keeps addresses back at which another edge still receives.
-    pub fn hold_datagrams(&mut self, held: &mut Vec<Receiving>) {
+    pub fn hold_datagrams(&mut self, held: &mut Vec<Opened>) {
         held.append(&mut self.udp);
     }
 
     /// Each worker's part.
     pub fn for_each(self, workers: usize) -> Vec<Part> {
         let mut parts: Vec<Part> = (0..workers).map(|_| Part::default()).collect();
-        for Opened { at, listeners } in self.tcp {
-            for (number, listener) in listeners.into_iter().enumerate() {
-                parts[number % workers].0.push((at, listener));
+        for Opened { at, sockets } in self.tcp {
+            for (number, listener) in sockets.into_iter().enumerate() {
+                parts[number % workers].0.push((at, listener.into()));
             }
         }
-        for Receiving { at, sockets } in self.udp {
+        for Opened { at, sockets } in self.udp {
             for (number, socket) in sockets.into_iter().enumerate() {
-                parts[number % workers].1.doors.push(NewDoor { at, number, socket });
+                parts[number % workers].1.doors.push(NewDoor { at, number, socket: socket.into() });
             }
         }
         for flow in self.flows {
@@ -99,8 +98,8 @@ impl Control {
 
     /// Opens what is not open yet. On an error nothing was opened.
     pub(super) fn open_doors(&mut self, wanted: &WantedDoors, patient: bool) -> Result<OpenedDoors, String> {
-        let tcp = self.doors.open(&wanted.tcp, patient)?;
-        match self.datagrams.open(&wanted.udp, |door| self.doors.actual(door).map(|at| at.port())) {
+        let tcp = self.doors.open(&wanted.tcp, patient, |_| None)?;
+        match self.datagrams.open(&wanted.udp, false, |door| self.doors.actual(door).map(|at| at.port())) {
             Ok(udp) => Ok(OpenedDoors { tcp, udp, flows: Vec::new() }),
             Err(reason) => {
                 let before = self.wanted_doors(self.balancers.values().map(|served| &served.balancer));

@@ -39,7 +39,7 @@ use world::{Frame, LoadBalancer, Observation, RunPaths, Slot, SlotKind};
 
 use crate::clock::wall;
 use crate::connector::Connector;
-use crate::flow;
+use crate::flow::compile::Transport;
 use crate::front::FrontReport;
 use crate::handover::keeper::Keeper;
 use crate::handover::take::{Taken, Word};
@@ -52,7 +52,7 @@ use crate::tls::listener::Listener as SecureListener;
 use crate::tls::tickets::TicketKeys;
 use crate::worker::{self, WorkerHandle};
 use crate::{EdgeError, EdgeOptions};
-use doors::Doors;
+use doors::{Doors, Opened};
 use flows::OpenedDoors;
 use link::{Entrances, Link};
 use obey::Unsettled;
@@ -113,9 +113,9 @@ struct Control {
     paths: RunPaths,
     workers: Vec<WorkerHandle>,
     doors: Doors,
-    datagrams: flow::doors::Doors,
+    datagrams: Doors,
     /// Where datagrams are received once the edge before this one does so no more.
-    held: Option<Vec<flow::doors::Opened>>,
+    held: Option<Vec<Opened>>,
     targets: Targets,
     traffic: Traffic,
     balancers: BTreeMap<String, Served>,
@@ -159,8 +159,8 @@ impl Control {
         let connector = Connector::new(options.sockets, paths.clone()).map_err(EdgeError::io("the network namespace"))?;
         Ok(Self {
             workers: (0..workers).map(start).collect::<Result<_, _>>()?,
-            doors: Doors::new(workers, options.fallback_offset, told(&paths)),
-            datagrams: flow::doors::Doors::new(workers, options.fallback_offset, told(&paths)),
+            doors: Doors::new(Transport::Tcp, workers, options.fallback_offset, told(&paths)),
+            datagrams: Doors::new(Transport::Udp, workers, options.fallback_offset, told(&paths)),
             held: None,
             targets: Targets::new(Rc::new(connector), events, logs.writer()),
             traffic: Traffic::new(workers),

@@ -8,7 +8,6 @@ mod carry;
 mod choose;
 pub(crate) mod compile;
 pub(crate) mod counters;
-pub(crate) mod doors;
 pub(crate) mod preface;
 pub(crate) mod segments;
 pub(crate) mod share;
