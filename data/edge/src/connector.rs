@@ -69,15 +69,6 @@ impl Connector {
         Ok(Self { sockets, paths, home, open: RefCell::default(), outgoing })
     }
 
-    /// Likewise, and speaks TLS over it where that is wanted.
-    pub async fn open(&self, from: &NetworkInterfaceId, to: SocketAddrV4, tls: Option<Speaks>) -> io::Result<Stream> {
-        let socket = self.connect(from, to).await?;
-        match tls {
-            None => Ok(Stream::Plain(socket)),
-            Some(speaks) => Ok(Stream::Tls(Box::new(self.outgoing.connect(socket, (*to.ip()).into(), speaks).await?))),
-        }
-    }
-
     /// Connects to a target from an interface. The time it may take is up to the caller.
     pub async fn connect(&self, from: &NetworkInterfaceId, to: SocketAddrV4) -> io::Result<TcpStream> {
         let stream = self.connect_with(from, to, open_socket).await?;
@@ -85,7 +76,16 @@ impl Connector {
         Ok(stream)
     }
 
-    /// Likewise, for a flow: its target takes data as it pleases, and one that is gone is for health checks to find, or for the
+    /// Likewise, and speaks TLS over it where that is wanted.
+    pub async fn open(&self, from: &NetworkInterfaceId, to: SocketAddrV4, tls: Option<Speaks>) -> io::Result<Stream> {
+        let socket = self.connect(from, to).await?;
+        match tls {
+            None => Ok(Stream::Plain(socket)),
+            Some(speaks) => self.secure(socket, to, speaks).await,
+        }
+    }
+
+    /// Connects for a flow: its target takes data as it pleases, and one that is gone is for health checks to find, or for the
     /// idle timeout.
     pub async fn reach(&self, from: &NetworkInterfaceId, to: SocketAddrV4) -> io::Result<TcpStream> {
         self.connect_with(from, to, open_flow_socket).await
@@ -178,9 +178,7 @@ fn open_datagram_socket() -> io::Result<OwnedFd> {
 }
 
 fn open_socket() -> io::Result<OwnedFd> {
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
-    set_tcp_nodelay(&socket, true)?;
+    let socket = open_flow_socket()?;
     // Where the kernel does not have it, what it has will do.
     let _ = set_tcp_congestion(&socket, CONGESTION_NEARBY);
     set_socket_keepalive(&socket, true)?;

@@ -361,7 +361,7 @@ fn since<'a>(now: &'a [u32], before: &'a [u32]) -> impl Iterator<Item = u64> + '
 }
 
 /// Only one thread writes, so it needs no locked instruction.
-fn add(counter: &AtomicU64, amount: u64) {
+pub fn add(counter: &AtomicU64, amount: u64) {
     counter.store(counter.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
 }
 

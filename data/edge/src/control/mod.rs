@@ -232,7 +232,7 @@ impl Control {
                         return self.end(purge).await;
                     }
                 }
-                Some(event) = target_events.recv() => self.target_event(event).await?,
+                Some(event) = target_events.recv() => self.target_event(event).await,
                 Some(event) = heirs.recv() => match self.heir_event(event) {
                     Step::Stay => {}
                     Step::Return => entrances = Entrances::open(&self.paths, &links, &asked)?,
@@ -369,7 +369,7 @@ impl Control {
         Ok(())
     }
 
-    async fn target_event(&mut self, event: TargetEvent) -> Result<(), EdgeError> {
+    async fn target_event(&mut self, event: TargetEvent) {
         let key = event.key().clone();
         let (report, cut) = self.targets.observe(event);
         if let Some(number) = cut {
@@ -381,7 +381,6 @@ impl Control {
             self.unsaved = true;
             self.report(report);
         }
-        Ok(())
     }
 
     fn report_drained(&mut self) {

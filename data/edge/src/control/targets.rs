@@ -42,6 +42,13 @@ pub struct MemberKey {
     pub target: TargetKey,
 }
 
+impl MemberKey {
+    /// Stands for it in cookies.
+    fn scope(&self) -> u64 {
+        scope_of(&[&self.group, &self.target.id, &self.target.port.to_string()])
+    }
+}
+
 /// What the tasks of targets tell the control thread.
 #[derive(Debug)]
 pub enum TargetEvent {
@@ -153,8 +160,7 @@ impl Targets {
         from: NetworkInterfaceId,
     ) -> Option<Arc<Target>> {
         let (generation, zone) = (wanted.generation, wanted.zone.clone());
-        let scope = scope_of(&[&key.group, &key.target.id, &key.target.port.to_string()]);
-        let mut target = Target::new(self.next_number, scope, address, from, self.idle.clone());
+        let mut target = Target::new(self.next_number, key.scope(), address, from, self.idle.clone());
         target.secure = matches!(group.protocol, Protocol::Https | Protocol::Tls);
         let target = Arc::new(target);
         self.next_number += 1;

@@ -73,15 +73,15 @@ pub fn groups_of(listener: &Listener) -> &[WeightedGroup] {
 
 /// All listeners that want addresses which load balancers share. HTTP tells its hosts apart by name; what is below HTTP does
 /// not, so a network load balancer has such an address only where nobody else wants it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Shared {
-    front_door: Option<Ipv4Addr>,
+    front_door: Ipv4Addr,
     wanting: BTreeMap<(Transport, IpAddr, u16), Vec<ListenerArn>>,
 }
 
 impl Shared {
     pub fn of<'a>(balancers: impl Iterator<Item = &'a LoadBalancer>, front_door: Ipv4Addr) -> Self {
-        let mut shared = Self { front_door: Some(front_door), wanting: BTreeMap::new() };
+        let mut shared = Self { front_door, wanting: BTreeMap::new() };
         for balancer in balancers {
             for listener in &balancer.listeners {
                 for (transport, address) in shared.common(balancer, listener) {
@@ -94,7 +94,7 @@ impl Shared {
 
     fn common(&self, balancer: &LoadBalancer, listener: &Listener) -> Vec<(Transport, IpAddr)> {
         let v6 = balancer.dualstack.then_some(FRONT_DOOR_V6);
-        let addresses = self.front_door.map(IpAddr::V4).into_iter().chain(v6);
+        let addresses = [IpAddr::V4(self.front_door)].into_iter().chain(v6);
         addresses.flat_map(|address| transports(listener.protocol).iter().map(move |t| (*t, address))).collect()
     }
 

@@ -8,6 +8,7 @@ use world::{FlowCounts, FlowTraffic};
 
 use super::Kind;
 use super::segments::Segments;
+use crate::metrics::add;
 use crate::worker::watch::Watch;
 
 const KINDS: usize = 3;
@@ -205,9 +206,4 @@ impl FlowTotals {
     pub fn client_tls_errors_since(&self, before: &Self) -> u64 {
         self.client_tls_errors.wrapping_sub(before.client_tls_errors)
     }
-}
-
-/// Only one thread writes, so it needs no locked instruction.
-fn add(counter: &AtomicU64, amount: u64) {
-    counter.store(counter.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
 }

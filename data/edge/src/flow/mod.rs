@@ -16,18 +16,14 @@ mod story;
 mod tcp;
 pub(crate) mod udp;
 
-use std::net::SocketAddr;
-use std::rc::Rc;
 use std::sync::Arc;
-
-use tokio::net::TcpStream;
 
 use crate::log::Channel;
 use crate::tls::listener::Front;
-use crate::worker::Worker;
 pub(crate) use choose::mix;
 use counters::FlowCounters;
 use share::Share;
+pub(crate) use tcp::serve;
 
 /// "Network Load Balancers: Connection idle timeout": of TCP where nothing else is set, and of TLS always.
 pub const TCP_IDLE_MS: u64 = 350_000;
@@ -65,9 +61,4 @@ pub enum Kind {
     Tcp,
     Tls,
     Udp,
-}
-
-/// Serves a client's connection to its end.
-pub async fn serve(worker: Rc<Worker>, site: Arc<Site>, socket: TcpStream, address: SocketAddr, at: SocketAddr) {
-    tcp::serve(&worker, &site, socket, address, at).await;
 }

@@ -4,6 +4,8 @@
 use std::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::net::sockopt::set_socket_linger;
@@ -59,12 +61,12 @@ struct Onward {
 }
 
 /// Serves a client's connection to its end, and tells of it where that is wanted.
-pub async fn serve(worker: &Worker, site: &Site, socket: TcpStream, address: SocketAddr, at: SocketAddr) {
-    let Some(log) = &site.log else { return converse(worker, site, socket, address, at, &mut None).await };
+pub async fn serve(worker: Rc<Worker>, site: Arc<Site>, socket: TcpStream, address: SocketAddr, at: SocketAddr) {
+    let Some(log) = &site.log else { return converse(&worker, &site, socket, address, at, &mut None).await };
     let mut story = Some(Box::new(Story::begin(address, at)));
-    converse(worker, site, socket, address, at, &mut story).await;
+    converse(&worker, &site, socket, address, at, &mut story).await;
     if let Some(story) = story {
-        story.tell(worker, site, log);
+        story.tell(&worker, &site, log);
     }
 }
 

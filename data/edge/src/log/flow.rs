@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::connection::group_name;
-use super::text::{Moment, push_safe};
+use super::text::Moment;
 use super::{Channel, Writer};
 use crate::http::text::{push, push_address, push_number};
 use crate::tls::{Agreed, Greeting};
@@ -112,7 +112,7 @@ fn push_encoded(out: &mut Vec<u8>, text: &[u8]) {
         if byte.is_ascii_alphanumeric() || b"-._~/".contains(byte) {
             out.push(*byte);
         } else {
-            push_safe(out, format!("%{byte:02X}").as_bytes());
+            push(out, &[&format!("%{byte:02X}")]);
         }
     }
 }

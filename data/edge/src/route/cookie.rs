@@ -2,9 +2,8 @@
 //! Sticky sessions for your Application Load Balancer: the contents are encrypted and cannot be decrypted").
 
 use std::fmt;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::Path;
 
 use aws_lc_rs::aead::{AES_128_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -13,6 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use fastrand::Rng;
 
+use crate::front::{Readers, write_atomically};
 use crate::http::fields::Header;
 
 const KEY_BYTES: usize = 16;
@@ -90,13 +90,7 @@ impl Sealer {
             Err(e) => return Err(e),
         }
         let key = Self::fresh_key()?;
-        let fresh = path.with_extension("new");
-        match fs::remove_file(&fresh) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-            _ => {}
-        }
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?.write_all(&key)?;
-        fs::rename(&fresh, path)?;
+        write_atomically(path, &key, Readers::Owner)?;
         Self::new(&key)
     }
 

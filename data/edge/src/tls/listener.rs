@@ -124,7 +124,7 @@ impl Listener {
 fn protocols(balancer: &LoadBalancer, of: &world::Listener, tls: &ListenerTls) -> Vec<String> {
     match of.protocol {
         Protocol::Tls => tls.alpn.clone(),
-        _ if balancer.http.http2 && super::HTTP2_SERVED => vec!["h2".into(), "http/1.1".into()],
+        _ if balancer.http.http2 => vec!["h2".into(), "http/1.1".into()],
         _ => vec!["http/1.1".into()],
     }
 }

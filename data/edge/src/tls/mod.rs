@@ -16,8 +16,6 @@ use clients::ClientIdentity;
 
 /// Ciphertext that is read at once before the client's greeting is whole.
 const HELLO_BYTES_MAX: usize = 16 * 1024;
-/// Whether `h2` is offered to clients.
-const HTTP2_SERVED: bool = true;
 
 /// What a handshake with a client has led to.
 #[derive(Clone, Debug)]

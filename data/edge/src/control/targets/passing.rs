@@ -8,7 +8,6 @@ use base::NetworkInterfaceId;
 
 use super::{Member, MemberKey, TargetEvent, Targets};
 use crate::control::store::StoredHealth;
-use crate::route::cookie::scope_of;
 use crate::target::{InFlight, Standing, Target};
 
 impl TargetEvent {
@@ -47,7 +46,7 @@ impl Targets {
     /// must end at once.
     pub fn left_elsewhere(&self, gone: &[Arc<Target>]) -> Vec<(MemberKey, bool)> {
         let left = |key: &MemberKey| {
-            let scope = scope_of(&[&key.group, &key.target.id, &key.target.port.to_string()]);
+            let scope = key.scope();
             let target = gone.iter().find(|target| target.scope == scope && !target.is_let_be())?;
             Some((key.clone(), target.is_cut()))
         };
