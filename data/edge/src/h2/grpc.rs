@@ -42,7 +42,7 @@ impl RequestProtocol {
 
 /// Whether this is the content type of a gRPC message: `application/grpc`, with a format or parameters behind it (gRPC over
 /// HTTP2).
-pub fn is_grpc(content_type: &[u8]) -> bool {
+fn is_grpc(content_type: &[u8]) -> bool {
     let (begin, rest) = content_type.split_at(content_type.len().min("application/grpc".len()));
     begin.eq_ignore_ascii_case(b"application/grpc") && matches!(rest.first(), None | Some(b'+' | b';' | b' '))
 }

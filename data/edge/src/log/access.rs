@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use super::text::{Moment, push_millis, push_safe, push_trace_id};
 use super::{Channel, Writer};
-use crate::h2::grpc::is_grpc;
+use crate::h2::grpc::RequestProtocol;
 use crate::http::HttpError;
 use crate::http::desync::{Class, of_refused};
-use crate::http::fields::{Header, Known};
+use crate::http::fields::Known;
 use crate::http::forward::{TraceId, host_and_path_of, push_trace, split_port};
 use crate::http::head::Request;
 use crate::http::said::Said;
@@ -97,8 +97,8 @@ pub fn begin(
         method: request.method,
         target: request.target,
         host: request.host,
-        version: version(is_http2(caller), request.http11),
-        agent: value(request.headers, "user-agent"),
+        version: version(request),
+        agent: request.headers.iter().find(|h| h.name.eq_ignore_ascii_case(b"user-agent")).map(|h| h.value),
     };
     push_said(&mut text, caller, site, &said);
     push_tls(&mut text, caller.tls.as_deref());
@@ -108,7 +108,7 @@ pub fn begin(
     push_trace(&mut traced, came, trace.as_bytes());
     push_safe(&mut text, &traced);
     let classified = request.flaw.map(|flaw| (flaw.class(), flaw.name()));
-    let kind = kind(caller, site, request);
+    let kind = kind(site, request);
     Some(finish_text(worker, caller, channel, kind, text, notes, classified))
 }
 
@@ -130,8 +130,8 @@ pub fn begin_refused<'b>(
     }
     push_tls(&mut text, caller.tls.as_deref());
     push(&mut text, &[" - \"-"]);
-    let kind = match caller.tls {
-        Some(_) if is_http2(caller) => "h2",
+    let kind = match &caller.tls {
+        Some(tls) if tls.http2 => "h2",
         Some(_) => "https",
         None => "http",
     };
@@ -286,24 +286,19 @@ impl Entry {
 }
 
 /// `type`: "http, https, h2, grpcs, ws, wss".
-fn kind(caller: &Caller, site: &Site, request: &Request<'_, '_>) -> &'static str {
-    let http2 = is_http2(caller);
-    match (site.https, request.is_websocket()) {
-        (_, false) if http2 && value(request.headers, "content-type").is_some_and(is_grpc) => "grpcs",
-        (_, false) if http2 => "h2",
-        (false, false) => "http",
-        (true, false) => "https",
-        (false, true) => "ws",
-        (true, true) => "wss",
+fn kind(site: &Site, request: &Request<'_, '_>) -> &'static str {
+    match (RequestProtocol::of(request), site.https, request.is_websocket()) {
+        (RequestProtocol::Grpc, ..) => "grpcs",
+        (RequestProtocol::Http2, ..) => "h2",
+        (RequestProtocol::Http1, false, false) => "http",
+        (RequestProtocol::Http1, true, false) => "https",
+        (RequestProtocol::Http1, false, true) => "ws",
+        (RequestProtocol::Http1, true, true) => "wss",
     }
 }
 
-fn is_http2(caller: &Caller) -> bool {
-    caller.tls.as_ref().is_some_and(|tls| tls.http2)
-}
-
-fn version(http2: bool, http11: bool) -> &'static str {
-    match (http2, http11) {
+fn version(request: &Request<'_, '_>) -> &'static str {
+    match (request.http2, request.http11) {
         (true, _) => "HTTP/2.0",
         (false, true) => "HTTP/1.1",
         (false, false) => "HTTP/1.0",
@@ -357,9 +352,4 @@ fn push_status(out: &mut Vec<u8>, status: u16) {
         0 => push(out, &["-"]),
         status => push_number(out, status),
     }
-}
-
-/// The value of the first header with this name.
-pub fn value<'b>(headers: &[Header<'b>], name: &str) -> Option<&'b [u8]> {
-    headers.iter().find(|h| h.name.eq_ignore_ascii_case(name.as_bytes())).map(|h| h.value.trim_ascii())
 }

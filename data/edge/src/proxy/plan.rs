@@ -155,8 +155,7 @@ fn count(worker: &Worker, caller: &Caller, site: &Site, request: &Request<'_, '_
     if caller.address.is_ipv6() {
         line.count(Event::Ipv6Request, 1);
     }
-    let http2 = caller.tls.as_ref().is_some_and(|tls| tls.http2);
-    if http2 && access::value(request.headers, "content-type").is_some_and(grpc::is_grpc) {
+    if RequestProtocol::of(request) == RequestProtocol::Grpc {
         line.count(Event::Grpc, 1);
     }
 }
