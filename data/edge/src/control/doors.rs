@@ -331,8 +331,9 @@ mod tests {
         let taken = second.open(&wanted, false, own).unwrap();
         assert_eq!((taken[0].at, taken[0].sockets.len()), (opened[0].at, 3));
         drop((first, opened));
-        let accepted = || taken[0].sockets.iter().find_map(|s| listener(s).accept().ok());
-        assert_eq!(accepted().unwrap().1, waiting.local_addr().unwrap(), "who waited is not lost");
+        let (accepted, from) = taken[0].sockets.iter().find_map(|s| listener(s).accept().ok()).unwrap();
+        assert_eq!(from, waiting.local_addr().unwrap(), "who waited is not lost");
+        assert!(accepted.nodelay().unwrap(), "what workers send leaves at once");
         let mut third = doors(Transport::Tcp, 1);
         third.take_over(second.pass_on().unwrap().remove(0));
         assert_eq!(third.open(&wanted, false, own).unwrap()[0].sockets.len(), 3, "none of their queues is left alone");

@@ -87,7 +87,6 @@ enum NoRequest {
 
 /// Serves a client's connection to its end.
 pub async fn serve(worker: Rc<Worker>, socket: TcpStream, address: SocketAddr, at: SocketAddr) {
-    let _ = socket.set_nodelay(true);
     let watch = worker.watches.watch(&socket, Role::Client(at));
     let front = worker.snapshot.borrow().doors.get(&at).and_then(|door| door.front.clone());
     let caller = Caller { address, at, ends_ms: u64::MAX, tls: None, serial: worker.next_serial() };
