@@ -126,9 +126,6 @@ impl Window {
     }
 }
 
-/// What is said of a stream on which something came that must not.
-pub type Refusal = Reason;
-
 impl Streams {
     /// Whether there is room for data to be sent.
     pub fn has_room(&self) -> bool {
@@ -243,7 +240,7 @@ impl Streams {
     }
 
     /// Takes in data of a stream; an error is the stream's.
-    pub fn receive(&mut self, slot: usize, data: &[u8], frame_bytes: usize, ends: bool) -> Result<(), Refusal> {
+    pub fn receive(&mut self, slot: usize, data: &[u8], frame_bytes: usize, ends: bool) -> Result<(), Reason> {
         let Some(stream) = self.stream(slot).filter(|stream| stream.theirs != Side::Reset) else {
             self.release_connection(frame_bytes);
             return Ok(());
@@ -284,7 +281,7 @@ impl Streams {
     }
 
     /// Takes in what comes behind a body.
-    pub fn receive_trailers(&mut self, slot: usize, trailers: HeaderMap) -> Result<(), Refusal> {
+    pub fn receive_trailers(&mut self, slot: usize, trailers: HeaderMap) -> Result<(), Reason> {
         let Some(stream) = self.stream(slot) else { return Ok(()) };
         match (stream.theirs, stream.left) {
             (Side::Reset, _) => Ok(()),
@@ -354,7 +351,7 @@ impl Streams {
     }
 
     /// Likewise of one stream; an error is the stream's.
-    pub fn widen(&mut self, slot: usize, more: u32) -> Result<(), Refusal> {
+    pub fn widen(&mut self, slot: usize, more: u32) -> Result<(), Reason> {
         let Some(stream) = self.stream(slot) else { return Ok(()) };
         stream.send_window += i64::from(more);
         if stream.send_window > WINDOW_BYTES_MAX { Err(Reason::FLOW_CONTROL_ERROR) } else { Ok(()) }
@@ -363,8 +360,7 @@ impl Streams {
     /// Sends a block of headers that `write` appends.
     pub fn send_headers(&mut self, slot: usize, ends: bool, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Gone> {
         let disowns = self.disowns_table;
-        let stream =
-            self.streams.get_mut(slot).and_then(Option::as_mut).filter(|stream| stream.ours == Side::Open).ok_or(Gone)?;
+        let stream = open_to_us(&mut self.streams, slot)?;
         if ends {
             stream.ours = Side::Ended;
         }
@@ -382,8 +378,7 @@ impl Streams {
     /// Sends as much of `data` as fits now, and how much that is; at zero, whoever called is run again when there is room.
     pub fn send(&mut self, slot: usize, data: &[u8], last: bool) -> Result<usize, Gone> {
         let (has_room, others_wait, window) = (self.has_room(), !self.waiting.is_empty(), self.send_window);
-        let stream =
-            self.streams.get_mut(slot).and_then(Option::as_mut).filter(|stream| stream.ours == Side::Open).ok_or(Gone)?;
+        let stream = open_to_us(&mut self.streams, slot)?;
         let fits = usize::try_from(window.min(stream.send_window)).unwrap_or(0).min(data.len()).min(PAYLOAD_BYTES_MAX);
         let is_rest = last && fits == data.len() && fits <= REST_BYTES_MAX;
         let must_wait = (fits == 0 && !data.is_empty()) || !(has_room || is_rest) || (others_wait && stream.had_turn && !is_rest);
@@ -408,8 +403,7 @@ impl Streams {
 
     /// Ends an answer whose last piece was not known to be it.
     pub fn send_end(&mut self, slot: usize) -> Result<(), Gone> {
-        let stream =
-            self.streams.get_mut(slot).and_then(Option::as_mut).filter(|stream| stream.ours == Side::Open).ok_or(Gone)?;
+        let stream = open_to_us(&mut self.streams, slot)?;
         stream.ours = Side::Ended;
         frames::push(&mut self.out, DATA, END_STREAM, stream.id, &[]);
         Ok(())
@@ -452,6 +446,11 @@ impl Streams {
             (self.streams, self.open, self.waiting) = (Vec::new(), Vec::new(), VecDeque::new());
         }
     }
+}
+
+/// A stream on which we may still say something.
+fn open_to_us(streams: &mut [Option<Stream>], slot: usize) -> Result<&mut Stream, Gone> {
+    streams.get_mut(slot).and_then(Option::as_mut).filter(|stream| stream.ours == Side::Open).ok_or(Gone)
 }
 
 #[cfg(test)]

@@ -133,11 +133,14 @@ impl Groups {
 }
 
 impl Targets {
+    fn groups_of(&self, balancer: &LoadBalancer) -> impl Iterator<Item = &GroupState> {
+        balancer.target_groups.iter().filter_map(|g| self.groups.0.get(&(balancer.id.clone(), g.id.clone())))
+    }
+
     /// Zones of a load balancer that have too few healthy targets for users to be sent there ("ELB User Guide, Target group
     /// health: DNS failover"). Where nodes send to all zones, a group is as healthy in one as in another.
     pub fn failed_zones(&self, balancer: &LoadBalancer) -> Vec<String> {
-        let states = balancer.target_groups.iter().filter_map(|g| self.groups.0.get(&(balancer.id.clone(), g.id.clone())));
-        let states: Vec<&GroupState> = states.collect();
+        let states: Vec<&GroupState> = self.groups_of(balancer).collect();
         let is_low = |zone: &String| {
             states.iter().any(|state| {
                 let (healthy, all) = state.count((!state.wanted.cross_zone).then_some(zone));
@@ -151,8 +154,7 @@ impl Targets {
     /// not send to other zones.
     pub fn left_out_zones(&self, balancer: &LoadBalancer) -> Vec<String> {
         let mut zones = self.failed_zones(balancer);
-        let states = balancer.target_groups.iter().filter_map(|g| self.groups.0.get(&(balancer.id.clone(), g.id.clone())));
-        for state in states.filter(|state| !state.wanted.cross_zone && state.count(None).1 > 0) {
+        for state in self.groups_of(balancer).filter(|state| !state.wanted.cross_zone && state.count(None).1 > 0) {
             let nodes = balancer.nodes.iter().map(|node| &node.zone);
             zones.extend(nodes.filter(|zone| state.count(Some(zone)).1 == 0).cloned());
         }
