@@ -8,7 +8,7 @@
 //!  serve <-- Unix socket --> control thread: configuration, health checks, listening sockets, files under run/
 //!                                 | snapshots (Arc)            ^ atomics: health, requests under way
 //!                                 v                            |
-//!  users --> worker threads, one a core: listeners (SO_REUSEPORT), HTTP/1.1, connections to targets
+//!  users --> worker threads, one a core: listeners (SO_REUSEPORT), HTTP, flows, connections to targets
 //! ```
 
 mod clock;

@@ -193,7 +193,7 @@ impl ZoneLine {
         add(&self.events[event as usize], times);
     }
 
-    /// It did so because a listener's action says so.
+    /// It answered by itself because a listener's action says so.
     pub fn fixed(&self) {
         add(&self.fixed_responses, 1);
     }

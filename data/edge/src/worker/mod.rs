@@ -45,8 +45,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const DRAIN_IDLE_MS: u64 = 5_000;
 const DRAIN_MS_MAX: u64 = 300_000;
 const DRAIN_FLOWS_MS_MAX: u64 = 24 * 3_600_000;
-/// Client connections of one worker; more wait in the kernel's queue.
-const CLIENTS_MAX: usize = 50_000;
+/// Connections of one worker, with clients and with targets; more clients wait in the kernel's queue.
+const SOCKETS_MAX: usize = 50_000;
 /// Buffers are given back to the machine after this many sweeps without a connection.
 const TRIM_AFTER_SWEEPS: u32 = 20;
 
@@ -296,7 +296,7 @@ impl Worker {
 
 async fn accept(worker: Rc<Worker>, at: SocketAddr, listener: TcpListener) {
     loop {
-        if worker.watches.clients_reach(CLIENTS_MAX) {
+        if worker.watches.reach(SOCKETS_MAX) {
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         }

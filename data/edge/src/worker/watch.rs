@@ -179,8 +179,8 @@ impl Watches {
         }
     }
 
-    /// Whether so many sockets are open that no more should be taken in.
-    pub fn clients_reach(&self, most: usize) -> bool {
+    /// Whether so many sockets are open, to clients and to targets, that no more should be taken in.
+    pub fn reach(&self, most: usize) -> bool {
         self.entries.borrow().len() - self.free.borrow().len() >= most
     }
 
