@@ -17,8 +17,8 @@ use super::targets::TARGETS_MAX;
 use crate::EdgeError;
 use crate::handover::{self, give, give::HeirEvent};
 
-/// Frames that may wait for `serve`: the health of all targets and their anomalies, which it is told when it connects, and as many
-/// more. When it reads no faster it is cut off, and told everything when it comes back.
+/// Frames that may wait for `serve`: the health of all targets and their anomalies, which it is told when it connects, and as
+/// many more. When it reads no faster it is cut off, and told everything when it comes back.
 pub const FRAMES_MAX: usize = 4 * TARGETS_MAX;
 
 /// What happens on the socket.
