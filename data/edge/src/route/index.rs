@@ -9,7 +9,7 @@ use world::PATTERN_CHARS_MAX;
 use super::condition::{Condition, Subject, parameters};
 use super::pattern::{Glob, Pattern};
 
-/// How much of a text is looked at: no pattern is longer.
+/// How much of a text is looked at, and of what a pattern wants of it: all, where its characters have a byte each.
 const TEXT_BYTES_MAX: usize = PATTERN_CHARS_MAX;
 /// Places that are looked at; rules that only tell of further ones are asked each time.
 const PLACES_MAX: usize = 12;
@@ -190,6 +190,7 @@ fn options(condition: &Condition) -> Vec<Keys> {
 
 /// None when there is nothing to look for in one of them: then every request may meet it.
 fn whole(mut keys: Keys) -> Option<Keys> {
+    keys.iter_mut().for_each(|(_, key)| key.truncate(TEXT_BYTES_MAX));
     keys.sort_unstable_by(|(_, a), (_, b)| a.cmp(b));
     keys.dedup();
     (!keys.is_empty() && keys.iter().all(|(_, key)| !key.is_empty())).then_some(keys)

@@ -264,3 +264,14 @@ proptest! {
         prop_assert_eq!(route.decide(&subject).priority, wanted);
     }
 }
+
+/// A pattern of 128 characters may have more bytes than are looked at.
+#[test]
+fn rules_with_the_longest_patterns_are_found() {
+    let long = "\u{e9}".repeat(128);
+    let value = Condition::Header { name: "x".into(), values: globs(&[&long]) };
+    let route = compile(&listener(vec![vec![value], vec![path(&[&format!("*{}", &long[2..])])]])).unwrap();
+    let headers = [Header::new(b"X", long.as_bytes())];
+    assert_eq!(route.decide(&subject("", "/", "", &headers)).priority, 1);
+    assert_eq!(route.decide(&subject("", &format!("/{long}"), "", &[])).priority, 2);
+}
