@@ -1,13 +1,11 @@
 //! Where users reach the load balancers: `run/edge-front.json`, for whoever prints a URL. Only the file's shape.
 
-use std::fs::{OpenOptions, Permissions};
-use std::io::Write;
 use std::net::SocketAddr;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use world::RunPaths;
+
+use crate::files::{Readers, write_atomically};
 
 /// The content of `run/edge-front.json`. It is replaced as a whole when a listener comes or goes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -58,24 +56,4 @@ impl FrontReport {
     pub(crate) fn write(&self, paths: &RunPaths) -> std::io::Result<()> {
         write_atomically(&paths.edge_front_report(), &serde_json::to_vec_pretty(self)?, Readers::All)
     }
-}
-
-/// Who may read a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Readers {
-    All,
-    /// It has keys in it.
-    Owner,
-}
-
-/// Replaces a file as a whole: whoever reads it sees the old or the new one. Under `run`, which no reboot survives, so
-/// that nothing waits for a disk.
-pub(crate) fn write_atomically(path: &Path, content: &[u8], readers: Readers) -> std::io::Result<()> {
-    let fresh = path.with_extension("new");
-    let mode = if readers == Readers::Owner { 0o600 } else { 0o644 };
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&fresh)?;
-    // One that an edge has left behind keeps the mode that it had.
-    file.set_permissions(Permissions::from_mode(mode))?;
-    file.write_all(content)?;
-    std::fs::rename(fresh, path)
 }

@@ -15,6 +15,7 @@ use world::{Frame, FrameReader, RunPaths};
 
 use super::targets::TARGETS_MAX;
 use crate::EdgeError;
+use crate::files;
 use crate::handover::{self, give, give::HeirEvent};
 
 /// Frames that may wait for `serve`: the health of all targets and their anomalies, which it is told when it connects, and as
@@ -50,10 +51,7 @@ impl Link {
 /// Listens for `serve`, readable by our user alone. The socket appears ready under its name, in place of an old one.
 fn listen(path: &Path) -> io::Result<UnixListener> {
     let fresh = path.with_extension("sock.new");
-    match fs::remove_file(&fresh) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-        _ => {}
-    }
+    files::remove(&fresh)?;
     let listener = UnixListener::bind(&fresh)?;
     fs::set_permissions(&fresh, fs::Permissions::from_mode(0o600))?;
     fs::rename(&fresh, path)?;

@@ -23,7 +23,6 @@ pub(crate) use compile::FRONT_DOOR_V6;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -39,6 +38,7 @@ use world::{Frame, LoadBalancer, Observation, RunPaths, Slot, SlotKind};
 
 use crate::clock::wall;
 use crate::connector::Connector;
+use crate::files;
 use crate::flow::compile::Transport;
 use crate::front::FrontReport;
 use crate::handover::keeper::Keeper;
@@ -418,9 +418,8 @@ impl Control {
             files.push(cookie_key(&self.paths));
         }
         for file in files {
-            match fs::remove_file(&file) {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => tracing::warn!("{}: {e}", file.display()),
-                _ => {}
+            if let Err(e) = files::remove(&file) {
+                tracing::warn!("{}: {e}", file.display());
             }
         }
     }

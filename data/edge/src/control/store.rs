@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use world::{LoadBalancer, RegisteredTarget, RunPaths, TargetHealth, TargetKey};
 
-use crate::front::{Readers, write_atomically};
+use crate::files::{Readers, write_atomically};
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Stored {

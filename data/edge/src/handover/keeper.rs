@@ -16,6 +16,7 @@ use world::RunPaths;
 
 use super::{ANSWER_MAX, DoorNote, Peer, note_doors, receive_doors};
 use crate::control::doors::Passed;
+use crate::files;
 
 /// How long the sockets of an edge that is gone are kept: whoever waits longer is better told that nobody is there.
 const KEPT_MAX: Duration = Duration::from_secs(30);
@@ -126,10 +127,7 @@ struct Store {
 /// the caller's.
 pub fn keep_sockets(paths: &RunPaths) -> io::Result<()> {
     let path = socket(paths);
-    match fs::remove_file(&path) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-        _ => {}
-    }
+    files::remove(&path)?;
     let listener = UnixListener::bind(&path)?;
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
     let store: Arc<Store> = Arc::default();

@@ -12,7 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use fastrand::Rng;
 
-use crate::front::{Readers, write_atomically};
+use crate::files::{Readers, write_atomically};
 use crate::http::fields::Header;
 
 const KEY_BYTES: usize = 16;
