@@ -14,6 +14,7 @@
 mod clock;
 mod connector;
 mod control;
+mod descriptors;
 mod files;
 mod flow;
 mod front;

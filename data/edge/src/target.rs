@@ -23,6 +23,8 @@ pub const WEIGHT_FULL: u32 = 1_000;
 const KEEPS_FLOWS: u8 = 1;
 const CUT_WHEN_UNHEALTHY: u8 = 2;
 const DEREGISTERED: u8 = 4;
+const HAS_FLOWS: u8 = 8;
+const LEFT_BEHIND: u8 = 16;
 
 /// Health as far as routing goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,8 +157,27 @@ impl Target {
         let is_flow = !matches!(protocol, Protocol::Http | Protocol::Https);
         let keeps = if is_flow && !wanted.cut_at_deregistration { KEEPS_FLOWS } else { 0 };
         let cuts = if is_flow && wanted.cut_when_unhealthy { CUT_WHEN_UNHEALTHY } else { 0 };
+        let has = if is_flow { HAS_FLOWS } else { 0 };
         let known = self.flows.load(Ordering::Relaxed) & DEREGISTERED;
-        self.flows.store(known | keeps | cuts, Ordering::Relaxed);
+        self.flows.store(known | has | keeps | cuts, Ordering::Relaxed);
+    }
+
+    /// Its group leaves the load balancer: flows to it go on for a while.
+    pub fn leave_with_group(&self) {
+        if self.flows.load(Ordering::Relaxed) & HAS_FLOWS != 0 {
+            self.flows.fetch_or(LEFT_BEHIND, Ordering::Relaxed);
+        }
+    }
+
+    /// Its load balancer is gone, and with it the interface that flows to it went through.
+    pub fn leave_with_balancer(&self) {
+        if self.flows.load(Ordering::Relaxed) & HAS_FLOWS != 0 {
+            self.set_cut();
+        }
+    }
+
+    pub fn is_left_behind(&self) -> bool {
+        self.flows.load(Ordering::Relaxed) & LEFT_BEHIND != 0
     }
 
     /// Flows go on when its deregistration is over.

@@ -29,7 +29,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::ListenerArn;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
@@ -38,7 +37,6 @@ use world::{Frame, LoadBalancer, Observation, RunPaths, Slot, SlotKind};
 
 use crate::clock::wall;
 use crate::connector::Connector;
-use crate::files;
 use crate::flow::compile::Transport;
 use crate::front::FrontReport;
 use crate::handover::keeper::Keeper;
@@ -52,6 +50,7 @@ use crate::tls::listener::Listener as SecureListener;
 use crate::tls::tickets::TicketKeys;
 use crate::worker::{self, WorkerHandle};
 use crate::{EdgeError, EdgeOptions};
+use crate::{descriptors, files};
 use doors::{Doors, Opened};
 use flows::OpenedDoors;
 use link::{Entrances, Link};
@@ -75,7 +74,7 @@ pub fn run(options: EdgeOptions) -> Result<(), EdgeError> {
     let paths = RunPaths::new(&options.data);
     let run = paths.run();
     fs::create_dir_all(&run).map_err(EdgeError::io(format!("{}", run.display())))?;
-    raise_descriptor_limit();
+    descriptors::raise_limit();
     let (lock, taken) = claim(&paths)?;
     let workers = match options.workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -90,14 +89,6 @@ pub fn run(options: EdgeOptions) -> Result<(), EdgeError> {
         let predecessor = control.restore(taken).await?;
         control.serve(inbox, predecessor).await
     })
-}
-
-/// Every connection needs two descriptors.
-fn raise_descriptor_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    if let Err(e) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
-        tracing::warn!("the limit on open files stays at {:?}: {e}", limit.current);
-    }
 }
 
 struct Served {
@@ -150,9 +141,11 @@ struct Control {
 impl Control {
     fn new(options: EdgeOptions, paths: RunPaths, workers: usize, events: mpsc::Sender<TargetEvent>) -> Result<Self, EdgeError> {
         let logs = Logs::start(&paths, options.log_period).map_err(EdgeError::io("the logging thread"))?;
+        let sockets_max = descriptors::of_worker(workers);
         let start = |index| {
             let (sockets, paths, log) = (options.sockets, paths.clone(), logs.writer());
-            worker::start(index, log, move || Connector::new(sockets, paths)).map_err(EdgeError::io("a worker thread"))
+            worker::start(index, sockets_max, log, move || Connector::new(sockets, paths))
+                .map_err(EdgeError::io("a worker thread"))
         };
         let cookie_key = cookie_key(&paths);
         let sealer = Sealer::load(&cookie_key).map_err(EdgeError::io(format!("{}", cookie_key.display())))?;

@@ -10,11 +10,12 @@ use ::http::{HeaderMap, Method, Request, StatusCode, Uri, Version};
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use world::{Protocol, ProtocolVersion, TargetReason};
 
 use super::health::{Outcome, Subject};
 use crate::connector::Connector;
+use crate::descriptors::is_shortage;
 use crate::flow::preface;
 use crate::h2::{grpc, outgoing};
 use crate::http::HttpError;
@@ -29,6 +30,8 @@ const ANSWER_BYTES_MAX: usize = 16 * 1024;
 /// What follows the head is read for so long, so that the application is not cut off while it writes.
 const REST_MAX: Duration = Duration::from_millis(500);
 const REST_BYTES_MAX: usize = 1024 * 1024;
+/// Pause before a check is made that could not be.
+const SHORTAGE_PAUSE: Duration = Duration::from_millis(250);
 /// How an ALB calls itself ("ELB User Guide, Troubleshoot: health checks").
 const USER_AGENT_TEXT: &str = "ELB-HealthChecker/2.0";
 const ENCODINGS: &str = "gzip, compressed";
@@ -58,20 +61,31 @@ pub struct Look {
 
 /// One check.
 pub async fn probe(subject: &Subject, connector: &Connector) -> Look {
-    let (outcome, rest) = look(subject, connector).await;
+    // What this machine lacks says nothing of the target: the check waits.
+    let (outcome, rest) = loop {
+        match look(subject, connector).await {
+            Ok(look) => break look,
+            Err(shortage) => {
+                tracing::warn!(target = %subject.address, "a health check waits: {shortage}");
+                sleep(SHORTAGE_PAUSE).await;
+            }
+        }
+    };
     match rest {
         Some((code, rest)) => Look { outcome, code: Some(code), rest: Some(rest) },
         None => Look { outcome, code: None, rest: None },
     }
 }
 
-async fn look(subject: &Subject, connector: &Connector) -> (Outcome, Option<(u16, Rest)>) {
+/// Fails where there is no descriptor or memory for the check.
+async fn look(subject: &Subject, connector: &Connector) -> io::Result<(Outcome, Option<(u16, Rest)>)> {
     let within = Duration::from_millis(subject.check.timeout_ms);
     if subject.check.protocol == Protocol::Tcp {
         // "A TCP health check attempts to open a TCP connection on the specified port" and needs no more.
         return match timeout(within, connect(subject, connector)).await {
-            Err(_) => (Err(TargetReason::Timeout), None),
-            Ok(connected) => (connected.map(|_| ()).map_err(|_| TargetReason::FailedHealthChecks), None),
+            Err(_) => Ok((Err(TargetReason::Timeout), None)),
+            Ok(Err(e)) if is_shortage(&e) => Err(e),
+            Ok(connected) => Ok((connected.map(|_| ()).map_err(|_| TargetReason::FailedHealthChecks), None)),
         };
     }
     let asked = timeout(within, async {
@@ -80,8 +94,9 @@ async fn look(subject: &Subject, connector: &Connector) -> (Outcome, Option<(u16
             ProtocolVersion::Http2 | ProtocolVersion::Grpc => ask_http2(subject, connector).await,
         }
     });
-    match asked.await {
+    Ok(match asked.await {
         Err(_) => (Err(TargetReason::Timeout), None),
+        Ok(Err(e)) if is_shortage(&e) => return Err(e),
         Ok(Err(e)) => {
             tracing::debug!(target = %subject.address, "a health check got no answer: {e}");
             (Err(TargetReason::FailedHealthChecks), None)
@@ -91,7 +106,7 @@ async fn look(subject: &Subject, connector: &Connector) -> (Outcome, Option<(u16
             (if passes { Ok(()) } else { Err(TargetReason::ResponseCodeMismatch { status }) }, Some((status, rest)))
         }
         Ok(Ok((Code::Foreign(status), rest))) => (Err(TargetReason::ResponseCodeMismatch { status }), Some((status, rest))),
-    }
+    })
 }
 
 /// "After you enable proxy protocol, the proxy protocol header is also included in health check connections from the load

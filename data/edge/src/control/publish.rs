@@ -26,6 +26,9 @@ use crate::worker::Command;
 
 /// Requests under way at a target that is gone from the configuration may take this long.
 const REMOVED_GRACE: Duration = Duration::from_secs(10);
+/// Flows to a target whose group has left the load balancer: "up to one hour while traffic continues" ("Update a listener for your
+/// Network Load Balancer").
+const LEFT_BEHIND_GRACE: Duration = Duration::from_secs(3_600);
 
 impl Control {
     /// Opens books, logs and rules for the load balancers that there are now.
@@ -69,8 +72,8 @@ impl Control {
     /// deregistration was what took them away; else after a while. What is under way then may be taken to another target:
     /// nobody has said that it must end, as a deregistration does.
     pub(super) async fn let_go(&self, gone: Vec<Arc<Target>>) {
-        for (key, is_cut) in self.targets.left_elsewhere(&gone) {
-            self.let_go_before(key, if is_cut { Duration::ZERO } else { REMOVED_GRACE });
+        for (key, target) in self.targets.left_elsewhere(&gone) {
+            self.let_go_before(key, grace(target));
         }
         for target in gone {
             if target.is_let_be() {
@@ -82,7 +85,7 @@ impl Control {
             }
             let workers: Vec<_> = self.workers.iter().map(|w| w.commands.clone()).collect();
             spawn_local(async move {
-                tokio::time::sleep(REMOVED_GRACE).await;
+                tokio::time::sleep(grace(&target)).await;
                 for worker in workers {
                     let _ = worker.send(Command::Cut(target.number)).await;
                 }
@@ -225,6 +228,15 @@ impl Control {
             })
         };
         balancer.listeners.iter().filter_map(listener).collect()
+    }
+}
+
+/// How long what is under way at a target that is gone may take.
+fn grace(target: &Target) -> Duration {
+    match target.is_cut() {
+        true => Duration::ZERO,
+        false if target.is_left_behind() => LEFT_BEHIND_GRACE,
+        false => REMOVED_GRACE,
     }
 }
 

@@ -218,6 +218,11 @@ impl Datagrams {
         drop(gone);
     }
 
+    /// Flows that there are, each with a socket.
+    pub fn count(&self) -> usize {
+        self.flows.borrow().len()
+    }
+
     /// Sends a datagram on; false when it belongs to no flow yet.
     fn forward(&self, key: &(SocketAddr, SocketAddr), bytes: &[u8]) -> bool {
         let flows = self.flows.borrow();
@@ -290,7 +295,7 @@ fn take(worker: &Rc<Worker>, key: (SocketAddr, SocketAddr), (number, door): (usi
 /// Begins a flow, if there is a target and room for it.
 fn open(worker: &Worker, site: &Site, client: SocketAddr, at: SocketAddr) -> Option<Onward> {
     let line = |node: usize| site.counters[node].worker(worker.index);
-    if worker.datagrams.flows.borrow().len() >= FLOWS_MAX {
+    if worker.datagrams.count() >= FLOWS_MAX || worker.is_full() {
         line(home(site)).rejected();
         return None;
     }

@@ -16,12 +16,12 @@ use world::RunPaths;
 
 use super::{ANSWER_MAX, DoorNote, Peer, note_doors, receive_doors};
 use crate::control::doors::Passed;
-use crate::files;
+use crate::{descriptors, files};
 
 /// How long the sockets of an edge that is gone are kept: whoever waits longer is better told that nobody is there.
 const KEPT_MAX: Duration = Duration::from_secs(30);
-/// Most that are kept: `serve` needs descriptors for other things, and often may have no more than 1,024.
-const SOCKETS_MAX: usize = 512;
+/// Most that are kept.
+const SOCKETS_MAX: usize = 2_048;
 /// Pause after a connection that could not be taken.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -127,6 +127,8 @@ struct Store {
 /// the caller's.
 pub fn keep_sockets(paths: &RunPaths) -> io::Result<()> {
     let path = socket(paths);
+    // What is kept is held twice while it changes, and `serve` often may have no more than 1,024 descriptors.
+    descriptors::raise_limit();
     files::remove(&path)?;
     let listener = UnixListener::bind(&path)?;
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
@@ -136,7 +138,7 @@ pub fn keep_sockets(paths: &RunPaths) -> io::Result<()> {
             let store = store.clone();
             let conversing = stream
                 .and_then(Peer::new)
-                .and_then(|peer| thread::Builder::new().name("edge-sockets".into()).spawn(move || store.converse(&peer, serial)));
+                .and_then(|peer| thread::Builder::new().name("edge-sockets".into()).spawn(move || store.converse(peer, serial)));
             if let Err(e) = conversing {
                 tracing::warn!("an edge cannot be talked with: {e}");
                 thread::sleep(ACCEPT_PAUSE);
@@ -152,12 +154,12 @@ impl Store {
     }
 
     /// Serves an edge until its connection ends; then keeps what it had for a while, unless another edge has come.
-    fn converse(&self, peer: &Peer, serial: u64) {
+    fn converse(&self, peer: Peer, serial: u64) {
         let mut number = None;
         while let Ok(message) = peer.receive(None) {
             let done = match message {
-                Message::Fetch => self.give(peer),
-                Message::Keep { doors } => self.take(peer, doors, serial).map(|n| number = n),
+                Message::Fetch => self.give(&peer),
+                Message::Keep { doors } => self.take(&peer, doors, serial).map(|n| number = n),
                 Message::Kept { .. } => return,
             };
             if let Err(e) = done {
@@ -165,6 +167,8 @@ impl Store {
                 break;
             }
         }
+        // Sockets that were not received go with it.
+        drop(peer);
         let Some(number) = number else { return };
         let is_last = |kept: &mut Kept| kept.number == number;
         let waited = self.changed.wait_timeout_while(self.kept(), KEPT_MAX, is_last);
@@ -184,17 +188,21 @@ impl Store {
         peer.send_sockets(&sockets)
     }
 
-    /// Keeps this, unless something newer is kept.
+    /// Keeps this, unless something newer is kept. Where not all of it comes, nothing is kept: an edge that got some of the sockets
+    /// could not open the others beside them.
     fn take(&self, peer: &Peer, doors: Vec<DoorNote>, serial: u64) -> io::Result<Option<u64>> {
-        let sockets = receive_doors(peer, &doors)?.into_iter().flat_map(|p| p.sockets).collect();
+        let (keep, outcome) = match receive_doors(peer, &doors) {
+            Ok(passed) => ((doors, passed.into_iter().flat_map(|p| p.sockets).collect()), Ok(())),
+            Err(e) => (Default::default(), Err(e)),
+        };
         let mut kept = self.kept();
         if serial < kept.serial {
-            return Ok(None);
+            return outcome.map(|()| None);
         }
         let number = kept.number + 1;
-        *kept = Kept { doors, sockets, number, serial };
+        *kept = Kept { doors: keep.0, sockets: keep.1, number, serial };
         self.changed.notify_all();
-        Ok(Some(number))
+        outcome.map(|()| Some(number))
     }
 }
 
@@ -220,5 +228,19 @@ mod tests {
         assert_eq!(store.take(&keeper, Vec::new(), 4).unwrap(), Some(4));
         assert_eq!(keep(3), None);
         assert!(store.kept().sockets.is_empty(), "the edge had said that it listens no more");
+    }
+
+    #[test]
+    fn where_sockets_are_missing_nothing_is_kept() {
+        let (edge, keeper) = UnixStream::pair().map(|(a, b)| (Peer::new(a).unwrap(), Peer::new(b).unwrap())).unwrap();
+        let store = Store::default();
+        let door = |sockets| vec![DoorNote { address: Ipv4Addr::LOCALHOST.into(), port: 80, bound: 80, sockets }];
+        let send = || edge.send_sockets(&[TcpListener::bind("127.0.0.1:0").unwrap().into()]).unwrap();
+        send();
+        store.take(&keeper, door(1), 1).unwrap();
+        send();
+        drop(edge);
+        store.take(&keeper, door(2), 1).unwrap_err();
+        assert!(store.kept().sockets.is_empty() && store.kept().doors.is_empty());
     }
 }

@@ -45,8 +45,6 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const DRAIN_IDLE_MS: u64 = 5_000;
 const DRAIN_MS_MAX: u64 = 300_000;
 const DRAIN_FLOWS_MS_MAX: u64 = 24 * 3_600_000;
-/// Connections of one worker, with clients and with targets; more clients wait in the kernel's queue.
-const SOCKETS_MAX: usize = 50_000;
 /// Buffers are given back to the machine after this many sweeps without a connection.
 const TRIM_AFTER_SWEEPS: u32 = 20;
 
@@ -79,6 +77,8 @@ pub struct WorkerHandle {
 /// What all tasks of a worker share.
 pub struct Worker {
     pub index: usize,
+    /// With clients and with targets, flows of datagrams among them; more clients wait in the kernel's queue.
+    sockets_max: usize,
     pub snapshot: RefCell<Arc<Snapshot>>,
     pub buffers: Buffers,
     pub rooms: Rooms,
@@ -103,12 +103,13 @@ pub struct Worker {
 /// Starts a worker's thread.
 pub fn start(
     index: usize,
+    sockets_max: usize,
     log: Writer,
     connector: impl FnOnce() -> IoResult<Connector> + Send + 'static,
 ) -> IoResult<WorkerHandle> {
     let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
     let thread = std::thread::Builder::new().name(format!("edge-{index}")).spawn(move || {
-        if let Err(e) = run(index, log, connector, inbox) {
+        if let Err(e) = run(index, sockets_max, log, connector, inbox) {
             tracing::error!(index, "a worker cannot run: {e}");
         }
     })?;
@@ -117,6 +118,7 @@ pub fn start(
 
 fn run(
     index: usize,
+    sockets_max: usize,
     log: Writer,
     connector: impl FnOnce() -> IoResult<Connector>,
     inbox: mpsc::Receiver<Command>,
@@ -125,6 +127,7 @@ fn run(
     let connector = connector()?;
     let worker = Rc::new_cyclic(|worker| Worker {
         index,
+        sockets_max,
         snapshot: RefCell::default(),
         buffers: Buffers::default(),
         rooms: Rooms::default(),
@@ -294,9 +297,16 @@ impl Worker {
     }
 }
 
+impl Worker {
+    /// Whether it has so many sockets that no more clients and flows should be taken in.
+    pub fn is_full(&self) -> bool {
+        self.watches.sockets() + self.datagrams.count() >= self.sockets_max
+    }
+}
+
 async fn accept(worker: Rc<Worker>, at: SocketAddr, listener: TcpListener) {
     loop {
-        if worker.watches.reach(SOCKETS_MAX) {
+        if worker.is_full() {
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         }

@@ -179,9 +179,9 @@ impl Watches {
         }
     }
 
-    /// Whether so many sockets are open, to clients and to targets, that no more should be taken in.
-    pub fn reach(&self, most: usize) -> bool {
-        self.entries.borrow().len() - self.free.borrow().len() >= most
+    /// Open connections, to clients and to targets.
+    pub fn sockets(&self) -> usize {
+        self.entries.borrow().len() - self.free.borrow().len()
     }
 
     pub fn clients(&self) -> usize {

@@ -42,13 +42,12 @@ impl Targets {
         self.busy().into_iter().chain(self.elsewhere.iter().cloned()).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    /// Those of these targets at which the edges before this one have something under way that is not let be, and whether that
-    /// must end at once.
-    pub fn left_elsewhere(&self, gone: &[Arc<Target>]) -> Vec<(MemberKey, bool)> {
+    /// Those of these targets at which the edges before this one have something under way that is not let be.
+    pub fn left_elsewhere<'a>(&self, gone: &'a [Arc<Target>]) -> Vec<(MemberKey, &'a Arc<Target>)> {
         let left = |key: &MemberKey| {
             let scope = key.scope();
             let target = gone.iter().find(|target| target.scope == scope && !target.is_let_be())?;
-            Some((key.clone(), target.is_cut()))
+            Some((key.clone(), target))
         };
         self.elsewhere.iter().filter_map(left).collect()
     }

@@ -91,7 +91,7 @@ impl Targets {
             group.into_iter().for_each(|group| self.place(balancer, group, id, &mut changed));
         }
         let stays = |group: &TargetGroupArn| balancer.target_groups.iter().any(|g| g.id == *group);
-        changed.gone.extend(self.forget_groups(&balancer.id, stays));
+        changed.gone.extend(self.forget_groups(&balancer.id, stays, Target::leave_with_group));
         changed
     }
 
@@ -104,14 +104,19 @@ impl Targets {
     /// Forgets the groups of a load balancer; returns its targets.
     pub fn forget(&mut self, balancer: &str) -> Vec<Arc<Target>> {
         self.registered.retain(|_, registered| registered.version != WITHIN || *registered.told.load_balancer != *balancer);
-        self.forget_groups(&balancer.into(), |_| false)
+        self.forget_groups(&balancer.into(), |_| false, Target::leave_with_balancer)
     }
 
-    fn forget_groups(&mut self, balancer: &LoadBalancerArn, stays: impl Fn(&TargetGroupArn) -> bool) -> Vec<Arc<Target>> {
+    fn forget_groups(
+        &mut self,
+        balancer: &LoadBalancerArn,
+        stays: impl Fn(&TargetGroupArn) -> bool,
+        leave: fn(&Target),
+    ) -> Vec<Arc<Target>> {
         let mut gone = Vec::new();
         for group in self.groups.retain(balancer, stays) {
             let keys: Vec<MemberKey> = self.members_of(balancer, &group).map(|(key, _)| key.clone()).collect();
-            gone.extend(keys.iter().filter_map(|key| self.remove(key)));
+            gone.extend(keys.iter().filter_map(|key| self.remove(key)).inspect(|target| leave(target)));
         }
         gone
     }

@@ -10,7 +10,7 @@ use base::Time;
 use proptest::prelude::*;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc;
-use world::{LoadBalancer, RegisteredTarget, RunPaths, Target, TargetHealth, TargetKey, TargetMode, TargetReason};
+use world::{LoadBalancer, Protocol, RegisteredTarget, RunPaths, Target, TargetHealth, TargetKey, TargetMode, TargetReason};
 
 use super::{MemberKey, TargetEvent, Targets};
 use crate::Sockets;
@@ -317,4 +317,29 @@ fn a_check_that_has_ended_is_not_listened_to() {
         scene.targets.configure(&wanted, &[]);
         assert_eq!(scene.targets.observe(late), (None, None), "nobody would find it healthy again");
     });
+}
+
+/// "Update a listener for your Network Load Balancer": flows under way stay with the targets that they had.
+#[test]
+fn flows_outlive_their_group_but_not_their_balancer() {
+    for (protocol, left_behind, cut) in [(Protocol::Tcp, true, true), (Protocol::Http, false, false)] {
+        let wanted = || {
+            let mut wanted = balancer([true, true, false], 1, true);
+            for group in &mut wanted.target_groups {
+                group.protocol = protocol;
+                group.health_check.enabled = false;
+            }
+            wanted
+        };
+        let mut scene = Scene::new();
+        scene.targets.configure(&wanted(), &[]);
+        scene.targets.register(1, told(0, 0, 1, false), Some(&wanted())).unwrap();
+        scene.targets.register(1, told(1, 1, 1, false), Some(&wanted())).unwrap();
+        let mut without = wanted();
+        without.target_groups.remove(0);
+        let gone = scene.targets.configure(&without, &[]).gone;
+        assert_eq!(gone.iter().map(|t| (t.is_left_behind(), t.is_cut())).collect::<Vec<_>>(), [(left_behind, false)]);
+        let gone = scene.targets.forget(BALANCER);
+        assert_eq!(gone.iter().map(|t| (t.is_left_behind(), t.is_cut())).collect::<Vec<_>>(), [(false, cut)]);
+    }
 }
