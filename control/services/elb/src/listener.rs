@@ -266,6 +266,7 @@ pub(crate) fn check_groups(state: &State, balancer: &LoadBalancer, protocol: Pro
     for arn in &named {
         let group = target_group::find(state, arn)?;
         protocol::check_pair(protocol, group.protocol, group.version)?;
+        target_group::check_sticky(protocol, group)?;
         if group.vpc != balancer.vpc {
             let text = format!("The target group {arn} and the load balancer {} are in different VPCs", balancer.arn);
             return Err(Error::Unsupported(text));

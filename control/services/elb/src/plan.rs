@@ -136,7 +136,7 @@ fn target_group(state: &State, balancer: &LoadBalancer, arn: &TargetGroupArn) ->
             preserve_client: of("preserve_client_ip.enabled") == "true",
             proxy_protocol: of("proxy_protocol_v2.enabled") == "true",
             cut_at_deregistration: of("deregistration_delay.connection_termination.enabled") == "true",
-            cut_when_unhealthy: of("target_health_state.unhealthy.connection_termination.enabled") == "true",
+            cut_when_unhealthy: of(attribute::UNHEALTHY_TERMINATION) == "true",
             unhealthy_draining_ms: attribute::seconds_as_ms(of(attribute::UNHEALTHY_DRAINING)),
         },
         targets: Vec::new(),

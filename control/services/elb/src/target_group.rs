@@ -245,11 +245,23 @@ pub(crate) fn refuse_existing(state: &State, name: &str) -> Result<(), Error> {
     }
 }
 
+/// "Sticky sessions are not supported with TLS listeners" ("Edit target group attributes for your Network Load Balancer").
+pub(crate) fn check_sticky(listener: Protocol, group: &TargetGroup) -> Result<(), Error> {
+    if listener != Protocol::Tls || group.stickiness().is_none() {
+        return Ok(());
+    }
+    let text = format!("Stickiness of the target group {} is not supported with listeners with protocol 'TLS'", group.arn);
+    Err(Error::Unsupported(text))
+}
+
 /// Changes attributes; none when one of them is wrong.
 pub(crate) fn set_attributes(tx: &mut Tx, cx: &Cx, arn: &str, wanted: &[(String, String)]) -> Result<(), Error> {
     let mut group = find(tx, arn)?.clone();
     let old = group.clone();
     attribute::set_of_target_group(&mut group, wanted)?;
+    if tx.rows_where::<Listener>("group", arn).any(|listener| listener.protocol == Protocol::Tls) {
+        check_sticky(Protocol::Tls, &group)?;
+    }
     tx.put(group.clone());
     let Some(balancer) = load_balancer_of(tx, &group.arn).and_then(|arn| tx.get::<LoadBalancer>(&arn)) else { return Ok(()) };
     let becomes_so = !is_cross_zone(balancer, &old) && is_cross_zone(balancer, &group);

@@ -10,7 +10,8 @@ pub(crate) use listener::{
 };
 pub(crate) use load_balancer::{all_of_load_balancer, default_of_load_balancer, load_balancer, log_place, set_of_load_balancer};
 pub(crate) use target_group::{
-    UNHEALTHY_DRAINING, all_of_target_group, default_of_target_group, minimum_healthy, set_of_target_group, target_group,
+    UNHEALTHY_DRAINING, UNHEALTHY_TERMINATION, all_of_target_group, default_of_target_group, minimum_healthy,
+    set_of_target_group, target_group,
 };
 
 use std::collections::BTreeMap;

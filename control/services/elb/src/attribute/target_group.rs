@@ -43,8 +43,8 @@ const HTTP: [Known; 14] = [
 
 /// "Target groups for your Network Load Balancers, Target group attributes".
 const NETWORK: [Known; 13] = [
-    // Its default depends on the group.
-    ("deregistration_delay.connection_termination.enabled", "", Takes::Bool),
+    // Empty defaults depend on the group.
+    (DEREGISTERED_TERMINATION, "", Takes::Bool),
     ("deregistration_delay.timeout_seconds", "300", Takes::Number(0, 3_600)),
     ("load_balancing.cross_zone.enabled", "use_load_balancer_configuration", Takes::OneOf(CROSS_ZONE)),
     ("preserve_client_ip.enabled", "false", Takes::Bool),
@@ -55,11 +55,12 @@ const NETWORK: [Known; 13] = [
     DNS_PERCENT,
     ROUTING_COUNT,
     ROUTING_PERCENT,
-    (UNHEALTHY_TERMINATION, "true", Takes::Bool),
+    (UNHEALTHY_TERMINATION, "", Takes::Bool),
     (UNHEALTHY_DRAINING, "0", Takes::Number(0, 360_000)),
 ];
 
-const UNHEALTHY_TERMINATION: &str = "target_health_state.unhealthy.connection_termination.enabled";
+const DEREGISTERED_TERMINATION: &str = "deregistration_delay.connection_termination.enabled";
+pub(crate) const UNHEALTHY_TERMINATION: &str = "target_health_state.unhealthy.connection_termination.enabled";
 pub(crate) const UNHEALTHY_DRAINING: &str = "target_health_state.unhealthy.draining_interval_seconds";
 
 /// Users come from loopback addresses, which no packet of a VPC may carry: its answer would never leave the instance.
@@ -70,14 +71,20 @@ fn known(group: &TargetGroup) -> &'static [Known] {
     if is_http(group.protocol) { &HTTP } else { &NETWORK }
 }
 
-/// The default of an attribute; empty when such groups have none of the name. Of
-/// `deregistration_delay.connection_termination.enabled`: "For new UDP/TCP_UDP target groups the default is true. Otherwise, the
-/// default is false."
+/// The default of an attribute; empty when such groups have none of the name. Of [`DEREGISTERED_TERMINATION`]: "For new UDP/TCP_UDP
+/// target groups the default is true. Otherwise, the default is false." Of [`UNHEALTHY_TERMINATION`]: "The default is true. This
+/// attribute can't be enabled for UDP and TCP_UDP target groups" (API Reference, TargetGroupAttribute).
 pub(crate) fn default_of_target_group(group: &TargetGroup, name: &str) -> Option<&'static str> {
-    if name == "deregistration_delay.connection_termination.enabled" && !is_http(group.protocol) {
-        return Some(if matches!(group.protocol, Protocol::Udp | Protocol::TcpUdp) { "true" } else { "false" });
+    let yes_or_no = |yes| Some(if yes { "true" } else { "false" });
+    match name {
+        DEREGISTERED_TERMINATION if !is_http(group.protocol) => yes_or_no(has_datagrams(group)),
+        UNHEALTHY_TERMINATION if !is_http(group.protocol) => yes_or_no(!has_datagrams(group)),
+        _ => super::default_of(known(group), name),
     }
-    super::default_of(known(group), name)
+}
+
+fn has_datagrams(group: &TargetGroup) -> bool {
+    matches!(group.protocol, Protocol::Udp | Protocol::TcpUdp)
 }
 
 /// An attribute's value, own or default.
@@ -107,9 +114,10 @@ pub(crate) fn set_of_target_group(group: &mut TargetGroup, wanted: &[(String, St
     let outcome = set(known(group), &mut own, wanted, &whose);
     group.attributes = own;
     outcome?;
-    let name = "deregistration_delay.connection_termination.enabled";
-    if group.attributes.get(name).is_some_and(|value| Some(value.as_str()) == default_of_target_group(group, name)) {
-        group.attributes.remove(name);
+    for name in [DEREGISTERED_TERMINATION, UNHEALTHY_TERMINATION] {
+        if group.attributes.get(name).is_some_and(|value| Some(value.as_str()) == default_of_target_group(group, name)) {
+            group.attributes.remove(name);
+        }
     }
     match wrong(group) {
         Some(text) => Err(Error::Unsupported(text.into())),
@@ -125,6 +133,12 @@ fn wrong(group: &TargetGroup) -> Option<Cow<'static, str>> {
         if of("preserve_client_ip.enabled") == "true" {
             // At AWS it is on by default for most groups.
             return Some(NO_PRESERVATION.into());
+        }
+        if has_datagrams(group) && of(UNHEALTHY_TERMINATION) == "true" {
+            let protocol = crate::protocol::name(group.protocol);
+            return Some(
+                format!("'{UNHEALTHY_TERMINATION}' cannot be enabled for target groups with protocol '{protocol}'").into(),
+            );
         }
         // "This attribute can only be configured when target_health_state.unhealthy.connection_termination.enabled is false"
         // ("API Reference, TargetGroupAttribute").

@@ -6,7 +6,7 @@ use world::{Algorithm, MinimumHealthy, Protocol, ProtocolVersion, Stickiness};
 
 use crate::region::{Region, forward, pairs};
 
-fn modify(group: &str, all: &[(&str, &str)]) -> s::ModifyTargetGroupAttributesInput {
+pub fn modify(group: &str, all: &[(&str, &str)]) -> s::ModifyTargetGroupAttributesInput {
     let attributes = pairs(all).into_iter().map(|(key, value)| s::TargetGroupAttribute { key, value }).collect();
     s::ModifyTargetGroupAttributesInput { target_group_arn: group.into(), attributes }
 }
@@ -134,8 +134,10 @@ fn groups_of_flows_have_attributes_of_their_own() {
     let flow = region.balancer_arn("flow", "network");
     let (tcp, udp) = (region.group("tcp", "TCP"), region.group("udp", "UDP"));
     let (preserve, cut) = ("preserve_client_ip.enabled", "deregistration_delay.connection_termination.enabled");
-    for (group, expected) in [(&tcp, "false"), (&udp, "true")] {
-        assert_eq!(value(&mut region, group, cut).as_deref(), Some(expected));
+    let unhealthy = "target_health_state.unhealthy.connection_termination.enabled";
+    for (group, cuts, cuts_unhealthy) in [(&tcp, "false", "true"), (&udp, "true", "false")] {
+        assert_eq!(value(&mut region, group, cut).as_deref(), Some(cuts));
+        assert_eq!(value(&mut region, group, unhealthy).as_deref(), Some(cuts_unhealthy));
         assert_eq!(value(&mut region, group, preserve).as_deref(), Some("false"), "a VPC carries no loopback address");
     }
     region.listener(&flow, "TCP", 80, forward(&tcp));
@@ -153,16 +155,13 @@ fn groups_of_flows_have_attributes_of_their_own() {
     assert_eq!(planned.health_check.protocol, Protocol::Tcp);
     region.call::<ops::ModifyTargetGroupAttributes>(modify(&udp, &[("proxy_protocol_v2.enabled", "true")])).unwrap();
     assert_eq!(value(&mut region, &udp, "proxy_protocol_v2.enabled").as_deref(), Some("true"));
-    let drains = [
-        ("target_health_state.unhealthy.connection_termination.enabled", "false"),
-        ("target_health_state.unhealthy.draining_interval_seconds", "300"),
-    ];
+    let drains = [(unhealthy, "false"), ("target_health_state.unhealthy.draining_interval_seconds", "300")];
     region.call::<ops::ModifyTargetGroupAttributes>(modify(&udp, &drains)).unwrap();
     region.listener(&flow, "UDP", 53, forward(&udp));
     let planned = region.plan(&flow).target_groups.into_iter().find(|group| group.protocol == Protocol::Udp).unwrap();
     assert!(!planned.flow.cut_when_unhealthy && planned.flow.unhealthy_draining_ms == 300_000);
     for (group, name, value) in [
-        (&udp, "target_health_state.unhealthy.connection_termination.enabled", "true"),
+        (&udp, unhealthy, "true"),
         (&tcp, preserve, "true"),
         (&udp, preserve, "true"),
         (&tcp, "slow_start.duration_seconds", "30"),

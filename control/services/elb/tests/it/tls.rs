@@ -9,6 +9,7 @@ use shapes::elbv2::ops;
 use world::{ClientCertificates, IssuedCertificate, Observation, PrivateKey, Want};
 
 use crate::region::{Region, forward, path};
+use crate::target_groups::modify;
 
 /// Issues whatever is on order. The text says how often that has happened.
 fn issue(region: &mut Region, round: usize) {
@@ -233,4 +234,20 @@ fn certificates_of_templates() {
     assert_eq!(region.plan(&web).listeners.remove(0).tls.unwrap().certificates, [first]);
     region.end(kind, &listener).unwrap();
     region.end(more, &id).unwrap();
+}
+
+/// "Sticky sessions are not supported with TLS listeners."
+#[test]
+fn groups_of_tls_listeners_have_no_stickiness() {
+    let mut region = Region::new();
+    let flow = region.balancer_arn("flow", "network");
+    let (plain, sticky) = (region.group("plain", "TCP"), region.group("sticky", "TCP"));
+    let sticks = [("stickiness.enabled", "true")];
+    region.call::<ops::ModifyTargetGroupAttributes>(modify(&sticky, &sticks)).unwrap();
+    let certificate = certificate(&mut region, "flow.example.com");
+    let refused = region.refusal::<ops::CreateListener>(secure(&flow, "TLS", &sticky, &certificate));
+    assert!(refused.starts_with("InvalidConfigurationRequest 400"), "{refused}");
+    region.call::<ops::CreateListener>(secure(&flow, "TLS", &plain, &certificate)).unwrap();
+    assert!(region.refusal::<ops::ModifyTargetGroupAttributes>(modify(&plain, &sticks)).contains("'TLS'"));
+    region.listener(&flow, "TCP", 80, forward(&sticky));
 }
