@@ -76,6 +76,8 @@ fn converse(peer: Peer, events: &mpsc::Sender<HeirEvent>) -> io::Result<()> {
         let reason = format!("the edge that runs speaks version {PROTOCOL} of the handover, and the new one {protocol}");
         return peer.send(&Message::Refused { reason });
     }
+    // Whatever can fail here does so before anything is promised.
+    let heir = peer.again()?;
     let (answer, given) = oneshot::channel();
     events.blocking_send(HeirEvent::Asked { version, pid, answer }).map_err(|_| ends())?;
     let given = match given.blocking_recv().map_err(|_| ends())? {
@@ -86,7 +88,7 @@ fn converse(peer: Peer, events: &mpsc::Sender<HeirEvent>) -> io::Result<()> {
         return events.blocking_send(HeirEvent::Lost(e)).map_err(|_| ends());
     }
     let (stopped, left) = oneshot::channel();
-    events.blocking_send(HeirEvent::Serves { heir: peer.again()?, stopped }).map_err(|_| ends())?;
+    events.blocking_send(HeirEvent::Serves { heir, stopped }).map_err(|_| ends())?;
     let Left { busy, flows, sockets } = left.blocking_recv().map_err(|_| ends())?;
     // Where it has died meanwhile, the next read finds out.
     let _ = peer.send(&Message::Stopped { busy, flows }).and_then(|()| peer.send_sockets(&sockets));
