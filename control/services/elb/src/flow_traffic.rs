@@ -5,9 +5,10 @@ use kernel::State;
 use metrics::Sample;
 use world::{BalancerTraffic, FlowCounts, FlowTraffic};
 
+use crate::listener;
 use crate::load_balancer::LoadBalancer;
 use crate::target_group::TargetGroup;
-use crate::traffic::{Dimensions, Hosts, Told, Wanted, groups_of, state_of};
+use crate::traffic::{Dimensions, Hosts, Told, Wanted, state_of};
 
 pub(crate) const NAMESPACE: &str = "AWS/NetworkELB";
 /// Of each protocol, what a capacity unit holds ("Elastic Load Balancing pricing"): flows opened in a second, flows open. Of
@@ -121,7 +122,7 @@ fn sum(zones: &[&BalancerTraffic]) -> Option<FlowTraffic> {
 pub(crate) fn groups(told: &mut Told, state: &State, balancer: &LoadBalancer) {
     let name = balancer.full_name();
     let mut all = Vec::new();
-    for arn in &groups_of(state, balancer) {
+    for arn in &listener::groups_of(state, &balancer.arn) {
         let Some(group) = state.get::<TargetGroup>(arn) else { continue };
         let id = group.full_name();
         let hosts = Hosts::of(state, balancer, group);

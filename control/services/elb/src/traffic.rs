@@ -4,16 +4,15 @@
 
 use std::collections::BTreeMap;
 
-use base::{Fault, LoadBalancerArn, TargetGroupArn, Time};
+use base::{Fault, LoadBalancerArn, Time};
 use kernel::{Cx, State, Tx};
 use metrics::{Metric, Resolution, Sample};
 use world::{BalancerKind, BalancerTraffic, GroupTraffic, Histogram, MinimumHealthy, Observation, RequestCounts, TargetHealth};
 
-use crate::listener::Listener;
 use crate::load_balancer::{LoadBalancer, LoadBalancerState};
 use crate::target::Registration;
 use crate::target_group::TargetGroup;
-use crate::{attribute, flow_traffic, plan};
+use crate::{attribute, flow_traffic, listener, plan};
 
 const NAMESPACE: &str = "AWS/ApplicationELB";
 /// Capacity units are the greatest of these ("Elastic Load Balancing pricing"): connections opened in a second, connections
@@ -198,7 +197,7 @@ impl Told {
 
     fn groups(&mut self, state: &State, balancer: &LoadBalancer, zones: &[&BalancerTraffic]) {
         let name = balancer.full_name();
-        for arn in &groups_of(state, balancer) {
+        for arn in &listener::groups_of(state, &balancer.arn) {
             let Some(group) = state.get::<TargetGroup>(arn) else { continue };
             let id = group.full_name();
             let hosts = Hosts::of(state, balancer, group);
@@ -281,15 +280,6 @@ impl Told {
             self.tell(unhealthy_name, dimensions, "Count", Sample::value(bad as f64));
         }
     }
-}
-
-/// The groups that a load balancer's listeners forward to, each once.
-pub(crate) fn groups_of(state: &State, balancer: &LoadBalancer) -> Vec<TargetGroupArn> {
-    let listeners = state.rows_where::<Listener>("load-balancer", &balancer.arn);
-    let mut arns: Vec<TargetGroupArn> = listeners.flat_map(|listener| listener.groups().cloned()).collect();
-    arns.sort_unstable();
-    arns.dedup();
-    arns
 }
 
 #[derive(Clone, Copy, Debug, Default)]

@@ -10,6 +10,8 @@ use shapes::elbv2 as s;
 use shapes::elbv2::ops;
 use world::{BalancerTraffic, GroupTraffic, Histogram, Observation, RequestCounts, TargetHealth, TargetKey, TargetReason};
 
+use crate::region::{forward, path};
+
 fn services(registry: &mut Registry) {
     cloudwatch::register(registry);
     ec2::register(registry);
@@ -253,6 +255,28 @@ fn hosts_are_counted_by_zone_and_requests_by_healthy_host() {
     region.check("HealthyHostCount", &[("LT", 2.0), ("LTa", 2.0), ("LTb", 0.0)]);
     region.check("UnHealthyHostCount", &[("LT", 1.0), ("LTa", 0.0), ("LTb", 1.0)]);
     region.check("RequestCountPerTarget", &[("T", 20.0), ("LT", 20.0), ("LTa", 15.0), ("Tb", 5.0)]);
+}
+
+/// Auto Scaling follows such a group's `RequestCountPerTarget`.
+#[test]
+fn a_group_that_only_a_rule_forwards_to_is_told_of_too() {
+    let mut region = Region::new();
+    let listeners = region.trial.call::<ops::DescribeListeners>(s::DescribeListenersInput {
+        load_balancer_arn: Some(region.balancer.clone()),
+        ..Default::default()
+    });
+    let listener = listeners.unwrap().listeners.remove(0);
+    let listener_arn = listener.listener_arn.unwrap();
+    let rule = crate::region::Region::rule_input(&listener_arn, 1, path(&["/a"]), forward(&region.group));
+    region.trial.call::<ops::CreateRule>(rule).unwrap();
+    let fixed = s::FixedResponseActionConfig { status_code: "404".into(), ..Default::default() };
+    let fixed = s::Action { r#type: "fixed-response".into(), fixed_response_config: Some(fixed), ..Default::default() };
+    let modify = s::ModifyListenerInput { listener_arn, default_actions: vec![fixed], ..Default::default() };
+    region.trial.call::<ops::ModifyListener>(modify).unwrap();
+    region.health(0, TargetHealth::Healthy);
+    region.minute(vec![region.traffic(ZONES[0], 30)]);
+    region.check("HealthyHostCount", &[("LT", 1.0), ("LTa", 1.0)]);
+    region.check("RequestCountPerTarget", &[("T", 30.0), ("LT", 30.0)]);
 }
 
 #[test]
