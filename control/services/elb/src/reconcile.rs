@@ -95,8 +95,19 @@ fn reconcile_registration(tx: &mut Tx, cx: &Cx, key: &str) -> Result<Option<Time
     let wake = registration.and_then(ends_at);
     let wanted = registration.filter(|registration| !registration.is_drained());
     let want = wanted.and_then(|registration| target(tx, registration)).map(Want::Target);
+    let is_judged = registration.is_some_and(|r| r.draining_until.is_none() && (r.observed.is_some() || r.anomaly.is_some()));
+    if want.is_none() && is_judged {
+        forget_judgement(tx, key);
+    }
     tx.want(Slot::new(SlotKind::Target, key), want);
     Ok(wake)
+}
+
+/// Nobody looks at the target for now. What was seen of it says nothing of when it comes back: it is a new registration to the
+/// edge then, and to what is still said of this one.
+fn forget_judgement(tx: &mut Tx, key: &str) {
+    let generation = tx.next_sequence();
+    tx.update::<Registration>(&key.to_string(), |r| (r.generation, r.observed, r.anomaly) = (generation, None, None));
 }
 
 /// A registration ends when its instance is gone, or when it was deregistered and nobody can still send to it, or its time is

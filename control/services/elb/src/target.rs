@@ -20,11 +20,11 @@ use crate::target_group::{self, TargetGroup, TargetType, load_balancer_of};
 pub struct Registration {
     pub group: TargetGroupArn,
     pub target: TargetKey,
-    /// Drawn anew at each registration; observations of an older one are dropped.
+    /// Drawn anew at each registration, and whenever the edge lets go of the target; observations of an older one are dropped.
     pub generation: u64,
     /// Set when it was deregistered: until when it may finish what it has.
     pub draining_until: Option<Time>,
-    /// What the edge last saw of this generation. Written by observations only.
+    /// What the edge last saw of this generation.
     pub observed: Option<Observed>,
     /// Likewise, of how it fails beside the others of its group.
     #[serde(default)]

@@ -4,7 +4,7 @@ use kernel::{Cx, Progress, Registry, ResourceRequest, StackResource, Trial, Tx, 
 use serde_json::Value as Json;
 use shapes::elbv2 as s;
 use shapes::elbv2::ops;
-use world::{Observation, Slot, SlotKind, Want};
+use world::{InstanceState, Observation, Slot, SlotKind, Want};
 
 pub fn services(registry: &mut Registry) {
     iam::register(registry);
@@ -33,6 +33,11 @@ impl std::ops::DerefMut for Region {
     fn deref_mut(&mut self) -> &mut Trial {
         &mut self.trial
     }
+}
+
+fn request<'a>(stack_name: &'a str, properties: &'a Json, tags: &'a base::Tags) -> ResourceRequest<'a> {
+    let (creation_policy, update_policy) = (None, None);
+    ResourceRequest { stack_id: "arn", stack_name, logical_id: "Thing", properties, tags, creation_policy, update_policy }
 }
 
 pub fn pairs(pairs: &[(&str, &str)]) -> Vec<(Option<String>, Option<String>)> {
@@ -131,6 +136,15 @@ impl Region {
         self.with_resource(kind, &Json::Null, |resource, tx, cx, request| Ok(resource.progress(tx, cx, id, request))).unwrap()
     }
 
+    /// Makes a resource of a stack of this name.
+    pub fn make_in(&mut self, stack: &str, kind: &str, properties: &Json) -> Result<String, base::Fault> {
+        let tags = base::Tags::new();
+        self.run(|tx, cx| {
+            let resource = tx.registry().stack_resource(kind).unwrap();
+            resource.create(tx, cx, &request(stack, properties, &tags))
+        })
+    }
+
     fn with_resource<T>(
         &mut self,
         kind: &str,
@@ -138,16 +152,31 @@ impl Region {
         work: impl FnOnce(&dyn StackResource, &mut Tx, &Cx, &ResourceRequest) -> Result<T, base::Fault>,
     ) -> Result<T, base::Fault> {
         let tags = base::Tags::new();
-        let request = ResourceRequest {
-            stack_id: "arn",
-            stack_name: "web",
-            logical_id: "Thing",
-            properties,
-            tags: &tags,
-            creation_policy: None,
-            update_policy: None,
+        self.run(|tx, cx| work(tx.registry().stack_resource(kind).unwrap(), tx, cx, &request("web", properties, &tags)))
+    }
+
+    /// An instance that runs.
+    pub fn instance(&mut self) -> String {
+        let input = shapes::ec2::RunInstancesRequest {
+            image_id: Some("ami-host".into()),
+            instance_type: Some("t3.micro".into()),
+            min_count: 1,
+            max_count: 1,
+            subnet_id: Some(self.subnets[0].clone()),
+            ..Default::default()
         };
-        self.run(|tx, cx| work(tx.registry().stack_resource(kind).unwrap(), tx, cx, &request))
+        let made = self.call::<shapes::ec2::ops::RunInstances>(input).unwrap().instances.pop();
+        let id = made.and_then(|instance| instance.instance_id).unwrap();
+        self.instance_becomes(&id, InstanceState::Running);
+        id
+    }
+
+    /// The host tells of an instance's present boot.
+    pub fn instance_becomes(&mut self, id: &str, state: InstanceState) {
+        let wanted = self.state().get::<Wanted>(&Slot::new(SlotKind::Instance, id)).and_then(|wanted| wanted.want.clone());
+        let Some(Want::Instance(instance)) = wanted else { panic!("{wanted:?}") };
+        let at = self.now;
+        self.observe(&Observation::Instance { id: instance.id, generation: instance.generation, state, at });
     }
 
     /// The world does what is wished of it, but refuses the load balancer as it is for a reason.

@@ -5,9 +5,10 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use kernel::Wanted;
+use shapes::ec2 as e;
 use shapes::elbv2 as s;
 use shapes::elbv2::ops;
-use world::{Observation, RegisteredTarget, Slot, SlotKind, TargetHealth, TargetMode, TargetReason, Want};
+use world::{Exit, InstanceState, Observation, RegisteredTarget, Slot, SlotKind, TargetHealth, TargetMode, TargetReason, Want};
 
 use crate::region::{Region, forward};
 
@@ -167,6 +168,62 @@ fn wishes_for_targets_follow_what_they_need() {
     let delete = s::DeleteLoadBalancerInput { load_balancer_arn: balancer };
     scene.region.call::<ops::DeleteLoadBalancer>(delete).unwrap();
     assert!(scene.versions().is_empty());
+}
+
+/// What the edge saw of a target before it let go of it says nothing of it now: "initial" again, until it is checked anew.
+#[test]
+fn a_target_that_comes_back_is_judged_anew() {
+    let mut scene = Scene::new();
+    let initial = || ("initial".to_string(), "Elb.RegistrationInProgress".to_string());
+    let of = |scene: &Scene, generation: u64| scene.told().iter().any(|told| told.target.generation == generation);
+    scene.say(0, 10, TargetHealth::Healthy);
+    let before = scene.told()[0].target.generation;
+    let delete = s::DeleteListenerInput { listener_arn: scene.listener.clone() };
+    scene.region.call::<ops::DeleteListener>(delete).unwrap();
+    let (balancer, group) = (scene.balancer.clone(), scene.group.clone());
+    scene.listener = scene.region.listener(&balancer, "HTTP", 80, forward(&group));
+    assert_eq!((scene.state_of(0, 10), of(&scene, before)), (initial(), false), "the edge begins anew, too");
+    scene.say(0, 10, TargetHealth::Healthy);
+    assert_eq!(scene.state_of(0, 10).0, "healthy");
+    let known = scene.versions();
+    scene.region.reopen();
+    assert_eq!((scene.versions(), scene.state_of(0, 10).0.as_str()), (known, "healthy"));
+}
+
+#[test]
+fn an_instance_that_starts_again_is_not_healthy_before_it_is_checked() {
+    let mut region = Region::new();
+    let (balancer, id) = (region.balancer_arn("web", "application"), region.instance());
+    let input = s::CreateTargetGroupInput { target_type: None, ..region.group_input("web", "HTTP") };
+    let made = region.call::<ops::CreateTargetGroup>(input).unwrap().target_groups.remove(0);
+    let group = made.target_group_arn.unwrap();
+    region.listener(&balancer, "HTTP", 80, forward(&group));
+    let targets = vec![s::TargetDescription { id: id.clone(), ..Default::default() }];
+    region.call::<ops::RegisterTargets>(s::RegisterTargetsInput { target_group_arn: group.clone(), targets }).unwrap();
+    let state = |region: &mut Region| {
+        let input = s::DescribeTargetHealthInput { target_group_arn: group.clone(), ..Default::default() };
+        let mut told = region.call::<ops::DescribeTargetHealth>(input).unwrap().target_health_descriptions;
+        told.remove(0).target_health.unwrap().state.unwrap()
+    };
+    let row = region.state().rows::<elb::Registration>().next().unwrap().clone();
+    let (load_balancer, health) = (balancer.as_str().into(), TargetHealth::Healthy);
+    let healthy = Observation::Target { load_balancer, group: row.group, target: row.target, generation: row.generation, health };
+    region.observe(&healthy);
+    assert_eq!(state(&mut region), "healthy");
+    region
+        .call::<e::ops::StopInstances>(e::StopInstancesRequest { instance_ids: vec![id.clone()], ..Default::default() })
+        .unwrap();
+    region.instance_becomes(&id, InstanceState::Stopped { exit: Exit::Asked });
+    assert_eq!(state(&mut region), "unused");
+    // Said before the edge heard of the stop.
+    region.observe(&healthy);
+    region
+        .call::<e::ops::StartInstances>(e::StartInstancesRequest { instance_ids: vec![id.clone()], ..Default::default() })
+        .unwrap();
+    assert_eq!(state(&mut region), "initial");
+    region.instance_becomes(&id, InstanceState::Running);
+    region.observe(&healthy);
+    assert_eq!(state(&mut region), "initial");
 }
 
 #[test]
