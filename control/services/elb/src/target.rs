@@ -264,7 +264,7 @@ pub(crate) fn register(tx: &mut Tx, cx: &Cx, group: &str, targets: &[(String, Op
         if old.is_some_and(|r| r.draining_until.is_none()) {
             continue;
         }
-        if old.is_none() && is_full(tx, &group.arn, cx.settings.targets_max) {
+        if old.is_none_or(Registration::is_drained) && is_full(tx, &group.arn, cx.settings.targets_max) {
             let text =
                 format!("The maximum number of targets has been reached for this target group: {}", cx.settings.targets_max);
             return Err(Error::TooMany("TooManyTargets", text));

@@ -170,6 +170,24 @@ fn with_cross_zone_load_balancing_all_zones_count_together() {
     assert!(refusal.starts_with(&format!("{of_zone} 'eu-central-1b'")), "{refusal}");
 }
 
+/// One whose deregistration is complete does not count, until it is registered again.
+#[test]
+fn a_target_that_comes_back_to_a_full_group_is_one_too_many() {
+    let mut region = Region::new();
+    let web = region.balancer_arn("web", "application");
+    let group = full_group(&mut region, "web", "HTTP", 0, 1_000);
+    region.listener(&web, "HTTP", 80, forward(&group));
+    let input = s::DeregisterTargetsInput { target_group_arn: group.clone(), targets: targets(&region, 0, 10..11) };
+    region.call::<ops::DeregisterTargets>(input).unwrap();
+    let row = region.state().rows::<elb::Registration>().find(|r| r.draining_until.is_some()).unwrap().clone();
+    let elb::Registration { group: of, target, generation, .. } = row;
+    let (load_balancer, health) = (web.as_str().into(), TargetHealth::Drained);
+    region.observe(&Observation::Target { load_balancer, group: of, target, generation, health });
+    register(&mut region, &group, 1, 10..11);
+    let expected = "TooManyTargets 400: The maximum number of targets has been reached for this target group: 1000";
+    assert_eq!(refused(&mut region, &group, 0, 10..11), expected);
+}
+
 /// Names and values of "API Reference, Limit", a page at a time.
 #[test]
 fn limits_are_told_with_the_values_of_aws_and_in_pages() {
