@@ -16,12 +16,18 @@ pub(super) struct Type;
 /// A target's id and port.
 type Named = (String, Option<u16>);
 
+/// The targets of a template, each with its port: the group's where none is named.
 fn targets(tx: &Tx, arn: &str, json: &Json) -> Result<Vec<Named>, Fault> {
     let shapes: Vec<s::TargetDescription> = FromJson::from_json(&json["Targets"]);
     if shapes.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(asked(tx, target_group::find(tx, arn)?, shapes)?)
+    let group = target_group::find(tx, arn)?;
+    Ok(asked(tx, group, shapes)?.into_iter().map(|(id, port)| (id, port.or(Some(group.port)))).collect())
+}
+
+fn without(all: &[Named], others: &[Named]) -> Vec<Named> {
+    all.iter().filter(|target| !others.contains(target)).cloned().collect()
 }
 
 impl StackResource for Type {
@@ -68,9 +74,9 @@ impl StackResource for Type {
         let changes = attribute_changes(&attributes(old, names), &attributes(request.properties, names), default);
         target_group::set_attributes(tx, cx, physical_id, &changes)?;
         let (old, new) = (targets(tx, physical_id, old)?, targets(tx, physical_id, request.properties)?);
-        let gone: Vec<Named> = old.into_iter().filter(|t| !new.contains(t)).collect();
+        let (gone, come) = (without(&old, &new), without(&new, &old));
         target::deregister(tx, cx, physical_id, &gone)?;
-        target::register(tx, cx, physical_id, &new)?;
+        target::register(tx, cx, physical_id, &come)?;
         tags::set(tx, physical_id, tags_of(request)?);
         Ok(())
     }

@@ -69,6 +69,36 @@ fn a_group_and_a_listener_take_all_properties() {
     delete(&mut region, "TargetGroup", &group);
 }
 
+/// Only targets that a template begins to name are registered, and only those that it names no more are deregistered.
+#[test]
+fn an_update_leaves_targets_alone_that_it_does_not_change() {
+    let mut region = Region::new();
+    let (first, second) = (region.instance(), region.instance());
+    let plain = json!({"Protocol": "HTTP", "Port": 80, "VpcId": region.vpc});
+    let of = |path: &str, targets: Json| {
+        let mut properties = plain.clone();
+        (properties["HealthCheckPath"], properties["Targets"]) = (json!(path), targets);
+        properties
+    };
+    let old = of("/", json!([{"Id": first}, {"Id": second}, {"Id": second, "Port": 8080}]));
+    let moved = of("/", json!([{"Id": first, "Port": 80}, {"Id": second, "Port": 8080}]));
+    let checked = of("/up", json!([{"Id": first}, {"Id": second, "Port": 8080}]));
+    let group = region.make(&kind("TargetGroup"), &old).unwrap();
+    let rows = |region: &Region| -> Vec<(String, u16, u64)> {
+        let rows = region.state().rows::<elb::Registration>();
+        rows.map(|r| (r.target.id.clone(), r.target.port, r.generation)).collect()
+    };
+    let mut expected = rows(&region);
+    assert_eq!(expected.len(), 3);
+    region.change(&kind("TargetGroup"), &group, &old, &moved).unwrap();
+    expected.retain(|(id, port, _)| !(*id == second && *port == 80));
+    assert_eq!(rows(&region), expected, "a port that is the group's own is no other one");
+    let stop = shapes::ec2::StopInstancesRequest { instance_ids: vec![first], ..Default::default() };
+    region.call::<shapes::ec2::ops::StopInstances>(stop).unwrap();
+    region.change(&kind("TargetGroup"), &group, &moved, &checked).unwrap();
+    assert_eq!(rows(&region), expected, "one that is stopped is no hindrance");
+}
+
 fn rule(listener: &str, priority: i64, conditions: &Json, action: &Json) -> Json {
     json!({"ListenerArn": listener, "Priority": priority, "Conditions": conditions, "Actions": [action]})
 }
