@@ -36,7 +36,8 @@ impl StackResource for Type {
     fn create(&self, tx: &mut Tx, cx: &Cx, request: &ResourceRequest) -> Result<String, Fault> {
         let mut input = s::CreateLoadBalancerInput::from_json(request.properties);
         if input.name.is_empty() {
-            input.name = request.physical_name(cx, 32);
+            // A stack may be called so, a load balancer may not.
+            input.name = request.physical_name(cx, 32).trim_start_matches("internal-").into();
         }
         load_balancer::refuse_existing(tx, &input.name)?;
         let arn = load_balancer::create(tx, cx, NewLoadBalancer::of(input, tags_of(request)?)?)?;

@@ -69,6 +69,18 @@ fn a_group_and_a_listener_take_all_properties() {
     delete(&mut region, "TargetGroup", &group);
 }
 
+/// A load balancer's name must not begin with `internal-`, but a stack's may.
+#[test]
+fn a_stack_that_is_called_internal_has_load_balancers() {
+    let mut region = Region::new();
+    let properties = json!({"Subnets": region.subnets, "Scheme": "internal"});
+    for (stack, begin) in [("internal", "Thing-"), ("internal-internal-web", "w-")] {
+        let arn = region.make_in(stack, &kind("LoadBalancer"), &properties).unwrap();
+        let name = region.attribute(&kind("LoadBalancer"), &arn, "LoadBalancerName").unwrap();
+        assert!(name.as_str().is_some_and(|name| name.starts_with(begin)), "{name}");
+    }
+}
+
 /// Only targets that a template begins to name are registered, and only those that it names no more are deregistered.
 #[test]
 fn an_update_leaves_targets_alone_that_it_does_not_change() {
