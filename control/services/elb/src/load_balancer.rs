@@ -16,6 +16,9 @@ use crate::{attribute, quota, tags};
 /// "Quotas for your Application Load Balancers", and those for Network Load Balancers: load balancers a region.
 pub(crate) const LOAD_BALANCERS_MAX: usize = 50;
 const SECURITY_GROUPS_MAX: usize = 5;
+/// Likewise, capacity units: the fewest and the most.
+const APPLICATION_UNITS: (i64, i64) = (100, 1_500);
+const NETWORK_UNITS: (i64, i64) = (2_750, 45_000);
 const NAME_CHARS_MAX: usize = 32;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -358,6 +361,18 @@ pub(crate) fn set_private_link(tx: &mut Tx, arn: &str, wanted: &str) -> Result<(
     }
     let unfiltered = wanted == "off";
     update(tx, arn, |b| b.private_link_unfiltered = unfiltered)
+}
+
+/// Reserves so many capacity units, or none.
+pub(crate) fn set_capacity(tx: &mut Tx, cx: &Cx, arn: &str, units: Option<i64>) -> Result<(), Error> {
+    let (least, most) = match find(tx, arn)?.kind {
+        BalancerKind::Application => APPLICATION_UNITS,
+        BalancerKind::Network => NETWORK_UNITS,
+    };
+    if let Some(units) = units.filter(|units| !(least..=most).contains(units)) {
+        return Err(Error::Unsupported(format!("Capacity units '{units}' must be between {least} and {most}")));
+    }
+    update(tx, arn, |b| b.capacity = units.map(|units| Capacity { units, modified: cx.now }))
 }
 
 /// Changes what is kept in the row alone.

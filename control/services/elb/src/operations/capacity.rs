@@ -3,14 +3,9 @@
 use base::Fault;
 use kernel::{Cx, State, Tx};
 use shapes::elbv2 as s;
-use world::BalancerKind;
 
 use crate::error::Error;
-use crate::load_balancer::{self, Capacity, LoadBalancer};
-
-/// "Quotas for your Application Load Balancers", and those for Network Load Balancers a zone: capacity units.
-const UNITS: (i64, i64) = (100, 1_500);
-const NETWORK_UNITS: (i64, i64) = (2_750, 45_000);
+use crate::load_balancer::{self, LoadBalancer};
 
 pub(super) fn modify(
     tx: &mut Tx,
@@ -18,24 +13,17 @@ pub(super) fn modify(
     input: s::ModifyCapacityReservationInput,
 ) -> Result<s::ModifyCapacityReservationOutput, Fault> {
     let arn = input.load_balancer_arn;
-    let kind = load_balancer::find(tx, &arn)?.kind;
+    load_balancer::find(tx, &arn)?;
     let wanted = input.minimum_load_balancer_capacity.and_then(|c| c.capacity_units);
-    let capacity = match (input.reset_capacity_reservation == Some(true), wanted) {
+    let units = match (input.reset_capacity_reservation == Some(true), wanted) {
         (true, None) => None,
-        (false, Some(units)) => {
-            let (least, most) = if kind == BalancerKind::Application { UNITS } else { NETWORK_UNITS };
-            if !(least..=most).contains(&units) {
-                let text = format!("Capacity units '{units}' must be between {least} and {most}");
-                return Err(Error::Unsupported(text).into());
-            }
-            Some(Capacity { units, modified: cx.now })
-        }
+        (false, Some(units)) => Some(units),
         _ => {
             let text = "You must specify either MinimumLoadBalancerCapacity or ResetCapacityReservation";
             return Err(Error::Validation(text.into()).into());
         }
     };
-    load_balancer::update(tx, &arn, |b| b.capacity = capacity)?;
+    load_balancer::set_capacity(tx, cx, &arn, units)?;
     let balancer = load_balancer::find(tx, &arn)?;
     Ok(s::ModifyCapacityReservationOutput {
         last_modified_time: balancer.capacity.map(|c| c.modified),

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 use shapes::elbv2 as s;
 
 use super::{attribute_changes, attributes, served, shape::FromJson, tags_of};
-use crate::load_balancer::{self, Capacity};
+use crate::load_balancer;
 use crate::operations::load_balancers as api;
 use crate::wanted_load_balancer::{NewLoadBalancer, is_dualstack, places};
 use crate::{attribute, tags};
@@ -14,12 +14,13 @@ pub(super) struct Type;
 
 /// What is kept beside the settings that a load balancer is made with.
 fn set_rest(tx: &mut Tx, cx: &Cx, arn: &str, properties: &Json) -> Result<(), Fault> {
-    if let Some(wanted) = properties["EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic"].as_str() {
-        load_balancer::set_private_link(tx, arn, wanted)?;
+    match properties["EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic"].as_str() {
+        Some(wanted) => load_balancer::set_private_link(tx, arn, wanted)?,
+        None => load_balancer::update(tx, arn, |b| b.private_link_unfiltered = false)?,
     }
     let units = properties["MinimumLoadBalancerCapacity"]["CapacityUnits"].as_i64();
     if load_balancer::find(tx, arn)?.capacity.map(|c| c.units) != units {
-        load_balancer::update(tx, arn, |b| b.capacity = units.map(|units| Capacity { units, modified: cx.now }))?;
+        load_balancer::set_capacity(tx, cx, arn, units)?;
     }
     Ok(())
 }

@@ -69,6 +69,33 @@ fn a_group_and_a_listener_take_all_properties() {
     delete(&mut region, "TargetGroup", &group);
 }
 
+/// What is kept beside the settings that a load balancer is made with has its default, too, when it is no longer named, and the
+/// API's limits.
+#[test]
+fn the_rest_of_a_load_balancer_follows_its_template() {
+    let mut region = Region::new();
+    let vpc = region.vpc.as_str().into();
+    let group = ec2::network::find_security_group_by_name(region.state(), &vpc, "default").unwrap().id.to_string();
+    let plain = json!({"Type": "network", "Subnets": region.subnets, "SecurityGroups": [group]});
+    let mut off = plain.clone();
+    off["EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic"] = json!("off");
+    let arn = region.make(&kind("LoadBalancer"), &off).unwrap();
+    let enforced = |region: &mut Region| {
+        let input = s::DescribeLoadBalancersInput { load_balancer_arns: vec![arn.clone()], ..Default::default() };
+        let shown = region.call::<ops::DescribeLoadBalancers>(input).unwrap().load_balancers.remove(0);
+        shown.enforce_security_group_inbound_rules_on_private_link_traffic
+    };
+    assert_eq!(enforced(&mut region).as_deref(), Some("off"));
+    region.change(&kind("LoadBalancer"), &arn, &off, &plain).unwrap();
+    assert_eq!(enforced(&mut region).as_deref(), Some("on"));
+    for units in [0, 99, 2_749, 45_001] {
+        let mut changed = plain.clone();
+        changed["MinimumLoadBalancerCapacity"] = json!({"CapacityUnits": units});
+        let refusal = region.change(&kind("LoadBalancer"), &arn, &plain, &changed).unwrap_err();
+        assert_eq!(refusal.code, "InvalidConfigurationRequest", "{units}");
+    }
+}
+
 /// A load balancer's name must not begin with `internal-`, but a stack's may.
 #[test]
 fn a_stack_that_is_called_internal_has_load_balancers() {
