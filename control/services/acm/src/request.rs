@@ -122,7 +122,7 @@ fn same(tx: &Tx, cx: &Cx, new: &Certificate) -> Option<String> {
     tx.rows_where::<Certificate>("token", token).find(is_same).map(|old| old.arn.clone())
 }
 
-fn check_export(export: Option<&str>) -> Result<(), Error> {
+pub(crate) fn check_export(export: Option<&str>) -> Result<(), Error> {
     match export {
         Some("ENABLED") => Err(Error::InvalidParameter("Exportable certificates are not supported in this region.".into())),
         _ => Ok(()),

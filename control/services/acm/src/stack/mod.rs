@@ -86,6 +86,7 @@ impl StackResource for CertificateType {
     fn update(&self, tx: &mut Tx, _: &Cx, arn: &str, _: &Json, request: &ResourceRequest) -> Result<(), Fault> {
         find(tx, arn)?;
         let properties = read(request.properties)?;
+        request::check_export(properties.certificate_export.as_deref())?;
         operations::set_tags(tx, arn, all_tags(request, &properties)?);
         let preference = properties.certificate_transparency_logging_preference.unwrap_or_default();
         operations::set_transparency(tx, arn, &preference);

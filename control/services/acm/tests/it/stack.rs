@@ -24,6 +24,8 @@ fn a_stack_makes_tags_and_removes_a_certificate() {
     region.change(TYPE, &arn, &properties, &changed).unwrap();
     let options = describe(&mut region, &arn).options.unwrap();
     assert_eq!(options.certificate_transparency_logging_preference.as_deref(), Some("DISABLED"));
+    changed["CertificateExport"] = json!("ENABLED");
+    assert_eq!(region.change(TYPE, &arn, &properties, &changed).unwrap_err().code, "InvalidParameterException");
     use_by(&mut region, "arn:balancer", &arn);
     assert_eq!(region.end(TYPE, &arn).unwrap_err().code, "ResourceInUseException");
     use_by(&mut region, "arn:balancer", "another");
