@@ -17,24 +17,16 @@ pub(crate) fn list(tx: &mut Tx, cx: &Cx, input: s::ListCertificatesRequest) -> R
         return Err(Error::invalid("SortBy and SortOrder must be given together.").into());
     }
     let filters = input.includes.clone().unwrap_or_default();
+    let place = |c: &&Certificate| place(c, input.sort_order.as_deref());
     let mut found: Vec<&Certificate> = tx.rows::<Certificate>().filter(|c| passes(c, cx, &input, &filters)).collect();
-    let is_sorted = input.sort_by.is_some();
-    if is_sorted {
-        found.sort_by_key(|c| place(c));
-        if input.sort_order.as_deref() == Some("DESCENDING") {
-            found.reverse();
-        }
-    }
+    found.sort_by_cached_key(place);
     let max = match input.max_items.map(usize::try_from) {
         None => ITEMS_MAX,
         Some(Ok(max)) if (1..=ITEMS_MAX).contains(&max) => max,
         Some(_) => return Err(Error::InvalidArgs(format!("MaxItems must be 1 to {ITEMS_MAX}.")).into()),
     };
-    // A page's token names a row: it is found again in any order, as long as nothing before it has gone.
-    let at = |c: &&Certificate| found.iter().position(|other| other.arn == c.arn).unwrap_or_default();
-    let key = |c: &&Certificate| if is_sorted { format!("{:08}", at(c)) } else { c.arn.clone() };
     let bad = || Error::InvalidArgs("The specified token is not valid.".into()).into();
-    let page = page(found.iter().copied(), key, input.next_token.as_deref(), max, bad)?;
+    let page = page(found.into_iter(), place, input.next_token.as_deref(), max, bad)?;
     let summary = |c: &Certificate| show::summary(c, &tx.registry().users(tx, &c.arn), cx.now);
     Ok(s::ListCertificatesResponse {
         next_token: page.next_token,
@@ -42,8 +34,14 @@ pub(crate) fn list(tx: &mut Tx, cx: &Cx, input: s::ListCertificatesRequest) -> R
     })
 }
 
-fn place(certificate: &Certificate) -> (base::Time, &str) {
-    (certificate.created_at, &certificate.arn)
+/// Where a certificate stands in a listing, whatever else is listed: by its ARN, or first by the time at which it was made.
+fn place(certificate: &Certificate, sort_order: Option<&str>) -> String {
+    let made = certificate.created_at.unix_ms().unsigned_abs();
+    match sort_order {
+        None => certificate.arn.clone(),
+        Some("DESCENDING") => format!("{:020} {}", u64::MAX - made, certificate.arn),
+        Some(_) => format!("{made:020} {}", certificate.arn),
+    }
 }
 
 fn passes(certificate: &Certificate, cx: &Cx, input: &s::ListCertificatesRequest, filters: &s::Filters) -> bool {

@@ -199,3 +199,38 @@ fn tags_are_added_and_removed() {
     let list = s::ListTagsForCertificateRequest { certificate_arn: arn };
     assert_eq!(region.call::<ops::ListTagsForCertificate>(list).unwrap().tags, [tag("team", Some("a"))]);
 }
+
+/// Whoever ends certificates page by page meets each of them, in either order.
+#[test]
+fn pages_in_order_go_on_after_certificates_have_gone() {
+    for order in ["ASCENDING", "DESCENDING"] {
+        let mut region = region();
+        for second in 0..9 {
+            request(&mut region, &format!("a{second}.example.com"));
+            // Three are made at one moment.
+            region.pass(Duration::from_secs(u64::from(second % 3 == 2)));
+        }
+        let (mut met, mut token) = (Vec::new(), None);
+        loop {
+            let page = region.call::<ops::ListCertificates>(s::ListCertificatesRequest {
+                sort_by: Some("CREATED_AT".into()),
+                sort_order: Some(order.into()),
+                max_items: Some(2),
+                next_token: token,
+                ..Default::default()
+            });
+            let page = page.unwrap();
+            for shown in page.certificate_summary_list {
+                met.push(shown.created_at.unwrap());
+                let certificate_arn = shown.certificate_arn.unwrap();
+                region.call::<ops::DeleteCertificate>(s::DeleteCertificateRequest { certificate_arn }).unwrap();
+            }
+            token = page.next_token;
+            if token.is_none() {
+                break;
+            }
+        }
+        let is_in_order = if order == "ASCENDING" { met.is_sorted() } else { met.is_sorted_by(|a, b| a >= b) };
+        assert!(met.len() == 9 && is_in_order, "{order}: {met:?}");
+    }
+}
