@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Effect, Observation, Slot};
 
-/// Longest frame: the configuration of a load balancer with some ten thousand targets.
+/// Longest frame: the wish for a load balancer with the certificates and trust stores of all its listeners.
 pub const FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// One message. The executor speaks first, with `Hello`; `serve` answers with the effects that it lacks and one

@@ -129,7 +129,7 @@ impl LoadBalancer {
         state.get::<Wanted>(&self.slot()).is_some_and(|wanted| wanted.refused.is_some())
     }
 
-    /// Active once the edge serves it and its interfaces are there. A later change does not make it provision again.
+    /// Active when the edge serves it as it is wanted and its interfaces are there: for a moment after a change it is not.
     pub fn state(&self, state: &State) -> LoadBalancerState {
         let slots = self.nodes.iter().map(|n| Slot::new(SlotKind::Interface, n.interface.as_str())).chain([self.slot()]);
         let mut all = LoadBalancerState::Active;
