@@ -28,9 +28,6 @@ pub enum KeyAlgorithm {
 }
 
 impl KeyAlgorithm {
-    pub const ALL: [Self; 7] =
-        [Self::Rsa1024, Self::Rsa2048, Self::Rsa3072, Self::Rsa4096, Self::EcP256, Self::EcP384, Self::EcP521];
-
     /// AWS's name in requests, such as `EC_prime256v1`.
     pub fn name(self) -> &'static str {
         match self {
@@ -42,10 +39,6 @@ impl KeyAlgorithm {
             Self::EcP384 => "EC_secp384r1",
             Self::EcP521 => "EC_secp521r1",
         }
-    }
-
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|a| a.name() == name)
     }
 }
 

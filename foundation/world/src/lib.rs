@@ -44,7 +44,7 @@ pub use rule_terms::{
     Case, HEADER_NAME_CHARS_MAX, PATTERN_CHARS_MAX, REWRITE_CHARS_MAX, ReplacementPiece, Rewrite, Rewrites, UnfitRule,
     check_glob, check_header_name, compile_regex, parse_cidr,
 };
-pub use security_policy::{SECURITY_POLICIES, SecurityPolicy, is_outdated_policy, refused_policy, security_policy};
+pub use security_policy::{SECURITY_POLICIES, SecurityPolicy, refused_policy, security_policy};
 
 /// Which executor looks after a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

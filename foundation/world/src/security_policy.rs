@@ -85,7 +85,7 @@ const OUTDATED: [&str; 12] = [
 
 /// Why a policy of AWS's is not served; none for those that are served and for names that AWS does not have either.
 pub fn refused_policy(name: &str) -> Option<&'static str> {
-    if is_outdated_policy(name) {
+    if OUTDATED.contains(&name) {
         return Some("it allows TLS 1.0 or 1.1");
     }
     let promises_fips = name.starts_with("ELBSecurityPolicy-") && name.contains("-FIPS-");
@@ -97,14 +97,9 @@ pub fn security_policy(name: &str) -> Option<&'static SecurityPolicy> {
     SECURITY_POLICIES.iter().find(|policy| policy.name == name)
 }
 
-/// Whether AWS has a policy of this name that this region refuses for the sake of TLS 1.0 or 1.1.
-pub fn is_outdated_policy(name: &str) -> bool {
-    OUTDATED.contains(&name)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{SECURITY_POLICIES, is_outdated_policy, refused_policy, security_policy};
+    use super::{SECURITY_POLICIES, refused_policy, security_policy};
 
     #[test]
     fn suites_belong_to_the_versions_of_their_policy() {
@@ -112,11 +107,11 @@ mod tests {
             let has = |of_13: bool| policy.ciphers.iter().any(|c| c.starts_with("TLS_") == of_13);
             assert_eq!((policy.tls12, policy.tls13), (has(false), has(true)), "{}", policy.name);
             assert_eq!(security_policy(policy.name), Some(policy));
-            assert_eq!((is_outdated_policy(policy.name), refused_policy(policy.name)), (false, None));
+            assert_eq!(refused_policy(policy.name), None);
             assert_eq!(policy.post_quantum, policy.name.contains("-PQ-"));
         }
         assert!(refused_policy("ELBSecurityPolicy-TLS13-1-2-Res-FIPS-2023-04").is_some_and(|why| why.contains("FIPS 140")));
         assert_eq!(refused_policy("ELBSecurityPolicy-Nonsense"), None);
-        assert!(is_outdated_policy("ELBSecurityPolicy-2016-08"));
+        assert!(refused_policy("ELBSecurityPolicy-2016-08").is_some_and(|why| why.contains("TLS 1.0")));
     }
 }

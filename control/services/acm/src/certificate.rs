@@ -100,7 +100,6 @@ pub struct Renewal {
 pub enum RenewalStatus {
     Pending,
     Success,
-    Failed,
 }
 
 impl RenewalStatus {
@@ -108,7 +107,6 @@ impl RenewalStatus {
         match self {
             Self::Pending => "PENDING_AUTO_RENEWAL",
             Self::Success => "SUCCESS",
-            Self::Failed => "FAILED",
         }
     }
 }

@@ -61,10 +61,8 @@ fn plan(certificate: &Certificate, is_used: bool, now: Time) -> Next {
 
 fn reconcile(tx: &mut Tx, cx: &Cx, arn: &str) -> Result<Option<Time>, Fault> {
     let key = arn.to_string();
-    let Some(certificate) = tx.get::<Certificate>(&key) else {
-        tx.want(Slot::new(SlotKind::Certificate, arn), None);
-        return Ok(None);
-    };
+    // Whoever removes one ends its wish.
+    let Some(certificate) = tx.get::<Certificate>(&key) else { return Ok(None) };
     let is_used = !tx.registry().users(tx, arn).is_empty();
     match plan(certificate, is_used, cx.now) {
         Next::Nothing => Ok(None),

@@ -132,7 +132,7 @@ fn settings(
 ) -> Result<(u16, Protocol, Option<Tls>, Action), Error> {
     let protocol = protocol::of_listener(balancer.kind, given.protocol.as_deref())?;
     let port = port(given.port.ok_or_else(|| Error::Validation("A port must be specified".into()))?)?;
-    let tls = Tls::of(state, balancer.kind, protocol, given.tls, old.and_then(|l| l.tls.as_ref()))?;
+    let tls = Tls::of(state, protocol, given.tls, old.and_then(|l| l.tls.as_ref()))?;
     let action = action::of_shapes(given.actions)?;
     if balancer.kind == BalancerKind::Network && !matches!(action, Action::Forward { sticky_ms: None, .. }) {
         let text = "Listeners of network load balancers only have actions of type 'forward', without stickiness";

@@ -1,7 +1,7 @@
 //! Security policies as the API names them; what they are is said in the world's words.
 
 use shapes::elbv2 as s;
-use world::{BalancerKind, SECURITY_POLICIES, SecurityPolicy};
+use world::{SECURITY_POLICIES, SecurityPolicy};
 
 use crate::error::Error;
 
@@ -13,8 +13,8 @@ fn unknown(name: &str) -> Error {
     Error::Coded("SSLPolicyNotFound", format!("SSL policy '{name}' not found"))
 }
 
-/// Whether listeners of such load balancers may have the policy; both kinds have all of them.
-pub(crate) fn check(_: BalancerKind, name: &str) -> Result<(), Error> {
+/// Whether listeners may have the policy.
+pub(crate) fn check(name: &str) -> Result<(), Error> {
     world::security_policy(name).map(|_| ()).ok_or_else(|| unknown(name))
 }
 

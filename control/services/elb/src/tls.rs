@@ -3,7 +3,7 @@
 use kernel::State;
 use serde::{Deserialize, Serialize};
 use shapes::elbv2 as s;
-use world::{BalancerKind, ClientCertificates, ListenerTls, Protocol};
+use world::{ClientCertificates, ListenerTls, Protocol};
 
 use crate::error::Error;
 use crate::{certificate, protocol, security_policies};
@@ -47,19 +47,13 @@ impl Tls {
     /// Of a listener of this protocol; none for one without TLS. `old` is what the listener had: its certificate list stays
     /// as it is, whatever becomes the default certificate ("ELB User Guide, Update an HTTPS listener: Replace the default
     /// certificate", "Add certificates to the certificate list").
-    pub(crate) fn of(
-        state: &State,
-        kind: BalancerKind,
-        of: Protocol,
-        given: Given,
-        old: Option<&Tls>,
-    ) -> Result<Option<Self>, Error> {
+    pub(crate) fn of(state: &State, of: Protocol, given: Given, old: Option<&Tls>) -> Result<Option<Self>, Error> {
         if !protocol::has_tls(of) {
             check_absent(of, &given)?;
             return Ok(None);
         }
         let policy = given.policy.filter(|p| !p.is_empty()).unwrap_or_else(|| POLICY_DEFAULT.into());
-        security_policies::check(kind, &policy)?;
+        security_policies::check(&policy)?;
         let certificate = default_certificate(state, of, given.certificates)?;
         let list = old.map_or(&[][..], Tls::certificate_list);
         let certificates = std::iter::once(&certificate).chain(list).cloned().collect();

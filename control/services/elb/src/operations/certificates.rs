@@ -44,8 +44,7 @@ pub(super) fn describe(
     Ok(s::DescribeListenerCertificatesOutput { certificates, next_marker: page.next_token })
 }
 
-pub(super) fn policies(tx: &mut Tx, _: &Cx, input: s::DescribeSSLPoliciesInput) -> Result<s::DescribeSSLPoliciesOutput, Fault> {
-    let _ = tx;
+pub(super) fn policies(_: &mut Tx, _: &Cx, input: s::DescribeSSLPoliciesInput) -> Result<s::DescribeSSLPoliciesOutput, Fault> {
     if input.load_balancer_type.as_deref() == Some("gateway") {
         return Err(Error::Validation("Load balancers of type 'gateway' have no SSL policies".into()).into());
     }

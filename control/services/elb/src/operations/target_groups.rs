@@ -6,7 +6,7 @@ use super::cut;
 use crate::error::Error;
 use crate::health_check::change_of_health_check;
 use crate::target_group::{self, NewTargetGroup, TargetGroup, load_balancer_of};
-use crate::{load_balancer, protocol, tags};
+use crate::{listener, load_balancer, protocol, tags};
 
 pub(super) fn create(tx: &mut Tx, cx: &Cx, input: s::CreateTargetGroupInput) -> Result<s::CreateTargetGroupOutput, Fault> {
     let tags = tags::from_user(&input.tags)?;
@@ -24,7 +24,7 @@ pub(super) fn describe(tx: &mut Tx, _: &Cx, input: s::DescribeTargetGroupsInput)
     let mut rows: Vec<&TargetGroup> = Vec::new();
     if let Some(arn) = &input.load_balancer_arn {
         let balancer = load_balancer::find(tx, arn)?;
-        rows.extend(tx.rows::<TargetGroup>().filter(|g| load_balancer_of(tx, &g.arn).as_ref() == Some(&balancer.arn)));
+        rows.extend(listener::groups_of(tx, &balancer.arn).iter().filter_map(|group| tx.get::<TargetGroup>(group)));
     } else if by == [false; 3] {
         rows.extend(tx.rows::<TargetGroup>());
     }
