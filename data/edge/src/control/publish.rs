@@ -26,8 +26,8 @@ use crate::worker::Command;
 
 /// Requests under way at a target that is gone from the configuration may take this long.
 const REMOVED_GRACE: Duration = Duration::from_secs(10);
-/// Flows to a target whose group has left the load balancer: "up to one hour while traffic continues" ("Update a listener for your
-/// Network Load Balancer").
+/// Flows to a target whose group has left the load balancer: "up to one hour while traffic continues" ("Update a listener for
+/// your Network Load Balancer").
 const LEFT_BEHIND_GRACE: Duration = Duration::from_secs(3_600);
 
 impl Control {

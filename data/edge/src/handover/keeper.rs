@@ -188,8 +188,8 @@ impl Store {
         peer.send_sockets(&sockets)
     }
 
-    /// Keeps this, unless something newer is kept. Where not all of it comes, nothing is kept: an edge that got some of the sockets
-    /// could not open the others beside them.
+    /// Keeps this, unless something newer is kept. Where not all of it comes, nothing is kept: an edge that got some of the
+    /// sockets could not open the others beside them.
     fn take(&self, peer: &Peer, doors: Vec<DoorNote>, serial: u64) -> io::Result<Option<u64>> {
         let (keep, outcome) = match receive_doors(peer, &doors) {
             Ok(passed) => ((doors, passed.into_iter().flat_map(|p| p.sockets).collect()), Ok(())),

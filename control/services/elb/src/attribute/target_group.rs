@@ -71,9 +71,9 @@ fn known(group: &TargetGroup) -> &'static [Known] {
     if is_http(group.protocol) { &HTTP } else { &NETWORK }
 }
 
-/// The default of an attribute; empty when such groups have none of the name. Of [`DEREGISTERED_TERMINATION`]: "For new UDP/TCP_UDP
-/// target groups the default is true. Otherwise, the default is false." Of [`UNHEALTHY_TERMINATION`]: "The default is true. This
-/// attribute can't be enabled for UDP and TCP_UDP target groups" (API Reference, TargetGroupAttribute).
+/// The default of an attribute; empty when such groups have none of the name. Of [`DEREGISTERED_TERMINATION`]: "For new
+/// UDP/TCP_UDP target groups the default is true. Otherwise, the default is false." Of [`UNHEALTHY_TERMINATION`]: "The default is
+/// true. This attribute can't be enabled for UDP and TCP_UDP target groups" (API Reference, TargetGroupAttribute).
 pub(crate) fn default_of_target_group(group: &TargetGroup, name: &str) -> Option<&'static str> {
     let yes_or_no = |yes| Some(if yes { "true" } else { "false" });
     match name {
