@@ -295,7 +295,7 @@ fn take(worker: &Rc<Worker>, key: (SocketAddr, SocketAddr), (number, door): (usi
 /// Begins a flow, if there is a target and room for it.
 fn open(worker: &Worker, site: &Site, client: SocketAddr, at: SocketAddr) -> Option<Onward> {
     let line = |node: usize| site.counters[node].worker(worker.index);
-    if worker.datagrams.count() >= FLOWS_MAX || worker.is_full() {
+    if worker.datagrams.count() >= FLOWS_MAX || worker.is_full_of_datagrams() {
         line(home(site)).rejected();
         return None;
     }

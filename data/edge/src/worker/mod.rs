@@ -302,6 +302,11 @@ impl Worker {
     pub fn is_full(&self) -> bool {
         self.watches.sockets() + self.datagrams.count() >= self.sockets_max
     }
+
+    /// Likewise for flows of datagrams, which cost a client nothing: connections find room beside them.
+    pub fn is_full_of_datagrams(&self) -> bool {
+        self.datagrams.count() >= self.sockets_max / 2 || self.is_full()
+    }
 }
 
 async fn accept(worker: Rc<Worker>, at: SocketAddr, listener: TcpListener) {
