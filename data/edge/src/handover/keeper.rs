@@ -167,7 +167,7 @@ impl Store {
                 break;
             }
         }
-        // Sockets that were not received go with it.
+        // What was not received goes with it: a socket in it would hold its port.
         drop(peer);
         let Some(number) = number else { return };
         let is_last = |kept: &mut Kept| kept.number == number;
@@ -188,21 +188,18 @@ impl Store {
         peer.send_sockets(&sockets)
     }
 
-    /// Keeps this, unless something newer is kept. Where not all of it comes, nothing is kept: an edge that got some of the
-    /// sockets could not open the others beside them.
+    /// Keeps this, unless something newer is kept. Where not all of it comes, what was kept before stays: the edge may have been
+    /// killed meanwhile.
     fn take(&self, peer: &Peer, doors: Vec<DoorNote>, serial: u64) -> io::Result<Option<u64>> {
-        let (keep, outcome) = match receive_doors(peer, &doors) {
-            Ok(passed) => ((doors, passed.into_iter().flat_map(|p| p.sockets).collect()), Ok(())),
-            Err(e) => (Default::default(), Err(e)),
-        };
+        let sockets = receive_doors(peer, &doors)?.into_iter().flat_map(|p| p.sockets).collect();
         let mut kept = self.kept();
         if serial < kept.serial {
-            return outcome.map(|()| None);
+            return Ok(None);
         }
         let number = kept.number + 1;
-        *kept = Kept { doors: keep.0, sockets: keep.1, number, serial };
+        *kept = Kept { doors, sockets, number, serial };
         self.changed.notify_all();
-        outcome.map(|()| Some(number))
+        Ok(Some(number))
     }
 }
 
@@ -231,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn where_sockets_are_missing_nothing_is_kept() {
+    fn an_edge_that_dies_while_it_gives_its_sockets_leaves_those_that_it_gave_before() {
         let (edge, keeper) = UnixStream::pair().map(|(a, b)| (Peer::new(a).unwrap(), Peer::new(b).unwrap())).unwrap();
         let store = Store::default();
         let door = |sockets| vec![DoorNote { address: Ipv4Addr::LOCALHOST.into(), port: 80, bound: 80, sockets }];
@@ -241,6 +238,7 @@ mod tests {
         send();
         drop(edge);
         store.take(&keeper, door(2), 1).unwrap_err();
-        assert!(store.kept().sockets.is_empty() && store.kept().doors.is_empty());
+        let kept = store.kept();
+        assert_eq!((kept.sockets.len(), kept.doors.len(), kept.doors[0].sockets), (1, 1, 1));
     }
 }
