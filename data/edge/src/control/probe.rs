@@ -62,14 +62,16 @@ pub struct Look {
 /// One check.
 pub async fn probe(subject: &Subject, connector: &Connector) -> Look {
     // What this machine lacks says nothing of the target: the check waits.
+    let mut looked = look(subject, connector).await;
+    if let Err(shortage) = &looked {
+        tracing::warn!(target = %subject.address, "a health check waits: {shortage}");
+    }
     let (outcome, rest) = loop {
-        match look(subject, connector).await {
+        match looked {
             Ok(look) => break look,
-            Err(shortage) => {
-                tracing::warn!(target = %subject.address, "a health check waits: {shortage}");
-                sleep(SHORTAGE_PAUSE).await;
-            }
+            Err(_) => sleep(SHORTAGE_PAUSE).await,
         }
+        looked = look(subject, connector).await;
     };
     match rest {
         Some((code, rest)) => Look { outcome, code: Some(code), rest: Some(rest) },
