@@ -1,6 +1,7 @@
 //! Starting an instance's init: a clone of this process in namespaces of its own. It waits for its layers, builds its
-//! root, says that it is prepared, and waits for the word to go on; if the host dies before giving it, the clone ends
-//! too. So an instance either runs and is recorded, or does not run.
+//! root, says that it is prepared, and waits for the word to go on. If the host dies before giving it, the next one
+//! gives it when the old one had recorded that the instance runs, and kills the clone when it had not. So an instance
+//! either runs and is recorded, or does not run.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,6 +26,8 @@ const NAMESPACES: libc::c_int =
 const PREPARED: &[u8] = b"prepared";
 const GO: &[u8] = b"go";
 const MESSAGE_BYTES_MAX: usize = 4096;
+/// The word from a host that came later. Blocked until it is waited for, and then one of those that init ignores.
+const SIGNAL_GO: libc::c_int = libc::SIGCONT;
 
 /// Killed before anything of the machine's when memory runs out.
 const OOM_SCORE: &str = "200";
@@ -113,12 +116,18 @@ pub(crate) fn release(socket: &OwnedFd) -> Result<()> {
     socket::send(socket, GO, &[]).during("giving an instance the word")
 }
 
+/// Lets an instance run that an earlier host recorded, in case that host did not come to give the word. One that
+/// runs already takes no notice.
+pub(crate) fn release_adopted(pidfd: &OwnedFd) -> Result<()> {
+    process::signal(pidfd, SIGNAL_GO).during("giving an instance the word")
+}
+
 /// The clone's way from birth to init.
 fn child(order: Order<'_>, socket: &OwnedFd) -> ! {
     let became = catch_unwind(AssertUnwindSafe(|| {
         let passed = order.entrance.pass().during("moving into the instance's cgroups");
         let descriptors = keep_descriptors(socket, &order.log).during("sorting descriptors");
-        descriptors.and_then(|(socket, log)| become_init(order, passed, socket, log))
+        descriptors.and_then(|(socket, log)| become_init(&order, passed, socket, log))
     }));
     // Only a failure comes here: it has been told to the host, or there is no host any more.
     drop(became);
@@ -126,7 +135,8 @@ fn child(order: Order<'_>, socket: &OwnedFd) -> ! {
     unsafe { libc::_exit(init::STATUS_BROKEN) }
 }
 
-fn become_init(order: Order<'_>, passed: Result<()>, socket: OwnedFd, log: fs::File) -> Result<()> {
+/// The order is only borrowed: to drop it would close the host's descriptors, which are closed already.
+fn become_init(order: &Order<'_>, passed: Result<()>, socket: OwnedFd, log: fs::File) -> Result<()> {
     let told = passed.and_then(|()| prepare(order.instance, &socket));
     let report = match &told {
         Ok(()) => socket::send(&socket, PREPARED, &[]),
@@ -136,7 +146,7 @@ fn become_init(order: Order<'_>, passed: Result<()>, socket: OwnedFd, log: fs::F
     told?;
     let (word, _) = socket::receive(&socket, MESSAGE_BYTES_MAX).during("waiting for the word")?;
     if word != GO {
-        return Err(Failure::new("the host is gone"));
+        process::await_signal(SIGNAL_GO).during("waiting for the word")?;
     }
     drop(socket);
     // Now that every cgroup is the instance's own, nothing outside of them is to be seen.
@@ -145,7 +155,7 @@ fn become_init(order: Order<'_>, passed: Result<()>, socket: OwnedFd, log: fs::F
     process::drop_capabilities().during("dropping capabilities")?;
     // The memory still holds what the host knew.
     process::hide_memory().during("hiding memory")?;
-    init::run(init::Plan { instance: order.instance.clone(), service: order.service, log })
+    init::run(init::Plan { instance: order.instance.clone(), service: order.service.clone(), log })
 }
 
 /// Closes everything but the socket and the log, which get fixed numbers.

@@ -19,6 +19,7 @@ use crate::metadata::Metadata;
 use crate::netns::{self, Namespace};
 use crate::network::Machine;
 use crate::nftables::Nftables;
+use crate::process;
 use crate::records::{self, Boot, BootState, Record, Records};
 use crate::relay::Relays;
 use crate::sys::process as system;
@@ -147,6 +148,7 @@ impl Executor {
             return self.save(id);
         };
         let exit_token = self.events.watch(&pidfd, Source::Exit(id.clone())).during("watching an instance's init")?;
+        process::release_adopted(&pidfd).inspect_err(|e| tracing::warn!("{id}: {e}")).ok();
         let grace = Duration::from_millis(held.instance.stop_grace_ms);
         let stage = if asked_to_stop { Stage::Stopping { deadline: Some(Instant::now() + grace) } } else { Stage::Up };
         held.process = Some(Process { pid, pidfd, exit_token, generation, stage, meter: None });

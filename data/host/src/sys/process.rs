@@ -56,6 +56,23 @@ pub(crate) fn signal(pidfd: impl AsFd, signal: libc::c_int) -> io::Result<()> {
     check_long(unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_fd().as_raw_fd(), signal, null, 0) }).map(drop)
 }
 
+/// Waits until `number` is sent to this process, which must have blocked it.
+pub(crate) fn await_signal(number: libc::c_int) -> io::Result<()> {
+    // SAFETY: the set is filled before it is used and lives through the calls; a null siginfo is allowed.
+    unsafe {
+        let mut awaited: libc::sigset_t = std::mem::zeroed();
+        check(libc::sigemptyset(&raw mut awaited))?;
+        check(libc::sigaddset(&raw mut awaited, number))?;
+        while libc::sigwaitinfo(&raw const awaited, std::ptr::null_mut()) < 0 {
+            let error = io::Error::last_os_error();
+            if error.kind() != io::ErrorKind::Interrupted {
+                return Err(error);
+            }
+        }
+    }
+    Ok(())
+}
+
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {

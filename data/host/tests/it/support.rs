@@ -87,6 +87,33 @@ impl Host {
         self.serve = None;
     }
 
+    /// Kills the host when it is about to make the system call `number` after `now` has come to hold, once `act` is done.
+    pub fn kill_before(&mut self, number: libc::c_long, now: impl Fn(&Self) -> bool, act: impl FnOnce(&mut Self)) {
+        let pid = self.process.as_ref().expect("it runs").id().cast_signed();
+        let trace = |request, data: usize| {
+            // SAFETY: requests that take a number, or write at most `data`'s own size to where the caller says.
+            let done = unsafe { libc::ptrace(request, pid, 0, data) };
+            assert!(done >= 0, "ptrace: {}", std::io::Error::last_os_error());
+        };
+        let stopped = || {
+            let mut status = 0;
+            // SAFETY: the status lives through the call.
+            assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, libc::__WALL) }, pid);
+            assert!(libc::WIFSTOPPED(status), "the host ended: {status:x}");
+            libc::WSTOPSIG(status)
+        };
+        trace(libc::PTRACE_SEIZE, (libc::PTRACE_O_EXITKILL | libc::PTRACE_O_TRACESYSGOOD).cast_unsigned() as usize);
+        trace(libc::PTRACE_INTERRUPT, 0);
+        stopped();
+        act(self);
+        loop {
+            trace(libc::PTRACE_SYSCALL, 0);
+            if stopped() == libc::SIGTRAP | 0x80 && system_call(pid) == Some(number) && now(self) {
+                return self.kill();
+            }
+        }
+    }
+
     /// Sends what the slot must be, as a new version, and waits until it is accepted.
     pub fn want(&mut self, want: Want) {
         match self.ask(want) {
@@ -165,10 +192,15 @@ impl Host {
         });
     }
 
+    /// What the host has written down of an instance.
+    pub fn record(&self, instance: &Instance) -> Option<serde_json::Value> {
+        let file = self.paths.run().join("host/state").join(format!("instance_{}.json", instance.id));
+        fs::read(file).ok().map(|bytes| serde_json::from_slice(&bytes).expect("JSON"))
+    }
+
     /// Number of the instance's init in our PID namespace.
     pub fn init_pid(&self, instance: &Instance) -> i32 {
-        let file = self.paths.run().join("host/state").join(format!("instance_{}.json", instance.id));
-        let record: serde_json::Value = serde_json::from_slice(&fs::read(file).expect("a record")).expect("JSON");
+        let record = self.record(instance).expect("a record");
         i32::try_from(record["boot"]["pid"].as_i64().expect("it runs")).expect("a pid")
     }
 
@@ -205,6 +237,22 @@ impl Host {
         assert!(status.success(), "{status}");
         self.serve = None;
     }
+}
+
+/// The system call that a traced process is about to make; none when it has just made one.
+fn system_call(pid: i32) -> Option<libc::c_long> {
+    // SAFETY: zeros are a valid value, of which the kernel overwrites at most the size it is given.
+    let info = unsafe {
+        let mut info: libc::ptrace_syscall_info = std::mem::zeroed();
+        let size = size_of::<libc::ptrace_syscall_info>();
+        assert!(libc::ptrace(libc::PTRACE_GET_SYSCALL_INFO, pid, size, &raw mut info) > 0);
+        info
+    };
+    if info.op != libc::PTRACE_SYSCALL_INFO_ENTRY {
+        return None;
+    }
+    // SAFETY: the kernel says that it filled this part of the union.
+    unsafe { info.u.entry.nr }.try_into().ok()
 }
 
 impl Drop for Host {

@@ -89,6 +89,28 @@ fn a_host_killed_at_any_moment_of_a_start_leaves_one_instance() {
     }
 }
 
+#[test]
+fn an_instance_that_was_recorded_but_not_let_go_runs_under_the_next_host() {
+    let mut host = Host::new();
+    let instance = instance(135, "#!/bin/sh\necho once\n");
+    let recorded = |host: &Host| host.record(&instance).is_some_and(|record| record["boot"]["pid"].is_i64());
+    // The first message after the record is the word.
+    host.kill_before(libc::SYS_sendmsg, recorded, |host| {
+        host.tell(slot(&instance), Some(Want::Instance(Box::new(instance.clone()))));
+    });
+    let pid = host.init_pid(&instance);
+    host.start();
+    running(&mut host, &instance);
+    host.console_has(&instance, "once", 1);
+    assert_eq!(host.init_pid(&instance), pid);
+    // The word comes again from each host that takes over, and changes nothing then.
+    host.kill();
+    host.start();
+    running(&mut host, &instance);
+    assert_eq!(host.init_pid(&instance), pid);
+    assert_eq!(host.console(&instance).matches("boot").count(), 1);
+}
+
 /// Processes in the instance's cgroup.
 fn group_members(host: &Host, instance: &Instance) -> Vec<String> {
     let group = host.region_group().join(instance.id.as_str()).join("cgroup.procs");
