@@ -95,17 +95,21 @@ impl Executor {
         netns::unpin(&self.paths.interface_namespace(id)).during("removing an interface's namespace")
     }
 
-    /// Takes the address away from an instance that is being terminated and no longer owns it.
+    /// Takes the address away from an instance that is being terminated and no longer owns it. That is recorded: the next
+    /// host must not give it back.
     pub(super) fn yield_address(&mut self, want: &Interface) {
         let Some(vpc) = self.vpcs.get_mut(&want.vpc) else {
             return;
         };
-        let Some(holder) = vpc.router.holder(want.address).cloned() else {
+        let Some(holder) = vpc.router.holder(want.address).filter(|holder| **holder != want.id).cloned() else {
             return;
         };
-        let leaving = self.instances.values().any(|held| held.removed && held.instance.interface.id == holder);
-        if leaving && holder != want.id {
-            vpc.router.detach(&self.machine, &holder, Link::Leave);
-        }
+        let mut instances = self.instances.values_mut();
+        let Some(leaving) = instances.find(|held| held.removed && held.instance.interface.id == holder) else {
+            return;
+        };
+        vpc.router.detach(&self.machine, &holder, Link::Leave);
+        leaving.port = None;
+        self.records.save(&leaving.record()).inspect_err(|e| tracing::error!("{e}")).ok();
     }
 }

@@ -111,6 +111,39 @@ fn an_instance_that_was_recorded_but_not_let_go_runs_under_the_next_host() {
     assert_eq!(host.console(&instance).matches("boot").count(), 1);
 }
 
+#[test]
+fn an_address_that_an_ending_instance_gave_up_stays_with_its_successor() {
+    let mut host = Host::new();
+    host.want(network(vec![from_balancer(80)]));
+    host.want(Want::Interface(interface(BALANCER, [10, 0, 1, 200], &["sg-lb"])));
+    let mut old = instance(146, "#!/bin/sh\n(trap '' TERM; echo holding; exec sleep 1000) &\n");
+    let mut new = instance(147, &web_server(80));
+    (old.stop_grace_ms, new.interface.address) = (600_000, old.interface.address);
+    new.metadata.tokens_required = false;
+    host.run(&old);
+    host.console_has(&old, "holding", 1);
+    let old_init = host.init_pid(&old);
+    host.remove(&slot(&old));
+    host.run(&new);
+    host.console_has(&new, "serving", 1);
+    let answers = {
+        let namespace = host.paths.interface_namespace(&BALANCER.into());
+        move || inside(&namespace, || get(new.interface.address, 80, "/", ""))
+    };
+    eventually("an answer", &answers);
+    host.kill();
+    host.start();
+    running(&mut host, &new);
+    // Whose address it is decides whose metadata is given, and who is reached there when the other one has ended.
+    let own = PathBuf::from(format!("/proc/{}/ns/net", host.init_pid(&new)));
+    let told = inside(&own, || get([169, 254, 169, 254].into(), 80, "/latest/meta-data/instance-id", "")).unwrap();
+    assert!(told.ends_with(new.id.as_str()), "{told}");
+    // SAFETY: no pointers; the number is our own instance's.
+    assert_eq!(unsafe { libc::kill(old_init, libc::SIGKILL) }, 0);
+    host.state(&old, |state| *state == InstanceState::Gone);
+    answers().expect("the successor keeps its address");
+}
+
 /// Processes in the instance's cgroup.
 fn group_members(host: &Host, instance: &Instance) -> Vec<String> {
     let group = host.region_group().join(instance.id.as_str()).join("cgroup.procs");
