@@ -144,7 +144,7 @@ impl Executor {
         let Some(pidfd) = system::open_pidfd(pid).ok().filter(same) else {
             let exit = if asked_to_stop { Exit::Asked } else { Exit::Signal(libc::SIGKILL) };
             held.boot = Some(Boot { generation, state: BootState::Stopped { exit } });
-            held.port = None;
+            (held.port, held.door) = (None, Door::default());
             return self.save(id);
         };
         let exit_token = self.events.watch(&pidfd, Source::Exit(id.clone())).during("watching an instance's init")?;

@@ -271,3 +271,25 @@ fn a_host_that_returns_listens_again_and_a_stopped_instance_leaves_nothing() {
     let answer = ask(&host, &own, port).unwrap();
     assert!(answer.ends_with("moved"), "{answer}");
 }
+
+#[test]
+fn an_instance_that_ended_without_a_host_finds_the_api_where_it_is_when_it_starts_again() {
+    let mut host = Host::new();
+    let own = instance(184, "");
+    let api = Api::saying(&host, "noted");
+    host.run(&own);
+    let init = host.init_pid(&own);
+    host.kill();
+    // SAFETY: no pointers; the number is our own instance's.
+    assert_eq!(unsafe { libc::kill(init, libc::SIGKILL) }, 0);
+    let gone = || if fs::exists(format!("/proc/{init}")).unwrap() { Err("it is there".into()) } else { Ok(()) };
+    eventually("the end of its init", gone);
+    host.start();
+    host.state(&own, |state| matches!(state, InstanceState::Stopped { .. }));
+    drop(api);
+    let moved = Api::saying(&host, "moved");
+    let again = Instance { generation: 2, ..own };
+    host.run(&again);
+    let answer = ask(&host, &again, moved.port).unwrap();
+    assert!(answer.ends_with("moved"), "{answer}");
+}
