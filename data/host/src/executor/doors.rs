@@ -42,13 +42,12 @@ impl Executor {
         let (Some(address), Some(held)) = (known, self.instances.get_mut(id)) else {
             return Ok(());
         };
-        held.door.address = Some(address);
         let inside = namespace.enter(&self.machine.home).during("entering an instance's namespace")?;
         let listener = TcpListener::bind(address).during(format_args!("listening on {address} inside"))?;
         drop(inside);
         listener.set_nonblocking(true).during("opening its door")?;
         let token = self.events.watch(&listener, Source::Door(id.clone())).during("watching its door")?;
-        held.door.open = Some((listener, token));
+        (held.door.address, held.door.open) = (Some(address), Some((listener, token)));
         Ok(())
     }
 
@@ -65,7 +64,11 @@ impl Executor {
             if let Ok(namespace) = namespace
                 && system::signal(&process.pidfd, 0).is_ok()
             {
+                let recorded = self.instances.get(&id).and_then(|held| held.door.address);
                 self.open_door(&id, &namespace);
+                if self.instances.get(&id).is_some_and(|held| held.door.address != recorded) {
+                    self.save(&id).inspect_err(|e| tracing::error!("{e}")).ok();
+                }
             }
         }
     }

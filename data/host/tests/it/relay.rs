@@ -293,3 +293,21 @@ fn an_instance_that_ended_without_a_host_finds_the_api_where_it_is_when_it_start
     let answer = ask(&host, &again, moved.port).unwrap();
     assert!(answer.ends_with("moved"), "{answer}");
 }
+
+#[test]
+fn a_door_that_was_opened_late_stays_where_it_is_under_the_next_host() {
+    let mut host = Host::new();
+    let own = instance(185, "");
+    host.run(&own);
+    let port = {
+        let api = Api::saying(&host, "noted");
+        host.connect();
+        ask(&host, &own, api.port).unwrap();
+        api.end()
+    };
+    host.kill();
+    let _moved = Api::saying(&host, "moved");
+    host.start();
+    let answer = ask(&host, &own, port).unwrap();
+    assert!(answer.ends_with("moved"), "{answer}");
+}
