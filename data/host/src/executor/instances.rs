@@ -8,7 +8,7 @@ use world::{Image, Instance, Power, Slot, SlotKind};
 use super::doors::Door;
 use super::held::{Held, Process, Stage, Step, exit, gone};
 use super::usage::Begin;
-use super::{EMPTYING_DELAY, Executor, Gone, now};
+use super::{EMPTYING_DELAY, Executor, Gone, RETRY, now};
 use crate::disk::{Disk, Disks};
 use crate::events::Source;
 use crate::failure::{During, Failure, Result};
@@ -341,15 +341,31 @@ impl Executor {
         self.drop_idle_vpc(&interface.vpc);
     }
 
+    /// Lets go of an instance when that is recorded. Where it cannot be, it is tried again: nobody else would ask for it.
     fn dispose(&mut self, id: &InstanceId) -> Result<()> {
-        let Some(held) = self.instances.remove(id) else {
+        let Some(held) = self.instances.get(id) else {
             return Ok(());
         };
-        self.disks.discard(id)?;
-        self.emptying_at.get_or_insert(Instant::now() + EMPTYING_DELAY);
-        let generation = held.instance.generation;
-        self.note_gone(Slot::new(SlotKind::Instance, id.as_str()), Gone { version: held.version, generation })?;
+        let (version, generation) = (held.version, held.instance.generation);
+        let noted = self.disks.discard(id).and_then(|()| {
+            self.emptying_at.get_or_insert(Instant::now() + EMPTYING_DELAY);
+            self.note_gone(Slot::new(SlotKind::Instance, id.as_str()), Gone { version, generation })
+        });
+        if noted.is_err() {
+            self.retry_at.get_or_insert(Instant::now() + RETRY);
+            return noted;
+        }
+        self.instances.remove(id);
         self.observe(gone(id, generation));
         Ok(())
+    }
+
+    /// Tries again what could not be recorded.
+    pub(super) fn dispose_ended(&mut self) {
+        let ended = self.instances.iter().filter(|(_, held)| held.step() == Step::Dispose);
+        for id in ended.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
+            // The first failure was logged.
+            self.dispose(&id).ok();
+        }
     }
 }

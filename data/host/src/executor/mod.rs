@@ -34,7 +34,7 @@ use usage::Usages;
 const SLOTS_MAX: usize = 4096;
 /// Slots that are gone, kept to know an effect that comes late.
 const GONE_MAX: usize = 16_384;
-/// How often what could not be removed at once is tried again.
+/// How often what could not be removed or recorded at once is tried again.
 const RETRY: Duration = Duration::from_millis(50);
 /// Old disks are deleted some at a time, and not while their instances' successors start.
 const EMPTYING_DELAY: Duration = Duration::from_secs(1);
@@ -254,6 +254,7 @@ impl Executor {
         if self.retry_at.is_some_and(|at| at <= now) {
             self.retry_at = None;
             self.clear_stale();
+            self.dispose_ended();
         }
         if self.emptying_at.is_some_and(|at| at <= now) && self.remover.is_none() {
             self.start_remover();

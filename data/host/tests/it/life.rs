@@ -268,3 +268,28 @@ fn a_flood_on_the_console_stays_bounded_and_keeps_its_end() {
     assert!(shown.len() <= host::CONSOLE_SHOWN_BYTES);
     assert!(String::from_utf8_lossy(&shown).contains("line 40000 x"));
 }
+
+#[test]
+fn an_end_that_cannot_be_recorded_is_told_when_it_can() {
+    let mut host = Host::new();
+    let mut own = instance(57, "#!/bin/sh\n(trap '' TERM; echo holding; exec sleep 1000) &\n");
+    own.stop_grace_ms = 600_000;
+    host.run(&own);
+    host.console_has(&own, "holding", 1);
+    let init = host.init_pid(&own);
+    host.remove(&slot(&own));
+    // As on a full disk: nothing can be written where the record is drafted.
+    let draft = host.paths.run().join("host/state").join(format!("instance_{}.draft", own.id));
+    fs::create_dir(&draft).unwrap();
+    // SAFETY: no pointers; the number is our own instance's.
+    assert_eq!(unsafe { libc::kill(init, libc::SIGKILL) }, 0);
+    eventually("the end of its disk", || {
+        let there = fs::exists(host.paths.instances().join(own.id.as_str())).unwrap();
+        if there { Err("it is there".into()) } else { Ok(()) }
+    });
+    fs::remove_dir(&draft).unwrap();
+    host.state(&own, |state| *state == InstanceState::Gone);
+    // And it is remembered.
+    host.connect();
+    host.state(&own, |state| *state == InstanceState::Gone);
+}
