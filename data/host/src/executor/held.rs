@@ -56,6 +56,9 @@ pub(super) struct Held {
     pub process: Option<Process>,
 }
 
+/// Version, whether the instance is to be terminated, and how it is to be.
+pub(super) type Wish = (u64, bool, Instance);
+
 /// What to do next for an instance.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {
@@ -71,6 +74,12 @@ pub(super) fn gone(id: &InstanceId, generation: u64) -> Observation {
 }
 
 impl Held {
+    /// Gives the wish before.
+    pub fn set_wish(&mut self, (version, removed, instance): Wish) -> Wish {
+        let before = std::mem::replace(&mut self.instance, instance);
+        (std::mem::replace(&mut self.version, version), std::mem::replace(&mut self.removed, removed), before)
+    }
+
     pub fn step(&self) -> Step {
         let on = self.instance.power == Power::On && !self.removed;
         match &self.process {

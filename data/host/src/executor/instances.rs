@@ -6,7 +6,7 @@ use base::InstanceId;
 use world::{Image, Instance, Power, Slot, SlotKind};
 
 use super::doors::Door;
-use super::held::{Held, Process, Stage, Step, exit, gone};
+use super::held::{Held, Process, Stage, Step, Wish, exit, gone};
 use super::usage::Begin;
 use super::{EMPTYING_DELAY, Executor, Gone, RETRY, now};
 use crate::disk::{Disk, Disks};
@@ -35,17 +35,14 @@ impl Executor {
         if want.hostname.is_empty() || want.hostname.len() > 64 || !want.hostname.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(Failure::new(format!("{:?} is no host name", want.hostname)));
         }
-        self.gone.remove(&Slot::new(SlotKind::Instance, id.as_str()));
-        match self.instances.get_mut(&id) {
+        let before = match self.instances.get_mut(&id) {
             Some(held) => {
                 let moved = held.port.as_ref().is_some_and(|port| port.interface.address != want.interface.address);
                 if moved && want.generation == held.instance.generation && want.power == Power::On {
                     return Err(Failure::new("the address of a running instance cannot change"));
                 }
-                held.version = version;
-                held.removed = false;
                 // A process keeps the interface it was started with until it is stopped.
-                held.instance = want;
+                Some(held.set_wish((version, false, want)))
             }
             None => {
                 let held = Held {
@@ -58,19 +55,28 @@ impl Executor {
                     process: None,
                 };
                 self.instances.insert(id.clone(), held);
+                None
             }
-        }
-        self.save(&id)?;
+        };
+        self.save_wish(&id, before)?;
+        self.gone.remove(&Slot::new(SlotKind::Instance, id.as_str()));
         self.advance(&id)
     }
 
     pub(super) fn remove_instance(&mut self, id: &InstanceId, version: u64) -> Result<()> {
         if let Some(held) = self.instances.get_mut(id) {
-            held.removed = true;
-            held.version = version;
+            let before = held.set_wish((version, true, held.instance.clone()));
+            self.save_wish(id, Some(before))?;
         }
-        self.save(id)?;
         self.advance(id)
+    }
+
+    /// Records a new wish. Where it cannot be, the one before holds, so that the new one is not taken for applied.
+    fn save_wish(&mut self, id: &InstanceId, before: Option<Wish>) -> Result<()> {
+        self.save(id).inspect_err(|_| match (self.instances.get_mut(id), before) {
+            (Some(held), Some(before)) => drop(held.set_wish(before)),
+            _ => drop(self.instances.remove(id)),
+        })
     }
 
     /// Reports the present state again: the effect may have changed nothing.

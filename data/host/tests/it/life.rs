@@ -293,3 +293,31 @@ fn an_end_that_cannot_be_recorded_is_told_when_it_can() {
     host.connect();
     host.state(&own, |state| *state == InstanceState::Gone);
 }
+
+#[test]
+fn a_wish_that_cannot_be_recorded_is_not_counted_as_applied() {
+    let mut host = Host::new();
+    let own = instance(58, "");
+    let off = with_power(&own, Power::Off, 1);
+    // As on a full disk: nothing can be written where the record is drafted.
+    let draft = host.paths.run().join("host/state").join(format!("instance_{}.draft", own.id));
+    let refused = |host: &mut Host, want: Option<Want>| {
+        host.connect();
+        let applied = host.serve().applied.clone();
+        fs::create_dir(&draft).unwrap();
+        let answer = match want {
+            Some(want) => host.ask(want),
+            None => host.remove(&slot(&own)),
+        };
+        fs::remove_dir(&draft).unwrap();
+        assert!(matches!(answer, Observation::Refused { .. }), "{answer:?}");
+        host.connect();
+        assert_eq!(host.serve().applied, applied, "it must come again");
+    };
+    refused(&mut host, Some(wanted(&own)));
+    host.run(&own);
+    refused(&mut host, Some(wanted(&off)));
+    refused(&mut host, None);
+    host.want(wanted(&off));
+    host.state(&off, stopped(Exit::Asked));
+}
