@@ -92,6 +92,9 @@ fn sync(directory: &Path) -> Result<()> {
     Ok(())
 }
 
+/// What the name of an import's directory begins with; the number of its process follows.
+const STAGE: &str = "new-";
+
 /// A directory beside the images, which goes away unless it was renamed.
 struct Stage(PathBuf);
 
@@ -99,7 +102,8 @@ impl Stage {
     fn new(paths: &RunPaths) -> Result<Self> {
         let images = paths.images();
         fs::create_dir_all(&images).during(images.display())?;
-        let name = format!("new-{}", std::process::id());
+        remove_abandoned(&images).during(images.display())?;
+        let name = format!("{STAGE}{}", std::process::id());
         debug_assert!(naming::is_plain(&name));
         let place = images.join(name);
         if place.exists() {
@@ -115,6 +119,22 @@ impl Drop for Stage {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+/// Removes what imports left whose process was killed: as much as a whole image.
+fn remove_abandoned(images: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(images)?.flatten() {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.strip_prefix(STAGE)?.parse::<u32>().ok());
+        if process.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists()) {
+            match fs::remove_dir_all(entry.path()) {
+                // Another import was faster.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                other => other?,
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Reads at most `max` bytes of a file that says what another is.

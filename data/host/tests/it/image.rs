@@ -426,6 +426,23 @@ fn what_is_no_image_is_told() {
     assert!(import(&place.paths, "test", Path::new("/nowhere"), false).unwrap_err().to_string().contains("opening it"));
 }
 
+#[test]
+fn what_a_killed_import_left_goes_with_the_next() {
+    let place = Place::new();
+    let mut other = std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+    let stage = |pid: u32| place.paths.images().join(format!("new-{pid}")).join("rootfs");
+    // The greatest number of a process is below this one.
+    let (killed, busy) = (stage(1 << 22), stage(other.id()));
+    for stage in [&killed, &busy] {
+        fs::create_dir_all(stage).unwrap();
+    }
+    let source = place.directory.path().join("source");
+    fs::create_dir(&source).unwrap();
+    import(&place.paths, "test", &source, true).unwrap();
+    assert!(!killed.exists() && busy.exists());
+    other.kill().and_then(|()| other.wait()).unwrap();
+}
+
 /// A whole root file system of Debian's `busybox-static` (tools/packages.sh installs it).
 #[test]
 fn an_instance_boots_from_a_whole_image_of_its_own() {
