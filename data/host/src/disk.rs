@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -131,13 +131,41 @@ impl Disks {
 }
 
 fn facts(home: &Path) -> Option<Facts> {
-    serde_json::from_slice(&fs::read(home.join("facts.json")).ok()?).ok()
+    let written = fs::read(home.join("facts.json")).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    written.or_else(|| recovered(home))
+}
+
+/// What a power cut took from the file, the disk still tells by the owner of what is made last.
+fn recovered(home: &Path) -> Option<Facts> {
+    let first_id = fs::metadata(home.join("disk").join(DIRECTORIES.last()?)).ok()?.uid();
+    let range = first_id.checked_sub(FIRST_ID)? / IDS_PER_INSTANCE;
+    (range < RANGES_MAX && first_id.is_multiple_of(IDS_PER_INSTANCE)).then_some(Facts { first_id })
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Disks, FIRST_ID, IDS_PER_INSTANCE, RANGES_MAX};
     use std::collections::BTreeMap;
+    use std::fs;
+    use world::RunPaths;
+
+    #[test]
+    fn a_disk_whose_facts_were_lost_is_kept_as_it_was() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let paths = RunPaths::new(directory.path());
+        let id = "i-1".into();
+        let before = Disks::open(&paths).and_then(|mut disks| disks.provide(&id)).expect("made");
+        fs::write(before.path.join("root/kept"), "x").expect("written");
+        // What a power cut makes of a file that was written a moment ago.
+        fs::write(before.path.with_file_name("facts.json"), "").expect("emptied");
+        let after = Disks::open(&paths).and_then(|mut disks| disks.provide(&id)).expect("found");
+        assert_eq!(after.first_id, before.first_id);
+        assert!(after.path.join("root/kept").exists());
+        // One that was left half made is made anew.
+        fs::remove_dir(after.path.join("usr-work")).expect("removed");
+        let anew = Disks::open(&paths).and_then(|mut disks| disks.provide(&id)).expect("made");
+        assert!(!anew.path.join("root/kept").exists() && anew.path.join("usr-work").exists());
+    }
 
     #[test]
     fn ranges_never_overlap_and_come_again_for_the_same_instance() {
