@@ -95,7 +95,7 @@ impl Control {
     }
 
     fn accept(&mut self, executor: &mut Executor) {
-        while let Ok((stream, _)) = self.listener.accept() {
+        while let Ok((stream, _)) = executor.events.accept(|| self.listener.accept()) {
             if self.clients.len() >= CLIENTS_MAX {
                 tracing::warn!("more than {CLIENTS_MAX} connections to the host: one is refused");
                 continue;

@@ -1,6 +1,7 @@
 //! What the one loop waits for, and what each descriptor means.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -8,6 +9,9 @@ use std::time::Duration;
 use base::{InstanceId, VpcId};
 
 use crate::sys::epoll::Epoll;
+
+/// What the spare descriptor is open on.
+const SPARE: &str = "/dev/null";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
@@ -39,6 +43,8 @@ pub(crate) struct Events {
     epoll: Epoll,
     sources: HashMap<u64, Source>,
     last: u64,
+    /// Given up for a moment where no descriptor is left, to turn a connection away.
+    spare: Option<File>,
 }
 
 /// A token and whether its descriptor can be read; writing is tried on every event anyway.
@@ -53,7 +59,21 @@ pub(crate) struct Event {
 
 impl Events {
     pub fn new() -> io::Result<Self> {
-        Ok(Self { epoll: Epoll::new()?, sources: HashMap::new(), last: 0 })
+        Ok(Self { epoll: Epoll::new()?, sources: HashMap::new(), last: 0, spare: Some(File::open(SPARE)?) })
+    }
+
+    /// Takes a connection. Where no descriptor is left it is closed at once: one that is left waiting would wake the loop
+    /// for ever.
+    pub fn accept<T>(&mut self, accept: impl Fn() -> io::Result<T>) -> io::Result<T> {
+        let accepted = accept();
+        if let Err(e) = &accepted
+            && matches!(e.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+        {
+            self.spare = None;
+            drop(accept());
+            self.spare = File::open(SPARE).ok();
+        }
+        accepted
     }
 
     /// Watches `fd` for reading.

@@ -71,7 +71,7 @@ impl Metadata {
 
     pub fn accept(&mut self, events: &mut Events, vpc: &VpcId, listener: &TcpListener) {
         for _ in 0..ACCEPTS_MAX {
-            let Ok((stream, peer)) = listener.accept() else {
+            let Ok((stream, peer)) = events.accept(|| listener.accept()) else {
                 return;
             };
             let IpAddr::V4(source) = peer.ip() else {

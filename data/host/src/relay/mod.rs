@@ -67,7 +67,7 @@ impl Relays {
     /// Takes what instances ask for at their listener. Beyond the limits a connection is reset.
     pub fn accept(&mut self, events: &mut Events, instance: &InstanceId, listener: &TcpListener) {
         for _ in 0..ACCEPTS_MAX {
-            let Ok((stream, _)) = listener.accept() else {
+            let Ok((stream, _)) = events.accept(|| listener.accept()) else {
                 return;
             };
             let of_one = self.relays.values().filter(|relay| relay.instance == *instance).count();

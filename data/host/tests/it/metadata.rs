@@ -87,3 +87,19 @@ fn strangers_and_floods_get_nothing() {
     drop(idle);
     eventually("an answer again", || ask(&host, &own, get));
 }
+
+#[test]
+fn a_host_without_descriptors_turns_away_whom_it_cannot_take() {
+    let mut host = Host::new();
+    let own = instance(166, "");
+    host.run(&own);
+    host.limit_descriptors(0);
+    let get = "GET /latest/meta-data/instance-id HTTP/1.1\r\nConnection: close\r\n\r\n";
+    // Not left waiting, where each of them would wake the host for ever.
+    match ask(&host, &own, get) {
+        Ok(answer) => assert_eq!(answer, ""),
+        Err(e) => assert!(e.contains("reset"), "{e}"),
+    }
+    host.limit_descriptors(8);
+    assert_eq!(status(&ask(&host, &own, get).unwrap()), "401");
+}

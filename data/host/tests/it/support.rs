@@ -213,6 +213,19 @@ impl Host {
         fs::read_dir(self.proc().join("fd")).expect("it runs").count()
     }
 
+    /// Lets the host have `count` descriptors more than it has.
+    pub fn limit_descriptors(&self, count: u64) {
+        let pid = self.process.as_ref().expect("it runs").id().cast_signed();
+        let open = |fd: &u64| fs::symlink_metadata(self.proc().join(format!("fd/{fd}"))).is_ok();
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: the limit lives through both calls.
+        unsafe {
+            assert_eq!(libc::prlimit(pid, libc::RLIMIT_NOFILE, std::ptr::null(), &raw mut limit), 0);
+            limit.rlim_cur = (0..).find(|fd| !open(fd)).expect("one is free") + count;
+            assert_eq!(libc::prlimit(pid, libc::RLIMIT_NOFILE, &raw const limit, std::ptr::null_mut()), 0);
+        }
+    }
+
     /// Processor time that the host has used.
     pub fn processor_time_ms(&self) -> u64 {
         let stat = fs::read_to_string(self.proc().join("stat")).expect("it runs");
