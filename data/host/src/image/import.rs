@@ -57,6 +57,11 @@ fn import_inner(paths: &RunPaths, name: &str, source: &Path, over_host: bool) ->
         user: None,
     };
     if fs::metadata(source).during("opening it")?.is_dir() {
+        let [whole, part] = [source, stage.0.as_path()].map(fs::canonicalize);
+        if part.during(stage.0.display())?.starts_with(whole.during("opening it")?) {
+            // It would be copied into itself, again and again.
+            return Err(Failure::new("it holds the images of this region: import a directory beside them"));
+        }
         tree::copy(source, &rootfs)?;
     } else {
         let unpacked = stage.0.join("archive");

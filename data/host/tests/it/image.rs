@@ -423,6 +423,10 @@ fn what_is_no_image_is_told() {
     let cut = (0..good.len()).step_by(512).map(|length| place.import(&good[..length]));
     let taken: Vec<PathBuf> = cut.flatten().collect();
     assert!(taken.len() < 6 && taken.iter().all(|image| *image == whole), "{taken:?}");
+    // It would be copied into itself.
+    fs::write(place.directory.path().join("data/file"), "x").unwrap();
+    let own = import(&place.paths, "test", place.directory.path(), true).unwrap_err().to_string();
+    assert!(own.contains("holds the images"), "{own}");
     assert!(import(&place.paths, "test", Path::new("/nowhere"), false).unwrap_err().to_string().contains("opening it"));
 }
 
