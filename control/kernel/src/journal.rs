@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::{OpenOptions, Permissions};
+use std::fs::{self, OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -92,6 +92,22 @@ impl RedbJournal {
 }
 
 fn open(path: &Path) -> Result<Database, JournalError> {
+    let named = |e: std::io::Error| JournalError(format!("{}: {e}", path.display()));
+    if path.try_exists().map_err(named)? {
+        return open_file(path);
+    }
+    // redb opens no file that was cut off while it was being made: it has its name once it is whole.
+    let new = path.with_added_extension("new");
+    match fs::remove_file(&new) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(named(e)),
+        _ => {}
+    }
+    let db = open_file(&new)?;
+    fs::rename(&new, path).map_err(named)?;
+    Ok(db)
+}
+
+fn open_file(path: &Path) -> Result<Database, JournalError> {
     // The journal holds user data, parameters and keys: its owner alone reads it, also where it was made before.
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
     let private = file.and_then(|file| file.set_permissions(Permissions::from_mode(0o600)));

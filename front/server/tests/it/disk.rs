@@ -221,3 +221,15 @@ fn what_an_executor_reported_to_a_full_disk_is_heard_again() {
         std::thread::sleep(Duration::from_millis(20));
     }
 }
+
+#[test]
+fn a_journal_that_could_not_be_made_is_made_when_there_is_space() {
+    let directory = tempfile::tempdir().unwrap();
+    let disk = SmallDisk::new(directory.path());
+    let path = directory.path().join("journal.redb");
+    disk.fill();
+    assert!(RedbJournal::open(&path).is_err());
+    disk.free();
+    RedbJournal::open(&path).unwrap();
+    assert_eq!(RedbJournal::open(&path).unwrap().load().unwrap(), []);
+}
