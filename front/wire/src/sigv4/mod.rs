@@ -18,6 +18,8 @@ const SKEW_MS: u64 = 15 * 60 * 1_000;
 /// Longest life of a presigned URL, in seconds.
 const EXPIRES_MAX: u64 = 7 * 24 * 3_600;
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+/// The header that names a JSON service's operation.
+const TARGET: &str = "x-amz-target";
 
 /// A signing key's owner and where it is used.
 pub struct Key<'a> {
@@ -65,6 +67,10 @@ pub fn verify(
         None => return Err(SignatureError::Missing),
     };
     check_time(&claim, now)?;
+    // It says what is asked for: whoever passes on a signed request must not be able to add one.
+    if parts.headers.contains_key(TARGET) && !claim.signed_headers.iter().any(|name| name == TARGET) {
+        return Err(SignatureError::WrongScope("'X-Amz-Target' must be a 'SignedHeader' in the AWS Authorization.".into()));
+    }
     let secret = secret(&claim.access_key_id).ok_or(SignatureError::UnknownKey)?;
     let hash = payload_hash(parts, body)?;
     let scope = format!("{}/{}/{}/aws4_request", claim.date, claim.region, claim.service);

@@ -56,6 +56,17 @@ fn what_was_changed_after_signing_is_refused() {
     assert_eq!(check(&parts, b"", NOON), Err(SignatureError::Mismatch));
 }
 
+/// Whoever was given a signed URL may do with it what it says, and nothing else.
+#[test]
+fn an_operation_that_was_not_signed_is_refused() {
+    for mut parts in [presigned(), signed()] {
+        let body = if parts.method == "GET" { b"" } else { BODY };
+        parts.headers.insert("x-amz-target", "AmazonSSM.DescribeParameters".parse().unwrap());
+        let refused = check(&parts, body, NOON).unwrap_err();
+        assert_eq!(refused.fault(Protocol::Json).code, "InvalidSignatureException", "{}", parts.method);
+    }
+}
+
 #[test]
 fn time_bounds_the_life_of_a_signature() {
     assert!(matches!(check(&signed(), BODY, later(16)), Err(SignatureError::Expired { .. })));
