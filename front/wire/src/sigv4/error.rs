@@ -11,7 +11,7 @@ pub enum SignatureError {
     Incomplete(String),
     UnknownKey,
     Mismatch,
-    /// Signed for another region or service than the one asked.
+    /// Signed for another region, service or date than the one asked, or without a header that must be signed.
     WrongScope(String),
     /// Times as `20260131T120000Z`.
     Expired {

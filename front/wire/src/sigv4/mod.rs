@@ -165,15 +165,22 @@ fn claim(
     expires: Option<u64>,
 ) -> Result<Claim, SignatureError> {
     let parts: Vec<&str> = credential.split('/').collect();
-    let [access_key_id, date, region, service, "aws4_request"] = parts[..] else {
+    let [access_key_id, date, region, service, terminator] = parts[..] else {
         return Err(incomplete("Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term."));
     };
     let signed_headers: Vec<String> = signed.split(';').map(str::to_ascii_lowercase).collect();
     if !signed_headers.iter().any(|h| h == "host") {
-        return Err(incomplete("'Host' must be a signed header."));
+        return Err(SignatureError::WrongScope(
+            "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.".into(),
+        ));
     }
-    if !timestamp.starts_with(date) {
-        return Err(incomplete("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP."));
+    if terminator != "aws4_request" {
+        let text = format!("Credential should be scoped with a valid terminator: 'aws4_request', not '{terminator}'.");
+        return Err(SignatureError::WrongScope(text));
+    }
+    if timestamp.get(..8) != Some(date) {
+        let text = "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP.";
+        return Err(SignatureError::WrongScope(text.into()));
     }
     Ok(Claim {
         access_key_id: access_key_id.into(),

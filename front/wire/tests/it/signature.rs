@@ -86,6 +86,23 @@ fn each_protocol_has_its_own_codes() {
     assert_eq!(codes(Protocol::Json), ["MissingAuthenticationTokenException", "UnrecognizedClientException"]);
 }
 
+/// "Credential scope errors" (Troubleshoot signed requests, IAM User Guide): what can be read, but is not for this request.
+#[test]
+fn a_scope_that_is_not_the_requests_is_a_signature_that_does_not_match() {
+    for (from, to) in [
+        ("/20260131/", "/20260130/"),
+        ("/20260131/", "//"),
+        ("/aws4_request", "/aws5_request"),
+        ("content-type;host;x-amz-date;x-odd", "content-type;x-amz-date;x-odd"),
+    ] {
+        let mut parts = signed();
+        parts.headers.insert("authorization", AUTHORIZATION.replace(from, to).parse().unwrap());
+        let refused = check(&parts, BODY, NOON).unwrap_err();
+        let codes = [Protocol::Query, Protocol::Ec2, Protocol::Json].map(|protocol| refused.fault(protocol).code);
+        assert_eq!(codes, ["SignatureDoesNotMatch", "AuthFailure", "InvalidSignatureException"], "{to}");
+    }
+}
+
 #[test]
 fn what_we_sign_we_accept() {
     let mut request = Request::post("http://127.0.0.1:4566/x?b=2&a=1%2F").body(b"{}".to_vec()).unwrap();
