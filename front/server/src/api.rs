@@ -99,7 +99,11 @@ fn read(
 ) -> Result<(Caller, Value), Fault> {
     let caller = match links::needs_no_signature(route, parts) {
         true => Caller::anonymous(),
-        false => authenticate(region, route.protocol, parts, body)?,
+        false => {
+            let verified = verified(region, route.protocol, parts, body)?;
+            check_service(route, &verified)?;
+            Caller::root(&region.scope, &verified.access_key_id)
+        }
     };
     let (service, operation) = (&route.service.name, &route.operation.name);
     if !region.registry.has_operation(service, operation) && !local::has_operation(service, operation) {
@@ -144,6 +148,17 @@ fn is_known(region: &Region, signing_name: &str) -> bool {
         other => other,
     };
     region.registry.operations().any(|(service, _)| service == name)
+}
+
+/// Refuses a signature for another service than the one that is asked. Our own protocol goes by the names of descriptions too.
+fn check_service(route: &Route, verified: &Verified) -> Result<(), Fault> {
+    let wanted = &route.service.signing_name;
+    let is_named = route.protocol == Protocol::Plain && verified.service == route.service.name;
+    if verified.service == *wanted || is_named {
+        return Ok(());
+    }
+    let text = format!("Credential should be scoped to correct service: '{wanted}'.");
+    Err(SignatureError::WrongScope(text).fault(route.protocol))
 }
 
 /// Checks the signature; there is one user, root.

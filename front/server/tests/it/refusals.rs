@@ -134,6 +134,27 @@ fn unsigned_requests_are_refused_whatever_they_ask() {
     assert_eq!(answer.status, 403);
 }
 
+/// The scope of a signature binds it to a service, as it does to a region.
+#[test]
+fn a_signature_for_another_service_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let rig = Rig::start(directory.path());
+    let put = r#"{"Name":"/a","Value":"b","Type":"String"}"#;
+    for (service, region) in [("ec2", REGION), ("iam", REGION), ("iam", "us-east-1")] {
+        for target in ["AmazonSSM.PutParameter", "Allod_ssm.PutParameter"] {
+            let key = Key { region, ..rig.key(service) };
+            let headers = [("x-amz-target", target)];
+            let answer = rig.exchange(&rig.signed_by(&key, server::wall_clock(), "/", &headers, put.as_bytes()));
+            assert_eq!((answer.status, answer.code().as_str()), (400, "InvalidSignatureException"), "{answer:?}");
+            assert!(answer.body.contains("Credential should be scoped to correct service: 'ssm'."), "{answer:?}");
+        }
+    }
+    // Our own protocol is signed by the name of a description also.
+    for service in ["elbv2", "elasticloadbalancing"] {
+        assert_eq!(rig.json(service, "Allod_elbv2.DescribeLoadBalancers", "{}").status, 200, "{service}");
+    }
+}
+
 #[test]
 fn what_does_not_exist_is_told_in_awss_codes() {
     let directory = tempfile::tempdir().unwrap();
