@@ -6,9 +6,18 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 /// The same, with slashes kept.
 const IN_PATH: &AsciiSet = &RESERVED.remove(b'/');
 
-/// The path encoded once more, as every service but S3 wants it.
+/// The path without redundant and relative parts, and encoded once more, as every service but S3 wants it.
 pub(super) fn canonical_path(path: &str) -> String {
-    if path.is_empty() { "/".into() } else { utf8_percent_encode(path, IN_PATH).to_string() }
+    let mut parts = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    let end = if path.ends_with('/') && !parts.is_empty() { "/" } else { "" };
+    utf8_percent_encode(&format!("/{}{end}", parts.join("/")), IN_PATH).to_string()
 }
 
 /// The decoded parameters of a URL.

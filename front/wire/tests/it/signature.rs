@@ -103,6 +103,22 @@ fn a_scope_that_is_not_the_requests_is_a_signature_that_does_not_match() {
     }
 }
 
+/// "get-slash", "get-relative" and their kind of AWS's test suite for Signature Version 4 have the signature of "get-vanilla".
+#[test]
+fn paths_are_signed_without_redundant_and_relative_parts() {
+    let now = Time::parse_iso8601("2015-08-30T12:36:00Z").unwrap();
+    for path in ["/", "//", "/./", "/example/..", "/example1/example2/../..", "/..", "/example//.././/"] {
+        let request = Request::get(path).header("host", "example.amazonaws.com").header("x-amz-date", "20150830T123600Z").header(
+            "authorization",
+            "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=host;x-amz-date, \
+                 Signature=5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31",
+        );
+        let parts = request.body(()).unwrap().into_parts().0;
+        let verified = verify(&parts, b"", now, |_| Some("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".into()));
+        assert!(verified.is_ok(), "{path}: {verified:?}");
+    }
+}
+
 #[test]
 fn what_we_sign_we_accept() {
     let mut request = Request::post("http://127.0.0.1:4566/x?b=2&a=1%2F").body(b"{}".to_vec()).unwrap();
