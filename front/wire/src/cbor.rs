@@ -111,7 +111,7 @@ impl<'a> Reader<'a> {
                     let deeper = depth.checked_sub(1).ok_or_else(too_deep)?;
                     reader.structure(structure, &path, deeper)?
                 }
-                _ => reader.value(item, &path, depth)?,
+                _ => reader.present(item, &path, depth)?,
             });
             Ok(())
         })?;
@@ -172,8 +172,20 @@ impl<'a> Reader<'a> {
         self.float(path).map(|seconds| Time::from_unix_ms((seconds * 1_000.0).round() as i64))
     }
 
+    /// A value of a list or map, which cannot be absent as a member can.
+    fn present(&mut self, shape: &Type, path: &Path, depth: usize) -> Result<Value, Fault> {
+        if self.is_null() {
+            return Err(Self::expected(path, "present"));
+        }
+        self.value(shape, path, depth)
+    }
+
+    fn is_null(&self) -> bool {
+        matches!(self.first_byte(), NULL | UNDEFINED)
+    }
+
     fn value(&mut self, shape: &Type, path: &Path, depth: usize) -> Result<Value, Fault> {
-        if matches!(self.first_byte(), NULL | UNDEFINED) {
+        if self.is_null() {
             return self.decoder.skip().map(|()| Value::Null).map_err(bad);
         }
         let deeper = depth.checked_sub(1).ok_or_else(too_deep)?;
@@ -197,7 +209,7 @@ impl<'a> Reader<'a> {
                 let mut entries = Vec::new();
                 self.each(length, |reader, _| {
                     let key = reader.text(path)?;
-                    let item = reader.value(value, &Path::Key(path, &key), deeper)?;
+                    let item = reader.present(value, &Path::Key(path, &key), deeper)?;
                     entries.push((key.into_owned(), item));
                     Ok(())
                 })?;

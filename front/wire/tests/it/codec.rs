@@ -204,6 +204,15 @@ fn bad_cbor_is_refused() {
         let fault = read_cbor("DescribeAlarms", hex).unwrap_err();
         assert_eq!((fault.code.as_ref(), fault.message.as_str()), ("SerializationException", message), "{hex}");
     }
+    // What has to be there is not let in as nothing: {"Namespace": "N", "MetricData": [null]}.
+    for nothing in ["f6", "f7"] {
+        let fault = read_cbor("PutMetricData", &format!("a2 694e616d657370616365 614e 6a4d657472696344617461 81{nothing}"));
+        assert_eq!(fault.unwrap_err().message, "/MetricData/0 must be present");
+    }
+    assert_eq!(
+        read_cbor("DescribeAlarms", "a1 6a416c61726d4e616d6573 81f6").unwrap_err().message,
+        "/AlarmNames/0 must be present"
+    );
     assert_eq!(read_cbor("Dance", "a0").unwrap_err().code, "UnknownOperationException");
 }
 
