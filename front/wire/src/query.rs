@@ -75,6 +75,7 @@ impl Decoder<'_> {
     }
 
     fn structure(&self, structure: &Structure, mut node: Node, path: &str) -> Result<Value, Fault> {
+        self.textless(&node, path, "complex")?;
         let mut slots = Vec::with_capacity(structure.members.len());
         for member in &structure.members {
             let name = self.name(member);
@@ -110,12 +111,16 @@ impl Decoder<'_> {
                 let mut map = Vec::new();
                 for (n, mut entry) in self.numbered(entries, path)? {
                     let path = join(path, &n.to_string());
+                    self.textless(&entry, &path, "map entry")?;
                     let key = entry
                         .children
                         .remove(key_name)
                         .and_then(|k| k.text)
                         .ok_or_else(|| self.bad(&path, "a key is missing"))?;
                     let item = entry.children.remove(value_name).unwrap_or_default();
+                    if let Some(unknown) = entry.children.into_keys().next() {
+                        return Err(self.unknown(&join(&path, &unknown)));
+                    }
                     map.push((key, self.value(value, item, &path)?));
                 }
                 Ok(Value::Map(map))
@@ -131,6 +136,7 @@ impl Decoder<'_> {
 
     /// The one child that holds a list's items; none for an empty list, which clients write as `Name=`.
     fn only(&self, mut node: Node, name: &str, path: &str) -> Result<Node, Fault> {
+        self.textless(&node, path, "list")?;
         let inner = node.children.remove(name).unwrap_or_default();
         match node.children.into_keys().next() {
             Some(unknown) => Err(self.unknown(&join(path, &unknown))),
@@ -140,8 +146,20 @@ impl Decoder<'_> {
 
     /// The items of a list in the order of their numbers, which may have gaps.
     fn numbered(&self, node: Node, path: &str) -> Result<BTreeMap<u32, Node>, Fault> {
+        self.textless(&node, path, "list")?;
         let each = node.children.into_iter();
         each.map(|(key, child)| key.parse::<u32>().map(|n| (n, child)).map_err(|_| self.unknown(&join(path, &key)))).collect()
+    }
+
+    /// Refuses a text where there are parts to name. An empty one stands for none of them.
+    fn textless(&self, node: &Node, path: &str, kind: &str) -> Result<(), Fault> {
+        if node.text.as_ref().is_none_or(String::is_empty) {
+            return Ok(());
+        }
+        Err(match self.is_ec2() {
+            true => self.bad(path, "numbered or named parts are expected"),
+            false => Fault::client("MalformedInput", format!("Unexpected {kind} element termination at '{path}'")),
+        })
     }
 
     fn unknown(&self, name: &str) -> Fault {

@@ -103,6 +103,29 @@ fn bad_requests_are_told_in_awss_words() {
     }
 }
 
+/// Who forgets the number must not get what an empty list means, which is everything.
+#[test]
+fn a_list_or_structure_that_is_given_as_a_text_is_refused() {
+    let asg = |rest: &str| format!("{ASG}SuspendProcesses&AutoScalingGroupName=a&{rest}");
+    let sns = |rest: &str| format!("Version=2010-03-31&Action=CreateTopic&Name=a&{rest}");
+    for (body, code) in [
+        (format!("{EC2}DescribeInstances&InstanceId=i-1"), "InvalidParameterValue"),
+        (format!("{EC2}DescribeInstances&Filter.1=vpc-id"), "InvalidParameterValue"),
+        (asg("ScalingProcesses=Launch"), "MalformedInput"),
+        (asg("ScalingProcesses.member=Launch"), "MalformedInput"),
+        (asg("ScalingProcesses=Launch&ScalingProcesses.member.1=Launch"), "MalformedInput"),
+        (sns("Attributes=a"), "MalformedInput"),
+        (sns("Attributes.entry=a"), "MalformedInput"),
+        (sns("Attributes.entry.1=a&Attributes.entry.1.key=k&Attributes.entry.1.value=v"), "MalformedInput"),
+        (sns("Attributes.entry.1.key=k&Attributes.entry.1.value=v&Attributes.entry.1.more=w"), "ValidationError"),
+    ] {
+        assert_eq!(decoded(&body, None).map_err(|fault| fault.code.into_owned()), Err(code.into()), "{body}");
+    }
+    // So clients write an empty list.
+    let empty = decoded(&asg("ScalingProcesses="), None).unwrap();
+    assert_eq!(empty[1], ("ScalingProcesses".into(), Value::List(vec![])));
+}
+
 #[test]
 fn answers_have_awss_form() {
     let (parts, body) = post(&format!("{EC2}DescribeRegions"), None);
