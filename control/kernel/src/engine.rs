@@ -48,9 +48,9 @@ pub struct Kernel {
     journal: Box<dyn Journal>,
     epoch: u64,
     changes: Changes,
-    /// Rows of a commit that failed. The journal may hold what was taken back (an error of fsync does not tell), so the
-    /// next commit writes what they are now.
-    doubtful: BTreeMap<String, ReadRow>,
+    /// Rows of a commit that failed, as they were before it. The journal may hold what was taken back (an error of fsync does
+    /// not tell), so these are written before anything else.
+    doubtful: Vec<Write>,
     due: DueQueue,
     rng: Rng,
     secrets: Option<Arc<dyn Secrets>>,
@@ -87,7 +87,7 @@ impl Kernel {
             journal,
             epoch: 1,
             changes: Changes::default(),
-            doubtful: BTreeMap::new(),
+            doubtful: Vec::new(),
             due: DueQueue::default(),
             rng: Rng::new(randomness.seed),
             secrets: randomness.secrets,
@@ -223,20 +223,21 @@ impl Kernel {
         if changes.dirty.is_empty() {
             return Ok(Committed::default());
         }
-        // What was in doubt goes first and by itself: when that fails too, nothing more has come into doubt.
-        let outcome = self.settle().and_then(|()| {
-            self.doubtful = changes.dirty;
-            let writes = self.doubtful.len();
-            self.settle().map(|()| writes)
-        });
-        match outcome {
-            Ok(writes) => {
+        // What was in doubt goes first and by itself: when that fails too, nothing more has come into doubt. A kill between the
+        // two leaves the state before this batch, whole.
+        let settled = self.settle();
+        let may_be_written = settled.is_ok();
+        match settled.and_then(|()| self.write(&changes.dirty)) {
+            Ok(()) => {
                 let effects = changes.effects.iter().filter_map(|slot| self.state.get::<Wanted>(slot)).map(Wanted::effect);
-                Ok(Committed { effects: effects.collect(), writes })
+                Ok(Committed { effects: effects.collect(), writes: changes.dirty.len() })
             }
             Err(e) => {
                 for undo in changes.undo.into_iter().rev() {
                     undo(&mut self.state);
+                }
+                if may_be_written {
+                    self.doubtful = self.present(&changes.dirty);
                 }
                 self.make_everything_due();
                 Err(e)
@@ -244,17 +245,23 @@ impl Kernel {
         }
     }
 
-    /// Writes what a commit that failed left in doubt. Call it with nothing uncommitted, now and then while the journal
-    /// fails, and at the end.
-    pub fn settle(&mut self) -> Result<(), JournalError> {
+    fn write(&mut self, dirty: &BTreeMap<String, ReadRow>) -> Result<(), JournalError> {
         if !self.journal.keeps() {
-            self.doubtful.clear();
             return Ok(());
         }
-        let of = |(key, read): (&String, &ReadRow)| Write { value: read(&self.state), key: key.clone() };
-        let writes: Vec<Write> = self.doubtful.iter().map(of).collect();
-        if !writes.is_empty() {
-            self.journal.commit(self.epoch, &writes)?;
+        let writes = self.present(dirty);
+        self.journal.commit(self.epoch, &writes)
+    }
+
+    /// The rows as they are now.
+    fn present(&self, rows: &BTreeMap<String, ReadRow>) -> Vec<Write> {
+        rows.iter().map(|(key, read)| Write { value: read(&self.state), key: key.clone() }).collect()
+    }
+
+    /// Writes what a commit that failed left in doubt. Call it now and then while the journal fails, and at the end.
+    pub fn settle(&mut self) -> Result<(), JournalError> {
+        if !self.doubtful.is_empty() {
+            self.journal.commit(self.epoch, &self.doubtful)?;
             self.doubtful.clear();
         }
         Ok(())

@@ -200,6 +200,51 @@ fn what_a_failed_commit_wrote_all_the_same_is_written_over() {
     assert_eq!(counter(&open(&inner)), Some((0, 1)));
 }
 
+/// A journal that keeps what it held after each commit: what a kill at that moment leaves.
+struct Remembering {
+    inner: Treacherous,
+    held: Arc<Mutex<Vec<MemoryJournal>>>,
+}
+
+impl Journal for Remembering {
+    fn load(&mut self) -> Result<Vec<(String, Vec<u8>)>, JournalError> {
+        self.inner.load()
+    }
+
+    fn commit(&mut self, epoch: u64, writes: &[Write]) -> Result<(), JournalError> {
+        let outcome = self.inner.commit(epoch, writes);
+        self.held.lock().unwrap().push(self.inner.inner.lock().unwrap().clone());
+        outcome
+    }
+}
+
+#[test]
+fn a_kill_while_doubt_is_removed_leaves_no_batch_in_part() {
+    let (betrays, held) = (Arc::new(Mutex::new(0)), Arc::new(Mutex::new(Vec::new())));
+    let inner = Treacherous { inner: Shared::default(), betrays: betrays.clone() };
+    let journal = Remembering { inner, held: held.clone() };
+    let scope = Scope::new("eu-central-1", "000000000000");
+    let mut kernel = Kernel::open(toy, Box::new(journal), scope, Settings::default(), Randomness::repeatable(7)).unwrap();
+    let mut set = |names: &[&str], goal| {
+        let work = |tx: &mut Tx, _: &Cx| {
+            names.iter().for_each(|name| tx.put(Counter { name: (*name).into(), value: goal, goal }));
+            Ok(())
+        };
+        kernel.run(Time::from_unix_ms(1_000), work).unwrap();
+        kernel.commit().is_ok()
+    };
+    assert!(set(&["a", "b"], 1));
+    *betrays.lock().unwrap() = 1;
+    assert!(!set(&["a", "b"], 2));
+    assert!(set(&["a", "b", "c"], 3));
+    let values = |journal: &MemoryJournal| {
+        let kernel = open(&Arc::new(Mutex::new(journal.clone())));
+        kernel.state().rows::<Counter>().map(|counter| counter.value).collect::<Vec<_>>()
+    };
+    let left: Vec<Vec<i64>> = held.lock().unwrap().iter().map(values).collect();
+    assert_eq!(left, [vec![1, 1], vec![2, 2], vec![1, 1], vec![3, 3, 3]]);
+}
+
 #[test]
 fn a_restarted_kernel_has_what_was_committed_and_goes_on() {
     let journal = Shared::default();
