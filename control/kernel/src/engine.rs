@@ -328,7 +328,8 @@ impl Kernel {
 
     fn transact<T>(&mut self, cx: &Cx, work: impl FnOnce(&mut Tx, &Cx) -> Result<T, Fault>) -> Result<T, Fault> {
         let mut tx = Tx::new(&mut self.state, &self.registry, &mut self.changes);
-        let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut tx, cx))).unwrap_or_else(|panic| {
+        let whole = AssertUnwindSafe(|| work(&mut tx, cx).inspect(|_| tx.any_change()));
+        let outcome = catch_unwind(whole).unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
             tracing::error!(request_id = cx.request_id, panic = text, "a transaction panicked");
             self.trouble.get_or_insert_with(|| format!("a transaction panicked: {}", text.unwrap_or_default()));
@@ -338,12 +339,7 @@ impl Kernel {
             tx.roll_back();
             return outcome;
         }
-        let changed = tx.has_changed();
-        let mut due = std::mem::take(&mut tx.due);
-        if changed {
-            self.registry.any_change(&self.state, &mut due);
-        }
-        for key in due {
+        for key in std::mem::take(&mut tx.due) {
             self.due.add(key, cx.now);
         }
         outcome

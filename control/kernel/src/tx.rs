@@ -112,18 +112,19 @@ impl<'a> Tx<'a> {
             self.registry.watchers(TypeId::of::<R>(), self.state, new, &mut self.due);
         }
         let old = self.state.table_mut::<R>().set(key, row.map(Arc::new));
-        if let Some(old) = &old {
-            self.registry.watchers(TypeId::of::<R>(), self.state, old.as_ref(), &mut self.due);
-        }
+        // Before anyone is asked, who may panic: what was done can be taken back.
+        let (for_undo, before) = (key.clone(), old.clone());
+        self.changes.undo.push(Box::new(move |state| {
+            state.table_mut::<R>().set(&for_undo, before);
+        }));
         let for_journal = key.clone();
         self.changes
             .dirty
             .entry(journal_key::<R>(key))
             .or_insert_with(|| Box::new(move |state| state.get::<R>(&for_journal).map(to_json)));
-        let for_undo = key.clone();
-        self.changes.undo.push(Box::new(move |state| {
-            state.table_mut::<R>().set(&for_undo, old);
-        }));
+        if let Some(old) = &old {
+            self.registry.watchers(TypeId::of::<R>(), self.state, old.as_ref(), &mut self.due);
+        }
     }
 
     /// Runs a part of the transaction that takes effect whole or not at all: when it fails, what it did is taken back
@@ -139,9 +140,11 @@ impl<'a> Tx<'a> {
         outcome
     }
 
-    /// Whether this transaction has changed any row.
-    pub(crate) fn has_changed(&self) -> bool {
-        self.changes.undo.len() > self.undo_from
+    /// Makes due what looks at every transaction that has changed any row.
+    pub(crate) fn any_change(&mut self) {
+        if self.changes.undo.len() > self.undo_from {
+            self.registry.any_change(self.state, &mut self.due);
+        }
     }
 
     /// Takes back everything this transaction has done.

@@ -161,6 +161,37 @@ fn a_failed_commit_takes_back_the_whole_batch_and_work_goes_on_later() {
     kernel.commit().unwrap();
 }
 
+/// A watcher is asked for the row as it is and as it was, another one after each transaction. Whichever panics, nothing has
+/// changed.
+#[test]
+fn a_panicking_watcher_changes_nothing() {
+    for unlucky in [2, 1, 0] {
+        let watched = move |registry: &mut Registry| {
+            toy(registry);
+            match unlucky {
+                1 => registry.watch::<Counter>("toy.count", |state, row, _| {
+                    let present = state.get::<Counter>(&row.name).map(|c| c.goal);
+                    assert!((row.goal, present) != (1, Some(2)), "as it was");
+                }),
+                2 => registry.watch::<Counter>("toy.count", |_, row, _| assert!(row.goal != 2, "as it is")),
+                _ => registry.watch_all("toy.count", |state, _| {
+                    assert!(state.rows::<Counter>().all(|row| row.goal != 2), "after the transaction");
+                }),
+            }
+        };
+        let scope = Scope::new("eu-central-1", "000000000000");
+        let journal = Shared::default();
+        let open = Kernel::open(watched, Box::new(journal.clone()), scope, Settings::default(), Randomness::repeatable(7));
+        let mut kernel = open.unwrap();
+        call(&mut kernel, 1).unwrap();
+        kernel.commit().unwrap();
+        let before = kernel.digest();
+        assert_eq!(call(&mut kernel, 2).unwrap_err().code, "InternalFailure");
+        assert_eq!(counter(&kernel), Some((0, 1)));
+        assert_eq!(kernel.digest(), before);
+    }
+}
+
 /// A journal whose next commit writes and then fails, as an fsync can.
 struct Treacherous {
     inner: Shared,
