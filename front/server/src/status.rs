@@ -6,7 +6,9 @@ use serde_json::{Value as Json, json};
 use shapes::autoscaling::ops::{DescribeAutoScalingGroups, DescribeScalingActivities};
 use shapes::autoscaling::{Activity, AutoScalingGroup, AutoScalingGroupNamesType, DescribeScalingActivitiesType};
 use shapes::cloudformation::ops::{DescribeStackEvents, DescribeStacks, ListStackResources};
-use shapes::cloudformation::{DescribeStackEventsInput, ListStackResourcesInput, Stack, StackEvent, StackResourceSummary};
+use shapes::cloudformation::{
+    DescribeStackEventsInput, DescribeStacksInput, ListStackResourcesInput, Stack, StackEvent, StackResourceSummary,
+};
 use shapes::ec2::ops::DescribeInstances;
 use shapes::ec2::{DescribeInstancesRequest, Instance};
 use shapes::elbv2::ops::{DescribeListeners, DescribeLoadBalancers, DescribeTargetGroups, DescribeTargetHealth};
@@ -79,7 +81,7 @@ impl Ask<'_> {
 
     async fn stacks(&self) -> Result<Vec<Json>, Fault> {
         let mut all = Vec::new();
-        for stack in self.call::<DescribeStacks>(Default::default()).await?.stacks {
+        for stack in self.stack_shapes().await? {
             let name = stack.stack_id.clone().unwrap_or(stack.stack_name.clone());
             let resources = self.resources(&name).await?;
             let input = DescribeStackEventsInput { stack_name: name, ..Default::default() };
@@ -87,6 +89,19 @@ impl Ask<'_> {
             all.push(stack_json(&stack, &resources, &events));
         }
         Ok(all)
+    }
+
+    async fn stack_shapes(&self) -> Result<Vec<Stack>, Fault> {
+        let mut all = Vec::new();
+        let mut input = DescribeStacksInput::default();
+        loop {
+            let page = self.call::<DescribeStacks>(input.clone()).await?;
+            all.extend(page.stacks);
+            input.next_token = page.next_token;
+            if input.next_token.is_none() {
+                return Ok(all);
+            }
+        }
     }
 
     async fn resources(&self, stack: &str) -> Result<Vec<StackResourceSummary>, Fault> {

@@ -7,3 +7,4 @@ mod large;
 mod refusals;
 mod rig;
 mod secrets;
+mod status;
