@@ -107,7 +107,14 @@ fn read(
     };
     let (service, operation) = (&route.service.name, &route.operation.name);
     if !region.registry.has_operation(service, operation) && !local::has_operation(service, operation) {
-        return Err(Fault::client("InvalidAction", format!("The action {operation} is not valid for this web service.")));
+        return Err(match route.protocol {
+            Protocol::Query | Protocol::Ec2 | Protocol::Plain => {
+                Fault::client("InvalidAction", format!("The action {operation} is not valid for this web service."))
+            }
+            Protocol::Json | Protocol::Cbor => {
+                Fault::client("UnknownOperationException", format!("The operation {operation} is unknown."))
+            }
+        });
     }
     if is_throttled(route) {
         return Err(Fault::client("Throttling", "Rate exceeded"));

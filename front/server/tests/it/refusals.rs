@@ -205,6 +205,9 @@ fn what_does_not_exist_is_told_in_awss_codes() {
         let answer = rig.json("ssm", target, body);
         assert_eq!((answer.status, answer.code().as_str()), (400, code), "{target} {body}: {answer:?}");
     }
+    // A service that is described, but that the region does not have.
+    let answer = rig.json("kms", "TrentService.CreateKey", "{}");
+    assert_eq!((answer.status, answer.code().as_str()), (400, "UnknownOperationException"), "{answer:?}");
     assert!(rig.rows() == before, "something was changed");
 }
 
