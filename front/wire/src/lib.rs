@@ -52,7 +52,12 @@ pub fn encode(route: &Route, answer: Result<&Value, &Fault>, request_id: &str) -
             mark(route.protocol, &mut response);
             response
         }
-        Err(fault) => refused(route, fault, request_id),
+        Err(fault) => {
+            let mut response = refused(route, fault, request_id);
+            let content_type = content_type(route.protocol, route.service.json_version.as_deref());
+            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+            response
+        }
     }
 }
 

@@ -208,6 +208,9 @@ fn what_does_not_exist_is_told_in_awss_codes() {
     // A service that is described, but that the region does not have.
     let answer = rig.json("kms", "TrentService.CreateKey", "{}");
     assert_eq!((answer.status, answer.code().as_str()), (400, "UnknownOperationException"), "{answer:?}");
+    // CloudWatch speaks JSON 1.0, also when it refuses ("AWS JSON 1.0 protocol", Smithy).
+    let answer = rig.json("monitoring", "GraniteServiceVersion20100801.DescribeAlarms", r#"{"MaxRecords":0}"#);
+    assert!(answer.status == 400 && answer.head.contains("content-type: application/x-amz-json-1.0"), "{answer:?}");
     assert!(rig.rows() == before, "something was changed");
 }
 
