@@ -2,6 +2,7 @@
 //! batches, so that waiting requests share one write to the disk, and lets nothing out before that write.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -76,9 +77,15 @@ impl Control {
         .await
     }
 
-    /// Looks at the state.
+    /// Looks at the state. A look that panics is an internal failure, as an operation is: nothing can have changed.
     pub async fn read<T: Send + 'static>(&self, look: impl FnOnce(&State) -> T + Send + 'static) -> Result<T, Fault> {
-        self.ask(move |kernel, _| Ok(look(kernel.state()))).await
+        self.ask(move |kernel, _| {
+            catch_unwind(AssertUnwindSafe(|| look(kernel.state()))).map_err(|_| {
+                tracing::error!("a look at the state panicked");
+                Fault::internal()
+            })
+        })
+        .await
     }
 
     /// Runs a transaction of the region's own.
@@ -324,7 +331,26 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use std::time::{Duration, Instant};
 
-    use super::{STOOD_STILL, Watch, wall_clock};
+    use base::Scope;
+    use kernel::{Kernel, MemoryJournal, Randomness, Settings};
+
+    use super::{Control, STOOD_STILL, Watch, wall_clock};
+
+    /// As an operation that panics.
+    #[test]
+    fn a_look_that_panics_is_an_internal_failure_and_others_go_on() {
+        let (scope, journal) = (Scope::new("eu-central-1", "000000000000"), Box::new(MemoryJournal::default()));
+        let kernel = Kernel::open(region::services, journal, scope, Settings::default(), Randomness::repeatable(7)).unwrap();
+        let (control, thread) = Control::start(kernel, Duration::from_secs(60)).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let failed = control.read(|_| if true { panic!("a bug") } else { 0 }).await.unwrap_err();
+            assert_eq!((failed.http, failed.code.as_ref()), (500, "InternalFailure"));
+            assert_eq!(control.read(|_| 7).await, Ok(7));
+        });
+        control.stop();
+        thread.join().unwrap();
+    }
 
     #[test]
     fn time_that_passes_without_the_loop_is_seen_on_either_clock() {
