@@ -120,20 +120,24 @@ impl Ask<'_> {
     async fn load_balancers(&self, front: &Front) -> Result<Vec<Json>, Fault> {
         let mut all = Vec::new();
         for balancer in self.call::<DescribeLoadBalancers>(Default::default()).await?.load_balancers {
-            let arn = balancer.load_balancer_arn.clone();
-            let input = DescribeListenersInput { load_balancer_arn: arn.clone(), ..Default::default() };
-            let listeners = self.call::<DescribeListeners>(input).await?.listeners;
-            let input = DescribeTargetGroupsInput { load_balancer_arn: arn.clone(), ..Default::default() };
-            let mut groups = Vec::new();
-            for group in self.call::<DescribeTargetGroups>(input).await?.target_groups {
-                let arn = group.target_group_arn.clone().unwrap_or_default();
-                let input = DescribeTargetHealthInput { target_group_arn: arn, ..Default::default() };
-                let targets = self.call::<DescribeTargetHealth>(input).await?.target_health_descriptions;
-                groups.push(target_group_json(&group, &targets));
-            }
-            all.push(self.load_balancer_json(&balancer, &listeners, groups, front).await?);
+            all.extend(unless_gone(self.load_balancer(&balancer, front).await)?);
         }
         Ok(all)
+    }
+
+    async fn load_balancer(&self, balancer: &LoadBalancer, front: &Front) -> Result<Json, Fault> {
+        let arn = balancer.load_balancer_arn.clone();
+        let input = DescribeListenersInput { load_balancer_arn: arn.clone(), ..Default::default() };
+        let listeners = self.call::<DescribeListeners>(input).await?.listeners;
+        let input = DescribeTargetGroupsInput { load_balancer_arn: arn.clone(), ..Default::default() };
+        let mut groups = Vec::new();
+        for group in self.call::<DescribeTargetGroups>(input).await?.target_groups {
+            let arn = group.target_group_arn.clone().unwrap_or_default();
+            let input = DescribeTargetHealthInput { target_group_arn: arn, ..Default::default() };
+            let targets = unless_gone(self.call::<DescribeTargetHealth>(input).await)?;
+            groups.extend(targets.map(|targets| target_group_json(&group, &targets.target_health_descriptions)));
+        }
+        self.load_balancer_json(balancer, &listeners, groups, front).await
     }
 
     async fn load_balancer_json(
@@ -177,8 +181,8 @@ impl Ask<'_> {
                 max_records: Some(ACTIVITIES_SHOWN),
                 ..Default::default()
             };
-            let activities = self.call::<DescribeScalingActivities>(input).await?.activities;
-            all.push(group_json(&group, &activities));
+            let page = unless_gone(self.call::<DescribeScalingActivities>(input).await)?;
+            all.extend(page.map(|page| group_json(&group, &page.activities)));
         }
         Ok(all)
     }
@@ -207,6 +211,15 @@ impl Ask<'_> {
                 return Ok(all);
             }
         }
+    }
+}
+
+/// None of what has gone since it was listed: the page is put together from several looks. Auto Scaling calls it a
+/// `ValidationError`.
+fn unless_gone<T>(found: Result<T, Fault>) -> Result<Option<T>, Fault> {
+    match found {
+        Err(fault) if fault.code.ends_with("NotFound") || fault.code == "ValidationError" => Ok(None),
+        found => found.map(Some),
     }
 }
 
