@@ -2,8 +2,8 @@ use base::Fault;
 use http::Method;
 use percent_encoding::percent_decode;
 
-/// Most parameters of one request.
-const PARAMETERS_MAX: usize = 10_000;
+/// Most parameters of one request: those of the largest `PutMetricData`, with room to spare.
+const PARAMETERS_MAX: usize = 32_768;
 
 /// The parameters of a query request: of the URL for GET, else of the body too.
 pub(crate) fn parameters(parts: &http::request::Parts, body: &[u8]) -> Result<Vec<(String, String)>, Fault> {

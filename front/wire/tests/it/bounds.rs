@@ -97,6 +97,21 @@ fn parameters_are_limited_in_number_and_depth() {
     check(None, &value).unwrap();
 }
 
+/// "PutMetricData": a thousand metrics in a request of 1 MB, each with its dimensions.
+#[test]
+fn as_many_metrics_are_read_as_a_request_may_have() {
+    let mut body = "Action=PutMetricData&Version=2010-08-01&Namespace=N".to_string();
+    for n in 1..=1_000 {
+        let datum = format!("&MetricData.member.{n}");
+        body += &format!("{datum}.MetricName=m{datum}.Value={n}{datum}.Unit=Count{datum}.Timestamp=2026-01-31T12%3A00%3A00Z");
+        for d in 1..=6 {
+            body += &format!("{datum}.Dimensions.member.{d}.Name=d{d}{datum}.Dimensions.member.{d}.Value=v");
+        }
+    }
+    let Value::Struct(slots) = check(None, &body).unwrap() else { panic!() };
+    assert!(slots.iter().any(|slot| matches!(slot, Value::List(items) if items.len() == 1_000)));
+}
+
 #[test]
 fn json_is_limited_in_depth_and_never_grows_beyond_measure() {
     const TARGET: Option<&str> = Some("AmazonSSM.GetParameters");
