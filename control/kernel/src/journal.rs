@@ -85,6 +85,8 @@ impl RedbJournal {
     fn db(&mut self) -> Result<&Database, JournalError> {
         let db = match self.db.take() {
             Some(db) => db,
+            // Never made anew: it would hold the newest rows alone.
+            None if !self.path.exists() => return Err(JournalError(format!("{} is gone", self.path.display()))),
             None => open(&self.path)?,
         };
         Ok(self.db.insert(db))

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
-use kernel::{Journal, RedbJournal};
+use kernel::{Journal, RedbJournal, Write as Row};
 use server::ExecutorProcess;
 use world::{Executor, Frame, FrameReader, Observation, Slot};
 
@@ -232,4 +232,25 @@ fn a_journal_that_could_not_be_made_is_made_when_there_is_space() {
     disk.free();
     RedbJournal::open(&path).unwrap();
     assert_eq!(RedbJournal::open(&path).unwrap().load().unwrap(), []);
+}
+
+/// A journal that holds the newest rows only would be taken for the whole region at the next start.
+#[test]
+fn a_journal_that_is_gone_is_not_begun_anew_under_a_running_region() {
+    let directory = tempfile::tempdir().unwrap();
+    let disk = SmallDisk::new(directory.path());
+    let path = directory.path().join("journal.redb");
+    let mut journal = RedbJournal::open(&path).unwrap();
+    let row = |key: &str, bytes| vec![Row { key: key.into(), value: Some(vec![1; bytes]) }];
+    journal.commit(1, &row("a", 1)).unwrap();
+    disk.fill();
+    assert!(journal.commit(1, &row("b", 3 << 20)).is_err());
+    disk.free();
+    let away = directory.path().join("away");
+    fs::rename(&path, &away).unwrap();
+    assert!(journal.commit(1, &row("b", 1)).is_err());
+    assert!(!path.exists());
+    fs::rename(&away, &path).unwrap();
+    journal.commit(1, &row("b", 1)).unwrap();
+    assert_eq!(journal.load().unwrap(), [("a".into(), vec![1]), ("b".into(), vec![1])]);
 }
