@@ -68,17 +68,19 @@ impl Statistic {
         matches!(self, Self::Percentile(_) | Self::Trimmed { .. })
     }
 
-    /// The statistic of a sample; none for a percentile or the like of a statistic set.
+    /// The statistic of a sample; none for a percentile or the like of a statistic set, and for one beyond all numbers, such as
+    /// the average of a great sum over a tiny count.
     pub fn of(self, sample: &Sample) -> Option<f64> {
-        Some(match self {
+        let value = match self {
             Self::SampleCount => sample.count,
             Self::Sum => sample.sum,
             Self::Average => sample.sum / sample.count,
             Self::Minimum => sample.min,
             Self::Maximum => sample.max,
-            Self::Percentile(percent) => return percentile(sample, percent),
-            Self::Trimmed { of, from, until } => return between(sample, of, from, until),
-        })
+            Self::Percentile(percent) => percentile(sample, percent)?,
+            Self::Trimmed { of, from, until } => between(sample, of, from, until)?,
+        };
+        value.is_finite().then_some(value)
     }
 }
 

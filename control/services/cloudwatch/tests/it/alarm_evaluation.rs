@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use cloudwatch::AlarmState;
 use cloudwatch::alarm::{DELAY, HISTORY_OF_ALARM_MAX, LATE, START_DELAY};
+use cloudwatch::{Alarm, AlarmState};
 use shapes::cloudwatch::{self as s, ops};
 
 use crate::alarms::{Region, input};
@@ -352,4 +352,30 @@ fn the_history_is_bounded_and_paged() {
         .into_iter()
         .all(|i| i.timestamp.unwrap() > region.now - Duration::from_secs(30 * 86_400));
     assert!(kept, "history is kept for 30 days");
+}
+
+/// A statistic that is beyond all numbers is no data point. Kept as the value of an alarm, it could not be read again.
+#[test]
+fn an_average_beyond_all_numbers_is_missing_and_the_region_starts_again() {
+    let mut region = Region::new();
+    region.put(input("high"));
+    region.go(Duration::from_secs(90));
+    let set = s::StatisticSet { sample_count: 1e-250, sum: 1e100, minimum: 0.0, maximum: 1e100 };
+    let datum = s::MetricDatum {
+        metric_name: "Load".into(),
+        dimensions: vec![s::Dimension { name: "Host".into(), value: "a".into() }],
+        timestamp: Some(region.now),
+        statistic_values: Some(set),
+        ..Default::default()
+    };
+    region
+        .call::<ops::PutMetricData>(s::PutMetricDataInput {
+            namespace: "App".into(),
+            metric_data: vec![datum],
+            ..Default::default()
+        })
+        .unwrap();
+    region.go(Duration::from_secs(120));
+    region.reopen();
+    assert_eq!(region.state().rows::<Alarm>().count(), 1);
 }
