@@ -10,6 +10,7 @@ mod floor;
 mod http2;
 mod idle;
 mod proxies;
+mod rules;
 mod rush;
 mod slow;
 mod steady;
@@ -24,12 +25,12 @@ use bench::{Report, Result, facts, fail};
 use proxies::{Addresses, Identity, Kind, Proxy};
 
 /// In this order: what is idle is looked at before anything else has left its buffers.
-const PARTS: [&str; 11] =
-    ["idle", "keep-alive", "post", "https", "handshakes", "http2", "large", "latency", "tcp", "slow", "change"];
+const PARTS: [&str; 12] =
+    ["idle", "keep-alive", "rules", "post", "https", "handshakes", "http2", "large", "latency", "tcp", "slow", "change"];
 const USAGE: &str = "\
 usage: edge [--output table|json] [--only PART] [--rounds N] [--seconds S] [--directory DIR]
 
-  --only PART      one of idle, keep-alive, post, https, handshakes, http2, large, latency, tcp, slow, change
+  --only PART      one of idle, keep-alive, rules, post, https, handshakes, http2, large, latency, tcp, slow, change
   --rounds N       how many turns each proxy gets [default: 5]
   --seconds S      how long a turn takes [default: 2]
   --directory DIR  where the proxies' files are kept meanwhile [default: /var/tmp]";
@@ -102,6 +103,7 @@ fn run(settings: &Settings) -> Result<bool> {
                 rush::small(settings, &proxies, &mut report);
                 proxies.pop();
             }
+            "rules" => rules::measure(settings, addresses, &identity, &proxies, &directory.0, &mut report),
             "post" => rush::post(settings, &proxies, &mut report),
             "https" => rush::https(settings, &proxies, &mut report),
             "handshakes" => rush::handshakes(settings, &proxies, &mut report),

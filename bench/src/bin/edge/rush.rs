@@ -38,7 +38,8 @@ enum Transport {
     FreshFlow,
 }
 
-const SMALL: &[u8] = b"GET /1k HTTP/1.1\r\nHost: bench\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n";
+/// Asks for 1 KiB.
+pub const SMALL: &[u8] = b"GET /1k HTTP/1.1\r\nHost: bench\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n";
 
 pub fn small(settings: &Settings, proxies: &[Proxy], report: &mut Report) {
     let (request, transport) = (SMALL.to_vec(), Transport::Plain);
@@ -184,22 +185,28 @@ fn users_of(proxy: &Proxy, load: &Load, duration: Duration) -> Users {
 
 /// A part of a turn, or several of them.
 #[derive(Clone, Copy, Debug, Default)]
-struct Piece {
+pub struct Piece {
     requests: u64,
     processor_ns: u64,
     took: Duration,
 }
 
 impl Piece {
-    fn add(&mut self, (requests, before, after): (u64, (Instant, u64), (Instant, u64))) {
+    pub fn add(&mut self, (requests, before, after): (u64, (Instant, u64), (Instant, u64))) {
         self.requests += requests;
         self.processor_ns += after.1 - before.1;
         self.took += after.0 - before.0;
     }
 
+    /// Processor time of a request, in microseconds.
     #[expect(clippy::cast_precision_loss, reason = "counts of requests and nanoseconds far below 2^52")]
+    pub fn micros(&self) -> f64 {
+        self.processor_ns as f64 / 1_000.0 / self.requests as f64
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a count of requests")]
     fn note(&self, turns: &mut Turns) {
-        turns.micros.push(self.processor_ns as f64 / 1_000.0 / self.requests as f64);
+        turns.micros.push(self.micros());
         turns.per_second.push(self.requests as f64 / self.took.as_secs_f64());
     }
 }
