@@ -213,7 +213,7 @@ impl Host {
         fs::read_dir(self.proc().join("fd")).expect("it runs").count()
     }
 
-    /// Lets the host have `count` descriptors more than it has.
+    /// Lets the host have `count` descriptors more than it has, or as many as it may.
     pub fn limit_descriptors(&self, count: u64) {
         let pid = self.process.as_ref().expect("it runs").id().cast_signed();
         let open = |fd: &u64| fs::symlink_metadata(self.proc().join(format!("fd/{fd}"))).is_ok();
@@ -221,7 +221,7 @@ impl Host {
         // SAFETY: the limit lives through both calls.
         unsafe {
             assert_eq!(libc::prlimit(pid, libc::RLIMIT_NOFILE, std::ptr::null(), &raw mut limit), 0);
-            limit.rlim_cur = (0..).find(|fd| !open(fd)).expect("one is free") + count;
+            limit.rlim_cur = (0..).find(|fd| !open(fd)).expect("one is free").saturating_add(count).min(limit.rlim_max);
             assert_eq!(libc::prlimit(pid, libc::RLIMIT_NOFILE, &raw const limit, std::ptr::null_mut()), 0);
         }
     }
