@@ -4,13 +4,11 @@ use base::{Caller, Fault, Time};
 use region::sns::{Delivery, Lost, Subscription};
 use serde_json::{Value as Json, json};
 use shapes::autoscaling::ops::{DescribeAutoScalingGroups, DescribeScalingActivities};
-use shapes::autoscaling::{Activity, AutoScalingGroup, AutoScalingGroupNamesType, DescribeScalingActivitiesType};
+use shapes::autoscaling::{Activity, AutoScalingGroup, DescribeScalingActivitiesType};
 use shapes::cloudformation::ops::{DescribeStackEvents, DescribeStacks, ListStackResources};
-use shapes::cloudformation::{
-    DescribeStackEventsInput, DescribeStacksInput, ListStackResourcesInput, Stack, StackEvent, StackResourceSummary,
-};
+use shapes::cloudformation::{DescribeStackEventsInput, ListStackResourcesInput, Stack, StackEvent, StackResourceSummary};
+use shapes::ec2::Instance;
 use shapes::ec2::ops::DescribeInstances;
-use shapes::ec2::{DescribeInstancesRequest, Instance};
 use shapes::elbv2::ops::{DescribeListeners, DescribeLoadBalancers, DescribeTargetGroups, DescribeTargetHealth};
 use shapes::elbv2::{
     DescribeListenersInput, DescribeTargetGroupsInput, DescribeTargetHealthInput, Listener, LoadBalancer, TargetGroup,
@@ -79,6 +77,24 @@ impl Ask<'_> {
         call::<O>(self.region, self.caller.clone(), "", input).await
     }
 
+    /// Every page of a list. `token` is where a page is asked for, `next` where the page before names it.
+    async fn pages<O: base::Operation<Input: Clone>>(
+        &self,
+        mut input: O::Input,
+        token: fn(&mut O::Input) -> &mut Option<String>,
+        next: fn(&O::Output) -> &Option<String>,
+    ) -> Result<Vec<O::Output>, Fault> {
+        let mut pages = Vec::new();
+        loop {
+            let page = self.call::<O>(input.clone()).await?;
+            token(&mut input).clone_from(next(&page));
+            pages.push(page);
+            if token(&mut input).is_none() {
+                return Ok(pages);
+            }
+        }
+    }
+
     async fn stacks(&self) -> Result<Vec<Json>, Fault> {
         let mut all = Vec::new();
         for stack in self.stack_shapes().await? {
@@ -92,29 +108,14 @@ impl Ask<'_> {
     }
 
     async fn stack_shapes(&self) -> Result<Vec<Stack>, Fault> {
-        let mut all = Vec::new();
-        let mut input = DescribeStacksInput::default();
-        loop {
-            let page = self.call::<DescribeStacks>(input.clone()).await?;
-            all.extend(page.stacks);
-            input.next_token = page.next_token;
-            if input.next_token.is_none() {
-                return Ok(all);
-            }
-        }
+        let pages = self.pages::<DescribeStacks>(Default::default(), |i| &mut i.next_token, |o| &o.next_token).await?;
+        Ok(pages.into_iter().flat_map(|p| p.stacks).collect())
     }
 
     async fn resources(&self, stack: &str) -> Result<Vec<StackResourceSummary>, Fault> {
-        let mut all = Vec::new();
-        let mut input = ListStackResourcesInput { stack_name: stack.into(), ..Default::default() };
-        loop {
-            let page = self.call::<ListStackResources>(input.clone()).await?;
-            all.extend(page.stack_resource_summaries);
-            input.next_token = page.next_token;
-            if input.next_token.is_none() {
-                return Ok(all);
-            }
-        }
+        let input = ListStackResourcesInput { stack_name: stack.into(), ..Default::default() };
+        let pages = self.pages::<ListStackResources>(input, |i| &mut i.next_token, |o| &o.next_token).await?;
+        Ok(pages.into_iter().flat_map(|p| p.stack_resource_summaries).collect())
     }
 
     async fn load_balancers(&self, front: &Front) -> Result<Vec<Json>, Fault> {
@@ -188,29 +189,13 @@ impl Ask<'_> {
     }
 
     async fn group_shapes(&self) -> Result<Vec<AutoScalingGroup>, Fault> {
-        let mut all = Vec::new();
-        let mut input = AutoScalingGroupNamesType::default();
-        loop {
-            let page = self.call::<DescribeAutoScalingGroups>(input.clone()).await?;
-            all.extend(page.auto_scaling_groups);
-            input.next_token = page.next_token;
-            if input.next_token.is_none() {
-                return Ok(all);
-            }
-        }
+        let pages = self.pages::<DescribeAutoScalingGroups>(Default::default(), |i| &mut i.next_token, |o| &o.next_token).await?;
+        Ok(pages.into_iter().flat_map(|p| p.auto_scaling_groups).collect())
     }
 
     async fn instances(&self) -> Result<Vec<Json>, Fault> {
-        let mut all = Vec::new();
-        let mut input = DescribeInstancesRequest::default();
-        loop {
-            let page = self.call::<DescribeInstances>(input.clone()).await?;
-            all.extend(page.reservations.iter().flat_map(|r| &r.instances).map(instance_json));
-            input.next_token = page.next_token;
-            if input.next_token.is_none() {
-                return Ok(all);
-            }
-        }
+        let pages = self.pages::<DescribeInstances>(Default::default(), |i| &mut i.next_token, |o| &o.next_token).await?;
+        Ok(pages.iter().flat_map(|p| &p.reservations).flat_map(|r| &r.instances).map(instance_json).collect())
     }
 }
 
