@@ -87,7 +87,7 @@ impl RedbJournal {
             Some(db) => db,
             // Never made anew: it would hold the newest rows alone.
             None if !self.path.exists() => return Err(JournalError(format!("{} is gone", self.path.display()))),
-            None => open(&self.path)?,
+            None => open_file(&self.path)?,
         };
         Ok(self.db.insert(db))
     }
@@ -106,6 +106,10 @@ fn open(path: &Path) -> Result<Database, JournalError> {
     }
     let db = open_file(&new)?;
     fs::rename(&new, path).map_err(named)?;
+    // Its name outlives a power cut as what is written to it does.
+    if let Some(directory) = path.parent() {
+        fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(named)?;
+    }
     Ok(db)
 }
 
