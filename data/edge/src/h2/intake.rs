@@ -22,7 +22,7 @@ pub const FAREWELL: [u8; 8] = *b"farewell";
 pub enum Event {
     /// Nothing that anyone waits for.
     None,
-    /// A request, whose fields are [`Intake::fields`]; `ends` when no body follows.
+    /// A request, whose fields are those that were decoded last; `ends` when no body follows.
     Request { stream: u32, ends: bool },
     /// Something for the stream of this slot.
     Stream(usize),
@@ -52,7 +52,6 @@ pub struct Intake {
 struct Frames {
     greeting: Greeting,
     decoder: Decoder,
-    fields: Fields,
     /// A block of headers that goes on in another frame: its stream, and whether that ends with it.
     unfinished: Option<(u32, bool)>,
     block: Vec<u8>,
@@ -62,8 +61,8 @@ struct Frames {
 
 impl Default for Intake {
     fn default() -> Self {
-        let (greeting, decoder, fields, block) = (Greeting::Preface, Decoder::default(), Fields::default(), Vec::new());
-        Self { buffer: Buffer::default(), frames: Frames { greeting, decoder, fields, unfinished: None, block, last: 0 } }
+        let (greeting, decoder, block) = (Greeting::Preface, Decoder::default(), Vec::new());
+        Self { buffer: Buffer::default(), frames: Frames { greeting, decoder, unfinished: None, block, last: 0 } }
     }
 }
 
@@ -73,18 +72,13 @@ impl Intake {
         self.frames.greeting == Greeting::Done
     }
 
-    /// The fields of the request that came last.
-    pub fn fields(&self) -> &Fields {
-        &self.frames.fields
-    }
-
     /// The highest stream that was begun.
     pub fn last(&self) -> u32 {
         self.frames.last
     }
 
-    /// Takes in the next frame; none when there is no whole one.
-    pub fn next(&mut self, streams: &mut Streams) -> Result<Option<Event>, Reason> {
+    /// Takes in the next frame; none when there is no whole one. What headers it brings whole are decoded into `fields`.
+    pub fn next(&mut self, streams: &mut Streams, fields: &mut Fields) -> Result<Option<Event>, Reason> {
         if self.frames.greeting == Greeting::Preface && !self.take_preface()? {
             return Ok(None);
         }
@@ -93,7 +87,7 @@ impl Intake {
             return Err(Reason::FRAME_SIZE_ERROR);
         }
         let Some(payload) = self.buffer.filled().get(HEAD_BYTES..HEAD_BYTES + head.bytes) else { return Ok(None) };
-        let event = self.frames.take(head, payload, streams)?;
+        let event = self.frames.take(head, payload, streams, fields)?;
         self.buffer.consume(HEAD_BYTES + head.bytes);
         Ok(Some(event))
     }
@@ -124,7 +118,6 @@ impl Intake {
 
     /// Gives back what memory nobody needs while nothing is under way.
     pub fn trim(&mut self) {
-        self.frames.fields = Fields::default();
         if self.frames.unfinished.is_none() {
             self.frames.block = Vec::new();
         }
@@ -132,7 +125,7 @@ impl Intake {
 }
 
 impl Frames {
-    fn take(&mut self, head: Head, payload: &[u8], streams: &mut Streams) -> Result<Event, Reason> {
+    fn take(&mut self, head: Head, payload: &[u8], streams: &mut Streams, fields: &mut Fields) -> Result<Event, Reason> {
         let is_out_of_place = match self.unfinished {
             Some((stream, _)) => head.kind != CONTINUATION || head.stream != stream,
             None => head.kind == CONTINUATION,
@@ -151,7 +144,7 @@ impl Frames {
             GOAWAY if payload.len() < 8 => Err(Reason::FRAME_SIZE_ERROR),
             PUSH_PROMISE => Err(Reason::PROTOCOL_ERROR),
             DATA => data(head, payload, streams),
-            HEADERS | CONTINUATION => self.headers(head, payload, streams),
+            HEADERS | CONTINUATION => self.headers(head, payload, streams, fields),
             RST_STREAM => number(payload).map(|_| {
                 is_open.into_iter().for_each(|slot| streams.forget(slot));
                 is_open.map_or(Event::None, Event::Stream)
@@ -167,7 +160,7 @@ impl Frames {
         }
     }
 
-    fn headers(&mut self, head: Head, payload: &[u8], streams: &mut Streams) -> Result<Event, Reason> {
+    fn headers(&mut self, head: Head, payload: &[u8], streams: &mut Streams, fields: &mut Fields) -> Result<Event, Reason> {
         if head.stream.is_multiple_of(2) {
             return Err(Reason::PROTOCOL_ERROR);
         }
@@ -177,7 +170,7 @@ impl Frames {
         };
         let content = if head.kind == HEADERS { head.content(payload)? } else { payload };
         if head.kind == HEADERS && head.has(END_HEADERS) {
-            self.decode(content)?;
+            self.decode(content, fields)?;
         } else {
             if self.block.len() + content.len() > HEADERS_BYTES_MAX {
                 return Err(Reason::ENHANCE_YOUR_CALM);
@@ -188,18 +181,18 @@ impl Frames {
                 return Ok(Event::None);
             }
             let block = std::mem::take(&mut self.block);
-            self.decode(&block)?;
+            self.decode(&block, fields)?;
         }
-        self.end_headers(head.stream, ends, streams)
+        self.end_headers(head.stream, ends, streams, fields)
     }
 
-    fn decode(&mut self, block: &[u8]) -> Result<(), Reason> {
-        self.fields.clear();
-        self.decoder.decode(block, &mut self.fields, HEADERS_BYTES_MAX).map_err(|_| Reason::COMPRESSION_ERROR)
+    fn decode(&mut self, block: &[u8], fields: &mut Fields) -> Result<(), Reason> {
+        fields.clear();
+        self.decoder.decode(block, fields, HEADERS_BYTES_MAX).map_err(|_| Reason::COMPRESSION_ERROR)
     }
 
     /// A block is whole: a request's, or what comes behind its body.
-    fn end_headers(&mut self, stream: u32, ends: bool, streams: &mut Streams) -> Result<Event, Reason> {
+    fn end_headers(&mut self, stream: u32, ends: bool, streams: &mut Streams, fields: &Fields) -> Result<Event, Reason> {
         if stream > self.last {
             self.last = stream;
             return Ok(Event::Request { stream, ends });
@@ -207,8 +200,8 @@ impl Frames {
         let Some(slot) = streams.slot_of(stream) else {
             return if streams.is_forgotten(stream) { Ok(Event::None) } else { Err(Reason::STREAM_CLOSED) };
         };
-        let received = match trailers(&self.fields) {
-            Ok(trailers) if ends && !self.fields.is_over() => streams.receive_trailers(slot, trailers),
+        let received = match trailers(fields) {
+            Ok(trailers) if ends && !fields.is_over() => streams.receive_trailers(slot, trailers),
             _ => Err(Reason::PROTOCOL_ERROR),
         };
         if let Err(reason) = received {

@@ -29,6 +29,8 @@ pub struct Wire {
     ended: Cell<bool>,
     reads_left: Cell<u32>,
     sends_left: Cell<u32>,
+    /// There was nothing to read in this turn, and the next one comes when there is.
+    is_dry: Cell<bool>,
     idle_bytes: Cell<usize>,
 }
 
@@ -44,6 +46,7 @@ impl Wire {
             ended: Cell::new(false),
             reads_left: Cell::new(0),
             sends_left: Cell::new(0),
+            is_dry: Cell::new(false),
             idle_bytes: Cell::new(0),
         }
     }
@@ -51,15 +54,18 @@ impl Wire {
     pub fn begin_turn(&self) {
         self.reads_left.set(READS_PER_TURN);
         self.sends_left.set(SENDS_PER_TURN);
+        self.is_dry.set(false);
     }
 
     /// Reads what there is; nothing at the end, after which [`Wire::has_ended`] says so and reading is for ever pending.
     pub fn poll_read(&self, cx: &mut Context<'_>, space: &mut [u8]) -> Poll<io::Result<usize>> {
-        if self.ended.get() || !takes_turn(&self.reads_left, cx) {
+        if self.ended.get() || self.is_dry.get() || !takes_turn(&self.reads_left, cx) {
             return Poll::Pending;
         }
         let mut room = ReadBuf::new(space);
-        ready!(self.session.borrow_mut().poll_read(cx, &mut room))?;
+        let read = self.session.borrow_mut().poll_read(cx, &mut room);
+        self.is_dry.set(read.is_pending());
+        ready!(read)?;
         let bytes = room.filled().len();
         self.ended.set(bytes == 0);
         self.idle_bytes.set(self.idle_bytes.get() + bytes);

@@ -5,7 +5,7 @@ mod answer;
 pub(crate) mod exchange;
 mod frames;
 pub(crate) mod grpc;
-mod hpack;
+pub(crate) mod hpack;
 mod incoming;
 mod intake;
 mod io;

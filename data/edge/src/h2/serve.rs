@@ -110,7 +110,7 @@ impl Serving {
     /// Says how many streams there may be and more, and waits for the client to say who it is.
     fn greet(&self, idle_ms: u64) {
         let mut streams = self.link.streams.borrow_mut();
-        streams.out = self.link.worker.buffers.text();
+        streams.make_room(&self.link.worker.buffers);
         let settings = [
             // "ELB User Guide, Listeners: up to 128 requests in parallel using one HTTP/2 connection".
             (MAX_CONCURRENT_STREAMS, u32::try_from(SLOTS_MAX).unwrap_or(u32::MAX)),
@@ -131,6 +131,7 @@ impl Serving {
         serve: &impl Fn(Begun) -> F,
     ) -> Poll<()> {
         self.link.wire.begin_turn();
+        self.link.streams.borrow_mut().make_room(&self.link.worker.buffers);
         let done = self.work(cx, slots, serve);
         if self.stage == Stage::Over {
             slots.clear();
@@ -201,7 +202,8 @@ impl Serving {
             if let Some(reason) = self.link.complaint() {
                 return Err(reason);
             }
-            let Some(event) = self.intake.next(&mut self.link.streams.borrow_mut())? else {
+            let (streams, fields) = (&self.link.streams, &self.link.worker.fields);
+            let Some(event) = self.intake.next(&mut streams.borrow_mut(), &mut fields.borrow_mut())? else {
                 return Ok(self.read(cx) || came);
             };
             came = true;
@@ -259,7 +261,7 @@ impl Serving {
         }
         link.wire.progress();
         let ends = ends || self.intake.take_end(stream);
-        let fields = self.intake.fields();
+        let fields = &*link.worker.fields.borrow();
         let (plan, length, to_head, head_bytes) = if fields.is_over() {
             let said = || Head::read(fields, ends).ok().map(|head| head.said());
             let refused = refusal(&link.worker, &link.caller.borrow(), HttpError::TooLarge("the headers"), said);

@@ -11,6 +11,7 @@ use http::HeaderMap;
 use super::exchange::Gone;
 use super::frames::{self, DATA, END_STREAM, PAYLOAD_BYTES_MAX};
 use super::slots::SLOTS_MAX;
+use crate::worker::buffer::Buffers;
 
 /// What a client may send of one body before any of it was taken, and of all bodies together.
 pub const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
@@ -127,6 +128,13 @@ impl Window {
 }
 
 impl Streams {
+    /// Has memory for what is to leave, which is given back once it has left.
+    pub fn make_room(&mut self, buffers: &Buffers) {
+        if self.out.capacity() == 0 {
+            self.out = buffers.text();
+        }
+    }
+
     /// Whether there is room for data to be sent.
     pub fn has_room(&self) -> bool {
         self.out.len() < OUT_BYTES_MAX

@@ -250,7 +250,11 @@ impl Write for Socket<'_> {
     }
 
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.0.try_write_vectored(slices)
+        match slices {
+            // The kernel has less to do for one than for several.
+            [only] => self.0.try_write(only),
+            several => self.0.try_write_vectored(several),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -26,6 +26,7 @@ use crate::clock::{DateText, now_ms};
 use crate::connector::Connector;
 use crate::flow;
 use crate::flow::udp::{Arrivals, Datagrams, Parted};
+use crate::h2::hpack::Fields;
 use crate::h2::outgoing::Links;
 use crate::log::Writer;
 use crate::proxy;
@@ -86,6 +87,8 @@ pub struct Worker {
     pub pool: Pool,
     /// HTTP/2 connections to targets.
     pub links: Links,
+    /// Those of the request by HTTP/2 that is being taken in.
+    pub fields: RefCell<Fields>,
     pub datagrams: Datagrams,
     pub connector: Connector,
     pub date: DateText,
@@ -134,6 +137,7 @@ fn run(
         watches: Rc::default(),
         pool: Pool::default(),
         links: Links::new(worker.clone()),
+        fields: RefCell::default(),
         datagrams: Datagrams::default(),
         connector,
         date: DateText::default(),
@@ -194,6 +198,7 @@ async fn sweep(worker: Rc<Worker>) {
             if quiet_sweeps >= TRIM_AFTER_SWEEPS {
                 worker.buffers.trim();
                 worker.rooms.trim();
+                worker.fields.take();
                 worker.watches.woken.notified().await;
             }
         } else {
