@@ -4,6 +4,7 @@
 use base::{Caller, Fault, FromValue, IntoValue, Operation, Value};
 use bytes::Bytes;
 use http::request::Parts;
+use http::uri::Authority;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::Full;
 use serde_json::{Value as Json, json};
@@ -63,11 +64,18 @@ pub(crate) async fn answer(region: &Region, parts: &Parts, body: &[u8]) -> Answe
     }
 }
 
+/// What the name of a browser's cookie begins with. The region's port follows: cookies are shared by all ports of a host.
+const COOKIE: &str = "allod-";
+
+/// What the request calls this host and port.
+fn authority(parts: &Parts) -> Option<Authority> {
+    parts.headers.get(header::HOST)?.to_str().ok()?.parse().ok()
+}
+
 /// Whether the request names this machine by address or as `localhost`. A page elsewhere on the web can make a browser
 /// connect here under a name of its own (DNS rebinding): such a name is not served.
 fn names_us(parts: &Parts) -> bool {
-    let host = parts.headers.get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or_default();
-    let Ok(authority) = host.parse::<http::uri::Authority>() else { return false };
+    let Some(authority) = authority(parts) else { return false };
     let name = authority.host();
     name.eq_ignore_ascii_case("localhost") || name.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok()
 }
@@ -75,9 +83,8 @@ fn names_us(parts: &Parts) -> bool {
 /// A signed request, or a browser that was let in.
 fn allowed(region: &Region, parts: &Parts, body: &[u8]) -> Result<(), Fault> {
     let cookies = parts.headers.get(header::COOKIE).and_then(|c| c.to_str().ok()).unwrap_or_default();
-    let known =
-        cookies.split(';').filter_map(|c| c.trim().strip_prefix("allod=")).any(|token| same(token, &region.console_token));
-    if known {
+    let mut ours = cookies.split(';').filter_map(|c| c.trim().strip_prefix(COOKIE)?.split_once('='));
+    if ours.any(|(_, token)| same(token, &region.console_token)) {
         return Ok(());
     }
     authenticate(region, Protocol::Plain, parts, body).map(|_| ())
@@ -130,7 +137,8 @@ fn console_page(region: &Region, parts: &Parts, path: &str) -> Answer {
             return plain(StatusCode::FORBIDDEN, "The token is not this region's: `allod status` prints the console's address\n");
         }
         let mut answer = plain(StatusCode::SEE_OTHER, "");
-        let cookie = format!("allod={token}; Path=/_allod/; HttpOnly; SameSite=Strict");
+        let port = authority(parts).and_then(|at| at.port_u16()).unwrap_or_default();
+        let cookie = format!("{COOKIE}{port}={token}; Path=/_allod/; HttpOnly; SameSite=Strict");
         answer.headers_mut().insert(header::LOCATION, HeaderValue::from_static("/_allod/"));
         if let Ok(cookie) = HeaderValue::from_str(&cookie) {
             answer.headers_mut().insert(header::SET_COOKIE, cookie);

@@ -118,7 +118,7 @@ fn unsigned_requests_are_refused_whatever_they_ask() {
         (
             "/_allod/status",
             "{}",
-            "cookie: allod=0123456789abcdef0123456789abcdef\r\n",
+            "cookie: allod-4566=0123456789abcdef0123456789abcdef\r\n",
             (400, "MissingAuthenticationTokenException"),
         ),
     ] {

@@ -36,10 +36,15 @@ fn the_console_wants_its_token() {
     let let_in = get(&format!("/_allod/?token={token}"), "");
     assert_eq!(let_in.status, 303);
     assert!(let_in.head.contains("location: /_allod/\r\n") && let_in.head.contains("httponly; samesite=strict"), "{let_in:?}");
-    assert_eq!(get("/_allod/status", &format!("Cookie: a=b; allod={token}\r\n")).status, 200);
+    // Cookies are shared by the ports of a host: each region's has a name of its own.
+    let ours = format!("allod-{}={token}", rig.address.port());
+    assert!(let_in.head.contains(&format!("set-cookie: {ours}; path=/_allod/;")), "{let_in:?}");
+    let others = "allod-4567=0123456789abcdef0123456789abcdef";
+    assert_eq!(get("/_allod/status", &format!("Cookie: a=b; {others}; {ours}\r\n")).status, 200);
+    assert_eq!(get("/_allod/status", &format!("Cookie: {others}\r\n")).status, 400);
     // A browser that was let in looks; it cannot act.
     let stop = format!(
-        "POST /_allod/shutdown HTTP/1.1\r\nHost: {}\r\nCookie: allod={token}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}",
+        "POST /_allod/shutdown HTTP/1.1\r\nHost: {}\r\nCookie: {ours}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}",
         rig.address
     );
     assert_eq!(rig.exchange(stop.as_bytes()).status, 400);
