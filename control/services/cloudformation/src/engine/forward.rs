@@ -1,7 +1,7 @@
 //! Creating and updating, also on the way back of a failed update: every resource whose needs are settled is begun, as
 //! many at once as the dependencies allow.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base::Time;
 use kernel::{Cx, Progress, ResourceRequest, Row, StackResource, Tx};
@@ -169,7 +169,8 @@ impl Forward<'_> {
         match (present, change) {
             (Some(_), Some(Change::None)) => {
                 member.settled = true;
-                member.touched = known.is_some_and(|m| m.touched);
+                // The way back only looks at what was touched, and the old template may say otherwise how this one goes.
+                member.touched = known.is_some_and(|m| m.touched || terms(m) != terms(&member));
                 if is_failed(&member) {
                     set_member(tx, cx, stack, member, MemberStatus::UpdateComplete, None);
                 } else {
@@ -335,6 +336,11 @@ fn custom_name(member: &Member, properties: &Json) -> Option<String> {
 
 fn in_progress(member: &Member) -> bool {
     matches!(member.status, MemberStatus::CreateInProgress | MemberStatus::UpdateInProgress) && member.physical.is_some()
+}
+
+/// What a template says of a resource beside its properties: what it needs, and when it is kept.
+fn terms(member: &Member) -> (&BTreeSet<String>, [bool; 3]) {
+    (&member.needs, [member.retain_on_delete, member.retain_on_rollback, member.retain_on_replace])
 }
 
 fn is_failed(member: &Member) -> bool {
