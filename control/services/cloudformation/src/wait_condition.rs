@@ -131,6 +131,13 @@ pub(crate) fn signal(tx: &mut Tx, member: &Member, unique_id: &str, success: boo
     Ok(true)
 }
 
+/// How long a condition waits by its own word, and a moment for it to say that it has.
+pub(crate) fn timeout(member: &Member) -> Duration {
+    let physical = member.physical.as_ref().filter(|_| member.type_name == Condition.type_name());
+    let seconds = physical.and_then(|p| p.properties.get("Timeout")?.as_u64()).unwrap_or_default();
+    Duration::from_secs(seconds.saturating_add(1))
+}
+
 /// The key of a handle in its address.
 fn key_of(address: &str) -> &str {
     address.rsplit('/').next().unwrap_or_default()

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use super::{STABILISE_MAX, members, set_member, tags_of, turn};
 use crate::program::{Change, Declaration, Program};
 use crate::state::{Member, MemberStatus, Physical, Stack, StackStatus};
-use crate::{event, export, signal};
+use crate::{event, export, signal, wait_condition};
 
 pub(super) fn step(tx: &mut Tx, cx: &Cx, mut stack: Stack) -> Option<Time> {
     let program = match Program::of(tx, cx, &stack) {
@@ -260,7 +260,8 @@ impl Forward<'_> {
                 set_member(tx, cx, stack, member, status, None);
             }
             Progress::Pending => {
-                let deadline = member.changed + STABILISE_MAX.max(signal::timeout(wanted.creation_policy.as_ref()));
+                let own = signal::timeout(wanted.creation_policy.as_ref()).max(wait_condition::timeout(&member));
+                let deadline = member.changed + STABILISE_MAX.max(own);
                 if cx.now < deadline {
                     self.wake_at = Some(self.wake_at.map_or(deadline, |t| t.min(deadline)));
                     return false;

@@ -1,5 +1,7 @@
 //! What an operation that failed leaves behind, for the one after it.
 
+use std::time::Duration;
+
 use serde_json::{Value as Json, json};
 use shapes::cloudformation as s;
 use shapes::cloudformation::ops;
@@ -32,4 +34,23 @@ fn what_a_failed_update_says_of_deletion_is_forgotten() {
         assert_eq!(region.rest(&id, &mut |_| {}), "DELETE_COMPLETE");
         assert_eq!(region.things().len(), left, "{before}");
     }
+}
+
+#[test]
+fn a_wait_condition_waits_as_long_as_it_says() {
+    let mut region = Region::new();
+    let id = region.create(&json!({"Resources": {
+        "H": {"Type": "AWS::CloudFormation::WaitConditionHandle"},
+        "C": {"Type": "AWS::CloudFormation::WaitCondition", "Properties": {"Handle": {"Ref": "H"}, "Timeout": 43_200}},
+    }}));
+    region.turn();
+    region.now = region.now + Duration::from_secs(43_199);
+    region.turn();
+    assert_eq!(region.stack(&id).status.name(), "CREATE_IN_PROGRESS");
+    region.now = region.now + Duration::from_secs(1);
+    assert_eq!(region.rest(&id, &mut |_| {}), "ROLLBACK_COMPLETE");
+    let input = s::DescribeStackEventsInput { stack_name: id.to_string(), ..Default::default() };
+    let events = region.call::<ops::DescribeStackEvents>(input).unwrap().stack_events;
+    let text = "WaitCondition timed out. Received 0 conditions when expecting 1";
+    assert!(events.iter().any(|e| e.resource_status_reason.as_deref() == Some(text)), "{events:?}");
 }
