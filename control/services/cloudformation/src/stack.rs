@@ -154,7 +154,7 @@ pub fn new(tx: &Tx, cx: &Cx, name: &str, wish: Wish) -> Result<Stack, Error> {
 /// Begins to create a stack.
 pub fn begin_create(tx: &mut Tx, cx: &Cx, mut stack: Stack) {
     let minutes = stack.timeout_minutes.and_then(|m| u64::try_from(m).ok());
-    stack.deadline = minutes.map(|m| cx.now + Duration::from_secs(60 * m));
+    stack.deadline = minutes.map(|m| cx.now + Duration::from_secs(m.saturating_mul(60)));
     set_stack(tx, cx, &mut stack, StackStatus::CreateInProgress, Some("User Initiated".into()));
 }
 

@@ -54,3 +54,16 @@ fn a_wait_condition_waits_as_long_as_it_says() {
     let text = "WaitCondition timed out. Received 0 conditions when expecting 1";
     assert!(events.iter().any(|e| e.resource_status_reason.as_deref() == Some(text)), "{events:?}");
 }
+
+#[test]
+fn a_creation_may_be_given_any_time() {
+    let mut region = Region::new();
+    let input = s::CreateStackInput {
+        stack_name: "web".into(),
+        template_body: Some(json!({"Resources": {"A": thing("a", "slow")}}).to_string()),
+        timeout_in_minutes: Some(i64::MAX),
+        ..Default::default()
+    };
+    let id = region.call::<ops::CreateStack>(input).unwrap().stack_id.unwrap();
+    assert_eq!(region.rest(&base::StackId::from(id.as_str()), &mut |_| {}), "CREATE_COMPLETE");
+}
