@@ -122,7 +122,7 @@ pub(crate) fn progress(state: &State, cx: &Cx, member: &Member, policy: Option<&
     (Progress::Failed(reason), None)
 }
 
-/// Forgets the signals of a creation, before another and after it.
+/// Forgets the signals of a creation, before another and after it, however it ended.
 pub(crate) fn forget(tx: &mut Tx, member: &str) {
     let keys: Vec<String> = tx.rows_where::<ResourceSignal>("member", member).map(Row::key).collect();
     for key in keys {

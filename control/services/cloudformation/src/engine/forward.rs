@@ -253,7 +253,6 @@ impl Forward<'_> {
         };
         match self.signalled(tx, cx, &member, wanted, progress) {
             Progress::Ready => {
-                signal::forget(tx, &member.key());
                 member.settled = true;
                 let created = member.status == MemberStatus::CreateInProgress;
                 let status = if created { MemberStatus::CreateComplete } else { MemberStatus::UpdateComplete };

@@ -11,10 +11,10 @@ pub(crate) use turn::turn_back;
 use std::time::Duration;
 
 use base::{Fault, StackId, Tags, Time};
-use kernel::{Cx, Tx};
+use kernel::{Cx, Row, Tx};
 
-use crate::event;
 use crate::state::{Member, MemberStatus, Stack, StackStatus};
+use crate::{event, signal};
 
 pub(crate) const NAME: &str = "cloudformation.stack";
 
@@ -55,6 +55,11 @@ pub(crate) fn set_member(
     member.changed = cx.now;
     tx.put(member.clone());
     event::of_member(tx, cx, stack, &member);
+    use MemberStatus as M;
+    // One that failed may be waited for again; whatever else it becomes, its creation has ended.
+    if !matches!(status, M::CreateInProgress | M::CreateFailed | M::UpdateInProgress | M::UpdateFailed) {
+        signal::forget(tx, &member.key());
+    }
     member
 }
 

@@ -97,6 +97,11 @@ impl Region {
         panic!("the stack never rests: {:?}", self.stack(id));
     }
 
+    /// How many rows of a table are on disk.
+    pub fn count_of(&self, table: &str) -> usize {
+        self.journal.lock().unwrap().rows.keys().filter(|key| key.starts_with(table)).count()
+    }
+
     pub fn things(&self) -> Vec<Thing> {
         self.kernel.state().rows::<Thing>().cloned().collect()
     }

@@ -78,8 +78,10 @@ fn a_failure_signal_fails_the_creation_at_once() {
     region.turn();
     region.crash();
     region.signal("i-1", "FAILURE").unwrap();
+    assert_eq!(region.count_of("cloudformation.resource-signal"), 1);
     assert_eq!(region.rest(&id, &mut |_| ()), "ROLLBACK_COMPLETE");
     assert!(region.reasons(&id).iter().filter(|r| *r == "Received FAILURE signal with UniqueId i-1").count() >= 2);
+    assert_eq!(region.count_of("cloudformation.resource-signal"), 0, "nobody asks for the signals of what is gone");
 }
 
 #[test]
