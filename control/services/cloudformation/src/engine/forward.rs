@@ -141,6 +141,8 @@ impl Forward<'_> {
             retain_on_replace: false,
         });
         Member {
+            // One of which nothing was ever made may have been of another.
+            type_name: wanted.type_name.clone(),
             needs: wanted.needs.clone(),
             retain_on_delete: wanted.retain_on_delete,
             retain_on_rollback: wanted.retain_on_rollback,

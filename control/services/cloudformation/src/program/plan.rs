@@ -91,11 +91,11 @@ pub(crate) fn planned(tx: &Tx, cx: &Cx, stack: &Stack, wish: &Wish) -> Result<Ve
     Ok(all)
 }
 
-/// A logical id keeps its type for as long as it stays in the template.
+/// A logical id keeps its type for as long as it stays in the template, once something was made of it.
 fn same_types(program: &Program, known: &[Member]) -> Result<(), Error> {
-    let is_retyped = |m: &&Member| {
-        m.physical.is_some() && program.declaration(&m.logical_id).is_some_and(|declared| declared.type_name != m.type_name)
-    };
+    let is_made = |m: &Member| m.physical.is_some() || m.replaced.is_some() || !m.abandoned.is_empty();
+    let is_retyped =
+        |m: &&Member| is_made(m) && program.declaration(&m.logical_id).is_some_and(|declared| declared.type_name != m.type_name);
     let retyped: Vec<&str> = known.iter().filter(is_retyped).map(|m| m.logical_id.as_str()).collect();
     if retyped.is_empty() {
         return Ok(());

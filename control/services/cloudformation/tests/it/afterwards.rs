@@ -67,3 +67,19 @@ fn a_creation_may_be_given_any_time() {
     let id = region.call::<ops::CreateStack>(input).unwrap().stack_id.unwrap();
     assert_eq!(region.rest(&base::StackId::from(id.as_str()), &mut |_| {}), "CREATE_COMPLETE");
 }
+
+#[test]
+fn a_resource_that_could_not_be_made_may_become_one_of_another_type() {
+    let mut region = Region::new();
+    let id = region.create(&json!({"Resources": {"A": thing("a", "ok")}}));
+    assert_eq!(region.rest(&id, &mut |_| {}), "CREATE_COMPLETE");
+    region.update(&json!({"Resources": {"A": thing("a", "ok"), "B": thing("b", "refused")}}), Some(true)).unwrap();
+    assert_eq!(region.rest(&id, &mut |_| {}), "UPDATE_FAILED");
+    let handle = json!({"Type": "AWS::CloudFormation::WaitConditionHandle"});
+    region.update(&json!({"Resources": {"A": thing("a", "ok"), "B": handle}}), Some(true)).unwrap();
+    assert_eq!(region.rest(&id, &mut |_| {}), "UPDATE_COMPLETE");
+    let input = s::DescribeStackResourcesInput { stack_name: Some("web".into()), ..Default::default() };
+    let resources = region.call::<ops::DescribeStackResources>(input).unwrap().stack_resources;
+    let types: Vec<&str> = resources.iter().map(|r| r.resource_type.as_str()).collect();
+    assert_eq!(types, ["Test::Thing", "AWS::CloudFormation::WaitConditionHandle"]);
+}
