@@ -169,6 +169,11 @@ impl Forward<'_> {
             }
         }
         match (present, change) {
+            // It was asked for all this already, and did not become it.
+            (Some(_), Some(Change::None)) if tries_again(stack, &member, asked.resource) => {
+                member = set_member(tx, cx, stack, member, MemberStatus::UpdateInProgress, None);
+                self.wait(tx, cx, stack, member, asked.wanted);
+            }
             (Some(_), Some(Change::None)) => {
                 member.settled = true;
                 // The way back only looks at what was touched, and the old template may say otherwise how this one goes.
@@ -338,6 +343,12 @@ fn custom_name(member: &Member, properties: &Json) -> Option<String> {
 
 fn in_progress(member: &Member) -> bool {
     matches!(member.status, MemberStatus::CreateInProgress | MemberStatus::UpdateInProgress) && member.physical.is_some()
+}
+
+/// Whether a resource that its last update left unready has to show that it is ready. One that the world takes together with
+/// others cannot, before those are what they are to be.
+fn tries_again(stack: &Stack, member: &Member, resource: &dyn StackResource) -> bool {
+    stack.status == StackStatus::UpdateInProgress && member.status == MemberStatus::UpdateFailed && !resource.shares_fate()
 }
 
 /// What a template says of a resource beside its properties: what it needs, and when it is kept.

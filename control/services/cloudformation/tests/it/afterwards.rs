@@ -83,3 +83,15 @@ fn a_resource_that_could_not_be_made_may_become_one_of_another_type() {
     let types: Vec<&str> = resources.iter().map(|r| r.resource_type.as_str()).collect();
     assert_eq!(types, ["Test::Thing", "AWS::CloudFormation::WaitConditionHandle"]);
 }
+
+#[test]
+fn an_update_tried_again_waits_for_what_did_not_become_ready() {
+    let mut region = Region::new();
+    let id = region.create(&json!({"Resources": {"A": thing("a", "ok")}}));
+    assert_eq!(region.rest(&id, &mut |_| {}), "CREATE_COMPLETE");
+    let broken = json!({"Resources": {"A": thing("b", "fails")}});
+    region.update(&broken, Some(true)).unwrap();
+    assert_eq!(region.rest(&id, &mut |_| {}), "UPDATE_FAILED");
+    region.update(&broken, Some(true)).unwrap();
+    assert_eq!(region.rest(&id, &mut |_| {}), "UPDATE_FAILED");
+}
