@@ -17,8 +17,9 @@ pub(super) fn settled(tx: &mut Tx, cx: &Cx, mut stack: Stack, program: &Program)
         Ok(outputs) => outputs,
         Err(reason) => return failed(tx, cx, stack, reason),
     };
-    stack.outputs = outputs;
+    let before = std::mem::replace(&mut stack.outputs, outputs);
     if let Err(e) = tx.attempt(|tx| export::replace(tx, &stack)) {
+        stack.outputs = before;
         return failed(tx, cx, stack, e.to_string());
     }
     export::set_imports(tx, &stack.id, &program.imports(tx, cx, &stack));

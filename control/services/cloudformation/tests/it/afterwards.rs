@@ -95,3 +95,20 @@ fn an_update_tried_again_waits_for_what_did_not_become_ready() {
     region.update(&broken, Some(true)).unwrap();
     assert_eq!(region.rest(&id, &mut |_| {}), "UPDATE_FAILED");
 }
+
+#[test]
+fn a_creation_that_is_rolled_back_has_no_outputs() {
+    let mut region = Region::new();
+    let exporting = json!({
+        "Resources": {"A": thing("a", "ok")},
+        "Outputs": {"O": {"Value": {"Ref": "A"}, "Export": {"Name": "e"}}},
+    });
+    let id = region.create(&exporting);
+    assert_eq!(region.rest(&id, &mut |_| {}), "CREATE_COMPLETE");
+    let input =
+        s::CreateStackInput { stack_name: "other".into(), template_body: Some(exporting.to_string()), ..Default::default() };
+    let other = region.call::<ops::CreateStack>(input).unwrap().stack_id.unwrap();
+    let other = base::StackId::from(other.as_str());
+    assert_eq!(region.rest(&other, &mut |_| {}), "ROLLBACK_COMPLETE");
+    assert_eq!(region.stack(&other).outputs, Vec::new());
+}
