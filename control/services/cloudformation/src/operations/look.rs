@@ -154,6 +154,13 @@ pub(super) fn describe_stack_resource(
     Ok(api::DescribeStackResourceOutput { stack_resource_detail: Some(detail) })
 }
 
+/// The stack that has something by this physical id, or else had it last: a name may be given again.
+fn stack_of<'a>(state: &'a State, physical: &str) -> Option<&'a Stack> {
+    let owners = state.rows_where::<Member>("physical", physical).filter_map(|m| Some((m, state.get::<Stack>(&m.stack)?)));
+    let last = owners.max_by_key(|(m, stack)| (stack.is_alive() && m.status != MemberStatus::DeleteComplete, m.changed));
+    last.map(|(_, stack)| stack)
+}
+
 pub(super) fn describe_stack_resources(
     tx: &mut Tx,
     _: &Cx,
@@ -162,10 +169,7 @@ pub(super) fn describe_stack_resources(
     let stack = match (&input.stack_name, &input.physical_resource_id) {
         (Some(name), None) => find(tx, name)?,
         (None, Some(physical)) => {
-            let member = tx.rows_where::<Member>("physical", physical).next();
-            member
-                .and_then(|m| tx.get::<Stack>(&m.stack))
-                .ok_or_else(|| Error::Invalid(format!("Stack for {physical} does not exist")))?
+            stack_of(tx, physical).ok_or_else(|| Error::Invalid(format!("Stack for {physical} does not exist")))?
         }
         _ => return Err(Error::Invalid("Specify either StackName or PhysicalResourceId, but not both".into()).into()),
     };

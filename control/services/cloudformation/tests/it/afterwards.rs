@@ -112,3 +112,28 @@ fn a_creation_that_is_rolled_back_has_no_outputs() {
     assert_eq!(region.rest(&other, &mut |_| {}), "ROLLBACK_COMPLETE");
     assert_eq!(region.stack(&other).outputs, Vec::new());
 }
+
+#[test]
+fn a_physical_id_finds_the_stack_that_lives() {
+    let mut region = Region::new();
+    let template = json!({"Resources": {"A": thing("a", "ok")}});
+    let id = region.create(&template);
+    assert_eq!(region.rest(&id, &mut |_| {}), "CREATE_COMPLETE");
+    let find = |region: &mut Region| {
+        let input = s::DescribeStackResourcesInput { physical_resource_id: Some("named-1".into()), ..Default::default() };
+        region.call::<ops::DescribeStackResources>(input).map(|o| o.stack_resources[0].stack_id.clone().unwrap())
+    };
+    for _ in 0..8 {
+        let named =
+            json!({"Resources": {"N": {"Type": "Test::Thing", "Properties": {"Value": "a", "Key": "named-1", "Mode": "ok"}}}});
+        let input =
+            s::CreateStackInput { stack_name: "named".into(), template_body: Some(named.to_string()), ..Default::default() };
+        let made = region.call::<ops::CreateStack>(input).unwrap().stack_id.unwrap();
+        assert_eq!(region.rest(&base::StackId::from(made.as_str()), &mut |_| {}), "CREATE_COMPLETE");
+        assert_eq!(find(&mut region).unwrap(), made);
+        let input = s::DeleteStackInput { stack_name: "named".into(), ..Default::default() };
+        region.call::<ops::DeleteStack>(input).unwrap();
+        assert_eq!(region.rest(&base::StackId::from(made.as_str()), &mut |_| {}), "DELETE_COMPLETE");
+    }
+    assert!(find(&mut region).is_ok(), "what is deleted can be looked at");
+}

@@ -89,8 +89,10 @@ impl StackResource for ThingType {
     }
 
     fn create(&self, tx: &mut Tx, cx: &Cx, request: &ResourceRequest) -> Result<String, Fault> {
+        // One with such a key has that name, as what a template names.
+        let named = request.properties["Key"].as_str().filter(|key| key.starts_with("named-")).map(str::to_string);
         let thing = Thing {
-            id: format!("thing-{}", cx.rng().hex(12)),
+            id: named.unwrap_or_else(|| format!("thing-{}", cx.rng().hex(12))),
             logical_id: request.logical_id.into(),
             value: String::new(),
             key: String::new(),
