@@ -31,6 +31,9 @@ pub struct ChangeSet {
     pub on_failure: OnFailure,
     pub changes: Vec<Planned>,
     pub executed: bool,
+    /// The stack was updated otherwise since.
+    #[serde(default)]
+    pub is_obsolete: bool,
     /// Why it cannot be executed.
     pub failure: Option<String>,
 }
@@ -66,10 +69,11 @@ impl ChangeSet {
     }
 
     fn execution_status(&self) -> &'static str {
-        match (self.executed, &self.failure) {
-            (true, _) => "EXECUTE_COMPLETE",
-            (false, None) => "AVAILABLE",
-            (false, Some(_)) => "UNAVAILABLE",
+        match &self.failure {
+            _ if self.executed => "EXECUTE_COMPLETE",
+            Some(_) => "UNAVAILABLE",
+            None if self.is_obsolete => "OBSOLETE",
+            None => "AVAILABLE",
         }
     }
 }
@@ -80,6 +84,15 @@ pub(crate) fn register(registry: &mut Registry) {
     registry.operation::<ops::ExecuteChangeSet>(execute_change_set);
     registry.operation::<ops::DeleteChangeSet>(delete_change_set);
     registry.operation::<ops::ListChangeSets>(list_change_sets);
+}
+
+/// Notes of all change sets of a stack that it is not any more what they were made against.
+pub(crate) fn outdate(tx: &mut Tx, stack: &StackId) {
+    let open: Vec<ChangeSet> =
+        tx.rows_where::<ChangeSet>("stack", stack).filter(|c| !c.executed && !c.is_obsolete).cloned().collect();
+    for set in open {
+        tx.put(ChangeSet { is_obsolete: true, ..set });
+    }
 }
 
 /// Forgets the change sets of a stack that has ended.
@@ -166,7 +179,8 @@ fn add(
         let useless = same.id.clone();
         tx.remove::<ChangeSet>(&useless);
     } else if others.len() >= CHANGE_SETS_MAX {
-        let useless = others.iter().filter(|c| c.failure.is_some()).min_by_key(|c| c.created).map(|c| c.id.clone());
+        let useless =
+            others.iter().filter(|c| c.failure.is_some() || c.is_obsolete).min_by_key(|c| c.created).map(|c| c.id.clone());
         let full = || Error::LimitExceeded(format!("A stack has at most {CHANGE_SETS_MAX} change sets"));
         tx.remove::<ChangeSet>(&useless.ok_or_else(full)?);
     }
@@ -189,6 +203,7 @@ fn add(
         on_failure,
         changes,
         executed: false,
+        is_obsolete: false,
         failure,
     });
     Ok(id)
@@ -256,7 +271,7 @@ fn details(planned: &Planned) -> Vec<api::ResourceChangeDetail> {
 fn execute_change_set(tx: &mut Tx, cx: &Cx, input: api::ExecuteChangeSetInput) -> Result<api::ExecuteChangeSetOutput, Fault> {
     refuse(&[("RetainExceptOnCreate", input.retain_except_on_create == Some(true))])?;
     let set = ChangeSet::find(tx, &input.change_set_name, input.stack_name.as_deref())?.clone();
-    if set.executed || set.failure.is_some() {
+    if set.execution_status() != "AVAILABLE" {
         let text =
             format!("ChangeSet [{}] cannot be executed in its current execution status of [{}]", set.id, set.execution_status());
         return Err(Fault::client("InvalidChangeSetStatus", text));

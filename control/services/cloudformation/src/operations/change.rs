@@ -4,6 +4,7 @@ use base::Fault;
 use kernel::{Cx, Tx};
 use shapes::cloudformation as api;
 
+use crate::change_set;
 use crate::error::Error;
 use crate::stack::{self, Request};
 use crate::state::{OnFailure, Stack, StackStatus, Wish};
@@ -130,6 +131,7 @@ pub(super) fn update_stack(tx: &mut Tx, cx: &Cx, input: api::UpdateStackInput) -
     stack.client_token = input.client_request_token;
     stack.capabilities = input.capabilities;
     stack.on_failure = on_failure(input.disable_rollback, None)?;
+    change_set::outdate(tx, &stack.id);
     stack::begin_update(tx, cx, stack, wish)?;
     Ok(api::UpdateStackOutput { stack_id: Some(id), ..Default::default() })
 }

@@ -137,3 +137,25 @@ fn a_physical_id_finds_the_stack_that_lives() {
     }
     assert!(find(&mut region).is_ok(), "what is deleted can be looked at");
 }
+
+#[test]
+fn a_change_set_of_what_has_changed_since_is_not_executed() {
+    let mut region = Region::new();
+    let id = region.create(&json!({"Resources": {"A": thing("a", "ok")}}));
+    assert_eq!(region.rest(&id, &mut |_| {}), "CREATE_COMPLETE");
+    let create = s::CreateChangeSetInput {
+        stack_name: "web".into(),
+        change_set_name: "c".into(),
+        template_body: Some(json!({"Resources": {"A": thing("b", "ok")}}).to_string()),
+        ..Default::default()
+    };
+    let set = region.call::<ops::CreateChangeSet>(create).unwrap().id.unwrap();
+    region.update(&json!({"Resources": {"A": thing("c", "ok")}}), None).unwrap();
+    assert_eq!(region.rest(&id, &mut |_| {}), "UPDATE_COMPLETE");
+    let describe = s::DescribeChangeSetInput { change_set_name: set.clone(), ..Default::default() };
+    let told = region.call::<ops::DescribeChangeSet>(describe).unwrap();
+    assert_eq!((told.status.as_deref(), told.execution_status.as_deref()), (Some("CREATE_COMPLETE"), Some("OBSOLETE")));
+    let execute = s::ExecuteChangeSetInput { change_set_name: set, ..Default::default() };
+    let fault = region.call::<ops::ExecuteChangeSet>(execute).unwrap_err();
+    assert_eq!(fault.code, "InvalidChangeSetStatus");
+}
