@@ -1,5 +1,7 @@
 //! Operations that only look.
 
+use std::collections::BTreeSet;
+
 use base::{Fault, Tags};
 use kernel::{Cx, Row, State, Tx, page};
 use shapes::cloudformation as api;
@@ -227,8 +229,9 @@ pub(super) fn list_imports(tx: &mut Tx, _: &Cx, input: api::ListImportsInput) ->
     if export.importers.is_empty() {
         return Err(Error::Invalid(format!("Export '{}' is not imported by any stack.", export.name)).into());
     }
-    let names = export.importers.iter().filter_map(|id| tx.get::<Stack>(id)).map(|s| s.name.clone());
-    let page = page(names, |n| n.clone(), input.next_token.as_deref(), PAGE, bad_token)?;
+    // Their ids have another order than their names, by which the pages go on.
+    let names: BTreeSet<String> = export.importers.iter().filter_map(|id| tx.get::<Stack>(id)).map(|s| s.name.clone()).collect();
+    let page = page(names.into_iter(), |n| n.clone(), input.next_token.as_deref(), PAGE, bad_token)?;
     Ok(api::ListImportsOutput { imports: page.items, next_token: page.next_token })
 }
 

@@ -159,3 +159,32 @@ fn a_change_set_of_what_has_changed_since_is_not_executed() {
     let fault = region.call::<ops::ExecuteChangeSet>(execute).unwrap_err();
     assert_eq!(fault.code, "InvalidChangeSetStatus");
 }
+
+#[test]
+fn the_pages_of_imports_join_to_the_whole() {
+    let mut region = Region::new();
+    let mut create = |name: &str, template: Json| {
+        let input =
+            s::CreateStackInput { stack_name: name.into(), template_body: Some(template.to_string()), ..Default::default() };
+        let id = region.call::<ops::CreateStack>(input).unwrap().stack_id.unwrap();
+        assert_eq!(region.rest(&base::StackId::from(id.as_str()), &mut |_| {}), "CREATE_COMPLETE");
+    };
+    create("exports", json!({"Resources": {"A": thing("a", "ok")}, "Outputs": {"O": {"Value": "v", "Export": {"Name": "e"}}}}));
+    let importing = json!({"Resources": {"A": {"Type": "Test::Thing", "Properties": {"Value": {"Fn::ImportValue": "e"}, "Key": "k", "Mode": "ok"}}}});
+    // The ids of these are in another order than their names: `a-00/` < `a/`.
+    let mut names: Vec<String> = (0..100).map(|i| format!("a-{i:02}")).collect();
+    names.push("a".into());
+    names.iter().for_each(|name| create(name, importing.clone()));
+    let (mut told, mut token) = (Vec::new(), None);
+    loop {
+        let input = s::ListImportsInput { export_name: "e".into(), next_token: token };
+        let page = region.call::<ops::ListImports>(input).unwrap();
+        told.extend(page.imports);
+        token = page.next_token;
+        if token.is_none() || told.len() > names.len() {
+            break;
+        }
+    }
+    names.sort();
+    assert_eq!(told, names);
+}
