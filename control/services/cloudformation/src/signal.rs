@@ -55,6 +55,14 @@ struct Wanted {
     percent: usize,
 }
 
+impl Wanted {
+    /// So many signals must be of success. "MinSuccessfulInstancesPercent": of five instances at 50 percent three must succeed.
+    fn needed(&self, of_group: bool) -> usize {
+        let percent = if of_group { self.percent.min(100) } else { 100 };
+        self.count / 100 * percent + (self.count % 100 * percent).div_ceil(100)
+    }
+}
+
 /// What the creation policy of a resource asks for; none when it asks for no signals.
 fn wanted(policy: Option<&Json>) -> Result<Option<Wanted>, String> {
     let Some(policy) = policy else { return Ok(None) };
@@ -91,9 +99,8 @@ pub(crate) fn progress(state: &State, cx: &Cx, member: &Member, policy: Option<&
     let (successes, failures): (Vec<_>, Vec<_>) = signals.partition(|s| s.success);
     let deadline = member.changed + wanted.timeout;
     let missing = wanted.count.saturating_sub(successes.len() + failures.len());
-    // "MinSuccessfulInstancesPercent": of five instances at 50 percent three must succeed; one that does not signal in time
-    // has failed.
-    let needed = if of_group { (wanted.count * wanted.percent).div_ceil(100) } else { wanted.count };
+    // One that does not signal in time has failed.
+    let needed = wanted.needed(of_group);
     let unable = |count: usize, what: &str| {
         let (all, percent) = (wanted.count, wanted.percent);
         format!(
@@ -233,4 +240,29 @@ pub fn signal_from_instance(
 pub(crate) fn register(registry: &mut kernel::Registry) {
     registry.table::<ResourceSignal>();
     registry.operation::<shapes::cloudformation::ops::SignalResource>(signal_resource);
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::wanted;
+
+    #[test]
+    fn a_share_of_the_instances_is_rounded_up() {
+        for (count, percent, expected) in [
+            (json!(5), 50, 3),
+            (json!("4"), 50, 2),
+            (json!(3), 0, 0),
+            (json!(107), 50, 54),
+            (json!(i64::MAX), 100, i64::MAX as usize),
+        ] {
+            let policy = json!({
+                "ResourceSignal": {"Count": count},
+                "AutoScalingCreationPolicy": {"MinSuccessfulInstancesPercent": percent},
+            });
+            assert_eq!(wanted(Some(&policy)).unwrap().unwrap().needed(true), expected, "{policy}");
+        }
+    }
 }
