@@ -8,6 +8,7 @@ mod alarm_properties;
 mod alarm_requests;
 mod alarms;
 mod dashboards;
+mod extremes;
 mod math;
 mod metrics_in;
 mod metrics_out;

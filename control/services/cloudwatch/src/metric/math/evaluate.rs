@@ -20,6 +20,10 @@ const SEARCH_SILENT: Duration = Duration::from_secs(14 * 86_400);
 /// Of a search that names no period, seconds.
 const SEARCH_PERIOD_S: f64 = 300.0;
 
+/// Most nodes within one another, over all expressions of a chain, so that no chain exhausts the stack. One expression has some
+/// 300 at most.
+const DEPTH_MAX: usize = 512;
+
 /// What is fetched of a metric.
 #[derive(Clone, Copy)]
 struct Wanted<'q> {
@@ -40,6 +44,8 @@ pub(super) struct Run<'a> {
     done: HashMap<&'a str, Value>,
     /// Expressions that are being worked out, to see one that uses itself.
     chain: Vec<&'a str>,
+    /// Nodes within one another that are being worked out, over the whole chain.
+    depth: usize,
     values: usize,
 }
 
@@ -78,6 +84,10 @@ fn oldest(period_s: u32, now: Time) -> Time {
     now - Duration::from_secs(kept_s)
 }
 
+fn too_long() -> MathError {
+    MathError("expressions use one another in too long a chain".into())
+}
+
 impl<'a> Run<'a> {
     /// An evaluation for a caller at the moment `now`, in periods that begin at multiples of their length.
     pub(super) fn new(store: &'a Store, queries: &'a [MetricQuery], span: (Time, Time), now: Time) -> Self {
@@ -86,7 +96,18 @@ impl<'a> Run<'a> {
 
     /// An evaluation of all that there is, in periods of which one ends with the span.
     pub(super) fn ending(store: &'a Store, queries: &'a [MetricQuery], (from, until): (Time, Time)) -> Self {
-        Self { store, queries, from, until, origin: until, now: None, done: HashMap::new(), chain: Vec::new(), values: 0 }
+        Self {
+            store,
+            queries,
+            from,
+            until,
+            origin: until,
+            now: None,
+            done: HashMap::new(),
+            chain: Vec::new(),
+            depth: 0,
+            values: 0,
+        }
     }
 
     /// A query's result as the caller sees it.
@@ -124,7 +145,7 @@ impl<'a> Run<'a> {
                     return Err(MathError(format!("the expression '{}' uses itself", query.id)));
                 }
                 if self.chain.len() == CHAIN_MAX {
-                    return Err(MathError("expressions use one another in too long a chain".into()));
+                    return Err(too_long());
                 }
                 self.chain.push(&query.id);
                 let value = parse(text).and_then(|node| self.node(&node));
@@ -197,6 +218,16 @@ impl<'a> Run<'a> {
     }
 
     fn node(&mut self, node: &Node) -> Result<Value, MathError> {
+        if self.depth == DEPTH_MAX {
+            return Err(too_long());
+        }
+        self.depth += 1;
+        let value = self.worked_out(node);
+        self.depth -= 1;
+        value
+    }
+
+    fn worked_out(&mut self, node: &Node) -> Result<Value, MathError> {
         let value = match node {
             Node::Number(number) => Value::Scalar(*number),
             Node::Text(text) => Value::Word(text.clone()),
