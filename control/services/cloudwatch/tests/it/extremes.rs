@@ -23,6 +23,23 @@ fn ask(queries: Vec<aws::MetricDataQuery>, (start_time, end_time): (Time, Time))
 }
 
 #[test]
+fn functions_that_fill_a_span_have_a_bound() {
+    // Seventy days of seconds, and forty days of minutes a hundred times.
+    let seconds = (Time::ZERO, Time::from_unix_ms(70 * 86_400_000));
+    for text in ["TIME_SERIES(1)", "HOUR(m1)", "FILL(m1, 0)", "FILL([m1], 0)"] {
+        let fault = ask(vec![metric("m1", 1), expression("e1", text)], seconds).unwrap_err();
+        assert!(fault.message.contains("ask for a shorter time or a longer period"), "{text}: {}", fault.message);
+    }
+    let many = format!("FILL([{}], 0)", vec!["m1"; 100].join(","));
+    assert!(ask(vec![metric("m1", 60), expression("e1", &many)], (Time::ZERO, Time::from_unix_ms(40 * 86_400_000))).is_err());
+    let day = (Time::ZERO, Time::from_unix_ms(86_400_000));
+    assert_eq!(ask(vec![metric("m1", 60), expression("e1", "FILL(m1, 0)")], day), Ok(1_440));
+    let all = (Time::from_unix_ms(i64::MIN), Time::MAX);
+    assert_eq!(ask(vec![metric("m1", 60), expression("e1", "m1 + 1")], all), Ok(0));
+    assert!(ask(vec![metric("m1", 60), expression("e1", "TIME_SERIES(1)")], all).is_err());
+}
+
+#[test]
 fn expressions_that_use_one_another_have_a_bound_together() {
     let day = (Time::ZERO, Time::from_unix_ms(86_400_000));
     let sum = " + 1".repeat(250);

@@ -61,6 +61,13 @@ pub(super) struct Span {
 }
 
 impl Span {
+    /// Refuses to make a value for each period of so many series, where that is more than anybody could use.
+    pub(super) fn check(&self, period_s: u32, series: usize) -> Result<(), MathError> {
+        let span_s = u64::try_from(self.until_s.saturating_sub(self.from_s)).unwrap_or(0);
+        let moments = usize::try_from(span_s / u64::from(period_s.max(1))).unwrap_or(usize::MAX);
+        if moments.saturating_mul(series) > VALUES_MAX { Err(too_many()) } else { Ok(()) }
+    }
+
     /// The beginnings of all periods.
     pub(super) fn moments(&self, period_s: u32) -> impl Iterator<Item = i64> + use<> {
         let period = i64::from(period_s.max(1));
@@ -82,6 +89,10 @@ fn oldest(period_s: u32, now: Time) -> Time {
         _ => 3 * 3_600,
     };
     now - Duration::from_secs(kept_s)
+}
+
+fn too_many() -> MathError {
+    MathError("it takes too many values: ask for a shorter time or a longer period".into())
 }
 
 fn too_long() -> MathError {
@@ -206,7 +217,7 @@ impl<'a> Run<'a> {
     fn took(&mut self, values: usize) -> Result<(), MathError> {
         self.values += values;
         if self.values > VALUES_MAX {
-            return Err(MathError("it takes too many values: ask for a shorter time or a longer period".into()));
+            return Err(too_many());
         }
         Ok(())
     }

@@ -48,9 +48,9 @@ pub(super) fn call(name: &str, arguments: &[Value], span: &Span) -> Result<Value
         ("AVG" | "MAX" | "MIN" | "SUM" | "STDDEV" | "DATAPOINT_COUNT", [a]) => aggregate(name, a),
         ("METRIC_COUNT", [Value::Lines(lines)]) => Ok(Value::Scalar(lines.len() as f64)),
         ("PERIOD", [Value::Line(line)]) => Ok(Value::Scalar(line.period_s.into())),
-        ("TIME_SERIES", [Value::Scalar(value)]) => Ok(Value::Line(every(span, span.period_s, "TIME_SERIES", |_| *value))),
+        ("TIME_SERIES", [Value::Scalar(value)]) => every(span, span.period_s, "TIME_SERIES", |_| *value),
         ("EPOCH" | "MINUTE" | "HOUR" | "DAY" | "DATE" | "MONTH" | "YEAR", [Value::Line(line)]) => {
-            Ok(Value::Line(every(span, line.period_s, &line.label, |at| calendar(name, at))))
+            every(span, line.period_s, &line.label, |at| calendar(name, at))
         }
         ("FIRST", [Value::Lines(lines)]) => one(lines.first()),
         ("LAST", [Value::Lines(lines)]) => one(lines.last()),
@@ -195,9 +195,10 @@ fn aggregate(name: &str, value: &Value) -> Result<Value, MathError> {
 }
 
 /// A series with a value for each period.
-fn every(span: &Span, period_s: u32, label: &str, f: impl Fn(i64) -> f64) -> Line {
+fn every(span: &Span, period_s: u32, label: &str, f: impl Fn(i64) -> f64) -> Result<Value, MathError> {
+    span.check(period_s, 1)?;
     let points = finite(span.moments(period_s).map(|at| (at, f(at))));
-    Line { label: label.into(), period_s, points: Rc::new(points) }
+    Ok(Value::Line(Line { label: label.into(), period_s, points: Rc::new(points) }))
 }
 
 /// In UTC; Monday is day 1.
@@ -253,6 +254,14 @@ fn sort(lines: &[Line], by: &str, order: &str, most: Option<f64>) -> Result<Valu
 /// `FILL`: puts a value where there is none: a number, another series' value, the last one before (`REPEAT`), or one on the
 /// line between the values before and after (`LINEAR`).
 fn fill(value: &Value, filler: &Value, span: &Span) -> Result<Value, MathError> {
+    let lines = match value {
+        Value::Line(line) => std::slice::from_ref(line),
+        Value::Lines(lines) => lines,
+        _ => &[],
+    };
+    if let Some(finest_s) = lines.iter().map(|line| line.period_s).min() {
+        span.check(finest_s, lines.len())?;
+    }
     match filler {
         Value::Scalar(number) => over(value, "FILL", |line| filled(line, span, |_, _, _| Some(*number))),
         Value::Line(other) => over(value, "FILL", |line| {
