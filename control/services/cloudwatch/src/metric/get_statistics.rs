@@ -35,7 +35,8 @@ pub(super) fn get_metric_statistics(
         .map_err(|text| invalid(format!("The value {text} for parameter ExtendedStatistics is not supported.")))?;
     let period = input.period;
     let from = check_period(input.start_time, period, cx.now)?;
-    let requested = (input.end_time.unix_ms() - from.unix_ms()).saturating_add(period * 1_000 - 1) / (period * 1_000);
+    let span_ms = input.end_time.unix_ms().saturating_sub(from.unix_ms());
+    let requested = span_ms.saturating_add(period * 1_000 - 1) / (period * 1_000);
     if requested > POINTS_MAX {
         return Err(combination(format!(
             "You have requested up to {requested} datapoints, which exceeds the limit of {POINTS_MAX}. You may reduce the datapoints requested by increasing Period, or decreasing the time range."
@@ -72,7 +73,7 @@ fn check_period(start: Time, period: i64, now: Time) -> Result<Time, Fault> {
     }
     // Of periods under a minute the start is rounded to the period, else to the minute or what the age asks for.
     let round_ms = if period < 60 { period } else { multiple.max(60) } * 1_000;
-    Ok(Time::from_unix_ms(start.unix_ms().div_euclid(round_ms) * round_ms))
+    Ok(Time::from_unix_ms(start.unix_ms().div_euclid(round_ms).saturating_mul(round_ms)))
 }
 
 fn datapoint(at: Time, sample: &Sample, unit: &str, statistics: &[String], extended: &[(String, Statistic)]) -> Datapoint {

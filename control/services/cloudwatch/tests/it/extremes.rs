@@ -51,3 +51,20 @@ fn expressions_that_use_one_another_have_a_bound_together() {
     let fault = ask(queries, day).unwrap_err();
     assert!(fault.message.contains("too long a chain"), "{}", fault.message);
 }
+
+#[test]
+fn statistics_of_all_time_are_too_many() {
+    let input = |start_time, end_time| aws::GetMetricStatisticsInput {
+        namespace: "Own".into(),
+        metric_name: "Load".into(),
+        start_time,
+        end_time,
+        period: 3_600,
+        statistics: vec!["Sum".into()],
+        ..Default::default()
+    };
+    for span in [(Time::from_unix_ms(i64::MIN), Time::MAX), (Time::ZERO, Time::MAX), (Time::from_unix_ms(i64::MIN), Time::ZERO)] {
+        let fault = Trial::new(services).call::<ops::GetMetricStatistics>(input(span.0, span.1)).unwrap_err();
+        assert_eq!(fault.code, "InvalidParameterCombination", "{}", fault.message);
+    }
+}
