@@ -268,9 +268,11 @@ impl Store {
         for series in self.chain(metric).filter(|s| unit.is_none_or(|unit| *s.unit == *unit)) {
             // Coarse data is old data: taken first, moments mostly come in order.
             for (tier, (length_s, _)) in series.tiers.iter().zip(TIERS).rev() {
-                let slot = |time: Time| u32::try_from(-(-time.unix_ms()).div_euclid(length_s * 1_000)).unwrap_or(0);
-                let until = if until == Time::MAX { u32::MAX } else { slot(until) };
-                tier.visit(slot(from), until, &fetch, &mut |slot, seen| fold.add(i64::from(slot) * length_s, seen));
+                let slot = |time: Time| {
+                    let slot = -time.unix_ms().saturating_neg().div_euclid(length_s * 1_000);
+                    u32::try_from(slot.max(0)).unwrap_or(u32::MAX)
+                };
+                tier.visit(slot(from), slot(until), &fetch, &mut |slot, seen| fold.add(i64::from(slot) * length_s, seen));
             }
         }
         fold.finish()

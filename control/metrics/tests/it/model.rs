@@ -152,3 +152,26 @@ fn units_are_kept_apart_and_answered_together_unless_one_is_asked_for() {
     assert_eq!(sum("Percent"), []);
     assert_eq!(store.units(&metric(0)).collect::<Vec<_>>(), ["Seconds", "Bytes"]);
 }
+
+#[test]
+fn a_span_may_begin_and_end_anywhere() {
+    let mut store = Store::default();
+    store.advance(at(0));
+    store.put(&metric(0), "Seconds", Resolution::High, at(0), &Sample::value(1.0));
+    let (first, last) = (Time::from_unix_ms(i64::MIN), Time::MAX);
+    // Numbers of seconds have 32 bits until 2106.
+    let late = |centuries: i64| at(centuries * 36_525 * 86_400);
+    for (from, until, expected) in [
+        (first, last, 1),
+        (first, at(1), 1),
+        (at(0), late(2), 1),
+        (at(0), last, 1),
+        (first, at(0), 0),
+        (first, first, 0),
+        (late(1), late(2), 0),
+        (late(1), last, 0),
+        (last, last, 0),
+    ] {
+        assert_eq!(store.points(&metric(0), from, until, 60).len(), expected, "{from} to {until}");
+    }
+}
