@@ -1,11 +1,12 @@
 //! The operations of dashboards.
 
-use base::{Fault, Tags};
+use base::Fault;
 use kernel::{Cx, Registry, Tx, page};
 use shapes::cloudwatch as aws;
 use shapes::cloudwatch::ops;
 
 use super::{Dashboard, arn, delete, find, not_found, put};
+use crate::tags;
 
 /// Dashboards of a page ("ListDashboards").
 const PAGE: usize = 1_000;
@@ -20,7 +21,7 @@ pub(super) fn register(registry: &mut Registry) {
 }
 
 fn put_dashboard(tx: &mut Tx, cx: &Cx, input: aws::PutDashboardInput) -> Result<aws::PutDashboardOutput, Fault> {
-    let tags: Tags = input.tags.into_iter().map(|tag| (tag.key, tag.value)).collect();
+    let tags = tags::from_user(input.tags).map_err(|fault| Fault::client("InvalidParameterInput", fault.message))?;
     let doubts = put(tx, cx, &input.dashboard_name, input.dashboard_body, tags)?;
     Ok(aws::PutDashboardOutput { dashboard_validation_messages: doubts })
 }

@@ -60,3 +60,19 @@ fn bodies_that_are_none_are_refused_and_doubtful_ones_told() {
     let doubts = put(&mut region, "main", r#"{"widgets":[],"color":"red"}"#).unwrap();
     assert_eq!(doubts[0].message.as_deref(), Some("Should NOT have additional property 'color'"));
 }
+
+#[test]
+fn tags_of_dashboards_have_the_limits_of_tags() {
+    let mut region = Trial::new(services);
+    let mut put = |keys: &[&str]| {
+        let tags = keys.iter().map(|key| aws::Tag { key: (*key).into(), value: "v".into() }).collect();
+        let input = aws::PutDashboardInput { dashboard_name: "main".into(), dashboard_body: GOOD.into(), tags };
+        region.call::<ops::PutDashboard>(input).map_err(|fault| fault.code)
+    };
+    let many: Vec<String> = (0..51).map(|n| n.to_string()).collect();
+    for keys in [&["aws:cloudformation:stack-name"][..], &["a", "a"], &[""], &many.iter().map(String::as_str).collect::<Vec<_>>()]
+    {
+        assert_eq!(put(keys).unwrap_err(), "InvalidParameterInput", "{keys:?}");
+    }
+    assert!(put(&["a", "b"]).is_ok());
+}
