@@ -174,7 +174,7 @@ pub(crate) fn signal_resource(tx: &mut Tx, cx: &Cx, input: SignalResourceInput) 
 pub(crate) fn is_created(member: &Member) -> bool {
     match member.status {
         MemberStatus::CreateInProgress => true,
-        MemberStatus::UpdateInProgress => member.replaced.is_some(),
+        MemberStatus::UpdateInProgress => member.replaced.is_some() && !member.in_place,
         _ => false,
     }
 }

@@ -220,6 +220,9 @@ pub struct Member {
     /// Touched by the present operation, so that a rollback must look at it.
     #[serde(default)]
     pub touched: bool,
+    /// The change under way is made to what is there, whatever has replaced what before.
+    #[serde(default)]
+    pub in_place: bool,
     /// Logical ids that it needs; they are deleted after it.
     pub needs: BTreeSet<String>,
     pub retain_on_delete: bool,

@@ -135,6 +135,7 @@ impl Forward<'_> {
             abandoned: Vec::new(),
             settled: false,
             touched: false,
+            in_place: false,
             needs: wanted.needs.clone(),
             retain_on_delete: false,
             retain_on_rollback: false,
@@ -205,6 +206,7 @@ impl Forward<'_> {
         } else {
             (MemberStatus::CreateInProgress, None)
         };
+        member.in_place = false;
         member = set_member(tx, cx, stack, member, status, reason);
         for ignored in self.program.ignored(tx, &wanted.type_name, &properties) {
             let note = Member { reason: Some(format!("Property {ignored} has no effect here and is ignored")), ..member.clone() };
@@ -229,6 +231,7 @@ impl Forward<'_> {
 
     fn update(&mut self, tx: &mut Tx, cx: &Cx, stack: &mut Stack, mut member: Member, asked: Asked, present: Physical) {
         let Asked { wanted, resource, properties } = asked;
+        member.in_place = true;
         member = set_member(tx, cx, stack, member, MemberStatus::UpdateInProgress, None);
         let tags = tags_of(stack, &wanted.logical_id);
         let outcome = tx

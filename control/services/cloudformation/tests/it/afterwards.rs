@@ -188,3 +188,34 @@ fn the_pages_of_imports_join_to_the_whole() {
     names.sort();
     assert_eq!(told, names);
 }
+
+#[test]
+fn a_change_in_place_waits_for_no_signals_after_a_replacement_whose_update_failed() {
+    let mut region = Region::new();
+    let signalled = |value: &str, key: &str| {
+        let properties = json!({"Value": value, "Key": key, "Mode": "ok"});
+        let policy = json!({"ResourceSignal": {"Count": 1}});
+        json!({"Type": "Test::Thing", "Properties": properties, "CreationPolicy": policy})
+    };
+    let signal = |region: &mut Region| {
+        let input = s::SignalResourceInput {
+            stack_name: "web".into(),
+            logical_resource_id: "A".into(),
+            unique_id: "i".into(),
+            status: "SUCCESS".into(),
+        };
+        region.turn();
+        region.call::<ops::SignalResource>(input).unwrap();
+    };
+    let id = region.create(&json!({"Resources": {"A": signalled("1", "k1")}}));
+    signal(&mut region);
+    assert_eq!(region.rest(&id, &mut |_| {}), "CREATE_COMPLETE");
+    let mut broken = thing("b", "fails");
+    broken["DependsOn"] = "A".into();
+    region.update(&json!({"Resources": {"A": signalled("1", "k2"), "B": broken}}), Some(true)).unwrap();
+    signal(&mut region);
+    assert_eq!(region.rest(&id, &mut |_| {}), "UPDATE_FAILED");
+    region.update(&json!({"Resources": {"A": signalled("2", "k2"), "B": thing("b", "ok")}}), Some(true)).unwrap();
+    assert_eq!(region.rest(&id, &mut |_| {}), "UPDATE_COMPLETE");
+    assert_eq!(region.things().len(), 2, "what was replaced is gone");
+}
