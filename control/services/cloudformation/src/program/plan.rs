@@ -70,15 +70,16 @@ fn is_of_resource(cause: &Cause) -> bool {
 /// The changes from what the stack has to what the wish wants, each after those that it needs.
 pub(crate) fn planned(tx: &Tx, cx: &Cx, stack: &Stack, wish: &Wish) -> Result<Vec<Planned>, Error> {
     let program = Program::of_wish(tx, cx, stack, wish).map_err(Error::Invalid)?;
-    // Of a stack under review there is nothing yet.
-    let before = Program::of(tx, cx, stack).map_err(Error::Invalid)?;
+    // Of a stack under review there is nothing yet, and the wish that it began with need not be one that works.
+    let is_there = stack.status != StackStatus::ReviewInProgress;
+    let before = is_there.then(|| Program::of(tx, cx, stack)).transpose().map_err(Error::Invalid)?;
     let known = members(tx, &stack.id);
     same_types(&program, &known)?;
     let mut plan = Plan {
         tx,
         stack,
         program: &program,
-        before: &before,
+        before: before.as_ref(),
         wish,
         surroundings: Surroundings::new(tx, cx, stack, wish, &program.template).planning(),
     };
@@ -111,7 +112,7 @@ struct Plan<'a> {
     stack: &'a Stack,
     program: &'a Program,
     /// What the stack is now.
-    before: &'a Program,
+    before: Option<&'a Program>,
     wish: &'a Wish,
     surroundings: Surroundings<'a>,
 }
@@ -187,7 +188,7 @@ impl Plan<'_> {
 
     /// The attributes beside the properties that change. They change nothing of the resource itself.
     fn attributes(&self, new: &Declaration) -> Vec<String> {
-        let Some(old) = self.before.declaration(&new.logical_id) else { return Vec::new() };
+        let Some(old) = self.before.and_then(|b| b.declaration(&new.logical_id)) else { return Vec::new() };
         let all = [
             ("Metadata", old.metadata != new.metadata),
             ("CreationPolicy", old.creation_policy != new.creation_policy),

@@ -219,3 +219,31 @@ fn a_change_in_place_waits_for_no_signals_after_a_replacement_whose_update_faile
     assert_eq!(region.rest(&id, &mut |_| {}), "UPDATE_COMPLETE");
     assert_eq!(region.things().len(), 2, "what was replaced is gone");
 }
+
+#[test]
+fn a_stack_under_review_forgets_a_change_set_that_failed() {
+    let mut region = Region::new();
+    let template = |key: &str| {
+        let condition = json!({"Fn::Equals": [{"Fn::FindInMap": ["M", {"Ref": "P"}, "k"]}, "v"]});
+        json!({
+            "Parameters": {"P": {"Type": "String", "Default": key}},
+            "Mappings": {"M": {"known": {"k": "v"}}},
+            "Conditions": {"C": condition},
+            "Resources": {"A": thing("a", "ok")},
+        })
+    };
+    let mut statuses = Vec::new();
+    for (name, key) in [("first", "unknown"), ("second", "known")] {
+        let create = s::CreateChangeSetInput {
+            stack_name: "web".into(),
+            change_set_name: name.into(),
+            change_set_type: Some("CREATE".into()),
+            template_body: Some(template(key).to_string()),
+            ..Default::default()
+        };
+        let id = region.call::<ops::CreateChangeSet>(create).unwrap().id.unwrap();
+        let describe = s::DescribeChangeSetInput { change_set_name: id, ..Default::default() };
+        statuses.push(region.call::<ops::DescribeChangeSet>(describe).unwrap().status.unwrap());
+    }
+    assert_eq!(statuses, ["FAILED", "CREATE_COMPLETE"]);
+}
