@@ -88,7 +88,8 @@ struct SignalBody {
 
 /// Takes in a signal that was PUT to a handle's address. `handle` is the last part of the address.
 pub fn signal_wait_condition(tx: &mut Tx, _: &Cx, handle: &str, body: &[u8]) -> Result<(), Fault> {
-    let known = tx.rows_where::<Member>("wait-handle", handle).next().is_some();
+    // A stack that has ended still shows what it had.
+    let known = tx.rows_where::<Member>("wait-handle", handle).any(|m| m.status != MemberStatus::DeleteComplete);
     if !known || handle.is_empty() {
         return Err(Fault::new(404, "NotFound", "There is no such wait condition handle"));
     }

@@ -247,3 +247,25 @@ fn a_stack_under_review_forgets_a_change_set_that_failed() {
     }
     assert_eq!(statuses, ["FAILED", "CREATE_COMPLETE"]);
 }
+
+#[test]
+fn the_handle_of_a_stack_that_is_gone_takes_no_signals() {
+    let mut region = Region::new();
+    let id = region.create(&json!({"Resources": {"H": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}}));
+    assert_eq!(region.rest(&id, &mut |_| {}), "CREATE_COMPLETE");
+    let input = s::DescribeStackResourcesInput { stack_name: Some("web".into()), ..Default::default() };
+    let address = region.call::<ops::DescribeStackResources>(input).unwrap().stack_resources[0].physical_resource_id.clone();
+    let address = address.unwrap();
+    let handle = address.rsplit('/').next().unwrap();
+    let signal = |region: &mut Region, id: &str| {
+        let body = json!({"Status": "SUCCESS", "UniqueId": id, "Reason": "", "Data": ""}).to_string();
+        let now = region.now;
+        let taken = region.kernel.run(now, |tx, cx| cloudformation::signal_wait_condition(tx, cx, handle, body.as_bytes()));
+        region.kernel.commit().unwrap();
+        taken.map_err(|fault| fault.http)
+    };
+    assert_eq!((signal(&mut region, "a"), region.count_of("cloudformation.signal")), (Ok(()), 1));
+    delete(&mut region);
+    assert_eq!(region.rest(&id, &mut |_| {}), "DELETE_COMPLETE");
+    assert_eq!((signal(&mut region, "b"), region.count_of("cloudformation.signal")), (Err(404), 0));
+}
