@@ -37,6 +37,9 @@ pub fn replace(tx: &mut Tx, stack: &Stack) -> Result<(), Error> {
                 let text = format!("Export with name {name} is already exported by stack {}", name_of(tx, &other.stack));
                 return Err(Error::Invalid(text));
             }
+            if wanted.iter().any(|(other, _)| other == name) {
+                return Err(Error::Invalid(format!("Export with name {name} is already exported by stack {}", stack.name)));
+            }
             wanted.push((name.clone(), output.value.clone()));
         }
     }

@@ -269,3 +269,11 @@ fn the_handle_of_a_stack_that_is_gone_takes_no_signals() {
     assert_eq!(region.rest(&id, &mut |_| {}), "DELETE_COMPLETE");
     assert_eq!((signal(&mut region, "b"), region.count_of("cloudformation.signal")), (Err(404), 0));
 }
+
+#[test]
+fn two_outputs_are_not_exported_under_one_name() {
+    let mut region = Region::new();
+    let output = |value: &str| json!({"Value": value, "Export": {"Name": {"Fn::Sub": "${AWS::StackName}-e"}}});
+    let id = region.create(&json!({"Resources": {"A": thing("a", "ok")}, "Outputs": {"O": output("1"), "P": output("2")}}));
+    assert_eq!(region.rest(&id, &mut |_| {}), "ROLLBACK_COMPLETE");
+}
