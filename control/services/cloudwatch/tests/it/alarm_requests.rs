@@ -1,5 +1,6 @@
 //! What requests about alarms may be, and what they answer.
 
+use cloudwatch::alarm::Watched;
 use kernel::{Progress, ResourceRequest};
 use serde_json::{Value as Json, json};
 use shapes::cloudwatch::{self as s, ops};
@@ -220,4 +221,19 @@ fn dashboards_have_tags_too() {
     assert_eq!(region.call::<ops::ListTagsForResource>(list).unwrap().tags.len(), 1);
     let list = s::ListTagsForResourceInput { resource_arn: "arn:aws:cloudwatch::000000000000:dashboard/gone".into() };
     assert_eq!(region.call::<ops::ListTagsForResource>(list).unwrap_err().code, "ResourceNotFoundException");
+}
+
+#[test]
+fn a_threshold_is_the_same_number_after_a_restart() {
+    let mut region = Region::new();
+    // Of the numbers with as many digits one in ten was read back as its neighbour.
+    let all = [0.1, 50.0, 90.42225290942383, 42.215889504792884, -19.243053591130522, f64::MAX, f64::MIN_POSITIVE];
+    for (n, threshold) in all.into_iter().enumerate() {
+        region.put(s::PutMetricAlarmInput { threshold: Some(threshold), ..input(&n.to_string()) });
+    }
+    region.reopen();
+    for (n, threshold) in all.into_iter().enumerate() {
+        let Watched::Metrics { threshold: kept, .. } = region.alarm(&n.to_string()).watched else { panic!("a metric alarm") };
+        assert_eq!(kept.to_bits(), threshold.to_bits(), "{threshold}");
+    }
 }
