@@ -179,7 +179,8 @@ impl Store {
     /// Forgets the metrics that have been silent too long to be listed; false when there are none.
     fn forget_silent(&mut self) -> bool {
         let before_s = self.now_s - SILENT_S;
-        let gone = |s: &Series| s.newest_s < before_s;
+        // One without a sample has just been made, and its first one is on its way.
+        let gone = |s: &Series| (i64::MIN + 1..before_s).contains(&s.newest_s);
         let metrics: Vec<Arc<Metric>> = self.order.iter().filter(|m| self.chain(m).all(gone)).cloned().collect();
         for metric in &metrics {
             self.forget(metric);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use base::Time;
-use metrics::{MemoryKeep, Metric, Resolution, Sample, Store};
+use metrics::{Full, METRICS_MAX, MemoryKeep, Metric, Resolution, Sample, Store};
 use proptest::prelude::{ProptestConfig, Strategy, any, prop_oneof, proptest};
 
 const START_S: i64 = 1_800_000_000;
@@ -174,4 +174,23 @@ fn a_span_may_begin_and_end_anywhere() {
     ] {
         assert_eq!(store.points(&metric(0), from, until, 60).len(), expected, "{from} to {until}");
     }
+}
+
+#[test]
+fn a_new_series_makes_no_room_for_the_next_before_it_has_its_first_sample() {
+    let mut store = Store::default();
+    store.advance(at(0));
+    let name = |n: usize| Metric::new("Own", "Load", &[("Host", &n.to_string())]);
+    for n in 0..METRICS_MAX - 1 {
+        let id = store.id(&name(n), "Count").unwrap();
+        store.put_value(id, Resolution::Standard, at(0), 1.0);
+    }
+    // A request makes all its series, then puts all its samples.
+    let last = store.id(&name(METRICS_MAX), "Count").unwrap();
+    assert_eq!(store.id(&name(METRICS_MAX + 1), "Count"), Err(Full));
+    store.put_value(last, Resolution::Standard, at(0), 2.0);
+    assert_eq!(store.points(&name(METRICS_MAX), at(0), at(60), 60).len(), 1);
+    // Two weeks later nobody could list them any more.
+    store.advance(at(15 * 86_400));
+    assert!(store.id(&name(METRICS_MAX + 1), "Count").is_ok());
 }
