@@ -17,6 +17,8 @@ pub const METRICS_MAX: usize = 250_000;
 const SILENT_S: i64 = 14 * 86_400;
 /// Every series is looked at for what is too old once in so many minutes.
 const SWEEP_MIN: usize = 30;
+/// A full store looks for room once in so many seconds: whoever puts new metrics asks again and again, and it looks at all.
+const ROOM_S: i64 = 60;
 
 /// How finely a sample's moment is kept: by the second for three hours, or by the minute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +46,8 @@ pub struct Store {
     units: BTreeSet<Arc<str>>,
     now_s: i64,
     swept_s: i64,
+    /// When a full store may look for room again.
+    room_s: i64,
     cursor: usize,
     pub(crate) log: Option<Log>,
     pub(crate) notes: Notes,
@@ -176,8 +180,12 @@ impl Store {
         }
     }
 
-    /// Forgets the metrics that have been silent too long to be listed; false when there are none.
+    /// Forgets the metrics that have been silent too long to be listed; false when there are none, or it has just looked.
     fn forget_silent(&mut self) -> bool {
+        if self.now_s < self.room_s {
+            return false;
+        }
+        self.room_s = self.now_s + ROOM_S;
         let before_s = self.now_s - SILENT_S;
         // One without a sample has just been made, and its first one is on its way.
         let gone = |s: &Series| (i64::MIN + 1..before_s).contains(&s.newest_s);

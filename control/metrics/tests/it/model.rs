@@ -190,6 +190,10 @@ fn a_new_series_makes_no_room_for_the_next_before_it_has_its_first_sample() {
     assert_eq!(store.id(&name(METRICS_MAX + 1), "Count"), Err(Full));
     store.put_value(last, Resolution::Standard, at(0), 2.0);
     assert_eq!(store.points(&name(METRICS_MAX), at(0), at(60), 60).len(), 1);
+    // Refusing is cheap, however many ask: looking for room each time, this would take a quarter of an hour.
+    for n in 0..10_000 {
+        assert_eq!(store.id(&name(METRICS_MAX + 1 + n), "Count"), Err(Full));
+    }
     // Two weeks later nobody could list them any more.
     store.advance(at(15 * 86_400));
     assert!(store.id(&name(METRICS_MAX + 1), "Count").is_ok());
