@@ -229,9 +229,9 @@ pub fn signal_from_instance(
     if !ec2::identity_is(tx, instance, secret) {
         return Err(denied());
     }
-    let of_stack = |name: &str| ec2::tags::of(tx, instance).get(name).cloned();
-    let named = [of_stack("aws:cloudformation:stack-name"), of_stack("aws:cloudformation:stack-id")];
-    if !named.iter().flatten().any(|stack| *stack == input.stack_name) {
+    // A name may be another stack's by now.
+    let own = ec2::tags::of(tx, instance).get("aws:cloudformation:stack-id");
+    if own.is_none_or(|own| !find_alive(tx, &input.stack_name).is_ok_and(|stack| *stack.id == **own)) {
         return Err(denied());
     }
     signal_resource(tx, cx, SignalResourceInput { unique_id: instance.to_string(), ..input })
