@@ -11,8 +11,8 @@ use serde_json::{Value as Json, json};
 use crate::error::Error;
 use crate::state::{Member, MemberStatus};
 
-/// Most signals kept of one handle.
-const SIGNALS_MAX: usize = 1_000;
+/// Most signals kept of one handle: as many as a condition may count.
+const SIGNALS_MAX: usize = 10_000;
 /// Longest signal, in bytes.
 const SIGNAL_BYTES_MAX: usize = 4_096;
 const TIMER: &str = "cloudformation.wait-condition";
@@ -112,7 +112,7 @@ fn text(json: &Json) -> String {
 }
 
 fn add(tx: &mut Tx, handle: &str, unique_id: &str, success: bool, reason: String, data: String) -> Result<(), Fault> {
-    if tx.rows_where::<Signal>("handle", handle).count() >= SIGNALS_MAX {
+    if tx.count_where::<Signal>("handle", handle) >= SIGNALS_MAX {
         return Err(Error::LimitExceeded(format!("A wait condition takes at most {SIGNALS_MAX} signals")).into());
     }
     let signal = Signal { handle: handle.into(), unique_id: unique_id.into(), success, reason, data };

@@ -277,3 +277,24 @@ fn two_outputs_are_not_exported_under_one_name() {
     let id = region.create(&json!({"Resources": {"A": thing("a", "ok")}, "Outputs": {"O": output("1"), "P": output("2")}}));
     assert_eq!(region.rest(&id, &mut |_| {}), "ROLLBACK_COMPLETE");
 }
+
+#[test]
+fn a_wait_condition_takes_as_many_signals_as_it_may_count() {
+    let mut region = Region::new();
+    let id = region.create(&json!({"Resources": {
+        "H": {"Type": "AWS::CloudFormation::WaitConditionHandle"},
+        "C": {"Type": "AWS::CloudFormation::WaitCondition", "Properties": {"Handle": {"Ref": "H"}, "Timeout": 600, "Count": 10_000}},
+    }}));
+    region.turn();
+    for n in 0..10_000 {
+        assert_eq!(region.stack(&id).status.name(), "CREATE_IN_PROGRESS", "{n}");
+        let input = s::SignalResourceInput {
+            stack_name: "web".into(),
+            logical_resource_id: "C".into(),
+            unique_id: n.to_string(),
+            status: "SUCCESS".into(),
+        };
+        region.call::<ops::SignalResource>(input).unwrap();
+    }
+    assert_eq!(region.rest(&id, &mut |_| {}), "CREATE_COMPLETE");
+}
