@@ -137,6 +137,7 @@ fn create_change_set(tx: &mut Tx, cx: &Cx, input: api::CreateChangeSetInput) -> 
         _ => None,
     };
     let template = match (input.use_previous_template, &previous) {
+        (Some(true), _) if input.template_body.is_some() => return Err(Error::both_templates().into()),
         (Some(true), Some(previous)) => previous.template.clone(),
         _ => body(input.template_body.as_deref())?.to_string(),
     };

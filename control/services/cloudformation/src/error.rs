@@ -38,6 +38,12 @@ pub enum Error {
     Unsupported(String),
 }
 
+impl Error {
+    pub(crate) fn both_templates() -> Self {
+        Self::Invalid("Specify either UsePreviousTemplate or a template, but not both".into())
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

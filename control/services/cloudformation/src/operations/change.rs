@@ -117,9 +117,7 @@ pub(super) fn update_stack(tx: &mut Tx, cx: &Cx, input: api::UpdateStackInput) -
     }
     let template = match (input.use_previous_template, input.template_body.as_deref()) {
         (Some(true), None) => stack.wish.template.clone(),
-        (Some(true), Some(_)) => {
-            return Err(Error::Invalid("Specify either UsePreviousTemplate or a template, but not both".into()).into());
-        }
+        (Some(true), Some(_)) => return Err(Error::both_templates().into()),
         (_, given) => body(given)?.to_string(),
     };
     let request =

@@ -95,3 +95,20 @@ fn a_change_tells_whether_it_replaces_and_what_causes_it() {
     }
     assert_eq!(found.len(), expected.len(), "{found:?}");
 }
+
+#[test]
+fn a_change_set_has_one_template() {
+    let mut region = Region::new();
+    let template = template("k", "p", false);
+    let id = region.create(&template);
+    assert_eq!(region.rest(&id, &mut |_| ()), "CREATE_COMPLETE");
+    let create = s::CreateChangeSetInput {
+        stack_name: "web".into(),
+        change_set_name: "c".into(),
+        template_body: Some(template.to_string()),
+        use_previous_template: Some(true),
+        ..Default::default()
+    };
+    let fault = region.call::<ops::CreateChangeSet>(create).unwrap_err();
+    assert_eq!(fault.message, "Specify either UsePreviousTemplate or a template, but not both");
+}
