@@ -99,11 +99,14 @@ fn read(state: &State, queries: &[MetricQuery], from: Time, until: Time) -> Vec<
 }
 
 /// "Percentile-based alarms and low data samples": too few for a percentile are fewer than 10/(1-p) samples for percentiles from
-/// 0.5, fewer than 10/p below, in the evaluation periods.
+/// 0.5, fewer than 10/p below, in the evaluation periods. 0 and 1 themselves are none of these: they are known from any sample.
 fn has_low_samples(state: &State, queries: &[MetricQuery], evaluation_periods: u32, end: Time) -> bool {
     let [MetricQuery { metric: Some(metric), statistic: text, period_s, .. }] = queries else { return false };
     let Ok(Statistic::Percentile(percent)) = statistic::parse(text) else { return false };
     let share = percent / 100.0;
+    if share <= 0.0 || share >= 1.0 {
+        return false;
+    }
     let enough = if share >= 0.5 { 10.0 / (1.0 - share) } else { 10.0 / share };
     let from = end - Duration::from_secs(u64::from(*period_s) * u64::from(evaluation_periods));
     let samples: f64 = store(state).points(metric, from, end, *period_s).iter().map(|(_, sample)| sample.count).sum();

@@ -289,6 +289,21 @@ fn percentiles_wait_for_enough_samples_when_told_to() {
 }
 
 #[test]
+fn the_least_and_the_greatest_take_no_number_of_samples() {
+    let mut region = Region::new();
+    for extreme in ["p0", "p100"] {
+        region.put(s::PutMetricAlarmInput {
+            statistic: None,
+            extended_statistic: Some(extreme.into()),
+            evaluate_low_sample_count_percentile: Some("ignore".into()),
+            ..input(extreme)
+        });
+    }
+    region.minute(Some(90.0));
+    assert_eq!((region.is("p0"), region.is("p100")), (AlarmState::Alarm, AlarmState::Alarm));
+}
+
+#[test]
 fn reasons_say_what_missing_data_points_were_treated_as() {
     let mut region = Region::new();
     let missing = |treatment: &str| s::PutMetricAlarmInput {
