@@ -38,7 +38,12 @@ impl StackResource for Type {
         let mut input = s::CreateLoadBalancerInput::from_json(request.properties);
         if input.name.is_empty() {
             // A stack may be called so, a load balancer may not.
-            input.name = request.physical_name(cx, 32).trim_start_matches("internal-").into();
+            let name = request.physical_name(cx, 32);
+            let mut rest = name.as_str();
+            while let Some(behind) = rest.strip_prefix("internal-").or_else(|| rest.strip_prefix('-')) {
+                rest = behind;
+            }
+            input.name = rest.into();
         }
         load_balancer::refuse_existing(tx, &input.name)?;
         let arn = load_balancer::create(tx, cx, NewLoadBalancer::of(input, tags_of(request)?)?)?;

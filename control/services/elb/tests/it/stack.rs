@@ -101,7 +101,9 @@ fn the_rest_of_a_load_balancer_follows_its_template() {
 fn a_stack_that_is_called_internal_has_load_balancers() {
     let mut region = Region::new();
     let properties = json!({"Subnets": region.subnets, "Scheme": "internal"});
-    for (stack, begin) in [("internal", "Thing-"), ("internal-internal-web", "w-")] {
+    for (stack, begin) in
+        [("internal", "Thing-"), ("internal-internal-web", "w-"), ("internal--web", "web-"), ("internal---a", "a-")]
+    {
         let arn = region.make_in(stack, &kind("LoadBalancer"), &properties).unwrap();
         let name = region.attribute(&kind("LoadBalancer"), &arn, "LoadBalancerName").unwrap();
         assert!(name.as_str().is_some_and(|name| name.starts_with(begin)), "{name}");
