@@ -72,13 +72,17 @@ fn named_attribute(mut input: s::ModifyInstanceAttributeRequest) -> Result<s::Mo
         return Err(Error::Missing("The request must contain the parameter Value".into()));
     };
     let text = Some(s::AttributeValue { value: Some(value.clone()) });
-    let flag = Some(s::AttributeBooleanValue { value: Some(value == "true") });
+    let flag = || match value.parse() {
+        Ok(on) => Ok(Some(s::AttributeBooleanValue { value: Some(on) })),
+        Err(_) => Err(Error::invalid("value", &value, "Expecting true or false.")),
+    };
     match attribute.as_str() {
         "instanceType" => input.instance_type = text,
         "instanceInitiatedShutdownBehavior" => input.instance_initiated_shutdown_behavior = text,
-        "disableApiTermination" => input.disable_api_termination = flag,
-        "disableApiStop" => input.disable_api_stop = flag,
-        "ebsOptimized" => input.ebs_optimized = flag,
+        "disableApiTermination" => input.disable_api_termination = flag()?,
+        "disableApiStop" => input.disable_api_stop = flag()?,
+        "ebsOptimized" => input.ebs_optimized = flag()?,
+        "sourceDestCheck" => input.source_dest_check = flag()?,
         "groupSet" => input.groups = vec![value],
         "userData" => {
             let bytes = super::user_data::decode(&value).ok_or(ComputeError::MalformedUserData)?;

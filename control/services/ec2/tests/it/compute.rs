@@ -250,6 +250,32 @@ fn protection_and_attributes() {
 }
 
 #[test]
+fn an_attribute_may_be_named_with_its_value_in_text() {
+    let mut region = Region::new();
+    let id = run(&mut region, request(1)).pop().unwrap();
+    let set = |region: &mut Region, attribute: &str, value: &str| {
+        region.call::<ops::ModifyInstanceAttribute>(s::ModifyInstanceAttributeRequest {
+            instance_id: id.clone(),
+            attribute: Some(attribute.into()),
+            value: Some(value.into()),
+            ..Default::default()
+        })
+    };
+    let told = |region: &mut Region, attribute: &str| {
+        let input =
+            s::DescribeInstanceAttributeRequest { instance_id: id.clone(), attribute: attribute.into(), ..Default::default() };
+        region.call::<ops::DescribeInstanceAttribute>(input).unwrap()
+    };
+    set(&mut region, "disableApiTermination", "true").unwrap();
+    for value in ["yes", "True", ""] {
+        assert_eq!(code(set(&mut region, "disableApiTermination", value)), "InvalidParameterValue", "{value}");
+    }
+    assert_eq!(told(&mut region, "disableApiTermination").disable_api_termination.unwrap().value, Some(true));
+    set(&mut region, "sourceDestCheck", "false").unwrap();
+    assert_eq!(told(&mut region, "sourceDestCheck").source_dest_check.unwrap().value, Some(false));
+}
+
+#[test]
 fn a_template_gives_what_the_request_does_not() {
     let mut region = Region::new();
     let data = s::RequestLaunchTemplateData {
