@@ -13,7 +13,7 @@ use crate::tags;
 
 /// Most key pairs of a region, as AWS's quota.
 pub const KEY_PAIRS_MAX: usize = 5_000;
-/// Longest public key in bytes.
+/// Longest public key in bytes, with its comment.
 const KEY_BYTES_MAX: usize = 16 * 1024;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -94,16 +94,18 @@ pub fn delete_key_pair(tx: &mut Tx, name: &str) -> Option<KeyPair> {
     Some(pair)
 }
 
-/// The kind and blob of a key in OpenSSH's form. The blob begins with its own kind, length first.
+/// The kind and blob of a key in OpenSSH's form, one line. The blob begins with its own kind, length first.
 fn read_public_key(text: &str) -> Option<(KeyKind, Vec<u8>)> {
+    if text.len() > KEY_BYTES_MAX || text.trim().contains(['\r', '\n']) {
+        return None;
+    }
     let mut words = text.split_whitespace();
     let (kind, name) = match words.next()? {
         name @ "ssh-rsa" => (KeyKind::Rsa, name),
         name @ "ssh-ed25519" => (KeyKind::Ed25519, name),
         _ => return None,
     };
-    let base64 = words.next().filter(|b| b.len() <= KEY_BYTES_MAX)?;
-    let blob = STANDARD.decode(base64).ok()?;
+    let blob = STANDARD.decode(words.next()?).ok()?;
     let length = u32::try_from(name.len()).ok()?.to_be_bytes();
     let inner = blob.strip_prefix(&length)?.strip_prefix(name.as_bytes())?;
     if inner.len() < 32 {
@@ -135,6 +137,9 @@ mod tests {
         let (kind, blob) = read_public_key(KEY).unwrap();
         assert_eq!(kind, KeyKind::Ed25519);
         assert_eq!(fingerprint(kind, &blob).len(), 44);
+        assert!(read_public_key(&format!("{KEY}\n")).is_some());
+        assert!(read_public_key(&format!("{KEY}\n{KEY}")).is_none(), "one key");
+        assert!(read_public_key(&format!("{KEY} {}", "x".repeat(super::KEY_BYTES_MAX))).is_none());
         assert!(read_public_key("ssh-ed25519 AAAA").is_none());
         assert!(read_public_key(&KEY.replacen("ssh-ed25519", "ssh-rsa", 1)).is_none());
         assert!(read_public_key("-----BEGIN PUBLIC KEY-----").is_none());
