@@ -32,7 +32,7 @@ pub(crate) fn describe(
     let named: BTreeSet<GroupName> = input.auto_scaling_group_names.iter().map(|n| short_name(n)).collect();
     let kept = tx.rows::<Notification>().filter(|n| named.is_empty() || named.contains(&n.key.0));
     let all = kept.flat_map(|n| n.events.iter().map(move |event| (n, *event)));
-    let order = |(n, event): &(&Notification, Event)| format!("{}\0{}", n.key, event.as_str());
+    let order = |(n, event): &(&Notification, Event)| format!("{}\0{}\0{}", n.key.0, n.key.1, event.as_str());
     let page = cut(all, order, input.next_token.as_deref(), input.max_records)?;
     let answer = |(n, event): (&Notification, Event)| s::NotificationConfiguration {
         auto_scaling_group_name: Some(n.key.0.to_string()),

@@ -38,7 +38,7 @@ fn describe(tx: &mut Tx, _: &Cx, input: s::DescribePoliciesType) -> Result<s::Po
         .filter(|p| group.as_ref().is_none_or(|g| *g == p.group))
         .filter(|p| input.policy_names.is_empty() || input.policy_names.iter().any(|n| *n == p.name || *n == p.arn))
         .filter(|p| input.policy_types.is_empty() || input.policy_types.iter().any(|t| t == p.rule.type_name()));
-    let page = cut(kept, |p| p.key().to_string(), input.next_token.as_deref(), input.max_records)?;
+    let page = cut(kept, |p| format!("{}\0{}", p.group, p.name), input.next_token.as_deref(), input.max_records)?;
     let scaling_policies = page.items.into_iter().map(|p| policy::show(tx, p)).collect();
     Ok(s::PoliciesType { scaling_policies, next_token: page.next_token })
 }

@@ -1,7 +1,7 @@
 //! Scheduled actions.
 
 use base::{Fault, GroupName};
-use kernel::{Cx, Registry, Row, Tx};
+use kernel::{Cx, Registry, Tx};
 use shapes::autoscaling as s;
 use shapes::autoscaling::ops;
 
@@ -124,7 +124,7 @@ fn describe(tx: &mut Tx, _: &Cx, input: s::DescribeScheduledActionsType) -> Resu
         .filter(|a| group.as_ref().is_none_or(|g| *g == a.group))
         .filter(|a| names.is_empty() || names.iter().any(|n| *n == a.name || *n == a.arn))
         .filter(|a| !names.is_empty() || schedule::is_due_within(a, input.start_time, input.end_time));
-    let page = cut(kept, |a| a.key().to_string(), input.next_token.as_deref(), input.max_records)?;
+    let page = cut(kept, |a| format!("{}\0{}", a.group, a.name), input.next_token.as_deref(), input.max_records)?;
     let scheduled_update_group_actions = page.items.into_iter().map(shown).collect();
     Ok(s::ScheduledActionsType { scheduled_update_group_actions, next_token: page.next_token })
 }

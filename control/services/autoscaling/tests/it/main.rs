@@ -9,6 +9,7 @@ mod health;
 mod hooks;
 mod launch_configurations;
 mod notifications;
+mod pages;
 mod policies;
 mod policy_stack;
 mod predictive;
