@@ -289,6 +289,12 @@ impl Planner<'_> {
         };
         if lost || matches!(self.view.machine, Machine::Ending | Machine::Gone) {
             self.act(Step::Retire(Because::Unhealthy(Sickness::Ec2)));
+        } else if let Health::Unhealthy(sickness) = self.row.health
+            && self.rules.allows(Process::ReplaceUnhealthy)
+            && self.rules.allows(Process::Terminate)
+        {
+            // It is never called out of the pool, so it would take a place there for ever.
+            self.act(Step::Retire(Because::Unhealthy(sickness)));
         }
     }
 }

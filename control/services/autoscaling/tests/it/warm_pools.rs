@@ -152,3 +152,22 @@ fn bad_pools_are_refused() {
     check(pool(|p| (p.min_size, p.max_group_prepared_capacity) = (Some(3), Some(2))), "greater than or equal");
     check(pool(|p| p.auto_scaling_group_name = "x".into()), "not found");
 }
+
+#[test]
+fn a_warm_instance_that_a_user_calls_unhealthy_is_replaced() {
+    let mut region = Region::new();
+    region.group(0, |r| r.max_size = 1);
+    region.call::<ops::PutWarmPool>(pool(|_| {})).unwrap();
+    region.play();
+    let warm = region.members()[0].instance.clone();
+    let unhealthy = s::SetInstanceHealthQuery {
+        instance_id: warm.to_string(),
+        health_status: "Unhealthy".into(),
+        should_respect_grace_period: Some(false),
+    };
+    region.call::<ops::SetInstanceHealth>(unhealthy).unwrap();
+    region.play();
+    assert_eq!(region.lifecycle(&warm), "gone");
+    let states: Vec<_> = shown(&mut region).instances.into_iter().map(|i| (i.lifecycle_state, i.health_status)).collect();
+    assert_eq!(states, [("Warmed:Stopped".to_string(), "Healthy".to_string())]);
+}
