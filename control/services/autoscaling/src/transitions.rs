@@ -270,7 +270,11 @@ pub fn attach_target_groups(tx: &mut Tx, name: &str, target_groups: &[TargetGrou
         }
     }
     let mut all = group.target_groups;
-    all.extend(target_groups.iter().filter(|t| !all.contains(t)).cloned().collect::<Vec<_>>());
+    for arn in target_groups {
+        if !all.contains(arn) {
+            all.push(arn.clone());
+        }
+    }
     if all.len() > TARGET_GROUPS_MAX {
         return Err(Error::LimitExceeded(format!(
             "At most {TARGET_GROUPS_MAX} target groups can be attached to an AutoScalingGroup."

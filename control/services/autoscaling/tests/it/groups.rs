@@ -287,3 +287,15 @@ fn zones_are_evened_out_when_the_new_instances_have_warmed_up() {
     region.pass(20);
     assert_eq!(region.zones(), (2, 2));
 }
+
+#[test]
+fn a_target_group_that_is_named_twice_is_attached_once() {
+    let mut region = Region::new();
+    let target_group = region.target_group("web").to_string();
+    region.group(1, |r| {
+        r.target_group_arns = vec![target_group.clone()];
+        r.traffic_sources = vec![s::TrafficSourceIdentifier { identifier: target_group.clone(), r#type: None }];
+    });
+    let shown = region.call::<ops::DescribeAutoScalingGroups>(Default::default()).unwrap().auto_scaling_groups.pop().unwrap();
+    assert_eq!(shown.target_group_arns, [target_group]);
+}
