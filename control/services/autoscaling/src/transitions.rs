@@ -48,10 +48,15 @@ pub struct Change {
 
 /// The group of this name or ARN.
 pub fn find_group<'a>(state: &'a State, name: &str) -> Result<&'a Group, Error> {
+    find_present(state, name).and_then(|g| if g.deleting { Err(Error::NoGroup(g.name.clone())) } else { Ok(g) })
+}
+
+/// The same, also while it is being deleted.
+pub(crate) fn find_present<'a>(state: &'a State, name: &str) -> Result<&'a Group, Error> {
     // An ARN ends with the name: `...:autoScalingGroupName/NAME`.
     let short = name.split_once(":autoScalingGroupName/").map_or(name, |(_, short)| short);
     let name = GroupName::from(short);
-    state.get::<Group>(&name).filter(|g| !g.deleting).ok_or(Error::NoGroup(name))
+    state.get::<Group>(&name).ok_or(Error::NoGroup(name))
 }
 
 /// Makes a group; its instances follow.

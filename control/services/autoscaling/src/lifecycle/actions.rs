@@ -13,7 +13,7 @@ use crate::apply::begin_termination;
 use crate::error::Error;
 use crate::group::Group;
 use crate::member::{Hooks, Lifecycle, Member};
-use crate::transitions::find_group;
+use crate::transitions::find_present;
 
 /// One hook that holds an instance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -141,7 +141,8 @@ pub fn heartbeat(tx: &mut Tx, cx: &Cx, group: &str, hook: &str, named: &Named) -
 }
 
 fn find_action(state: &State, group: &str, hook: &str, named: &Named) -> Result<InstanceId, Error> {
-    let group: GroupName = find_group(state, group)?.name.clone();
+    // Instances of a group that is being deleted are held by its hooks as others are.
+    let group: GroupName = find_present(state, group)?.name.clone();
     find_hook(state, &group, hook)?;
     let none = || {
         let what = match named {

@@ -4,6 +4,8 @@ use base::{Fault, Tags};
 use ec2::InstanceState;
 use kernel::{Progress, ResourceRequest};
 use serde_json::{Value as Json, json};
+use shapes::autoscaling as s;
+use shapes::autoscaling::ops;
 
 use crate::region::{Region, ZONE_A, ZONE_B};
 
@@ -298,4 +300,35 @@ fn contradictory_update_policies_are_refused() {
         let outcome = stack.update(json!({"MaxSize": 4, "HealthCheckGracePeriod": 1}));
         assert_eq!(outcome.unwrap_err().message, expected);
     }
+}
+
+#[test]
+fn a_hook_of_a_group_that_is_being_deleted_can_be_completed() {
+    let mut stack = Stack::new();
+    stack.properties["LifecycleHookSpecificationList"] =
+        json!([{"LifecycleHookName": "out", "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING"}]);
+    (stack.properties["MinSize"], stack.properties["DesiredCapacity"]) = (json!(1), json!(1));
+    stack.create().unwrap();
+    stack.region.play();
+    let id = stack.region.in_service().into_iter().next().unwrap();
+    assert_eq!(stack.delete(), Progress::Pending);
+    stack.region.play();
+    assert_eq!(stack.region.lifecycle(&id), "Terminating:Wait");
+    let beat = s::RecordLifecycleActionHeartbeatType {
+        lifecycle_hook_name: "out".into(),
+        auto_scaling_group_name: "g".into(),
+        instance_id: Some(id.to_string()),
+        ..Default::default()
+    };
+    stack.region.call::<ops::RecordLifecycleActionHeartbeat>(beat).unwrap();
+    let complete = s::CompleteLifecycleActionType {
+        lifecycle_hook_name: "out".into(),
+        auto_scaling_group_name: "g".into(),
+        instance_id: Some(id.to_string()),
+        lifecycle_action_result: "CONTINUE".into(),
+        ..Default::default()
+    };
+    stack.region.call::<ops::CompleteLifecycleAction>(complete).unwrap();
+    stack.region.play();
+    assert_eq!(stack.delete(), Progress::Ready);
 }
