@@ -9,8 +9,8 @@ pub struct Page<T> {
 
 const TOKEN_PREFIX: &str = "allod1.";
 
-/// Cuts a listing that is sorted by `key` into pages of at most `max` items. A token names the first key of the
-/// next page, so that rows which come or go between two calls neither repeat nor hide others.
+/// Cuts a listing that is sorted by `key`, which no two items share, into pages of at most `max` items. A token names the
+/// first key of the next page, so that rows which come or go between two calls neither repeat nor hide others.
 /// `fault` is the service's error for a token that it did not give.
 pub fn page<T>(
     items: impl Iterator<Item = T>,
@@ -26,6 +26,14 @@ pub fn page<T>(
             None => return Err(fault()),
         },
     };
+    let mut last = None;
+    let items = items.inspect(|item| {
+        if cfg!(debug_assertions) {
+            let next = Some(key(item));
+            assert!(last < next, "a listing is not sorted by its key: {next:?} comes after {last:?}");
+            last = next;
+        }
+    });
     let mut rest = items.skip_while(|item| from.as_ref().is_some_and(|from| key(item) < *from));
     let items: Vec<T> = rest.by_ref().take(max).collect();
     let next_token = rest.next().map(|item| format!("{TOKEN_PREFIX}{}", encode_hex(&key(&item))));
@@ -65,5 +73,13 @@ mod tests {
         assert_eq!(got, all.iter().collect::<Vec<_>>());
         assert!(page(all.iter(), |s| s.to_string(), Some("zz"), 2, bad).is_err());
         assert!(page(all.iter(), |s| s.to_string(), Some("allod1.0"), 2, bad).is_err());
+    }
+
+    /// Such a listing would repeat pages for ever. Builds for use do not look.
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic = "not sorted by its key"]
+    fn a_listing_out_of_order_is_found_by_whoever_tests_it() {
+        let _ = page(["web", "web-1", "web"].iter(), |s| format!("{s}/1"), None, 3, || Fault::validation("bad token"));
     }
 }
