@@ -376,6 +376,20 @@ def test_allod_up_creates_updates_and_tells_failures(stack, region, tmp_path):
     done = up(template + bad, check=False)
     assert done.returncode != 0 and "UPDATE_ROLLBACK_COMPLETE: Bad: The CIDR" in done.stderr, done.stderr
     assert s.describe()["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    # Who goes back to the template before it has what they ask for.
+    before = template.replace("Resources:", "Outputs: {P: {Value: !Ref P}}\nResources:") + net
+    assert json.loads(up(before, "--output", "json"))["outcome"] == "unchanged"
+
+
+def test_allod_up_does_not_wait_for_a_review(stack, region, tmp_path):
+    s = stack()
+    file = tmp_path / "t.yaml"
+    file.write_text(json.dumps(resources(A=parameter("1"))))
+    s.formation.create_change_set(StackName=s.name, ChangeSetName="first", ChangeSetType="CREATE", TemplateBody=file.read_text())
+    done = region.run("up", str(file), "--stack-name", s.name, check=False)
+    assert done.returncode == 1 and "has nothing but change sets yet (REVIEW_IN_PROGRESS)" in done.stderr, done.stderr
+    region.run("down", "--stack-name", s.name)
+    assert "CREATE_COMPLETE" in region.run("up", str(file), "--stack-name", s.name)
 
 
 def test_a_stack_can_end_at_any_moment(stack, client):

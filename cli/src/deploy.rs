@@ -14,6 +14,9 @@ use crate::output::out;
 
 /// How often a stack's events are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+const UNCHANGED: &str = "unchanged";
+/// A stack that waits for its user, who has made a change set for it.
+const UNDER_REVIEW: &str = "REVIEW_IN_PROGRESS";
 const CAPABILITIES: [&str; 3] = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"];
 
 pub fn up(paths: &RunPaths, arguments: &Up) -> Result<(), Failure> {
@@ -23,6 +26,12 @@ pub fn up(paths: &RunPaths, arguments: &Up) -> Result<(), Failure> {
     let begun = Instant::now();
     let mut input = json!({"StackName": name, "TemplateBody": template, "Capabilities": CAPABILITIES});
     let mut present = describe(&client, &name)?;
+    if present.as_ref().is_some_and(|stack| text(stack, "StackStatus") == UNDER_REVIEW) {
+        return Err(Failure::new(format!(
+            "stack {name} has nothing but change sets yet ({UNDER_REVIEW}): execute one of them, or delete it first: \
+             `allod down --stack-name {name}`"
+        )));
+    }
     // What an `allod up` that was interrupted began goes on in the region; its end comes before this one's beginning.
     if let Some(stack) = present.as_ref().filter(|s| text(s, "StackStatus").ends_with("_IN_PROGRESS")) {
         follow(&client, &text(stack, "StackId"), None, Progress::of(arguments.output))?;
@@ -49,7 +58,7 @@ pub fn up(paths: &RunPaths, arguments: &Up) -> Result<(), Failure> {
             match client.call("cloudformation", "UpdateStack", &input) {
                 Ok(_) => {}
                 Err(e) if e.message.contains("No updates are to be performed") => {
-                    return finish(&client, &id, arguments.output, begun, "unchanged");
+                    return finish(&client, &id, arguments.output, begun, UNCHANGED);
                 }
                 Err(e) => return Err(at_file(e)),
             }
@@ -209,7 +218,11 @@ fn finish(client: &Client, id: &str, output: Output, begun: Instant, done: &str)
     let stack = describe(client, id)?.ok_or_else(|| Failure::new("the stack is gone"))?;
     let status = text(&stack, "StackStatus");
     let seconds = begun.elapsed().as_secs_f64();
-    let succeeded = ["CREATE_COMPLETE", "UPDATE_COMPLETE"].contains(&status.as_str());
+    // One that an update has left as it was serves the template that it had before, and that may be the one given now.
+    let succeeded = match done {
+        UNCHANGED => status.ends_with("_COMPLETE"),
+        _ => ["CREATE_COMPLETE", "UPDATE_COMPLETE"].contains(&status.as_str()),
+    };
     let done = if succeeded { done } else { "failed" };
     if output == Output::Json {
         out!("{:#}", json!({"stack": stack, "outcome": done, "seconds": seconds}));

@@ -42,7 +42,7 @@ pub fn import(paths: &RunPaths, arguments: &ImageImport) -> Result<(), Failure> 
         // A name stands for the newest import; instances keep the files that they were started from.
         client.call("ec2", "DeregisterImage", &json!({"ImageId": image["ImageId"]}))?;
     }
-    let input = json!({"Name": arguments.name, "ImageLocation": imported.location, "Architecture": "x86_64", "RootDeviceName": "/dev/xvda"});
+    let input = json!({"Name": arguments.name, "ImageLocation": imported.location, "RootDeviceName": "/dev/xvda"});
     let answer = client.call("ec2", "RegisterImage", &input)?;
     out!("{} {}", text(&answer, "ImageId"), arguments.name);
     Ok(())
