@@ -35,6 +35,9 @@ pub struct RollingUpdate {
     pub obsolete: BTreeSet<InstanceId>,
     /// How many there were.
     pub total: u32,
+    /// Instances that were as they shall be when it began: it waits for no signal of theirs.
+    #[serde(default)]
+    pub spared: BTreeSet<InstanceId>,
     pub phase: Phase,
     /// New instances that it has waited for so far, and whose signals it expects.
     pub expected: u32,
@@ -128,10 +131,12 @@ pub(crate) fn start(tx: &mut Tx, cx: &Cx, name: &GroupName, policy: Policy) -> R
     }
     let is_old = |m: &&Member| {
         let outside = !group.subnets.is_empty() && !group.subnets.contains(&m.subnet);
-        !is_away(m) && (outside || !is_current(tx, &group, m))
+        outside || !is_current(tx, &group, m)
     };
-    let members = tx.rows_where::<Member>("group", name);
-    let obsolete: BTreeSet<InstanceId> = members.filter(is_old).map(|m| m.instance.clone()).collect();
+    let members = tx.rows_where::<Member>("group", name).filter(|m| !is_away(m));
+    let (old, others): (Vec<&Member>, Vec<&Member>) = members.partition(is_old);
+    let ids = |members: Vec<&Member>| -> BTreeSet<InstanceId> { members.into_iter().map(|m| m.instance.clone()).collect() };
+    let (obsolete, spared) = (ids(old), ids(others));
     if obsolete.is_empty() {
         return Ok(());
     }
@@ -146,6 +151,7 @@ pub(crate) fn start(tx: &mut Tx, cx: &Cx, name: &GroupName, policy: Policy) -> R
         policy,
         obsolete,
         total,
+        spared,
         phase,
         expected: 0,
         signals: BTreeMap::new(),

@@ -78,7 +78,8 @@ fn apply(tx: &mut Tx, cx: &Cx, group: &Group, mut update: RollingUpdate, step: S
 fn settle(tx: &Tx, cx: &Cx, update: &mut RollingUpdate) {
     let members = || tx.rows_where::<Member>("group", &update.group).filter(|m| !is_away(m));
     let left = members().filter(|m| update.obsolete.contains(&m.instance)).count();
-    let new = u32::try_from(members().filter(|m| !update.obsolete.contains(&m.instance)).count()).unwrap_or(u32::MAX);
+    let is_new = |m: &&Member| !update.obsolete.contains(&m.instance) && !update.spared.contains(&m.instance);
+    let new = u32::try_from(members().filter(is_new).count()).unwrap_or(u32::MAX);
     if let Phase::Moving { ending } = &update.phase
         && !ending.is_empty()
     {

@@ -332,3 +332,19 @@ fn a_hook_of_a_group_that_is_being_deleted_can_be_completed() {
     stack.region.play();
     assert_eq!(stack.delete(), Progress::Ready);
 }
+
+#[test]
+fn a_rolling_update_waits_for_no_signal_of_instances_that_it_leaves_alone() {
+    let mut stack = Stack::rolling(json!({"WaitOnResourceSignals": true, "PauseTime": "PT1M"}));
+    stack.region.pass(62);
+    assert!(matches!(stack.progress(), Progress::Failed(_)));
+    let mut types = stack.types();
+    types.sort();
+    assert_eq!(types, ["t3.micro", "t3.small"]);
+    // On the way back one of the two is as it was, and has nothing to signal.
+    stack.update(json!({"LaunchTemplate": {"LaunchTemplateName": "web", "Version": "1"}})).unwrap();
+    stack.region.pass(3);
+    assert!(stack.signal("back", true));
+    stack.region.pass(3);
+    assert_eq!((stack.progress(), stack.types()), (Progress::Ready, vec!["t3.micro".to_string(); 2]));
+}
