@@ -120,7 +120,7 @@ fn due_if_there(state: &State, group: &GroupName, due: &mut Vec<String>) {
 /// Begins to replace the instances that are not as the group starts them now; does nothing when all are. It takes the place
 /// of an update that was under way.
 pub(crate) fn start(tx: &mut Tx, cx: &Cx, name: &GroupName, policy: Policy) -> Result<(), Error> {
-    let before = forget(tx, name);
+    forget(tx, name);
     let Some(group) = tx.get::<Group>(name).cloned() else { return Err(Error::NoGroup(name.clone())) };
     if crate::refresh::active(tx, name).is_some() {
         return Err(Error::RefreshInProgress);
@@ -140,8 +140,7 @@ pub(crate) fn start(tx: &mut Tx, cx: &Cx, name: &GroupName, policy: Policy) -> R
     if obsolete.is_empty() {
         return Ok(());
     }
-    let mut suspended: BTreeSet<Process> = policy.suspends.iter().filter(|p| !group.suspended.contains_key(p)).copied().collect();
-    suspended.extend(before);
+    let suspended: BTreeSet<Process> = policy.suspends.iter().filter(|p| !group.suspended.contains_key(p)).copied().collect();
     tx.update::<Group>(name, |g| g.suspended.extend(suspended.iter().map(|p| (*p, cx.now))));
     let total = u32::try_from(obsolete.len()).unwrap_or(u32::MAX);
     let notes = vec![initiated(&policy, total)];
@@ -179,14 +178,18 @@ fn initiated(policy: &Policy, total: u32) -> String {
     )
 }
 
-/// Forgets an update; returns what it had suspended and nobody has resumed.
-pub(crate) fn forget(tx: &mut Tx, name: &GroupName) -> BTreeSet<Process> {
-    let Some(update) = tx.remove::<RollingUpdate>(name) else { return BTreeSet::new() };
-    if update.outcome.is_some() {
-        return BTreeSet::new();
-    }
-    tx.update::<Group>(name, |g| g.surplus = 0);
-    update.suspended
+/// Forgets an update; what one under way had suspended goes on, as when it ends by itself.
+pub(crate) fn forget(tx: &mut Tx, name: &GroupName) {
+    let Some(update) = tx.remove::<RollingUpdate>(name).filter(|u| u.outcome.is_none()) else { return };
+    release(tx, &update);
+}
+
+/// The group is its owner's again.
+fn release(tx: &mut Tx, update: &RollingUpdate) {
+    tx.update::<Group>(&update.group, |g| {
+        g.surplus = 0;
+        g.suspended.retain(|process, _| !update.suspended.contains(process));
+    });
 }
 
 /// Takes a signal to an update under way; false when there is none that waits for signals.

@@ -111,12 +111,8 @@ fn joined(ids: &[InstanceId]) -> String {
     ids.iter().map(|id| id.as_str()).collect::<Vec<_>>().join(",")
 }
 
-/// The group is its owner's again.
 fn finish(tx: &mut Tx, update: RollingUpdate, outcome: Outcome) {
-    tx.update::<Group>(&update.group, |g| {
-        g.surplus = 0;
-        g.suspended.retain(|process, _| !update.suspended.contains(process));
-    });
+    super::release(tx, &update);
     tx.put(RollingUpdate { outcome: Some(outcome), ..update });
 }
 

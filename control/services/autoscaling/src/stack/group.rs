@@ -221,9 +221,7 @@ impl StackResource for AutoScalingGroup {
         after.parts.put(tx, cx, &name, &before.parts)?;
         match rolling_policy(request.update_policy)? {
             Some(policy) => rolling::start(tx, cx, &name, policy)?,
-            None => {
-                rolling::forget(tx, &name);
-            }
+            None => rolling::forget(tx, &name),
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! A group as part of a stack.
 
+use autoscaling::Process;
 use base::{Fault, Tags};
 use ec2::InstanceState;
 use kernel::{Progress, ResourceRequest};
@@ -258,7 +259,7 @@ fn a_rolling_update_grows_first_where_all_must_stay_in_service_and_waits_for_sig
 fn signals_that_do_not_come_fail_a_rolling_update() {
     let mut stack =
         Stack::rolling(json!({"WaitOnResourceSignals": true, "PauseTime": "PT1M", "SuspendProcesses": ["AZRebalance"]}));
-    assert!(stack.region.row().suspended.contains_key(&autoscaling::Process::AzRebalance));
+    assert!(stack.region.row().suspended.contains_key(&Process::AzRebalance));
     stack.region.pass(62);
     let reason = "Received 1 FAILURE signal(s) out of 2.  Unable to satisfy 100% MinSuccessfulInstancesPercent requirement";
     assert_eq!(stack.progress(), Progress::Failed(reason.into()));
@@ -347,4 +348,21 @@ fn a_rolling_update_waits_for_no_signal_of_instances_that_it_leaves_alone() {
     assert!(stack.signal("back", true));
     stack.region.pass(3);
     assert_eq!((stack.progress(), stack.types()), (Progress::Ready, vec!["t3.micro".to_string(); 2]));
+}
+
+#[test]
+fn an_update_that_takes_the_place_of_a_rolling_one_resumes_what_that_suspended() {
+    let away = json!({"LaunchTemplate": {"LaunchTemplateName": "web", "Version": "1"}});
+    for (policy, expected) in [
+        (None, vec![]),
+        (Some(json!({"PauseTime": "PT5M"})), vec![]),
+        (Some(json!({"PauseTime": "PT5M", "SuspendProcesses": ["HealthCheck"]})), vec![Process::HealthCheck]),
+    ] {
+        let mut stack = Stack::rolling(json!({"PauseTime": "PT5M", "SuspendProcesses": ["AZRebalance"]}));
+        assert_eq!(stack.progress(), Progress::Pending);
+        assert!(stack.region.row().suspended.contains_key(&Process::AzRebalance));
+        stack.update_policy = policy.map(|policy| json!({"AutoScalingRollingUpdate": policy}));
+        stack.update(away.clone()).unwrap();
+        assert_eq!(stack.region.row().suspended.keys().copied().collect::<Vec<_>>(), expected);
+    }
 }
