@@ -191,7 +191,8 @@ impl<'a> Planner<'a> {
     /// "Add checkpoints to an instance refresh": once so many percent are replaced it waits, and at the last one it ends.
     fn at_checkpoint(&mut self) -> bool {
         let Some(next) = self.view.checkpoints.first().copied() else { return false };
-        if self.plan.percent < next || next == 100 {
+        // "Use an instance refresh with skip matching": with nothing to replace it succeeds immediately.
+        if self.view.total == 0 || self.plan.percent < next || next == 100 {
             return false;
         }
         if self.view.checkpoints.len() == 1 && self.plan.pool_remaining > 0 {

@@ -303,3 +303,19 @@ fn contradictory_requests_are_refused() {
     assert_eq!(code, "InstanceRefreshInProgress");
     assert_eq!(text, "An Instance Refresh is already in progress and blocks the execution of this Instance Refresh.");
 }
+
+/// "Use an instance refresh with skip matching": where nothing differs, it "will succeed immediately".
+#[test]
+fn a_refresh_with_nothing_to_replace_waits_at_no_checkpoint() {
+    let mut region = Region::versioned(2);
+    let before = region.in_service();
+    let skips = s::RefreshPreferences {
+        skip_matching: Some(true),
+        checkpoint_percentages: vec![20, 50, 100],
+        checkpoint_delay: Some(3_600),
+        ..preferences(0, 100)
+    };
+    region.refresh(s::StartInstanceRefreshType { desired_configuration: version("1"), ..request(skips) });
+    region.pass(1);
+    assert_eq!((region.last_refresh().status, region.in_service()), (RefreshStatus::Successful, before));
+}
