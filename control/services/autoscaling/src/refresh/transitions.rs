@@ -88,7 +88,9 @@ pub(crate) fn cancel(tx: &mut Tx, cx: &Cx, name: &GroupName, waits: bool) -> Res
 /// Turns a refresh round: what it has replaced is replaced again, by the group's own configuration.
 pub(crate) fn roll_back(tx: &mut Tx, cx: &Cx, name: &GroupName) -> Result<String, Error> {
     let none = || Error::NoActiveRefresh(name.clone());
-    let refresh = active(tx, name).filter(|r| r.rollback.is_none()).cloned().ok_or_else(none)?;
+    // One that is being cancelled is no longer in progress: it must end where its owner stopped it.
+    let in_progress = |r: &&Refresh| r.rollback.is_none() && r.status != RefreshStatus::Cancelling;
+    let refresh = active(tx, name).filter(in_progress).cloned().ok_or_else(none)?;
     let group = tx.get::<Group>(name).cloned().ok_or_else(none)?;
     can_roll_back(&group, refresh.desired.as_ref(), "RollbackInstanceRefresh")?;
     let id = refresh.id.clone();

@@ -319,3 +319,15 @@ fn a_refresh_with_nothing_to_replace_waits_at_no_checkpoint() {
     region.pass(1);
     assert_eq!((region.last_refresh().status, region.in_service()), (RefreshStatus::Successful, before));
 }
+
+#[test]
+fn a_refresh_that_is_being_cancelled_is_not_rolled_back() {
+    let mut region = Region::versioned(2);
+    region.refresh(s::StartInstanceRefreshType { desired_configuration: version("2"), ..request(preferences(50, 100)) });
+    let cancel = s::CancelInstanceRefreshType { auto_scaling_group_name: "g".into(), ..Default::default() };
+    region.call::<ops::CancelInstanceRefresh>(cancel).unwrap();
+    assert_eq!(region.last_refresh().status, RefreshStatus::Cancelling);
+    let back = s::RollbackInstanceRefreshType { auto_scaling_group_name: "g".into() };
+    assert_eq!(refusal(region.call::<ops::RollbackInstanceRefresh>(back)).0, "ActiveInstanceRefreshNotFound");
+    region.until(RefreshStatus::Cancelled);
+}
