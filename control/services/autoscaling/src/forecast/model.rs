@@ -34,7 +34,9 @@ pub(crate) fn forecast(history: &[Option<f64>]) -> Option<Vec<f64>> {
     }
     let mean = history.iter().flatten().sum::<f64>() / known as f64;
     let weights = best_weights(history);
-    let hour = |ahead| value_at(history, history.len() + ahead, weights).unwrap_or(mean).max(0.0);
+    // Sums of great values may be beyond all numbers, which no journal can hold.
+    let bounded = |load: f64| if load > f64::MAX { f64::MAX } else { load.max(0.0) };
+    let hour = |ahead| bounded(value_at(history, history.len() + ahead, weights).unwrap_or(mean));
     Some((0..HORIZON).map(hour).collect())
 }
 

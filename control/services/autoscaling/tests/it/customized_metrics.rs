@@ -182,6 +182,33 @@ fn a_forecast_of_customized_metrics_relates_load_scaling_and_capacity() {
     check(&mut region, customized(|c| c.customized_capacity_metric_specification = None), 0.1);
 }
 
+/// A journal has no infinity: a forecast of one would be read back as none, and the region not start any more.
+#[test]
+fn a_forecast_is_of_numbers_however_great_the_metrics_are() {
+    let mut region = Region::new();
+    region.group(1, |_| {});
+    let now = region.now;
+    let publish = |tx: &mut kernel::Tx, _: &kernel::Cx| {
+        for step in (1..=2 * 288).rev() {
+            let at = Time::from_unix_ms(now.unix_ms() - step * 300_000);
+            let value = Sample::value(5e102);
+            cloudwatch::publish(tx, &Metric::new("Shop", "Orders", &[]), "Count", Resolution::Standard, at, &value);
+        }
+        Ok(())
+    };
+    region.run(publish).unwrap();
+    let cube = vec![
+        s::MetricDataQuery { return_data: Some(false), ..data_query("m1", "Orders", "Sum") },
+        data_expression("m1 * m1 * m1"),
+    ];
+    put(&mut region, customized(|c| c.customized_load_metric_specification = load_of(cube)));
+    let told = forecast(&mut region).unwrap();
+    let values = told.load_forecast[0].values.clone();
+    region.reopen();
+    assert!(values.len() == 48 && values.iter().all(|v| v.is_finite()), "{values:?}");
+    assert_eq!(forecast(&mut region).unwrap().load_forecast[0].values, values);
+}
+
 #[test]
 fn customized_metrics_that_nothing_can_be_read_from_are_refused() {
     let mut region = Region::new();
