@@ -212,7 +212,11 @@ impl StackResource for AutoScalingGroup {
         transitions::update_group(tx, cx, physical_id, change)?;
         self.update_target_groups(tx, physical_id, &before, &after)?;
         let name = GroupName::from(physical_id);
-        tx.update::<Group>(&name, |g| g.tags.retain(|key, _| !before.tags.iter().any(|t| t.key == *key)));
+        tx.update::<Group>(&name, |g| {
+            g.tags.retain(|key, _| !before.tags.iter().any(|t| t.key == *key));
+            // Launches that failed before it are not the update's.
+            (g.failures, g.last_failure) = (0, None);
+        });
         transitions::set_tags(tx, &name, after.tags(request))?;
         if before.metrics_collection != after.metrics_collection {
             group_metrics::disable(tx, &name, &[])?;

@@ -366,3 +366,21 @@ fn an_update_that_takes_the_place_of_a_rolling_one_resumes_what_that_suspended()
         assert_eq!(stack.region.row().suspended.keys().copied().collect::<Vec<_>>(), expected);
     }
 }
+
+#[test]
+fn an_update_is_not_failed_by_launches_before_it() {
+    let mut stack = Stack::new();
+    stack.create().unwrap();
+    stack.region.play();
+    stack.region.broken = Some("no room".into());
+    let more = s::SetDesiredCapacityType { auto_scaling_group_name: "g".into(), desired_capacity: 3, ..Default::default() };
+    stack.region.call::<ops::SetDesiredCapacity>(more).unwrap();
+    stack.region.pass(120);
+    assert!(stack.region.row().failures >= 5);
+    // What was in the way has gone, and the owner's next update must find out.
+    stack.region.broken = None;
+    stack.update(json!({"MaxSize": 5, "DesiredCapacity": 3})).unwrap();
+    assert_eq!(stack.progress(), Progress::Pending);
+    stack.region.pass(300);
+    assert_eq!(stack.progress(), Progress::Ready);
+}
