@@ -131,6 +131,17 @@ pub struct HookChange {
     pub metadata: Option<String>,
 }
 
+impl HookChange {
+    /// What a template does not say, a hook has as a new one does, whatever it had before.
+    pub(crate) fn or_defaults(mut self) -> Self {
+        self.heartbeat_s.get_or_insert(HEARTBEAT_S_DEFAULT.into());
+        self.default_result.get_or_insert_with(|| HookResult::Abandon.as_str().into());
+        self.metadata.get_or_insert_default();
+        self.target.get_or_insert_default();
+        self
+    }
+}
+
 /// Makes or changes a hook. Actions under way keep what they began with.
 pub fn put_hook(tx: &mut Tx, cx: &Cx, group: &str, name: &str, change: HookChange) -> Result<(), Error> {
     let group = find_group(tx, group)?.name.clone();

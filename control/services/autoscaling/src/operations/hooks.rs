@@ -21,7 +21,7 @@ pub(crate) fn put(tx: &mut Tx, cx: &Cx, input: s::PutLifecycleHookType) -> Resul
     Ok(s::PutLifecycleHookAnswer {})
 }
 
-/// The hooks that a group is created with.
+/// The hooks that a group is created with, or that a stack's group has from now on.
 pub(crate) fn put_all(tx: &mut Tx, cx: &Cx, group: &str, hooks: Vec<s::LifecycleHookSpecification>) -> Result<(), Error> {
     for hook in hooks {
         let change = HookChange {
@@ -32,7 +32,7 @@ pub(crate) fn put_all(tx: &mut Tx, cx: &Cx, group: &str, hooks: Vec<s::Lifecycle
             role: hook.role_arn,
             metadata: hook.notification_metadata,
         };
-        lifecycle::put_hook(tx, cx, group, &hook.lifecycle_hook_name, change)?;
+        lifecycle::put_hook(tx, cx, group, &hook.lifecycle_hook_name, change.or_defaults())?;
     }
     Ok(())
 }

@@ -76,13 +76,7 @@ impl StackResource for LifecycleHook {
     fn update(&self, tx: &mut Tx, cx: &Cx, physical_id: &str, _: &Json, request: &ResourceRequest) -> Result<(), Fault> {
         let properties = Properties::of(request.properties)?;
         let key = key_of(tx, physical_id).ok_or_else(|| Error::Invalid(format!("The hook {physical_id} is gone")))?;
-        // What is not said any more has its default again.
-        let mut change = properties.change();
-        change.heartbeat_s.get_or_insert(3_600);
-        change.default_result.get_or_insert_with(|| "ABANDON".into());
-        change.metadata.get_or_insert_default();
-        change.target.get_or_insert_default();
-        lifecycle::put_hook(tx, cx, &key.0, &key.1, change)?;
+        lifecycle::put_hook(tx, cx, &key.0, &key.1, properties.change().or_defaults())?;
         Ok(())
     }
 

@@ -384,3 +384,23 @@ fn an_update_is_not_failed_by_launches_before_it() {
     stack.region.pass(300);
     assert_eq!(stack.progress(), Progress::Ready);
 }
+
+#[test]
+fn a_hook_has_its_defaults_again_once_its_group_says_nothing_else() {
+    let mut stack = Stack::new();
+    let plain = json!({"LifecycleHookName": "in", "LifecycleTransition": "autoscaling:EC2_INSTANCE_LAUNCHING"});
+    let mut full = plain.clone();
+    (full["HeartbeatTimeout"], full["DefaultResult"]) = (json!(60), json!("CONTINUE"));
+    full["NotificationMetadata"] = json!("a note");
+    stack.properties["LifecycleHookSpecificationList"] = json!([full]);
+    (stack.properties["MinSize"], stack.properties["DesiredCapacity"]) = (json!(0), json!(0));
+    stack.create().unwrap();
+    let shown = |stack: &mut Stack| {
+        let input = s::DescribeLifecycleHooksType { auto_scaling_group_name: "g".into(), ..Default::default() };
+        let hook = stack.region.call::<ops::DescribeLifecycleHooks>(input).unwrap().lifecycle_hooks.remove(0);
+        (hook.heartbeat_timeout.unwrap(), hook.default_result.unwrap(), hook.notification_metadata)
+    };
+    assert_eq!(shown(&mut stack), (60, "CONTINUE".into(), Some("a note".into())));
+    stack.update(json!({"LifecycleHookSpecificationList": [plain]})).unwrap();
+    assert_eq!(shown(&mut stack), (3_600, "ABANDON".into(), None));
+}
