@@ -1,7 +1,7 @@
 //! What users do with single instances of a group: end, detach, attach, and say how they are. What follows from it is
 //! the reconciler's.
 
-use base::{GroupName, InstanceId, Time};
+use base::{GroupName, InstanceId, TargetGroupArn, Time};
 use kernel::{Cx, State, Tx};
 
 use crate::activity::{self, Activity, Beginning, Status, text};
@@ -158,6 +158,11 @@ fn attachable(state: &State, group: &Group, id: &InstanceId) -> Result<(), Error
     }
     if !group.zones.contains(&instance.zone) {
         return Err(Error::Invalid(format!("Instance {id} is not in an Availability Zone of the AutoScalingGroup.")));
+    }
+    // "Considerations for attaching instances": instance and load balancer must both be in the same VPC.
+    let elsewhere = |t: &&TargetGroupArn| state.get::<elb::TargetGroup>(t).is_some_and(|t| t.vpc != instance.vpc);
+    if let Some(target_group) = group.target_groups.iter().find(elsewhere) {
+        return Err(Error::Invalid(format!("Instance {id} is not in the VPC of the target group {target_group}.")));
     }
     Ok(())
 }

@@ -4,8 +4,9 @@ use base::InstanceId;
 use ec2::InstanceState;
 use shapes::autoscaling as s;
 use shapes::autoscaling::ops;
+use shapes::ec2 as e;
 
-use crate::region::{Region, refusal, request};
+use crate::region::{Region, ZONE_A, refusal, request};
 
 const CREATED: &str = "At T a user request created an AutoScalingGroup changing the desired capacity from 0 to 2.";
 const STARTED: &str =
@@ -298,4 +299,42 @@ fn a_target_group_that_is_named_twice_is_attached_once() {
     });
     let shown = region.call::<ops::DescribeAutoScalingGroups>(Default::default()).unwrap().auto_scaling_groups.pop().unwrap();
     assert_eq!(shown.target_group_arns, [target_group]);
+}
+
+/// "Considerations for attaching instances": instance and load balancer must both be in the same VPC.
+#[test]
+fn an_instance_of_another_vpc_than_its_target_groups_is_not_attached() {
+    let mut region = Region::new();
+    let arn = region.target_group("web");
+    region.group(1, |r| r.target_group_arns = vec![arn.to_string()]);
+    let input = e::CreateVpcRequest { cidr_block: Some("10.9.0.0/16".into()), ..Default::default() };
+    let vpc_id = region.call::<e::ops::CreateVpc>(input).unwrap().vpc.unwrap().vpc_id.unwrap();
+    let input = e::CreateSubnetRequest {
+        vpc_id,
+        cidr_block: Some("10.9.0.0/24".into()),
+        availability_zone: Some(ZONE_A.into()),
+        ..Default::default()
+    };
+    let subnet_id = region.call::<e::ops::CreateSubnet>(input).unwrap().subnet.unwrap().subnet_id;
+    let input = e::RunInstancesRequest {
+        image_id: Some("ami-host".into()),
+        instance_type: Some("t3.micro".into()),
+        subnet_id,
+        min_count: 1,
+        max_count: 1,
+        ..Default::default()
+    };
+    let id = region.call::<e::ops::RunInstances>(input).unwrap().instances.remove(0).instance_id.unwrap();
+    region.play();
+    let attach = s::AttachInstancesQuery { auto_scaling_group_name: "g".into(), instance_ids: vec![id] };
+    let (code, text) = refusal(region.call::<ops::AttachInstances>(attach.clone()));
+    assert!(code == "ValidationError" && text.contains("not in the VPC of the target group"), "{text}");
+    assert_eq!((region.members().len(), region.row().desired_capacity), (1, 1));
+    // Without a load balancer only the zone matters.
+    let detach =
+        s::DetachLoadBalancerTargetGroupsType { auto_scaling_group_name: "g".into(), target_group_arns: vec![arn.to_string()] };
+    region.call::<ops::DetachLoadBalancerTargetGroups>(detach).unwrap();
+    region.call::<ops::AttachInstances>(attach).unwrap();
+    region.play();
+    assert_eq!(region.in_service().len(), 2);
 }
