@@ -15,9 +15,13 @@ use crate::transitions::find_group;
 /// Ends one instance of its group, which shrinks with it or replaces it.
 pub fn terminate_instance(tx: &mut Tx, cx: &Cx, id: &InstanceId, capacity: Capacity) -> Result<Activity, Error> {
     let member = tx.get::<Member>(id).cloned().ok_or_else(|| Error::NoInstance(id.to_string()))?;
-    if member.lifecycle.is_ending() {
+    if member.lifecycle == Lifecycle::Terminating {
         let key = member.activity.ok_or_else(|| Error::NoInstance(id.to_string()))?;
         return tx.get::<Activity>(&key).cloned().ok_or_else(|| Error::NoInstance(id.to_string()));
+    }
+    // "TerminateInstanceInAutoScalingGroup": it "cannot be called on instances in a warm pool".
+    if member.lifecycle.is_warm() {
+        return Err(Error::Invalid(format!("The instance {id} is in a warm pool and cannot be terminated by this operation.")));
     }
     let sizes = shrink(tx, &member.group, of_capacity(&member, capacity), 1)?;
     let cause = text::user_request(cx.now, id, "taken out of service", sizes);
@@ -121,7 +125,7 @@ pub enum Capacity {
     Keep,
 }
 
-/// What stands by, or in the warm pool, is no part of the capacity, which stays as it is without it.
+/// What stands by is no part of the capacity, which stays as it is without it.
 fn of_capacity(member: &Member, capacity: Capacity) -> Capacity {
     if member.lifecycle.serves() { capacity } else { Capacity::Keep }
 }

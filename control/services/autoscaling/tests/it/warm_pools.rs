@@ -171,3 +171,22 @@ fn a_warm_instance_that_a_user_calls_unhealthy_is_replaced() {
     let states: Vec<_> = shown(&mut region).instances.into_iter().map(|i| (i.lifecycle_state, i.health_status)).collect();
     assert_eq!(states, [("Warmed:Stopped".to_string(), "Healthy".to_string())]);
 }
+
+/// "TerminateInstanceInAutoScalingGroup": "This operation cannot be called on instances in a warm pool."
+#[test]
+fn an_instance_of_the_pool_is_not_ended_as_one_of_the_group() {
+    let mut region = Region::new();
+    region.group(1, |r| r.max_size = 2);
+    region.call::<ops::PutWarmPool>(pool(|_| {})).unwrap();
+    region.play();
+    let warm = region.members().into_iter().find(|m| m.lifecycle.is_warm()).unwrap().instance;
+    let input = s::TerminateInstanceInAutoScalingGroupType {
+        instance_id: Some(warm.to_string()),
+        should_decrement_desired_capacity: true,
+        ..Default::default()
+    };
+    let (code, text) = refusal(region.call::<ops::TerminateInstanceInAutoScalingGroup>(input));
+    assert!(code == "ValidationError" && text.contains("warm pool"), "{code} {text}");
+    region.play();
+    assert_eq!((region.lifecycle(&warm), region.row().desired_capacity), ("Warmed:Stopped", 1));
+}
