@@ -80,7 +80,16 @@ impl Published {
 
 /// Bytes that count against the limit: the message, and names, types and values of its attributes.
 pub(crate) fn size(message: &str, attributes: &BTreeMap<String, MessageAttribute>) -> usize {
-    message.len() + attributes.iter().map(|(name, a)| name.len() + a.data_type.len() + a.value.len()).sum::<usize>()
+    message.len() + attributes.iter().map(|(name, a)| name.len() + a.data_type.len() + value_bytes(a)).sum::<usize>()
+}
+
+/// A binary value is kept in base64, and counts as what it stands for.
+fn value_bytes(attribute: &MessageAttribute) -> usize {
+    let text = attribute.value.as_str();
+    match attribute.data_type.split('.').next() {
+        Some("Binary") => text.trim_end_matches('=').len() * 3 / 4,
+        _ => text.len(),
+    }
 }
 
 /// A subject is one line of at most 100 characters, without control characters.

@@ -28,6 +28,21 @@ fn a_message_is_not_empty_and_has_at_most_256_kib() {
     assert_eq!(region.call::<ops::Publish>(with_attribute).unwrap_err().message, "Invalid parameter: Message too long");
 }
 
+/// "Publish": the limit is of bytes as they are, not as the courier writes them.
+#[test]
+fn bytes_of_a_binary_attribute_count_once() {
+    let mut region = Region::new();
+    let topic = region.topic("alerts");
+    let with = |bytes: usize| {
+        let binary =
+            s::MessageAttributeValue { data_type: "Binary".into(), string_value: None, binary_value: Some(vec![7; bytes]) };
+        s::PublishInput { message_attributes: [("a".to_string(), binary)].into(), ..message(&topic, "hello") }
+    };
+    let room = 256 * 1024 - "hello".len() - "a".len() - "Binary".len();
+    region.call::<ops::Publish>(with(room)).unwrap();
+    assert_eq!(region.call::<ops::Publish>(with(room + 1)).unwrap_err().message, "Invalid parameter: Message too long");
+}
+
 #[test]
 fn what_a_message_may_not_be_is_refused() {
     let mut region = Region::new();
