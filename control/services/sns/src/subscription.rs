@@ -293,15 +293,19 @@ pub(crate) fn reconcile(tx: &mut Tx, cx: &Cx, arn: &str) -> Result<Option<Time>,
 pub(crate) fn set_attribute(tx: &mut Tx, subscription_arn: &str, name: &str, value: &str) -> Result<(), Error> {
     let subscription = find(tx, subscription_arn)?;
     let mut attributes = subscription.attributes.clone();
-    let (protocol, topic_arn) = (subscription.protocol, subscription.topic_arn.clone());
-    let is_first_filter = name == "FilterPolicy" && !attributes.contains_key(name);
-    match check_attribute(protocol, name, value, Unknown::AttributeName)? {
+    match check_attribute(subscription.protocol, name, value, Unknown::AttributeName)? {
         Some(value) => attributes.insert(name.into(), value),
         None => attributes.remove(name),
     };
     check_filter(&attributes)?;
-    if is_first_filter {
-        check_room_for_filter(tx, &topic_arn)?;
+    replace_attributes(tx, subscription_arn, attributes)
+}
+
+/// Gives a subscription other attributes, all of them and checked.
+pub(crate) fn replace_attributes(tx: &mut Tx, subscription_arn: &str, attributes: BTreeMap<String, String>) -> Result<(), Error> {
+    let subscription = find(tx, subscription_arn)?;
+    if attributes.contains_key("FilterPolicy") && !subscription.attributes.contains_key("FilterPolicy") {
+        check_room_for_filter(tx, &subscription.topic_arn)?;
     }
     tx.update::<Subscription>(&subscription_arn.to_string(), |s| s.attributes = attributes);
     Ok(())

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use super::{attributes, no_attribute, read};
 use crate::error::Error;
-use crate::subscription::{self, Subscription};
+use crate::subscription;
 
 /// Properties that are attributes of the same name.
 const ATTRIBUTES: [&str; 7] = [
@@ -55,8 +55,7 @@ impl StackResource for SubscriptionType {
     fn update(&self, tx: &mut Tx, _: &Cx, arn: &str, _: &Json, request: &ResourceRequest) -> Result<(), Fault> {
         let protocol = subscription::find(tx, arn)?.protocol;
         let attributes = subscription::checked_attributes(protocol, attributes(request.properties, &ATTRIBUTES))?;
-        tx.update::<Subscription>(&arn.to_string(), |s| s.attributes = attributes);
-        Ok(())
+        Ok(subscription::replace_attributes(tx, arn, attributes)?)
     }
 
     fn delete(&self, tx: &mut Tx, _: &Cx, arn: &str) -> Result<Progress, Fault> {

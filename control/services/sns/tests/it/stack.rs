@@ -56,3 +56,18 @@ fn a_subscription_and_a_policy_of_a_stack() {
     delete(&mut region, kind, &id);
     assert!(region.state().rows::<sns::Topic>().next().unwrap().attributes.is_empty());
 }
+
+#[test]
+fn a_stack_gives_a_topic_no_more_filters_than_it_may_have() {
+    let mut region = Region::new();
+    let topic = region.topic("alerts");
+    for n in 0..200 {
+        region.subscribe(&topic, "http", &format!("http://127.0.0.1/{n}"), &[("FilterPolicy", r#"{"a": ["x"]}"#)]).unwrap();
+    }
+    let kind = "AWS::SNS::Subscription";
+    let plain = json!({"TopicArn": topic, "Protocol": "http", "Endpoint": HOOK});
+    let arn = region.make(kind, &plain).unwrap();
+    let filtered = json!({"TopicArn": topic, "Protocol": "http", "Endpoint": HOOK, "FilterPolicy": {"a": ["x"]}});
+    assert_eq!(region.change(kind, &arn, &plain, &filtered).unwrap_err().code, "FilterPolicyLimitExceeded");
+    region.change(kind, &arn, &plain, &plain).unwrap();
+}
