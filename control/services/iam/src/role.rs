@@ -146,11 +146,16 @@ pub fn set_trust(tx: &mut Tx, name: &str, document: String) -> Result<(), Error>
 
 /// Writes an inline policy, new or changed.
 pub fn put_policy(tx: &mut Tx, name: &str, policy: &str, document: String) -> Result<(), Error> {
-    validate::name("policyName", policy, 128)?;
+    put_policies(tx, name, BTreeMap::from([(policy.into(), document)]))
+}
+
+/// Writes inline policies by name; what counts is how large the role's are in the end.
+pub(crate) fn put_policies(tx: &mut Tx, name: &str, policies: BTreeMap<String, String>) -> Result<(), Error> {
+    policies.keys().try_for_each(|policy| validate::name("policyName", policy, 128))?;
     find(tx, name)?;
-    document::check(&document, Kind::Identity)?;
+    policies.values().try_for_each(|document| document::check(document, Kind::Identity))?;
     change(tx, name, |role| {
-        role.inline.insert(policy.into(), document);
+        role.inline.extend(policies);
         let size: usize = role.inline.values().map(|d| document::size(d)).sum();
         if size > INLINE_SIZE_MAX {
             return Err(Error::InlineSize { max: INLINE_SIZE_MAX, role: role.name.clone() });

@@ -90,8 +90,6 @@ impl StackResource for RoleType {
 }
 
 fn write_policies(tx: &mut Tx, name: &str, wanted: &Json) -> Result<(), Error> {
-    for (policy, document) in properties::inline_policies(wanted)? {
-        role::put_policy(tx, name, &policy, document)?;
-    }
+    role::put_policies(tx, name, properties::inline_policies(wanted)?)?;
     properties::texts(wanted, "ManagedPolicyArns").iter().try_for_each(|arn| role::attach(tx, name, arn))
 }

@@ -177,3 +177,24 @@ fn a_role_policy_is_found_again_by_its_id() {
     region.end(ROLE_POLICY, &id).unwrap();
     assert!(policies(&region, &role).0.is_empty());
 }
+
+/// What all inline policies of a role are together counts, not what they are while one after the other is written.
+#[test]
+fn inline_policies_of_a_role_may_give_their_room_to_each_other() {
+    let mut region = region();
+    let sized = |size: usize| READ_BUCKET.replace("assets", &"a".repeat(size));
+    let properties = |first: usize, second: usize| {
+        json!({
+            "AssumeRolePolicyDocument": parse(TRUST),
+            "Policies": [
+                {"PolicyName": "a", "PolicyDocument": sized(first)},
+                {"PolicyName": "b", "PolicyDocument": sized(second)},
+            ],
+        })
+    };
+    let (old, new) = (properties(100, 9_000), properties(9_000, 100));
+    let name = region.make(ROLE, &old).unwrap();
+    region.change(ROLE, &name, &old, &new).unwrap();
+    assert!(iam::find_role(region.state(), &name).unwrap().inline["a"].len() > 9_000);
+    assert_eq!(region.change(ROLE, &name, &new, &properties(9_000, 9_000)).unwrap_err().code, "LimitExceeded");
+}
