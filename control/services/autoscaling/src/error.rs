@@ -25,6 +25,8 @@ pub enum Error {
     NoInstance(String),
     InvalidNextToken,
     RefreshInProgress,
+    /// The group's stack replaces its instances.
+    RollingUpdateInProgress(GroupName),
     NoActiveRefresh(GroupName),
     /// A refresh that cannot be rolled back, and why.
     Irreversible(String),
@@ -47,6 +49,7 @@ impl From<Error> for Fault {
             Error::ActivityInProgress => Fault::client("ScalingActivityInProgress", message),
             Error::LimitExceeded(_) => Fault::client("LimitExceeded", message),
             Error::RefreshInProgress => Fault::client("InstanceRefreshInProgress", message),
+            Error::RollingUpdateInProgress(_) => Fault::new(500, "ResourceContention", message),
             Error::NoActiveRefresh(_) => Fault::client("ActiveInstanceRefreshNotFound", message),
             Error::Irreversible(_) => Fault::client("IrreversibleInstanceRefresh", message),
             Error::InvalidNextToken => Fault::client("InvalidNextToken", message),
@@ -73,6 +76,9 @@ impl fmt::Display for Error {
             Error::NoInstance(id) => write!(f, "Instance Id not found - No managed instance found for instance ID: {id}"),
             Error::RefreshInProgress => {
                 f.write_str("An Instance Refresh is already in progress and blocks the execution of this Instance Refresh.")
+            }
+            Error::RollingUpdateInProgress(name) => {
+                write!(f, "A rolling update of the stack of AutoScalingGroup {name} is in progress and blocks the execution of this Instance Refresh.")
             }
             Error::NoActiveRefresh(name) => write!(f, "No in progress or pending Instance Refresh found for Auto Scaling group {name}"),
             Error::InvalidNextToken => f.write_str("The NextToken value is not valid."),

@@ -23,6 +23,10 @@ pub(crate) fn start(
     if active(tx, &group.name).is_some() {
         return Err(Error::RefreshInProgress);
     }
+    // Both decide about the surplus of a group, and one would undo what the other has done.
+    if crate::rolling::is_under_way(tx, &group.name) {
+        return Err(Error::RollingUpdateInProgress(group.name.clone()));
+    }
     if preferences.auto_rollback {
         can_roll_back(group, desired.as_ref(), "StartInstanceRefresh with AutoRollback")?;
     }

@@ -112,9 +112,14 @@ pub(crate) fn register(registry: &mut Registry) {
 }
 
 fn due_if_there(state: &State, group: &GroupName, due: &mut Vec<String>) {
-    if state.get::<RollingUpdate>(group).is_some_and(|u| u.outcome.is_none()) {
+    if is_under_way(state, group) {
         due.push(group.to_string());
     }
+}
+
+/// Whether a group's instances are being replaced.
+pub(crate) fn is_under_way(state: &State, group: &GroupName) -> bool {
+    state.get::<RollingUpdate>(group).is_some_and(|u| u.outcome.is_none())
 }
 
 /// Begins to replace the instances that are not as the group starts them now; does nothing when all are. It takes the place

@@ -404,3 +404,20 @@ fn a_hook_has_its_defaults_again_once_its_group_says_nothing_else() {
     stack.update(json!({"LifecycleHookSpecificationList": [plain]})).unwrap();
     assert_eq!(shown(&mut stack), (3_600, "ABANDON".into(), None));
 }
+
+/// Both decide how many instances a group has for a while, and would take that back from each other for ever.
+#[test]
+fn no_instance_refresh_begins_within_a_rolling_update() {
+    let mut stack = Stack::rolling(json!({"MinInstancesInService": 2, "PauseTime": "PT5M"}));
+    let instance_ids = stack.region.in_service().iter().map(|id| id.to_string()).collect();
+    let protect =
+        s::SetInstanceProtectionQuery { auto_scaling_group_name: "g".into(), instance_ids, protected_from_scale_in: true };
+    stack.region.call::<ops::SetInstanceProtection>(protect).unwrap();
+    let start = s::StartInstanceRefreshType { auto_scaling_group_name: "g".into(), ..Default::default() };
+    let refused = stack.region.call::<ops::StartInstanceRefresh>(start.clone());
+    assert_eq!(stack.region.kernel.take_trouble(), None);
+    assert_eq!(refused.unwrap_err().code, "ResourceContention");
+    stack.region.pass(2 * 300 + 10);
+    assert_eq!(stack.progress(), Progress::Ready);
+    stack.region.call::<ops::StartInstanceRefresh>(start).unwrap();
+}
