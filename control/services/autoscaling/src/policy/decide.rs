@@ -54,7 +54,7 @@ impl Adjustment {
                 let change = rounded(current as f64 * by as f64 / 100.0);
                 // "MinAdjustmentMagnitude": the least number of instances by which a percentage changes the group.
                 let least = i64::from(min_magnitude.unwrap_or(0));
-                let change = if change.abs() < least { least * by.signum() } else { change };
+                let change = if change.unsigned_abs() < least.unsigned_abs() { least * by.signum() } else { change };
                 current.saturating_add(change)
             }
         }

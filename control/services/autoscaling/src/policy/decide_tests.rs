@@ -21,6 +21,8 @@ fn percent_changes_are_rounded_as_in_scaling_adjustment_types() {
         (4, 25, Some(2), 6),
         (4, -25, Some(2), 2),
         (40, 25, Some(2), 50),
+        (200, i64::MIN, None, 200 + i64::MIN),
+        (200, i64::MAX, Some(2), i64::MAX),
     ];
     for (current, percent, magnitude, expected) in cases {
         assert_eq!(PercentChangeInCapacity.apply(current, percent, magnitude), expected, "{current} {percent}");
