@@ -78,9 +78,11 @@ fn step(view: &View) -> (Step, usize) {
     let step = match &view.phase {
         Phase::Moving { ending } => {
             let gone = ending.iter().all(|id| view.members.iter().all(|m| m.id != *id));
-            // MinActiveInstancesPercent of the capacity must be in service.
+            // MinActiveInstancesPercent of the capacity must be in service. What is still to be replaced need not be well: that
+            // may be what the update is for.
             let least = (wanted * view.policy.min_active_percent as usize).div_ceil(100);
-            if gone && alive >= wanted.min(least.max(1)) && serving >= least { Step::Settle } else { Step::Wait(None) }
+            let active = view.members.iter().filter(|m| (m.serving || m.obsolete) && !m.leaving).count();
+            if gone && alive >= wanted.min(least.max(1)) && active >= least { Step::Settle } else { Step::Wait(None) }
         }
         Phase::Settling { until } => {
             let heard = view.successes + view.failures;

@@ -7,6 +7,7 @@ use kernel::{Progress, ResourceRequest};
 use serde_json::{Value as Json, json};
 use shapes::autoscaling as s;
 use shapes::autoscaling::ops;
+use world::{TargetHealth, TargetReason};
 
 use crate::region::{Region, ZONE_A, ZONE_B};
 
@@ -190,6 +191,19 @@ impl Stack {
     /// A group of two by version 1, and an update to `$Latest`, which is version 2, under this policy.
     fn rolling(policy: Json) -> Self {
         let mut stack = Stack::new();
+        stack.versions();
+        stack.create().unwrap();
+        stack.region.play();
+        stack.roll(policy);
+        stack
+    }
+
+    fn roll(&mut self, policy: Json) {
+        self.update_policy = Some(json!({"AutoScalingRollingUpdate": policy}));
+        self.update(json!({"LaunchTemplate": {"LaunchTemplateName": "web", "Version": "2"}})).unwrap();
+    }
+
+    fn versions(&mut self) {
         let input = shapes::ec2::CreateLaunchTemplateVersionRequest {
             launch_template_name: Some("web".into()),
             source_version: Some("1".into()),
@@ -199,12 +213,7 @@ impl Stack {
             },
             ..Default::default()
         };
-        stack.region.call::<shapes::ec2::ops::CreateLaunchTemplateVersion>(input).unwrap();
-        stack.create().unwrap();
-        stack.region.play();
-        stack.update_policy = Some(json!({"AutoScalingRollingUpdate": policy}));
-        stack.update(json!({"LaunchTemplate": {"LaunchTemplateName": "web", "Version": "2"}})).unwrap();
-        stack
+        self.region.call::<shapes::ec2::ops::CreateLaunchTemplateVersion>(input).unwrap();
     }
 
     fn types(&self) -> Vec<String> {
@@ -420,4 +429,33 @@ fn no_instance_refresh_begins_within_a_rolling_update() {
     stack.region.pass(2 * 300 + 10);
     assert_eq!(stack.progress(), Progress::Ready);
     stack.region.call::<ops::StartInstanceRefresh>(start).unwrap();
+}
+
+/// They may be what the update is to repair.
+#[test]
+fn a_rolling_update_does_not_wait_until_what_it_replaces_is_healthy() {
+    let mut stack = Stack::new();
+    stack.versions();
+    stack.properties["TargetGroupARNs"] = json!([stack.region.target_group("web").as_str()]);
+    stack.properties["HealthCheckType"] = json!("ELB");
+    stack.create().unwrap();
+    stack.region.play();
+    let old = stack.region.in_service();
+    old.iter().for_each(|id| stack.region.say_health(id, TargetHealth::Healthy));
+    // AWS's page recommends to suspend these, so that the group replaces none by itself.
+    let suspended = json!(["HealthCheck", "ReplaceUnhealthy"]);
+    let query = s::ScalingProcessQuery {
+        auto_scaling_group_name: "g".into(),
+        scaling_processes: serde_json::from_value(suspended).unwrap(),
+    };
+    stack.region.call::<ops::SuspendProcesses>(query).unwrap();
+    let ill = TargetHealth::Unhealthy { reason: TargetReason::Timeout, draining: false };
+    old.iter().for_each(|id| stack.region.say_health(id, ill.clone()));
+    stack.roll(json!({"MaxBatchSize": 2}));
+    stack.region.pass(2);
+    let new = stack.region.in_service();
+    assert!(new.len() == 2 && new.is_disjoint(&old));
+    assert_eq!(stack.progress(), Progress::Pending, "the new ones must be healthy");
+    new.iter().for_each(|id| stack.region.say_health(id, TargetHealth::Healthy));
+    assert_eq!(stack.progress(), Progress::Ready);
 }
