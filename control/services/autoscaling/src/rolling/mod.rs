@@ -127,9 +127,6 @@ pub(crate) fn is_under_way(state: &State, group: &GroupName) -> bool {
 pub(crate) fn start(tx: &mut Tx, cx: &Cx, name: &GroupName, policy: Policy) -> Result<(), Error> {
     forget(tx, name);
     let Some(group) = tx.get::<Group>(name).cloned() else { return Err(Error::NoGroup(name.clone())) };
-    if crate::refresh::active(tx, name).is_some() {
-        return Err(Error::RefreshInProgress);
-    }
     // "UpdatePolicy attribute": MinInstancesInService must leave room under the group's maximum.
     if policy.min_in_service >= group.max_size && group.max_size > 0 {
         return Err(Error::Invalid("MinInstancesInService must be less than the autoscaling group's MaxSize".into()));
@@ -144,6 +141,9 @@ pub(crate) fn start(tx: &mut Tx, cx: &Cx, name: &GroupName, policy: Policy) -> R
     let (obsolete, spared) = (ids(old), ids(others));
     if obsolete.is_empty() {
         return Ok(());
+    }
+    if crate::refresh::active(tx, name).is_some() {
+        return Err(Error::RefreshInProgress);
     }
     let suspended: BTreeSet<Process> = policy.suspends.iter().filter(|p| !group.suspended.contains_key(p)).copied().collect();
     tx.update::<Group>(name, |g| g.suspended.extend(suspended.iter().map(|p| (*p, cx.now))));

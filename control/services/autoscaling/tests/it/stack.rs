@@ -431,6 +431,23 @@ fn no_instance_refresh_begins_within_a_rolling_update() {
     stack.region.call::<ops::StartInstanceRefresh>(start).unwrap();
 }
 
+#[test]
+fn an_update_that_replaces_nothing_goes_on_beside_an_instance_refresh() {
+    let mut stack = Stack::new();
+    stack.create().unwrap();
+    stack.region.play();
+    let preferences = s::RefreshPreferences { instance_warmup: Some(600), ..Default::default() };
+    let start =
+        s::StartInstanceRefreshType { auto_scaling_group_name: "g".into(), preferences: Some(preferences), ..Default::default() };
+    stack.region.call::<ops::StartInstanceRefresh>(start).unwrap();
+    stack.region.play();
+    stack.update_policy = Some(json!({"AutoScalingRollingUpdate": {}}));
+    stack.update(json!({"HealthCheckGracePeriod": 5})).unwrap();
+    let subnet = stack.properties["VPCZoneIdentifier"][0].clone();
+    let refused = stack.update(json!({"VPCZoneIdentifier": [subnet]})).unwrap_err();
+    assert_eq!(refused.code, "InstanceRefreshInProgress");
+}
+
 /// They may be what the update is to repair.
 #[test]
 fn a_rolling_update_does_not_wait_until_what_it_replaces_is_healthy() {
