@@ -192,7 +192,9 @@ impl<'a> Planner<'a> {
     fn at_checkpoint(&mut self) -> bool {
         let Some(next) = self.view.checkpoints.first().copied() else { return false };
         // "Use an instance refresh with skip matching": with nothing to replace it succeeds immediately.
-        if self.view.total == 0 || self.plan.percent < next || next == 100 {
+        let still_there = self.view.members.iter().filter(|m| m.obsolete && m.stage != Stage::Leaving).count();
+        let has_nothing_to_do = self.plan.remaining == 0 && still_there == self.view.total;
+        if has_nothing_to_do || self.plan.percent < next || next == 100 {
             return false;
         }
         if self.view.checkpoints.len() == 1 && self.plan.pool_remaining > 0 {

@@ -321,6 +321,27 @@ fn a_refresh_with_nothing_to_replace_waits_at_no_checkpoint() {
 }
 
 #[test]
+fn a_refresh_that_ignores_every_instance_waits_at_no_checkpoint() {
+    let mut region = Region::versioned(2);
+    let before = region.in_service();
+    let protect = s::SetInstanceProtectionQuery {
+        auto_scaling_group_name: "g".into(),
+        instance_ids: before.iter().map(|id| id.to_string()).collect(),
+        protected_from_scale_in: true,
+    };
+    region.call::<ops::SetInstanceProtection>(protect).unwrap();
+    let ignores = s::RefreshPreferences {
+        scale_in_protected_instances: Some("Ignore".into()),
+        checkpoint_percentages: vec![20, 50, 100],
+        checkpoint_delay: Some(3_600),
+        ..preferences(0, 100)
+    };
+    region.refresh(request(ignores));
+    region.pass(1);
+    assert_eq!((region.last_refresh().status, region.in_service()), (RefreshStatus::Successful, before));
+}
+
+#[test]
 fn a_refresh_that_is_being_cancelled_is_not_rolled_back() {
     let mut region = Region::versioned(2);
     region.refresh(s::StartInstanceRefreshType { desired_configuration: version("2"), ..request(preferences(50, 100)) });
