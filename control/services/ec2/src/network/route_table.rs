@@ -234,6 +234,22 @@ pub fn replace_association(
     association: &RouteTableAssociationId,
     to: &RouteTableId,
 ) -> Result<RouteTableAssociationId, Error> {
+    let id = RouteTableAssociationId::generate(&mut cx.rng());
+    put_at(tx, association, to, id.clone())?;
+    Ok(id)
+}
+
+/// Moves an association as [`replace_association`] does, but under its own id.
+pub fn move_association(tx: &mut Tx, association: &RouteTableAssociationId, to: &RouteTableId) -> Result<(), Error> {
+    put_at(tx, association, to, association.clone())
+}
+
+fn put_at(
+    tx: &mut Tx,
+    association: &RouteTableAssociationId,
+    to: &RouteTableId,
+    id: RouteTableAssociationId,
+) -> Result<(), Error> {
     let from = find_association(tx, association)?.clone();
     let target = find(tx, to)?;
     if target.vpc != from.vpc {
@@ -241,14 +257,13 @@ pub fn replace_association(
         return Err(Error::InvalidParameter(text));
     }
     let moved = from.association(association).and_then(|a| a.subnet.clone());
-    let id = RouteTableAssociationId::generate(&mut cx.rng());
     tx.update::<RouteTable>(&from.id, |t| t.associations.retain(|a| a.id != *association));
-    let added = Association { id: id.clone(), subnet: moved.clone() };
+    let added = Association { id, subnet: moved.clone() };
     tx.update::<RouteTable>(to, |t| t.associations.push(added));
     if moved.is_none() {
         tx.update::<Vpc>(&from.vpc, |vpc| vpc.main_route_table = to.clone());
     }
-    Ok(id)
+    Ok(())
 }
 
 /// Ends what a subnet has with route tables.

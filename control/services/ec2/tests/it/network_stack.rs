@@ -292,3 +292,21 @@ fn gateways_and_routes_change_in_place() {
     assert_eq!(rows.values().collect::<Vec<_>>(), [&ec2::network::Target::InternetGateway(new.as_str().into())]);
     assert_eq!(delete(&mut region, "InternetGateway", old), Ok(Progress::Ready));
 }
+
+#[test]
+fn a_subnet_goes_over_to_another_table_in_place() {
+    let mut region = Region::new();
+    let (vpc, subnet) = vpc_and_subnet(&mut region);
+    let tables = [(); 2].map(|()| create(&mut region, "RouteTable", json!({ "VpcId": vpc })).unwrap());
+    let of = |table: &str| json!({ "RouteTableId": table, "SubnetId": subnet });
+    let id = create(&mut region, "SubnetRouteTableAssociation", of(&tables[0])).unwrap();
+    let schema = ask!(region, "SubnetRouteTableAssociation", |resource, _tx, _cx| Ok(resource.schema())).unwrap();
+    let replaces = |name: &str| schema.lines().any(|line| line.trim_start().starts_with(name) && line.contains("replace"));
+    assert!(replaces("SubnetId") && !replaces("RouteTableId"), "a subnet has one association: no second one can be made first");
+    update(&mut region, "SubnetRouteTableAssociation", &id, of(&tables[0]), of(&tables[1])).unwrap();
+    assert_eq!(attribute(&mut region, "SubnetRouteTableAssociation", &id, "Id"), json!(id));
+    assert_eq!(delete(&mut region, "RouteTable", &tables[0]).unwrap(), Progress::Ready, "nobody uses it any more");
+    assert_eq!(delete(&mut region, "RouteTable", &tables[1]).unwrap_err().code, "DependencyViolation");
+    assert_eq!(delete(&mut region, "SubnetRouteTableAssociation", &id).unwrap(), Progress::Ready);
+    assert_eq!(delete(&mut region, "RouteTable", &tables[1]).unwrap(), Progress::Ready);
+}

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::{tags_of, update_tags};
 use crate::network::route_table::{
-    RouteTable, associate, create_route_table, delete_route_table, disassociate, find, find_association,
+    RouteTable, associate, create_route_table, delete_route_table, disassociate, find, find_association, move_association,
 };
 use crate::stack::{no_attribute, read};
 
@@ -77,10 +77,11 @@ impl StackResource for AssociationType {
         Ok(associate(tx, cx, &properties.route_table_id.into(), &properties.subnet_id.into())?.into())
     }
 
-    /// Every property replaces it.
-    fn update(&self, tx: &mut Tx, _: &Cx, physical_id: &str, _: &Json, _: &ResourceRequest) -> Result<(), Fault> {
-        find_association(tx, &physical_id.into())?;
-        Ok(())
+    /// A subnet has one association, so that none can be made for another table before this one is gone: it moves. Unlike
+    /// at AWS it keeps its id.
+    fn update(&self, tx: &mut Tx, _: &Cx, physical_id: &str, _: &Json, request: &ResourceRequest) -> Result<(), Fault> {
+        let properties: AssociationProperties = read(request.properties)?;
+        Ok(move_association(tx, &physical_id.into(), &properties.route_table_id.into())?)
     }
 
     /// It went with its subnet when that went first.
