@@ -1,5 +1,7 @@
 //! What every Describe call shares: the named resources or all, filtered, a page at a time.
 
+use std::ops::RangeInclusive;
+
 use base::{Fault, Scope};
 use kernel::{Cx, Page, Row, State, page};
 use shapes::ec2 as s;
@@ -20,6 +22,8 @@ pub(crate) trait Described: Row {
     const KIND: Kind;
     /// Names of its filters, but for those about tags.
     const FILTERS: &'static [&'static str];
+    /// What `MaxResults` may be.
+    const RESULTS: RangeInclusive<i64> = RESULTS_MIN..=RESULTS_MAX;
 
     /// Names what it has under the name of a filter.
     fn values(&self, state: &State, scope: &Scope, name: &str, add: &mut dyn FnMut(&str));
@@ -40,7 +44,7 @@ where
     R::Key: From<String>,
 {
     let filters = Filters::parse(asked.filters, R::FILTERS)?;
-    let max = results_max(asked.max_results)?;
+    let max = results_within(asked.max_results, R::RESULTS)?;
     let pass = |row: &&R| {
         let values = |name: &str, add: &mut dyn FnMut(&str)| row.values(state, &cx.scope, name, add);
         filters.is_empty() || filters.pass(tags::of(state, &row.key().to_string()), values)
@@ -80,11 +84,16 @@ where
 
 /// How many rows a page may have; everything when the call does not say.
 pub(crate) fn results_max(max_results: Option<i64>) -> Result<usize, Error> {
+    results_within(max_results, RESULTS_MIN..=RESULTS_MAX)
+}
+
+/// The same for calls whose pages have other bounds.
+pub(crate) fn results_within(max_results: Option<i64>, bounds: RangeInclusive<i64>) -> Result<usize, Error> {
     let Some(max) = max_results else { return Ok(usize::MAX) };
     let bad = |hint: &str| Err(Error::invalid("maxResults", format!(" {max} "), hint));
     match usize::try_from(max) {
-        Ok(n) if (RESULTS_MIN..=RESULTS_MAX).contains(&max) => Ok(n),
-        _ if max > RESULTS_MAX => bad(&format!("Expecting a value at most {RESULTS_MAX}.")),
-        _ => bad(&format!("Expecting a value at least {RESULTS_MIN}.")),
+        Ok(n) if bounds.contains(&max) => Ok(n),
+        _ if max > *bounds.end() => bad(&format!("Expecting a value at most {}.", bounds.end())),
+        _ => bad(&format!("Expecting a value at least {}.", bounds.start())),
     }
 }

@@ -1,5 +1,7 @@
 //! The API of launch templates.
 
+use std::ops::RangeInclusive;
+
 use base::{Fault, LaunchTemplateId, Scope};
 use kernel::{Cx, State, Tx, page};
 use shapes::ec2 as s;
@@ -11,17 +13,20 @@ use super::launch_template::{
     delete_version, find_template, latest_version, set_default_version, version_number,
 };
 use crate::Kind;
-use crate::describe::{Asked, Described, describe, results_max};
+use crate::describe::{Asked, Described, describe, results_within};
 use crate::error::{Error, unless_dry};
 use crate::filter::Filters;
 use crate::tags;
 
 /// Most versions that one call may name.
 const VERSIONS_MAX: usize = 200;
+/// `MaxResults` of templates and of versions ("DescribeLaunchTemplates", "DescribeLaunchTemplateVersions").
+const RESULTS: RangeInclusive<i64> = 1..=200;
 
 impl Described for LaunchTemplate {
     const KIND: Kind = Kind::LaunchTemplate;
     const FILTERS: &'static [&'static str] = &["create-time", "launch-template-name"];
+    const RESULTS: RangeInclusive<i64> = RESULTS;
 
     fn values(&self, _: &State, _: &Scope, name: &str, add: &mut dyn FnMut(&str)) {
         match name {
@@ -168,7 +173,7 @@ pub(crate) fn describe_versions(
             _ => {}
         })
     });
-    let max = results_max(input.max_results)?;
+    let max = results_within(input.max_results, RESULTS)?;
     // The newest first, as AWS lists them.
     let order = |(_, v): &(&LaunchTemplate, &LaunchTemplateVersion)| format!("{}/{:020}", v.template, u64::MAX - v.number);
     let page = page(passed, order, input.next_token.as_deref(), max, || Error::BadToken.into())?;

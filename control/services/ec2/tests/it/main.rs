@@ -3,6 +3,7 @@
 
 mod compute;
 mod compute_stack;
+mod launch_template;
 mod monitoring;
 mod network;
 mod network_stack;
