@@ -201,6 +201,7 @@ fn plan_machine(state: &State, data: &LaunchData) -> Result<Machine, Error> {
     {
         return Err(ComputeError::NoKeyPair(name.clone()).into());
     }
+    refuse_lost_groups(data)?;
     let profile = data.iam_instance_profile.as_ref().map(|p| find_profile(state, p)).transpose()?.flatten();
     let is_extra = |name: &&str| !is_root(name);
     let mut volumes = data.block_device_mappings.iter().filter(|d| d.ebs.is_some());
@@ -212,6 +213,17 @@ fn plan_machine(state: &State, data: &LaunchData) -> Result<Machine, Error> {
     let root = device.and_then(|d| d.ebs.clone()).unwrap_or_default();
     let root_device = device.and_then(|d| d.device_name.clone()).unwrap_or_else(|| ROOT_DEVICE.into());
     Ok(Machine { image, instance_type, profile, root, root_device })
+}
+
+/// Groups of the instance beside those of its interface, which win, would be lost: a request and its template may name
+/// one each.
+fn refuse_lost_groups(data: &LaunchData) -> Result<(), Error> {
+    let beside = !data.security_group_ids.is_empty() || !data.security_groups.is_empty();
+    if beside && data.network_interfaces.iter().any(|i| !i.groups.is_empty()) {
+        let text = "Network interfaces and an instance-level security groups may not be specified on the same request";
+        return Err(Error::InvalidCombination(text.into()));
+    }
+    Ok(())
 }
 
 /// Templates made for other images name the root device otherwise.

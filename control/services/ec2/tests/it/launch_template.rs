@@ -46,3 +46,26 @@ fn a_page_has_one_to_two_hundred() {
     assert_eq!((page.launch_template_versions[0].version_number, page.next_token.is_some()), (Some(2), true));
     assert_eq!((code(versions(0)), code(versions(201))), ("InvalidParameterValue".into(), "InvalidParameterValue".into()));
 }
+
+#[test]
+fn groups_beside_those_of_the_templates_interface_are_refused() {
+    let mut region = Region::new();
+    let group = |region: &mut Region, name: &str| {
+        let input = s::CreateSecurityGroupRequest { group_name: name.into(), description: name.into(), ..Default::default() };
+        region.call::<ops::CreateSecurityGroup>(input).unwrap().group_id.unwrap()
+    };
+    let (inside, beside) = (group(&mut region, "inside"), group(&mut region, "beside"));
+    let mut template = create("web");
+    template.launch_template_data.network_interfaces =
+        vec![s::LaunchTemplateInstanceNetworkInterfaceSpecificationRequest { groups: vec![inside], ..Default::default() }];
+    region.call::<ops::CreateLaunchTemplate>(template).unwrap();
+    let launch = |group: &[&String]| s::RunInstancesRequest {
+        launch_template: Some(s::LaunchTemplateSpecification { launch_template_name: Some("web".into()), ..Default::default() }),
+        security_group_ids: group.iter().map(|id| id.to_string()).collect(),
+        min_count: 1,
+        max_count: 1,
+        ..Default::default()
+    };
+    assert_eq!(code(region.call::<ops::RunInstances>(launch(&[&beside]))), "InvalidParameterCombination");
+    region.call::<ops::RunInstances>(launch(&[])).unwrap();
+}
