@@ -85,6 +85,7 @@ macro_rules! placement {
             None => None,
             Some(p) => {
                 refuse(&[
+                    ("Placement.AvailabilityZoneId", p.availability_zone_id.is_some_and(|z| !z.is_empty())),
                     ("Placement.GroupName", p.group_name.is_some() || p.group_id.is_some()),
                     ("Placement.HostId", p.host_id.is_some() || p.host_resource_group_arn.is_some()),
                 ])?;

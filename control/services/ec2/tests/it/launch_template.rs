@@ -69,3 +69,21 @@ fn groups_beside_those_of_the_templates_interface_are_refused() {
     assert_eq!(code(region.call::<ops::RunInstances>(launch(&[&beside]))), "InvalidParameterCombination");
     region.call::<ops::RunInstances>(launch(&[])).unwrap();
 }
+
+#[test]
+fn a_zone_by_its_id_is_not_passed_over() {
+    let mut region = Region::new();
+    let mut template = create("web");
+    template.launch_template_data.placement =
+        Some(s::LaunchTemplatePlacementRequest { availability_zone_id: Some("euc1-az3".into()), ..Default::default() });
+    assert_eq!(code(region.call::<ops::CreateLaunchTemplate>(template)), "UnsupportedOperation");
+    let placement = |id: &str| s::RunInstancesRequest {
+        image_id: Some("ami-host".into()),
+        placement: Some(s::Placement { availability_zone_id: Some(id.into()), ..Default::default() }),
+        min_count: 1,
+        max_count: 1,
+        ..Default::default()
+    };
+    assert_eq!(code(region.call::<ops::RunInstances>(placement("euc1-az3"))), "UnsupportedOperation");
+    region.call::<ops::RunInstances>(placement("")).unwrap();
+}
