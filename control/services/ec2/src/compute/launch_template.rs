@@ -27,6 +27,9 @@ pub struct LaunchTemplate {
     pub default_version: u64,
     /// The newest version that was ever made; numbers are not used again.
     pub latest_version: u64,
+    /// What the request that made it called itself; the same request again makes no other template.
+    #[serde(default)]
+    pub client_token: Option<String>,
 }
 
 impl Row for LaunchTemplate {
@@ -39,6 +42,7 @@ impl Row for LaunchTemplate {
 
     fn index(&self, add: &mut dyn FnMut(&'static str, &str)) {
         add("name", &self.name);
+        self.client_token.iter().for_each(|token| add("client-token", token));
     }
 }
 
@@ -51,6 +55,9 @@ pub struct LaunchTemplateVersion {
     pub created_at: Time,
     pub created_by: String,
     pub data: LaunchData,
+    /// As a template's own.
+    #[serde(default)]
+    pub client_token: Option<String>,
 }
 
 /// Template and number of a version, in that order.
@@ -73,6 +80,7 @@ impl Row for LaunchTemplateVersion {
 
     fn index(&self, add: &mut dyn FnMut(&'static str, &str)) {
         add("template", &self.template);
+        self.client_token.iter().for_each(|token| add("client-token", token));
     }
 }
 
@@ -144,6 +152,7 @@ pub fn create_template(
     description: Option<String>,
     data: LaunchData,
     tags: Tags,
+    client_token: Option<String>,
 ) -> Result<LaunchTemplateId, Error> {
     check_name(name)?;
     if tx.rows_where::<LaunchTemplate>("name", name).next().is_some() {
@@ -160,8 +169,9 @@ pub fn create_template(
         created_by: cx.caller.arn.clone(),
         default_version: 1,
         latest_version: 1,
+        client_token,
     });
-    put_version(tx, cx, &id, 1, description, data);
+    put_version(tx, cx, &VersionKey(id.clone(), 1), description, data, None);
     tags::add(tx, &id, tags)?;
     Ok(id)
 }
@@ -174,7 +184,8 @@ pub fn create_version(
     source: Option<&str>,
     description: Option<String>,
     data: LaunchData,
-) -> Result<(LaunchTemplateId, u64), Error> {
+    client_token: Option<String>,
+) -> Result<VersionKey, Error> {
     let template = find_template(tx, name)?.clone();
     let data = match source {
         None => data,
@@ -190,9 +201,10 @@ pub fn create_version(
         ));
     }
     let number = template.latest_version + 1;
-    put_version(tx, cx, &template.id, number, description, data);
-    tx.update::<LaunchTemplate>(&template.id, |t| t.latest_version = number);
-    Ok((template.id, number))
+    let key = VersionKey(template.id, number);
+    put_version(tx, cx, &key, description, data, client_token);
+    tx.update::<LaunchTemplate>(&key.0, |t| t.latest_version = number);
+    Ok(key)
 }
 
 /// Makes another version the default.
@@ -226,15 +238,37 @@ pub fn delete_template(tx: &mut Tx, name: &TemplateName) -> Result<LaunchTemplat
     Ok(template)
 }
 
-fn put_version(tx: &mut Tx, cx: &Cx, id: &LaunchTemplateId, number: u64, description: Option<String>, data: LaunchData) {
+fn put_version(
+    tx: &mut Tx,
+    cx: &Cx,
+    key: &VersionKey,
+    description: Option<String>,
+    data: LaunchData,
+    client_token: Option<String>,
+) {
     tx.put(LaunchTemplateVersion {
-        template: id.clone(),
-        number,
+        template: key.0.clone(),
+        number: key.1,
         description,
         created_at: cx.now,
         created_by: cx.caller.arn.clone(),
         data,
+        client_token,
     });
+}
+
+/// The template that a request with this token made, from this data; the token may not come with another request.
+pub fn made_template(state: &State, token: &str, name: &str, data: &LaunchData) -> Result<Option<LaunchTemplateId>, Error> {
+    let Some(made) = state.rows_where::<LaunchTemplate>("client-token", token).next() else { return Ok(None) };
+    let same_data = version_data(state, &made.id, 1).is_none_or(|first| first == *data);
+    if made.name == name && same_data { Ok(Some(made.id.clone())) } else { Err(ComputeError::IdempotentMismatch.into()) }
+}
+
+/// The version of this template that a request with this token made.
+pub fn made_version(state: &State, token: &str, template: &TemplateName) -> Result<Option<VersionKey>, Error> {
+    let Some(made) = state.rows_where::<LaunchTemplateVersion>("client-token", token).next() else { return Ok(None) };
+    let same = find_template(state, template)?.id == made.template;
+    if same { Ok(Some(made.key())) } else { Err(ComputeError::IdempotentMismatch.into()) }
 }
 
 /// 3 to 128 letters, digits and `( ) . - / _`.

@@ -10,7 +10,7 @@ use super::error::ComputeError;
 use super::launch_shapes::{of_template, template_answer};
 use super::launch_template::{
     LaunchTemplate, LaunchTemplateVersion, TemplateName, VersionKey, create_template, create_version, delete_template,
-    delete_version, find_template, latest_version, set_default_version, version_number,
+    delete_version, find_template, latest_version, made_template, made_version, set_default_version, version_number,
 };
 use crate::Kind;
 use crate::describe::{Asked, Described, describe, results_within};
@@ -22,6 +22,9 @@ use crate::tags;
 const VERSIONS_MAX: usize = 200;
 /// `MaxResults` of templates and of versions ("DescribeLaunchTemplates", "DescribeLaunchTemplateVersions").
 const RESULTS: RangeInclusive<i64> = 1..=200;
+
+/// Longest client token.
+const TOKEN_CHARS_MAX: usize = 128;
 
 impl Described for LaunchTemplate {
     const KIND: Kind = Kind::LaunchTemplate;
@@ -44,10 +47,27 @@ pub(crate) fn create(
 ) -> Result<s::CreateLaunchTemplateResult, Fault> {
     let data = of_template(input.launch_template_data)?;
     data.validate()?;
-    let tags = tags::specified(input.tag_specifications, Kind::LaunchTemplate)?;
-    let id = create_template(tx, cx, &input.launch_template_name, input.version_description, data, tags)?;
+    let (name, token) = (input.launch_template_name, checked_token(input.client_token)?);
+    let made = token.as_deref().map(|token| made_template(tx, token, &name, &data)).transpose()?.flatten();
+    let id = match made {
+        Some(id) => id,
+        None => {
+            let tags = tags::specified(input.tag_specifications, Kind::LaunchTemplate)?;
+            create_template(tx, cx, &name, input.version_description, data, tags, token)?
+        }
+    };
     let launch_template = Some(template_shape(tx, &id)?);
     unless_dry(input.dry_run, s::CreateLaunchTemplateResult { launch_template, ..Default::default() })
+}
+
+/// A client token as "Ensuring idempotency" has it.
+fn checked_token(token: Option<String>) -> Result<Option<String>, Error> {
+    match token.filter(|t| !t.is_empty()) {
+        Some(long) if long.len() > TOKEN_CHARS_MAX => {
+            Err(Error::invalid("ClientToken", "", &format!("It may have at most {TOKEN_CHARS_MAX} characters.")))
+        }
+        token => Ok(token),
+    }
 }
 
 pub(crate) fn create_another(
@@ -59,9 +79,14 @@ pub(crate) fn create_another(
     let data = of_template(input.launch_template_data)?;
     data.validate()?;
     let source = input.source_version.as_deref();
-    let (id, number) = create_version(tx, cx, &name, source, input.version_description, data)?;
-    let template = tx.get::<LaunchTemplate>(&id).ok_or(Error::Internal)?;
-    let version = tx.get::<LaunchTemplateVersion>(&VersionKey(id, number)).ok_or(Error::Internal)?;
+    let token = checked_token(input.client_token)?;
+    let made = token.as_deref().map(|token| made_version(tx, token, &name)).transpose()?.flatten();
+    let key = match made {
+        Some(key) => key,
+        None => create_version(tx, cx, &name, source, input.version_description, data, token)?,
+    };
+    let template = tx.get::<LaunchTemplate>(&key.0).ok_or(Error::Internal)?;
+    let version = tx.get::<LaunchTemplateVersion>(&key).ok_or(Error::Internal)?;
     let launch_template_version = Some(version_shape(template, version));
     unless_dry(input.dry_run, s::CreateLaunchTemplateVersionResult { launch_template_version, ..Default::default() })
 }

@@ -87,3 +87,36 @@ fn a_zone_by_its_id_is_not_passed_over() {
     assert_eq!(code(region.call::<ops::RunInstances>(placement("euc1-az3"))), "UnsupportedOperation");
     region.call::<ops::RunInstances>(placement("")).unwrap();
 }
+
+#[test]
+fn a_request_that_comes_again_makes_nothing_twice() {
+    let mut region = Region::new();
+    let mut first = create("web");
+    first.client_token = Some("token-1".into());
+    let make = |region: &mut Region, input: &s::CreateLaunchTemplateRequest| -> Result<String, Fault> {
+        Ok(region.call::<ops::CreateLaunchTemplate>(input.clone())?.launch_template.unwrap().launch_template_id.unwrap())
+    };
+    let id = make(&mut region, &first).unwrap();
+    let mut second = another("web");
+    second.client_token = Some("token-2".into());
+    let version = |region: &mut Region, input: &s::CreateLaunchTemplateVersionRequest| -> Result<Option<i64>, Fault> {
+        let made = region.call::<ops::CreateLaunchTemplateVersion>(input.clone())?;
+        Ok(made.launch_template_version.unwrap().version_number)
+    };
+    assert_eq!(version(&mut region, &second).unwrap(), Some(2));
+    region.reopen();
+    assert_eq!(make(&mut region, &first).unwrap(), id);
+    assert_eq!(version(&mut region, &second).unwrap(), Some(2));
+    let mut other = first.clone();
+    other.launch_template_data.image_id = Some("ami-0123".into());
+    assert_eq!(code(make(&mut region, &other)), "IdempotentParameterMismatch");
+    other.client_token = Some("token-3".into());
+    assert_eq!(code(make(&mut region, &other)), "InvalidLaunchTemplateName.AlreadyExistsException");
+    other.client_token = Some("x".repeat(129));
+    assert_eq!(code(make(&mut region, &other)), "InvalidParameterValue");
+    region.call::<ops::CreateLaunchTemplate>(create("other")).unwrap();
+    second.launch_template_name = Some("other".into());
+    assert_eq!(code(version(&mut region, &second)), "IdempotentParameterMismatch");
+    second.client_token = Some("token-3".into());
+    assert_eq!(version(&mut region, &second).unwrap(), Some(2));
+}

@@ -55,7 +55,7 @@ impl StackResource for LaunchTemplateResource {
         let name = properties.launch_template_name.clone().unwrap_or_else(|| request.physical_name(cx, NAME_CHARS_MAX));
         let data = of_template(&properties.launch_template_data)?;
         let tags = all_tags(request, &properties.tags())?;
-        let id = create_template(tx, cx, &name, properties.version_description, data, tags)?;
+        let id = create_template(tx, cx, &name, properties.version_description, data, tags, None)?;
         Ok(id.into())
     }
 
@@ -67,7 +67,7 @@ impl StackResource for LaunchTemplateResource {
         let latest = tx.get::<LaunchTemplateVersion>(&latest).ok_or(Error::Internal)?;
         // The way back from an update that changed nothing yet needs no version either.
         if latest.data != data || latest.description != new.version_description {
-            create_version(tx, cx, &name_of(physical_id), None, new.version_description.clone(), data)?;
+            create_version(tx, cx, &name_of(physical_id), None, new.version_description.clone(), data, None)?;
         }
         retag(tx, request, physical_id, &old.tags(), &new.tags())?;
         Ok(())
