@@ -382,6 +382,8 @@ fn rules_are_revoked_changed_and_described_by_id() {
         security_group_rule_ids: vec![id],
         ..Default::default()
     };
+    let both = s::RevokeSecurityGroupIngressRequest { ip_permissions: vec![tcp(80, "0.0.0.0/0")], ..by_id.clone() };
+    assert_eq!(code(region.call::<ops::RevokeSecurityGroupIngress>(both)), "InvalidParameterCombination");
     assert_eq!(region.call::<ops::RevokeSecurityGroupIngress>(by_id).unwrap().revoked_security_group_rules.len(), 1);
     assert!(describe_group(&mut region, &group).ip_permissions.is_empty());
 }

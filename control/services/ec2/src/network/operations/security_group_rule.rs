@@ -165,6 +165,10 @@ struct Named {
 
 fn take_named(tx: &mut Tx, cx: &Cx, group: &SecurityGroup, direction: Direction, named: Named) -> Result<Revoked, Error> {
     if !named.ids.is_empty() {
+        if !named.permissions.is_empty() || named.flat.is_given() {
+            let text = "Rules are named either by securityGroupRuleIds or by their properties, not by both.";
+            return Err(Error::InvalidCombination(text.into()));
+        }
         return by_ids(tx, &group.id, direction, named.ids);
     }
     let rules = rules_of(tx, cx, group, named.permissions, named.flat)?;
