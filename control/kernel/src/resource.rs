@@ -25,6 +25,8 @@ pub struct ResourceRequest<'a> {
     pub properties: &'a Json,
     /// The stack's own tags and `aws:cloudformation:*`; a resource adds them to its own where AWS does.
     pub tags: &'a Tags,
+    /// The stack's own tags as `create` or the last `update` had them; for `update` only.
+    pub old_tags: Option<&'a Tags>,
     pub creation_policy: Option<&'a Json>,
     pub update_policy: Option<&'a Json>,
 }

@@ -92,6 +92,7 @@ impl Trial {
             logical_id: "Thing",
             properties,
             tags: &tags,
+            old_tags: None,
             creation_policy: None,
             update_policy: None,
         };

@@ -23,11 +23,12 @@ pub(crate) fn all_tags(request: &ResourceRequest, own: &[Tag]) -> Result<Tags, E
     Ok(all)
 }
 
-/// Gives a resource its new tags and takes away those that only the old properties named. Others, which a user may
-/// have added meanwhile, stay.
+/// Gives a resource its new tags and takes away those that only the old properties or the stack named before. Others,
+/// which a user may have added meanwhile, stay.
 pub(crate) fn retag(tx: &mut Tx, request: &ResourceRequest, id: &str, old: &[Tag], new: &[Tag]) -> Result<(), Error> {
     let new = all_tags(request, new)?;
-    let gone: Vec<_> = old.iter().filter(|t| !new.contains_key(&t.key)).map(|t| (t.key.clone(), None)).collect();
+    let before = old.iter().map(|t| &t.key).chain(request.old_tags.iter().flat_map(|tags| tags.keys()));
+    let gone: Vec<_> = before.filter(|key| !new.contains_key(*key)).map(|key| (key.clone(), None)).collect();
     tags::remove(tx, id, &gone);
     tags::add(tx, id, new)
 }

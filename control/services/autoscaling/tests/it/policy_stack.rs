@@ -21,6 +21,7 @@ fn with<T>(
         logical_id: "It",
         properties,
         tags: &tags,
+        old_tags: None,
         creation_policy: None,
         update_policy: None,
     };

@@ -46,6 +46,7 @@ impl Stack {
             logical_id: "Group",
             properties: &self.properties,
             tags: &self.tags,
+            old_tags: None,
             creation_policy: self.creation_policy.as_ref(),
             update_policy: self.update_policy.as_ref(),
         };

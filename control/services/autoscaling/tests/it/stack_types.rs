@@ -19,6 +19,7 @@ fn with<T>(
         logical_id: "Thing",
         properties,
         tags: &tags,
+        old_tags: None,
         creation_policy: None,
         update_policy: None,
     };

@@ -234,8 +234,8 @@ impl Forward<'_> {
         member.in_place = true;
         member = set_member(tx, cx, stack, member, MemberStatus::UpdateInProgress, None);
         let tags = tags_of(stack, &wanted.logical_id);
-        let outcome = tx
-            .attempt(|tx| resource.update(tx, cx, &present.id, &present.properties, &request(stack, wanted, &properties, &tags)));
+        let request = ResourceRequest { old_tags: Some(&present.tags), ..request(stack, wanted, &properties, &tags) };
+        let outcome = tx.attempt(|tx| resource.update(tx, cx, &present.id, &present.properties, &request));
         match outcome {
             Ok(()) => {
                 member.physical = Some(Physical { id: present.id, properties, tags: stack.wish.tags.clone() });
@@ -321,6 +321,7 @@ fn request<'a>(stack: &'a Stack, wanted: &'a Declaration, properties: &'a Json, 
         logical_id: &wanted.logical_id,
         properties,
         tags,
+        old_tags: None,
         creation_policy: wanted.creation_policy.as_ref(),
         update_policy: wanted.update_policy.as_ref(),
     }

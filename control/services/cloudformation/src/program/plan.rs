@@ -180,6 +180,7 @@ impl Plan<'_> {
             logical_id: &declaration.logical_id,
             properties: new,
             tags: &tags,
+            old_tags: None,
             creation_policy: declaration.creation_policy.as_ref(),
             update_policy: declaration.update_policy.as_ref(),
         };

@@ -168,6 +168,7 @@ fn stack<T>(
         logical_id: "High",
         properties,
         tags: &tags,
+        old_tags: None,
         creation_policy: None,
         update_policy: None,
     };

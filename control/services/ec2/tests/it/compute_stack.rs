@@ -36,6 +36,7 @@ fn with_request<T>(properties: &Json, work: impl FnOnce(&ResourceRequest) -> T) 
         logical_id: "Thing",
         properties,
         tags: &tags,
+        old_tags: None,
         creation_policy: None,
         update_policy: None,
     })

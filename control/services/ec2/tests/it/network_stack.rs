@@ -28,6 +28,7 @@ fn request<'a>(logical_id: &'a str, properties: &'a Json, tags: &'a Tags) -> Res
         logical_id,
         properties,
         tags,
+        old_tags: None,
         creation_policy: None,
         update_policy: None,
     }
@@ -161,6 +162,21 @@ fn own_tags_win_over_the_stacks_and_follow_updates() {
     assert_eq!(tag(&region, &vpc, "Name").as_deref(), Some("main"));
     let reserved = create(&mut region, "VPC", json!({ "CidrBlock": "10.1.0.0/16", "Tags": [{ "Key": "aws:x", "Value": "" }] }));
     assert_eq!(reserved.unwrap_err().code, "InvalidParameterValue");
+}
+
+#[test]
+fn a_tag_that_the_stack_has_no_more_goes_and_a_users_own_stays() {
+    let mut region = Region::new();
+    let properties = json!({ "CidrBlock": "10.0.0.0/16", "Tags": [{ "Key": "Name", "Value": "main" }] });
+    let vpc = create(&mut region, "VPC", properties.clone()).unwrap();
+    let tags = vec![s::Tag { key: Some("User".into()), value: Some("me".into()) }];
+    let input = s::CreateTagsRequest { resources: vec![vpc.clone()], tags, dry_run: None };
+    region.call::<ops::CreateTags>(input).unwrap();
+    let (old, none) = (stack_tags(), Tags::new());
+    let asked = ResourceRequest { old_tags: Some(&old), ..request("Thing", &properties, &none) };
+    ask!(region, "VPC", |resource, tx, cx| resource.update(tx, cx, &vpc, &properties, &asked)).unwrap();
+    assert_eq!(tag(&region, &vpc, "Team"), None);
+    assert_eq!((tag(&region, &vpc, "Name").as_deref(), tag(&region, &vpc, "User").as_deref()), (Some("main"), Some("me")));
 }
 
 /// The rules of a group as the world shall have them: what comes in, what goes out.

@@ -109,6 +109,7 @@ mod tests {
             logical_id: "Balancer",
             properties: &properties,
             tags: &of_stack,
+            old_tags: None,
             creation_policy: None,
             update_policy: None,
         };

@@ -37,7 +37,16 @@ impl std::ops::DerefMut for Region {
 
 fn request<'a>(stack_name: &'a str, properties: &'a Json, tags: &'a base::Tags) -> ResourceRequest<'a> {
     let (creation_policy, update_policy) = (None, None);
-    ResourceRequest { stack_id: "arn", stack_name, logical_id: "Thing", properties, tags, creation_policy, update_policy }
+    ResourceRequest {
+        stack_id: "arn",
+        stack_name,
+        logical_id: "Thing",
+        properties,
+        tags,
+        old_tags: None,
+        creation_policy,
+        update_policy,
+    }
 }
 
 pub fn pairs(pairs: &[(&str, &str)]) -> Vec<(Option<String>, Option<String>)> {
