@@ -118,6 +118,7 @@ pub(crate) fn describe_volumes(tx: &mut Tx, _: &Cx, input: s::DescribeVolumesReq
         filters.pass(tags, |name, add| volume_values(i, name, add))
     });
     kept.sort_by(|a, b| a.root.id.cmp(&b.root.id));
+    kept.dedup_by(|a, b| a.root.id == b.root.id);
     let max = results_max(input.max_results)?;
     let page = page(kept.into_iter(), |i| i.root.id.to_string(), input.next_token.as_deref(), max, || Error::BadToken.into())?;
     let volumes = page.items.into_iter().map(|i| volume_answer(tx, i)).collect();

@@ -183,6 +183,15 @@ fn a_client_token_makes_a_launch_happen_once() {
     assert_eq!(region.state().count::<ec2::Instance>(), 2);
 }
 
+#[test]
+fn a_volume_that_is_asked_for_twice_is_shown_once() {
+    let mut region = Region::new();
+    let id = run_one(&mut region);
+    let volume = region.state().get::<ec2::Instance>(&id.into()).unwrap().root.id.to_string();
+    let input = s::DescribeVolumesRequest { volume_ids: vec![volume.clone(), volume], ..Default::default() };
+    assert_eq!(region.call::<ops::DescribeVolumes>(input).unwrap().volumes.len(), 1);
+}
+
 /// Makes a good request bad.
 type Spoil = Box<dyn Fn(&mut s::RunInstancesRequest)>;
 
