@@ -126,6 +126,15 @@ pub(crate) fn refuse(parameters: &[(&str, bool)]) -> Result<(), Error> {
     }
 }
 
+/// A request's client token; an empty one is none ("Ensuring idempotency").
+pub(crate) fn client_token(token: Option<String>, chars_max: usize) -> Result<Option<String>, Error> {
+    let token = token.filter(|t| !t.is_empty());
+    if token.as_ref().is_some_and(|t| t.chars().count() > chars_max) {
+        return Err(Error::invalid("ClientToken", "", &format!("It may have at most {chars_max} characters.")));
+    }
+    Ok(token)
+}
+
 /// The answer, unless it was only asked whether it could be given: then the error rolls everything back.
 pub(crate) fn unless_dry<T>(dry_run: Option<bool>, answer: T) -> Result<T, Fault> {
     if dry_run == Some(true) { Err(Error::DryRun.into()) } else { Ok(answer) }

@@ -14,7 +14,7 @@ use super::launch_template::{
 };
 use crate::Kind;
 use crate::describe::{Asked, Described, describe, results_within};
-use crate::error::{Error, unless_dry};
+use crate::error::{Error, client_token, unless_dry};
 use crate::filter::Filters;
 use crate::tags;
 
@@ -47,7 +47,7 @@ pub(crate) fn create(
 ) -> Result<s::CreateLaunchTemplateResult, Fault> {
     let data = of_template(input.launch_template_data)?;
     data.validate()?;
-    let (name, token) = (input.launch_template_name, checked_token(input.client_token)?);
+    let (name, token) = (input.launch_template_name, client_token(input.client_token, TOKEN_CHARS_MAX)?);
     let made = token.as_deref().map(|token| made_template(tx, token, &name, &data)).transpose()?.flatten();
     let id = match made {
         Some(id) => id,
@@ -60,16 +60,6 @@ pub(crate) fn create(
     unless_dry(input.dry_run, s::CreateLaunchTemplateResult { launch_template, ..Default::default() })
 }
 
-/// A client token as "Ensuring idempotency" has it.
-fn checked_token(token: Option<String>) -> Result<Option<String>, Error> {
-    match token.filter(|t| !t.is_empty()) {
-        Some(long) if long.len() > TOKEN_CHARS_MAX => {
-            Err(Error::invalid("ClientToken", "", &format!("It may have at most {TOKEN_CHARS_MAX} characters.")))
-        }
-        token => Ok(token),
-    }
-}
-
 pub(crate) fn create_another(
     tx: &mut Tx,
     cx: &Cx,
@@ -79,7 +69,7 @@ pub(crate) fn create_another(
     let data = of_template(input.launch_template_data)?;
     data.validate()?;
     let source = input.source_version.as_deref();
-    let token = checked_token(input.client_token)?;
+    let token = client_token(input.client_token, TOKEN_CHARS_MAX)?;
     let made = token.as_deref().map(|token| made_version(tx, token, &name)).transpose()?.flatten();
     let key = match made {
         Some(key) => key,

@@ -275,6 +275,19 @@ fn associations_move_between_tables() {
 }
 
 #[test]
+fn an_empty_token_is_none_and_a_long_one_is_refused() {
+    let mut region = Region::new();
+    let vpc = create_vpc(&mut region, "10.0.0.0/16").unwrap();
+    let mut make = |token: &str| {
+        let input = s::CreateRouteTableRequest { vpc_id: vpc.clone(), client_token: Some(token.into()), ..Default::default() };
+        region.call::<ops::CreateRouteTable>(input).map(|made| made.route_table.unwrap().route_table_id)
+    };
+    assert_ne!(make("").unwrap(), make("").unwrap());
+    assert_eq!(make("token").unwrap(), make("token").unwrap());
+    assert_eq!(code(make(&"x".repeat(65))), "InvalidParameterValue");
+}
+
+#[test]
 fn rules_come_grouped_and_reach_the_world() {
     let mut region = Region::new();
     let vpc = create_vpc(&mut region, "10.0.0.0/16").unwrap();

@@ -6,7 +6,7 @@ use shapes::ec2 as s;
 
 use crate::compute::ComputeError;
 use crate::describe::{Asked, describe};
-use crate::error::{Error, refuse, unless_dry};
+use crate::error::{Error, client_token, refuse, unless_dry};
 use crate::kind::Kind;
 use crate::network::route_table::{
     Association, RouteTable, Target, associate, create_route_table, delete_route_table, disassociate, find, of_client_token,
@@ -15,10 +15,13 @@ use crate::network::route_table::{
 use crate::network::vpc::Vpc;
 use crate::tags;
 
+/// Longest client token.
+const TOKEN_CHARS_MAX: usize = 64;
+
 /// The same client token makes the same table, as "Ensuring idempotency" says.
 pub(super) fn create(tx: &mut Tx, cx: &Cx, input: s::CreateRouteTableRequest) -> Result<s::CreateRouteTableResult, Fault> {
     let vpc = VpcId::from(input.vpc_id);
-    let token = input.client_token;
+    let token = client_token(input.client_token, TOKEN_CHARS_MAX)?;
     let id = match token.as_deref().and_then(|token| of_client_token(tx, token)) {
         Some(made) if made.vpc == vpc => made.id.clone(),
         Some(_) => return Err(Error::Compute(ComputeError::IdempotentMismatch).into()),
