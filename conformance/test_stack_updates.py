@@ -28,6 +28,34 @@ def test_policies_keep_what_they_say(stack, client):
         client("ssm").delete_parameter(Name=kept)
 
 
+def test_tags_that_a_stack_gives_up_leave_its_resources(stack, client):
+    s = stack()
+    part = {"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": {"Ref": "Net"}, "CidrBlock": "10.71.1.0/24"}}
+    launch = {"LaunchTemplateData": {"ImageId": "{{resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64}}", "InstanceType": "t3.micro"}}
+    group = {"MinSize": "0", "MaxSize": "1", "VPCZoneIdentifier": [{"Ref": "Part"}]}
+    group["LaunchTemplate"] = {"LaunchTemplateId": {"Ref": "Launch"}, "Version": "1"}
+    template = resources(
+        Net=NET, Part=part, Topic={"Type": "AWS::SNS::Topic"}, Launch={"Type": "AWS::EC2::LaunchTemplate", "Properties": launch},
+        Group={"Type": "AWS::AutoScaling::AutoScalingGroup", "Properties": group})
+    ec2, sns, scaling = client("ec2"), client("sns"), client("autoscaling")
+
+    def tags():
+        net, topic, group = (s.resources()[x] for x in ("Net", "Topic", "Group"))
+        of_net = ec2.describe_tags(Filters=[{"Name": "resource-id", "Values": [net]}])["Tags"]
+        of_group = scaling.describe_tags(Filters=[{"Name": "auto-scaling-group", "Values": [group]}])["Tags"]
+        all = of_net, sns.list_tags_for_resource(ResourceArn=topic)["Tags"], of_group
+        return [{t["Key"]: t["Value"] for t in some if not t["Key"].startswith("aws:")} for some in all]
+
+    s.create(template, Tags=[{"Key": "team", "Value": "blue"}, {"Key": "stage", "Value": "test"}])
+    assert tags() == [{"team": "blue", "stage": "test"}] * 3
+    ec2.create_tags(Resources=[s.resources()["Net"]], Tags=[{"Key": "mine", "Value": "1"}])
+    sns.tag_resource(ResourceArn=s.resources()["Topic"], Tags=[{"Key": "mine", "Value": "1"}])
+    mine = {"AutoScalingGroupName": s.resources()["Group"], "Key": "mine", "Value": "1", "PropagateAtLaunch": False}
+    scaling.create_or_update_tags(Tags=[{"ResourceId": mine.pop("AutoScalingGroupName"), "ResourceType": "auto-scaling-group", **mine}])
+    s.update(Tags=[{"Key": "team", "Value": "red"}])
+    assert tags() == [{"team": "red", "mine": "1"}] * 3, "those of others stay"
+
+
 def test_updates_change_in_place_or_replace(stack, client):
     ec2, elb, scaling = client("ec2"), client("elbv2"), client("autoscaling")
 

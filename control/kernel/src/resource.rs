@@ -32,6 +32,11 @@ pub struct ResourceRequest<'a> {
 }
 
 impl ResourceRequest<'_> {
+    /// Whether the resource may have this tag from its stack, which had it until now.
+    pub fn had_of_stack(&self, key: &str) -> bool {
+        self.old_tags.is_some_and(|tags| tags.contains_key(key))
+    }
+
     /// A name for a resource that the template does not name: `STACK-LOGICAL-RANDOM`, cut to `max` characters as
     /// CloudFormation does, the random end kept.
     pub fn physical_name(&self, cx: &Cx, max: usize) -> String {

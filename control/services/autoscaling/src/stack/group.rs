@@ -213,7 +213,7 @@ impl StackResource for AutoScalingGroup {
         self.update_target_groups(tx, physical_id, &before, &after)?;
         let name = GroupName::from(physical_id);
         tx.update::<Group>(&name, |g| {
-            g.tags.retain(|key, _| !before.tags.iter().any(|t| t.key == *key));
+            g.tags.retain(|key, _| !before.tags.iter().any(|t| t.key == *key) && !request.had_of_stack(key));
             // Launches that failed before it are not the update's.
             (g.failures, g.last_failure) = (0, None);
         });

@@ -90,7 +90,7 @@ impl StackResource for TopicType {
         let tags = all_tags(request, &after)?;
         tags::check_count(&tags)?;
         tx.update::<crate::Topic>(&arn.to_string(), |t| {
-            t.tags.retain(|key, _| !before.tags.iter().any(|tag| tag.key == *key));
+            t.tags.retain(|key, _| !before.tags.iter().any(|tag| tag.key == *key) && !request.had_of_stack(key));
             t.tags.extend(tags);
         });
         Ok(())
