@@ -50,8 +50,8 @@ def test_tags_that_a_stack_gives_up_leave_its_resources(stack, client):
     assert tags() == [{"team": "blue", "stage": "test"}] * 3
     ec2.create_tags(Resources=[s.resources()["Net"]], Tags=[{"Key": "mine", "Value": "1"}])
     sns.tag_resource(ResourceArn=s.resources()["Topic"], Tags=[{"Key": "mine", "Value": "1"}])
-    mine = {"AutoScalingGroupName": s.resources()["Group"], "Key": "mine", "Value": "1", "PropagateAtLaunch": False}
-    scaling.create_or_update_tags(Tags=[{"ResourceId": mine.pop("AutoScalingGroupName"), "ResourceType": "auto-scaling-group", **mine}])
+    of_group = {"ResourceId": s.resources()["Group"], "ResourceType": "auto-scaling-group", "PropagateAtLaunch": False}
+    scaling.create_or_update_tags(Tags=[{**of_group, "Key": "mine", "Value": "1"}])
     s.update(Tags=[{"Key": "team", "Value": "red"}])
     assert tags() == [{"team": "red", "mine": "1"}] * 3, "those of others stay"
 
