@@ -45,6 +45,9 @@ pub struct RollingUpdate {
     pub signals: BTreeMap<String, bool>,
     /// Signals that did not come in time: each counts as a failure.
     pub missed: u32,
+    /// Instances whose signals are among those: what they signal now is of no batch any more.
+    #[serde(default)]
+    pub overdue: BTreeSet<InstanceId>,
     /// What the stack's events are to tell, until they do.
     pub notes: Vec<String>,
     pub outcome: Option<Outcome>,
@@ -160,6 +163,7 @@ pub(crate) fn start(tx: &mut Tx, cx: &Cx, name: &GroupName, policy: Policy) -> R
         expected: 0,
         signals: BTreeMap::new(),
         missed: 0,
+        overdue: BTreeSet::new(),
         notes,
         outcome: None,
         suspended,
@@ -204,6 +208,9 @@ pub(crate) fn signal(tx: &mut Tx, name: &GroupName, unique_id: &str, success: bo
     };
     if update.signals.len() >= SIGNALS_MAX || unique_id.chars().count() > UNIQUE_ID_CHARS_MAX {
         return Err(Error::LimitExceeded(format!("An update takes at most {SIGNALS_MAX} signals")));
+    }
+    if update.overdue.contains(&InstanceId::from(unique_id)) {
+        return Ok(true);
     }
     tx.update::<RollingUpdate>(name, |u| {
         // A repeated id is the same signal.

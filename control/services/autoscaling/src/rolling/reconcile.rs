@@ -47,6 +47,8 @@ fn apply(tx: &mut Tx, cx: &Cx, group: &Group, mut update: RollingUpdate, step: S
         Step::Settle => settle(tx, cx, &mut update),
         Step::Missed(count) => {
             update.missed += u32::try_from(count).unwrap_or(u32::MAX);
+            let ids: Vec<InstanceId> = added(tx, &update).map(|m| m.instance.clone()).collect();
+            update.overdue.extend(ids.into_iter().filter(|id| !update.signals.contains_key(id.as_str())));
             update.notes.push(format!(
                 "Failed to receive {count} resource signal(s) for the current batch.  Each resource signal timeout is counted as a FAILURE."
             ));
@@ -76,10 +78,9 @@ fn apply(tx: &mut Tx, cx: &Cx, group: &Group, mut update: RollingUpdate, step: S
 
 /// What a batch has come to; then its signals are waited for, or its pause.
 fn settle(tx: &Tx, cx: &Cx, update: &mut RollingUpdate) {
-    let members = || tx.rows_where::<Member>("group", &update.group).filter(|m| !is_away(m));
-    let left = members().filter(|m| update.obsolete.contains(&m.instance)).count();
-    let is_new = |m: &&Member| !update.obsolete.contains(&m.instance) && !update.spared.contains(&m.instance);
-    let new = u32::try_from(members().filter(is_new).count()).unwrap_or(u32::MAX);
+    let members = tx.rows_where::<Member>("group", &update.group).filter(|m| !is_away(m));
+    let left = members.filter(|m| update.obsolete.contains(&m.instance)).count();
+    let new = u32::try_from(added(tx, update).count()).unwrap_or(u32::MAX);
     if let Phase::Moving { ending } = &update.phase
         && !ending.is_empty()
     {
@@ -105,6 +106,12 @@ fn settle(tx: &Tx, cx: &Cx, update: &mut RollingUpdate) {
     if pause.signals || !pause.time.is_zero() {
         update.phase = Phase::Settling { until: cx.now + pause.time };
     }
+}
+
+/// What came since the update began, and stays.
+fn added<'a>(state: &'a State, update: &RollingUpdate) -> impl Iterator<Item = &'a Member> {
+    let is_new = |m: &&Member| !update.obsolete.contains(&m.instance) && !update.spared.contains(&m.instance);
+    state.rows_where::<Member>("group", &update.group).filter(|m| !is_away(m)).filter(is_new)
 }
 
 fn joined(ids: &[InstanceId]) -> String {
