@@ -117,14 +117,24 @@ struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
-    /// Obsolete instances that it has to replace; what it is to ignore does not count ("RefreshPreferences":
-    /// ScaleInProtectedInstances, StandbyInstances).
+    /// Obsolete instances that it has to replace.
     fn left(&self) -> impl Iterator<Item = &'a MemberView> {
-        let view = self.view;
-        view.members.iter().filter(|m| m.obsolete && m.stage != Stage::Leaving).filter(|m| match m.stage {
-            Stage::Standby => view.standby != Blocked::Ignore,
-            _ => !(m.protected && view.protected == Blocked::Ignore),
-        })
+        self.view.members.iter().filter(|m| m.obsolete && m.stage != Stage::Leaving && !self.ignores(m))
+    }
+
+    /// "RefreshPreferences": ScaleInProtectedInstances, StandbyInstances.
+    fn ignores(&self, member: &MemberView) -> bool {
+        match member.stage {
+            Stage::Standby => self.view.standby == Blocked::Ignore,
+            _ => member.protected && self.view.protected == Blocked::Ignore,
+        }
+    }
+
+    /// Instances that it replaces. What it ignores stays old, and brings it to no checkpoint ("Add checkpoints to an instance
+    /// refresh": that many percent must be new).
+    fn total(&self) -> usize {
+        let ignored = self.view.members.iter().filter(|m| m.obsolete && m.stage != Stage::Leaving && self.ignores(m));
+        self.view.total.saturating_sub(ignored.count())
     }
 
     /// In service, healthy and warmed up.
@@ -136,9 +146,10 @@ impl<'a> Planner<'a> {
     /// refresh works": it waits until the new instance is healthy and its warm-up is over).
     fn measure(&mut self) {
         let lacking = self.view.desired.saturating_sub(self.warm());
-        self.plan.remaining = (self.left().count() + lacking).min(self.view.total);
-        let done = self.view.total - self.plan.remaining;
-        self.plan.percent = (done * 100).checked_div(self.view.total).unwrap_or(100);
+        let total = self.total();
+        self.plan.remaining = (self.left().count() + lacking).min(total);
+        let done = total - self.plan.remaining;
+        self.plan.percent = (done * 100).checked_div(total).unwrap_or(100);
         self.plan.pool_remaining = self.view.pool.remaining();
     }
 
@@ -192,9 +203,7 @@ impl<'a> Planner<'a> {
     fn at_checkpoint(&mut self) -> bool {
         let Some(next) = self.view.checkpoints.first().copied() else { return false };
         // "Use an instance refresh with skip matching": with nothing to replace it succeeds immediately.
-        let still_there = self.view.members.iter().filter(|m| m.obsolete && m.stage != Stage::Leaving).count();
-        let has_nothing_to_do = self.plan.remaining == 0 && still_there == self.view.total;
-        if has_nothing_to_do || self.plan.percent < next || next == 100 {
+        if self.total() == 0 || self.plan.percent < next || next == 100 {
             return false;
         }
         if self.view.checkpoints.len() == 1 && self.plan.pool_remaining > 0 {
@@ -210,11 +219,11 @@ impl<'a> Planner<'a> {
 
     /// Obsolete instances that may still go before the next checkpoint.
     fn allowance(&self) -> usize {
-        let left = self.left().count();
+        let (left, total) = (self.left().count(), self.total());
         let threshold = self.view.checkpoints.first().copied().unwrap_or(self.view.ends_at_percent).min(100);
         // So many are replaced when the threshold is reached.
-        let target = (self.view.total * threshold).div_ceil(100);
-        let gone = self.view.total.saturating_sub(left);
+        let target = (total * threshold).div_ceil(100);
+        let gone = total.saturating_sub(left);
         target.saturating_sub(gone).min(left)
     }
 

@@ -119,6 +119,17 @@ fn a_checkpoint_holds_the_refresh_for_its_delay() {
 }
 
 #[test]
+fn what_it_is_to_ignore_brings_it_to_no_checkpoint() {
+    let mut view = View { protected: Blocked::Ignore, checkpoints: vec![50, 100], ..view(10, 50, 100) };
+    view.members.iter_mut().take(6).for_each(|m| m.protected = true);
+    let planned = plan(&view);
+    assert_eq!((planned.step, planned.percent, planned.replace.len()), (Step::GoOn, 0, 2), "half of the four that it replaces");
+    view.members.iter_mut().skip(6).take(2).for_each(|m| m.obsolete = false);
+    let planned = plan(&view);
+    assert_eq!((planned.step, planned.percent), (Step::Checkpoint(START + Duration::from_secs(100)), 50));
+}
+
+#[test]
 fn it_bakes_before_it_succeeds_and_an_alarm_fails_it() {
     let mut view = View { bake: WARMUP, ..view(1, 0, 100) };
     view.members[0].obsolete = false;
