@@ -92,8 +92,11 @@ pub(super) struct Plan {
 pub(super) enum Step {
     #[default]
     GoOn,
-    /// A checkpoint is reached: it waits until then.
-    Checkpoint(Time),
+    /// So many more checkpoints are reached: it waits at the last of them.
+    Checkpoint {
+        reached: usize,
+        until: Time,
+    },
     /// The wait at a checkpoint is over.
     LeaveCheckpoint,
     /// All is replaced; it is watched until then.
@@ -199,20 +202,23 @@ impl<'a> Planner<'a> {
         self.give_up_when_stalled(Step::Fail(format!("The instance refresh made no progress for 1 hour: {stuck}.")));
     }
 
-    /// "Add checkpoints to an instance refresh": once so many percent are replaced it waits, and at the last one it ends.
+    /// "Add checkpoints to an instance refresh": once so many percent are replaced it waits, and at the last one it ends. It
+    /// skips those that it goes beyond at once.
     fn at_checkpoint(&mut self) -> bool {
-        let Some(next) = self.view.checkpoints.first().copied() else { return false };
+        let checkpoints = &self.view.checkpoints;
+        let reached = checkpoints.iter().filter(|c| **c <= self.plan.percent && **c < 100).count();
         // "Use an instance refresh with skip matching": with nothing to replace it succeeds immediately.
-        if self.total() == 0 || self.plan.percent < next || next == 100 {
+        if reached == 0 || self.total() == 0 {
             return false;
         }
-        if self.view.checkpoints.len() == 1 && self.plan.pool_remaining > 0 {
+        let is_last = reached == checkpoints.len();
+        if is_last && self.plan.pool_remaining > 0 {
             return false;
         }
-        self.plan.step = match self.view.checkpoints.len() {
-            1 if self.view.bake.is_zero() => Step::Succeed,
-            1 => Step::Bake(self.view.now + self.view.bake),
-            _ => Step::Checkpoint(self.view.now + self.view.checkpoint_delay),
+        self.plan.step = match is_last {
+            true if self.view.bake.is_zero() => Step::Succeed,
+            true => Step::Bake(self.view.now + self.view.bake),
+            false => Step::Checkpoint { reached, until: self.view.now + self.view.checkpoint_delay },
         };
         true
     }

@@ -109,7 +109,7 @@ fn a_checkpoint_holds_the_refresh_for_its_delay() {
     assert_eq!(plan(&view).replace.len(), 2, "no more than the checkpoint allows");
     view.members.iter_mut().take(2).for_each(|m| m.obsolete = false);
     let until = START + Duration::from_secs(100);
-    assert_eq!(plan(&view).step, Step::Checkpoint(until));
+    assert_eq!(plan(&view).step, Step::Checkpoint { reached: 1, until });
     view.waits_until = Some(until);
     let planned = plan(&view);
     assert_eq!((planned.step, planned.replace.len(), planned.wake_at), (Step::GoOn, 0, Some(until)));
@@ -125,8 +125,8 @@ fn what_it_is_to_ignore_brings_it_to_no_checkpoint() {
     let planned = plan(&view);
     assert_eq!((planned.step, planned.percent, planned.replace.len()), (Step::GoOn, 0, 2), "half of the four that it replaces");
     view.members.iter_mut().skip(6).take(2).for_each(|m| m.obsolete = false);
-    let planned = plan(&view);
-    assert_eq!((planned.step, planned.percent), (Step::Checkpoint(START + Duration::from_secs(100)), 50));
+    let (planned, until) = (plan(&view), START + Duration::from_secs(100));
+    assert_eq!((planned.step, planned.percent), (Step::Checkpoint { reached: 1, until }, 50));
 }
 
 #[test]

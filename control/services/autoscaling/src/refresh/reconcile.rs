@@ -55,10 +55,10 @@ fn apply(tx: &mut Tx, cx: &Cx, group: &Group, mut refresh: Refresh, planned: Pla
             }
             tx.put(refresh);
         }
-        Step::Checkpoint(until) => {
-            let reached = refresh.preferences.checkpoints.get(refresh.checkpoints).copied().unwrap_or_default();
-            refresh.reason = Some(format!("Waiting at the checkpoint of {reached} percent until {}.", until.iso8601_s()));
-            refresh.checkpoints += 1;
+        Step::Checkpoint { reached, until } => {
+            refresh.checkpoints += reached;
+            let last = refresh.preferences.checkpoints.get(refresh.checkpoints - 1).copied().unwrap_or_default();
+            refresh.reason = Some(format!("Waiting at the checkpoint of {last} percent until {}.", until.iso8601_s()));
             tx.put(Refresh { waits_until: Some(until), ..refresh });
         }
         Step::LeaveCheckpoint => tx.put(Refresh { waits_until: None, reason: None, progressed_at: cx.now, ..refresh }),

@@ -210,6 +210,25 @@ fn a_rollback_brings_the_former_configuration_back() {
     assert_eq!(back.percentage_complete_on_rollback, Some(50));
 }
 
+/// "Add checkpoints to an instance refresh": of two instances one is half, beyond 10 and 40 percent, so it skips the first.
+#[test]
+fn checkpoints_that_are_reached_at_once_hold_a_refresh_once() {
+    for (checkpoints, status) in [(vec![10, 40, 100], RefreshStatus::InProgress), (vec![10, 40], RefreshStatus::Successful)] {
+        let mut region = Region::versioned(2);
+        let pauses =
+            s::RefreshPreferences { checkpoint_percentages: checkpoints, checkpoint_delay: Some(600), ..preferences(50, 100) };
+        region.refresh(request(pauses));
+        region.pass(20);
+        let refresh = region.last_refresh();
+        assert_eq!((refresh.status, refresh.percent), (status, 50));
+        if status == RefreshStatus::InProgress {
+            assert!(refresh.reason.unwrap().starts_with("Waiting at the checkpoint of 40 percent"));
+            region.pass(620);
+            assert_eq!(region.last_refresh().status, RefreshStatus::Successful);
+        }
+    }
+}
+
 #[test]
 fn auto_rollback_follows_a_failure() {
     let mut region = Region::versioned(2);
