@@ -8,7 +8,7 @@ use shapes::autoscaling as s;
 
 use super::describe::activity_answer;
 use crate::error::Error;
-use crate::member::Member;
+use crate::member::{Lifecycle, Member};
 use crate::membership::{self, Capacity};
 use crate::transitions;
 
@@ -65,7 +65,11 @@ pub(crate) fn set_protection(
 ) -> Result<s::SetInstanceProtectionAnswer, Fault> {
     let group = transitions::find_group(tx, &input.auto_scaling_group_name)?.name.clone();
     for id in ids(input.instance_ids, IDS_MAX)? {
-        membership::member_of(tx, &group, &id)?;
+        let member = membership::member_of(tx, &group, &id)?;
+        if !matches!(member.lifecycle, Lifecycle::InService | Lifecycle::EnteringStandby | Lifecycle::Standby) {
+            let text = format!("The instance {id} is not in InService or EnteringStandby or Standby.");
+            return Err(Error::Invalid(text).into());
+        }
         tx.update::<Member>(&id, |m| m.protected = input.protected_from_scale_in);
     }
     Ok(s::SetInstanceProtectionAnswer {})

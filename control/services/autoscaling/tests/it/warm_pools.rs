@@ -190,3 +190,41 @@ fn an_instance_of_the_pool_is_not_ended_as_one_of_the_group() {
     region.play();
     assert_eq!((region.lifecycle(&warm), region.row().desired_capacity), ("Warmed:Stopped", 1));
 }
+
+/// "SetInstanceProtection": "This operation cannot be called on instances in a warm pool"; nor on those on their way in or out.
+#[test]
+fn only_instances_of_the_group_itself_are_protected() {
+    let mut region = Region::new();
+    region.group(2, |r| r.max_size = 3);
+    region.call::<ops::PutWarmPool>(pool(|_| {})).unwrap();
+    region.play();
+    let warm = region.members().into_iter().find(|m| m.lifecycle.is_warm()).unwrap().instance;
+    let mut serving = region.in_service().into_iter();
+    let (leaving, stays) = (serving.next().unwrap(), serving.next().unwrap());
+    let hook = s::PutLifecycleHookType {
+        lifecycle_hook_name: "out".into(),
+        auto_scaling_group_name: "g".into(),
+        lifecycle_transition: Some("autoscaling:EC2_INSTANCE_TERMINATING".into()),
+        ..Default::default()
+    };
+    region.call::<ops::PutLifecycleHook>(hook).unwrap();
+    let end = s::TerminateInstanceInAutoScalingGroupType {
+        instance_id: Some(leaving.to_string()),
+        should_decrement_desired_capacity: true,
+        ..Default::default()
+    };
+    region.call::<ops::TerminateInstanceInAutoScalingGroup>(end).unwrap();
+    region.play();
+    assert_eq!(region.lifecycle(&leaving), "Terminating:Wait");
+    for refused in [warm, leaving] {
+        let protect = s::SetInstanceProtectionQuery {
+            auto_scaling_group_name: "g".into(),
+            instance_ids: vec![stays.to_string(), refused.to_string()],
+            protected_from_scale_in: true,
+        };
+        let (code, text) = refusal(region.call::<ops::SetInstanceProtection>(protect));
+        let expected = format!("The instance {refused} is not in InService or EnteringStandby or Standby.");
+        assert_eq!((code.as_str(), text), ("ValidationError", expected));
+        assert!(region.members().iter().all(|m| !m.protected));
+    }
+}
