@@ -80,7 +80,7 @@ fn check_statement(statement: &Map<String, Json>, kind: Kind) -> Result<(), Erro
     for name in ["Action", "NotAction", "Resource", "NotResource"] {
         statement.get(name).map_or(Ok(()), texts)?;
     }
-    if !has("Action") && !has("NotAction") {
+    if named(statement, ["Action", "NotAction"]).is_empty() {
         return Err(malformed(if kind == Kind::Trust {
             "Missing required field Action"
         } else {
@@ -103,9 +103,11 @@ fn check_identity(statement: &Map<String, Json>) -> Result<(), Error> {
     if statement.contains_key("Principal") || statement.contains_key("NotPrincipal") {
         return Err(malformed("Policy document should not specify a principal."));
     }
-    let resources = statement.get("Resource").or_else(|| statement.get("NotResource"));
-    let Some(resources) = resources else { return Err(malformed("Policy statement must contain resources.")) };
-    for resource in each(resources) {
+    let resources = named(statement, ["Resource", "NotResource"]);
+    if resources.is_empty() {
+        return Err(malformed("Policy statement must contain resources."));
+    }
+    for resource in resources {
         if resource != "*"
             && (!resource.starts_with("arn:") && !resource.starts_with('*')
                 || resource.starts_with("arn:") && resource.split(':').count() < 6)
@@ -135,8 +137,7 @@ fn check_trust(statement: &Map<String, Json>) -> Result<(), Error> {
 
 /// Actions are `*` or `vendor:name`.
 fn check_actions(statement: &Map<String, Json>) -> Result<(), Error> {
-    let actions = statement.get("Action").or_else(|| statement.get("NotAction"));
-    for action in actions.into_iter().flat_map(each) {
+    for action in named(statement, ["Action", "NotAction"]) {
         let vendor = action.split_once(':').map(|(vendor, _)| vendor);
         let plain = |v: &str| !v.is_empty() && v.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
         if action != "*" && !vendor.is_some_and(plain) {
@@ -154,6 +155,11 @@ fn texts(value: &Json) -> Result<(), Error> {
         Json::Array(items) if items.iter().all(Json::is_string) => Ok(()),
         _ => Err(syntax()),
     }
+}
+
+/// What a statement names by either of two elements.
+fn named<'a>(statement: &'a Map<String, Json>, elements: [&str; 2]) -> Vec<&'a str> {
+    elements.into_iter().filter_map(|name| statement.get(name)).flat_map(each).collect()
 }
 
 fn each(value: &Json) -> Vec<&str> {
@@ -200,6 +206,21 @@ mod tests {
             (r#"{"Version":"2020-01-01","Statement":[]}"#, Kind::Trust, "The policy must contain a valid version string"),
             (r#"{"Statement":[{"Effect":"Allow","Resource":"*"}]}"#, Kind::Identity, "Policy statement must contain actions."),
             (r#"{"Statement":[{"Effect":"Allow","Action":"s3:*"}]}"#, Kind::Identity, "Policy statement must contain resources."),
+            (
+                r#"{"Statement":[{"Effect":"Allow","Action":[],"Resource":"*"}]}"#,
+                Kind::Identity,
+                "Policy statement must contain actions.",
+            ),
+            (
+                r#"{"Statement":[{"Effect":"Allow","Action":"s3:*","NotResource":[]}]}"#,
+                Kind::Identity,
+                "Policy statement must contain resources.",
+            ),
+            (
+                r#"{"Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":[]}]}"#,
+                Kind::Trust,
+                "Missing required field Action",
+            ),
             (
                 r#"{"Statement":[{"Effect":"Allow","Action":"get","Resource":"*"}]}"#,
                 Kind::Identity,
