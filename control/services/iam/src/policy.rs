@@ -161,7 +161,13 @@ pub fn delete(tx: &mut Tx, arn: &str) -> Result<(), Error> {
 
 /// The number of `v3`, when the policy has that version.
 pub(crate) fn version_number(policy: &Policy, version: &str) -> Result<u32, Error> {
-    let number = version.strip_prefix('v').and_then(|n| n.parse().ok()).filter(|n| policy.versions.contains_key(n));
+    let after = version.strip_prefix('v').unwrap_or_default();
+    let digits = after.split_once('.').map_or(after, |(digits, _)| digits);
+    if !digits.starts_with(|c: char| ('1'..='9').contains(&c)) || !digits.chars().all(|c| c.is_ascii_digit()) {
+        let rule = "Member must satisfy regular expression pattern: v[1-9][0-9]*(\\.[A-Za-z0-9-]*)?";
+        return Err(validate::constraint("versionId", version, rule));
+    }
+    let number = after.parse().ok().filter(|n| policy.versions.contains_key(n));
     number.ok_or_else(|| Error::NoPolicyVersion { arn: policy.arn.clone(), version: version.into() })
 }
 

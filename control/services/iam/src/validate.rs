@@ -62,7 +62,7 @@ fn length(field: &str, value: &str, least: usize, most: usize) -> Result<(), Err
     Ok(())
 }
 
-fn constraint(field: &str, value: &str, text: &str) -> Error {
+pub(crate) fn constraint(field: &str, value: &str, text: &str) -> Error {
     Error::Invalid(format!("1 validation error detected: Value '{value}' at '{field}' failed to satisfy constraint: {text}"))
 }
 

@@ -223,6 +223,11 @@ fn policies_have_versions_and_are_kept_while_used() {
     let document = region.call::<ops::GetPolicyVersion>(get("v3")).unwrap().policy_version.unwrap().document.unwrap();
     assert!(document.contains("List"), "{document}");
     assert!(region.refusal::<ops::GetPolicyVersion>(get("v9")).starts_with("NoSuchEntity 404: Policy arn:"));
+    assert!(region.refusal::<ops::GetPolicyVersion>(get("v3.x")).starts_with("NoSuchEntity 404: Policy arn:"));
+    for id in ["v03", "v+3", "3", "v"] {
+        let refusal = region.refusal::<ops::GetPolicyVersion>(get(id));
+        assert!(refusal.starts_with("ValidationError 400: 1 validation error detected: Value '"), "{id}: {refusal}");
+    }
     let remove = |id: &str| s::DeletePolicyVersionRequest { policy_arn: arn.clone(), version_id: id.into() };
     let refusal = region.refusal::<ops::DeletePolicyVersion>(remove("v3"));
     assert_eq!(refusal, "DeleteConflict 409: Cannot delete the default version of a policy.");
