@@ -37,6 +37,13 @@ impl ResourceRequest<'_> {
         self.old_tags.is_some_and(|tags| tags.contains_key(key))
     }
 
+    /// What a resource keeps of its tags at an update: those that neither its own properties nor its stack gave it before, which
+    /// a user may have added meanwhile.
+    pub fn kept_tags(&self, present: &Tags, was_own: impl Fn(&str) -> bool) -> Tags {
+        let kept = present.iter().filter(|(key, _)| !was_own(key) && !self.had_of_stack(key));
+        kept.map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+
     /// A name for a resource that the template does not name: `STACK-LOGICAL-RANDOM`, cut to `max` characters as
     /// CloudFormation does, the random end kept.
     pub fn physical_name(&self, cx: &Cx, max: usize) -> String {

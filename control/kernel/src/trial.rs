@@ -19,6 +19,8 @@ pub struct Trial {
     pub now: Time,
     /// Tags of the stack that resources are made for.
     pub stack_tags: Tags,
+    /// Those that the last request for a resource had.
+    handed_tags: Option<Tags>,
     services: fn(&mut Registry),
     journal: Arc<Mutex<MemoryJournal>>,
 }
@@ -29,7 +31,7 @@ impl Trial {
         let journal = Arc::default();
         let stack_tags = Tags::from([("aws:cloudformation:stack-name".into(), "web".into())]);
         let now = Time::from_unix_ms(1_800_000_000_000);
-        let mut trial = Self { kernel: open(services, &journal), now, stack_tags, services, journal };
+        let mut trial = Self { kernel: open(services, &journal), now, stack_tags, handed_tags: None, services, journal };
         trial.settle();
         trial
     }
@@ -86,13 +88,14 @@ impl Trial {
         work: impl FnOnce(&dyn StackResource, &mut Tx, &Cx, &ResourceRequest) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let tags = self.stack_tags.clone();
+        let old_tags = self.handed_tags.replace(tags.clone());
         let request = ResourceRequest {
             stack_id: "arn:aws:cloudformation:eu-central-1:000000000000:stack/web/1",
             stack_name: "web",
             logical_id: "Thing",
             properties,
             tags: &tags,
-            old_tags: None,
+            old_tags: old_tags.as_ref(),
             creation_policy: None,
             update_policy: None,
         };

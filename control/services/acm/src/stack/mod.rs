@@ -83,11 +83,14 @@ impl StackResource for CertificateType {
         }
     }
 
-    fn update(&self, tx: &mut Tx, _: &Cx, arn: &str, _: &Json, request: &ResourceRequest) -> Result<(), Fault> {
-        find(tx, arn)?;
-        let properties = read(request.properties)?;
+    fn update(&self, tx: &mut Tx, _: &Cx, arn: &str, old: &Json, request: &ResourceRequest) -> Result<(), Fault> {
+        let present = find(tx, arn)?;
+        let (old, properties) = (read(old)?, read(request.properties)?);
         request::check_export(properties.certificate_export.as_deref())?;
-        operations::set_tags(tx, arn, all_tags(request, &properties)?);
+        let mut all = request.kept_tags(&present.tags, |key| old.tags.iter().any(|tag| tag.key == key));
+        all.extend(all_tags(request, &properties)?);
+        tags::check_count(&all)?;
+        operations::set_tags(tx, arn, all);
         let preference = properties.certificate_transparency_logging_preference.unwrap_or_default();
         operations::set_transparency(tx, arn, &preference);
         Ok(())

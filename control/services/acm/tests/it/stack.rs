@@ -2,6 +2,7 @@
 
 use kernel::Progress;
 use serde_json::json;
+use shapes::acm as s;
 
 use crate::region::{describe, issue, orders, region, use_by};
 
@@ -31,4 +32,23 @@ fn a_stack_makes_tags_and_removes_a_certificate() {
     use_by(&mut region, "arn:balancer", "another");
     assert_eq!(region.end(TYPE, &arn).unwrap(), Progress::Ready);
     assert_eq!(region.end(TYPE, &arn).unwrap(), Progress::Ready);
+}
+
+/// A user's own tags are none of the stack's.
+#[test]
+fn an_update_takes_back_only_the_tags_that_the_stack_gave() {
+    let mut region = region();
+    region.stack_tags.insert("stage".into(), "test".into());
+    let of = |tags: serde_json::Value| json!({"DomainName": "example.com", "ValidationMethod": "DNS", "Tags": tags});
+    let first = of(json!([{"Key": "team", "Value": "blue"}, {"Key": "cost", "Value": "1"}]));
+    let arn = region.make(TYPE, &first).unwrap();
+    let tags = vec![s::Tag { key: "mine".into(), value: Some("m".into()) }];
+    region.call::<s::ops::AddTagsToCertificate>(s::AddTagsToCertificateRequest { certificate_arn: arn.clone(), tags }).unwrap();
+    region.stack_tags.remove("stage");
+    region.change(TYPE, &arn, &first, &of(json!([{"Key": "team", "Value": "red"}]))).unwrap();
+    let list = s::ListTagsForCertificateRequest { certificate_arn: arn };
+    let mut shown = region.call::<s::ops::ListTagsForCertificate>(list).unwrap().tags;
+    shown.retain(|tag| !tag.key.starts_with("aws:"));
+    let shown: Vec<_> = shown.into_iter().map(|tag| (tag.key, tag.value.unwrap())).collect();
+    assert_eq!(shown, [("mine".to_string(), "m".to_string()), ("team".into(), "red".into())]);
 }

@@ -3,11 +3,11 @@ use kernel::{Cx, Progress, ResourceRequest, StackResource, State, Tx};
 use serde_json::{Value as Json, json};
 use shapes::elbv2 as s;
 
-use super::{attribute_changes, attributes, served, shape::FromJson, tags_of};
+use super::{attribute_changes, attributes, retag, served, shape::FromJson, tags_of};
+use crate::attribute;
 use crate::load_balancer;
 use crate::operations::load_balancers as api;
 use crate::wanted_load_balancer::{NewLoadBalancer, is_dualstack, places};
-use crate::{attribute, tags};
 
 /// `AWS::ElasticLoadBalancingV2::LoadBalancer`.
 pub(super) struct Type;
@@ -75,8 +75,7 @@ impl StackResource for Type {
         let changes = attribute_changes(&attributes(old, names), &attributes(request.properties, names), default);
         load_balancer::set_attributes(tx, cx, physical_id, &changes)?;
         set_rest(tx, cx, physical_id, request.properties)?;
-        tags::set(tx, physical_id, tags_of(request)?);
-        Ok(())
+        Ok(retag(tx, physical_id, old, request)?)
     }
 
     fn delete(&self, tx: &mut Tx, cx: &Cx, physical_id: &str) -> Result<Progress, Fault> {

@@ -12,7 +12,7 @@ mod trust_store;
 use std::collections::BTreeMap;
 
 use base::Tags;
-use kernel::{Progress, Registry, ResourceRequest, State, Wanted};
+use kernel::{Progress, Registry, ResourceRequest, State, Tx, Wanted};
 use serde_json::Value as Json;
 use world::Want;
 
@@ -77,6 +77,16 @@ fn tags_of(request: &ResourceRequest) -> Result<Tags, Error> {
     tags::check_count(&all)?;
     tags::check_texts(&all.clone().into_iter().map(shape).collect::<Vec<_>>())?;
     Ok(all)
+}
+
+/// Gives a resource its tags of now; those that a user has added stay.
+fn retag(tx: &mut Tx, arn: &str, old: &Json, request: &ResourceRequest) -> Result<(), Error> {
+    let own = attributes(old, "Tags");
+    let mut all = request.kept_tags(&tags::of(tx, arn), |key| own.iter().any(|(own, _)| own == key));
+    all.extend(tags_of(request)?);
+    tags::check_count(&all)?;
+    tags::set(tx, arn, all);
+    Ok(())
 }
 
 /// What to set so that attributes become `new` where they were `old`: those that are gone get their default.

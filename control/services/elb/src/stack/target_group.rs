@@ -3,12 +3,12 @@ use kernel::{Cx, Progress, ResourceRequest, StackResource, State, Tx};
 use serde_json::{Value as Json, json};
 use shapes::elbv2 as s;
 
-use super::{attribute_changes, attributes, served, shape::FromJson, tags_of};
+use super::{attribute_changes, attributes, retag, served, shape::FromJson, tags_of};
 use crate::health_check::change_of_health_check;
 use crate::load_balancer::LoadBalancer;
 use crate::operations::targets::asked;
 use crate::target_group::{self, NewTargetGroup, load_balancer_of};
-use crate::{attribute, tags, target};
+use crate::{attribute, target};
 
 /// `AWS::ElasticLoadBalancingV2::TargetGroup`.
 pub(super) struct Type;
@@ -73,12 +73,11 @@ impl StackResource for Type {
         let default = |name: &str| attribute::default_of_target_group(row, name).map(str::to_string);
         let changes = attribute_changes(&attributes(old, names), &attributes(request.properties, names), default);
         target_group::set_attributes(tx, cx, physical_id, &changes)?;
-        let (old, new) = (targets(tx, physical_id, old)?, targets(tx, physical_id, request.properties)?);
-        let (gone, come) = (without(&old, &new), without(&new, &old));
+        let (was, is) = (targets(tx, physical_id, old)?, targets(tx, physical_id, request.properties)?);
+        let (gone, come) = (without(&was, &is), without(&is, &was));
         target::deregister(tx, cx, physical_id, &gone)?;
         target::register(tx, cx, physical_id, &come)?;
-        tags::set(tx, physical_id, tags_of(request)?);
-        Ok(())
+        Ok(retag(tx, physical_id, old, request)?)
     }
 
     fn delete(&self, tx: &mut Tx, _: &Cx, physical_id: &str) -> Result<Progress, Fault> {

@@ -5,9 +5,8 @@ use base::Fault;
 use kernel::{Cx, Progress, ResourceRequest, StackResource, State, Tx};
 use serde_json::{Value as Json, json};
 
-use super::{served_trust_store, tags_of};
+use super::{retag, served_trust_store, tags_of};
 use crate::error::Error;
-use crate::tags;
 use crate::trust_store::{self, Place};
 
 const NAME_CHARS_MAX: usize = 32;
@@ -59,8 +58,7 @@ impl StackResource for Store {
         if names.iter().any(|name| old[*name] != request.properties[*name]) {
             trust_store::modify(tx, cx, arn, &bundle(request.properties))?;
         }
-        tags::set(tx, arn, tags_of(request)?);
-        Ok(())
+        Ok(retag(tx, arn, old, request)?)
     }
 
     fn delete(&self, tx: &mut Tx, _: &Cx, arn: &str) -> Result<Progress, Fault> {

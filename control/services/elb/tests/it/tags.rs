@@ -95,3 +95,28 @@ fn whatever_is_made_with_tags_checks_them() {
     let fault = region.make("AWS::ElasticLoadBalancingV2::Listener", &properties).unwrap_err();
     assert!(fault.code == "ValidationError" && expected.ends_with(&fault.message), "{}", fault.message);
 }
+
+/// A user's own tags are none of the stack's.
+#[test]
+fn an_update_of_a_stack_takes_back_only_the_tags_that_it_gave() {
+    let mut region = Region::new();
+    let of = |region: &Region, kind: &str, tags: serde_json::Value| match kind {
+        "LoadBalancer" => serde_json::json!({"Subnets": region.subnets, "Tags": tags}),
+        _ => serde_json::json!({"VpcId": region.vpc, "Protocol": "HTTP", "Port": 80, "Tags": tags}),
+    };
+    for kind in ["LoadBalancer", "TargetGroup"] {
+        region.stack_tags = Tags::from([("stage".into(), "test".into())]);
+        let first = of(&region, kind, serde_json::json!([{"Key": "team", "Value": "blue"}, {"Key": "cost", "Value": "1"}]));
+        let name = format!("AWS::ElasticLoadBalancingV2::{kind}");
+        let arn = region.make(&name, &first).unwrap();
+        let tags = vec![s::Tag { key: "mine".into(), value: Some("m".into()) }];
+        region.call::<ops::AddTags>(s::AddTagsInput { resource_arns: vec![arn.clone()], tags }).unwrap();
+        region.stack_tags.clear();
+        let second = of(&region, kind, serde_json::json!([{"Key": "team", "Value": "red"}]));
+        region.change(&name, &arn, &first, &second).unwrap();
+        let input = s::DescribeTagsInput { resource_arns: vec![arn] };
+        let shown = region.call::<ops::DescribeTags>(input).unwrap().tag_descriptions.remove(0).tags;
+        let shown: Vec<_> = shown.into_iter().map(|tag| (tag.key, tag.value.unwrap())).collect();
+        assert_eq!(shown, [("mine".to_string(), "m".to_string()), ("team".into(), "red".into())], "{kind}");
+    }
+}

@@ -35,13 +35,13 @@ impl StackResource for ManagedPolicyType {
     }
 
     /// A changed document becomes the policy's newest version, which is in force; the oldest other makes room for it.
-    fn update(&self, tx: &mut Tx, cx: &Cx, id: &str, _: &Json, request: &ResourceRequest) -> Result<(), Fault> {
+    fn update(&self, tx: &mut Tx, cx: &Cx, id: &str, old: &Json, request: &ResourceRequest) -> Result<(), Fault> {
         let document = properties::required_document(request.properties, "PolicyDocument")?;
         let present = policy::find(tx, id)?;
         if present.versions.get(&present.default_version).is_none_or(|version| version.document != document) {
             policy::replace_document(tx, cx, id, document)?;
         }
-        let wanted = properties::tags(request)?;
+        let wanted = properties::retagged(&policy::find(tx, id)?.tags, old, request)?;
         policy::change_tags(tx, id, |tags| {
             *tags = wanted;
             Ok(())

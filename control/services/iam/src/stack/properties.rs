@@ -50,13 +50,22 @@ pub(super) fn inline_policies(properties: &Json) -> Result<BTreeMap<String, Stri
 
 /// The resource's own tags over those of its stack.
 pub(super) fn tags(request: &ResourceRequest) -> Result<Tags, Fault> {
-    let own: Vec<(String, String)> = items(request.properties, "Tags")
-        .map(|tag| (text(tag, "Key").unwrap_or_default(), text(tag, "Value").unwrap_or_default()))
-        .collect();
+    let own: Vec<(String, String)> = own_tags(request.properties).collect();
     validate::no_reserved(own.iter().map(|(key, _)| key.as_str()))?;
     let mut tags = request.tags.clone();
     validate::add_tags(&mut tags, own.into_iter())?;
     Ok(tags)
+}
+
+/// What an update makes of the tags that a resource has; those that a user has added stay.
+pub(super) fn retagged(present: &Tags, old: &Json, request: &ResourceRequest) -> Result<Tags, Fault> {
+    let mut tags = request.kept_tags(present, |key| own_tags(old).any(|(own, _)| own == key));
+    validate::add_tags(&mut tags, self::tags(request)?.into_iter())?;
+    Ok(tags)
+}
+
+fn own_tags(properties: &Json) -> impl Iterator<Item = (String, String)> {
+    items(properties, "Tags").map(|tag| (text(tag, "Key").unwrap_or_default(), text(tag, "Value").unwrap_or_default()))
 }
 
 fn items<'a>(properties: &'a Json, name: &str) -> impl Iterator<Item = &'a Json> {

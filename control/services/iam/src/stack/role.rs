@@ -45,7 +45,7 @@ impl StackResource for RoleType {
         let description = properties::text(wanted, "Description");
         validate::description(description.as_ref())?;
         let max_session_s = validate::session_duration(wanted.get("MaxSessionDuration").and_then(Json::as_i64))?;
-        let tags = properties::tags(request)?;
+        let tags = properties::retagged(&role::find(tx, id)?.tags, old, request)?;
         role::change(tx, id, |role| {
             *role = Role { description, max_session_s, boundary, tags, ..role.clone() };
             Ok(())

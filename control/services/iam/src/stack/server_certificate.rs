@@ -39,10 +39,10 @@ impl StackResource for ServerCertificateType {
     }
 
     /// Path and tags change in place, the ARN with the path.
-    fn update(&self, tx: &mut Tx, cx: &Cx, name: &str, _: &Json, request: &ResourceRequest) -> Result<(), Fault> {
+    fn update(&self, tx: &mut Tx, cx: &Cx, name: &str, old: &Json, request: &ResourceRequest) -> Result<(), Fault> {
         let path = properties::text(request.properties, "Path").unwrap_or_else(|| "/".into());
         server_certificate::rename(tx, cx, name, None, Some(path))?;
-        let tags = properties::tags(request)?;
+        let tags = properties::retagged(&server_certificate::find(tx, name)?.tags, old, request)?;
         server_certificate::change_tags(tx, name, |present| {
             *present = tags;
             Ok(())

@@ -4,7 +4,7 @@ use kernel::{Progress, Trial};
 use serde_json::{Value as Json, json};
 use shapes::iam::{self as s, ops};
 
-use crate::region::{AWS_POLICY, READ_BUCKET, TRUST, region};
+use crate::region::{AWS_POLICY, READ_BUCKET, TRUST, region, tag};
 
 const ROLE: &str = "AWS::IAM::Role";
 const PROFILE: &str = "AWS::IAM::InstanceProfile";
@@ -197,4 +197,26 @@ fn inline_policies_of_a_role_may_give_their_room_to_each_other() {
     region.change(ROLE, &name, &old, &new).unwrap();
     assert!(iam::find_role(region.state(), &name).unwrap().inline["a"].len() > 9_000);
     assert_eq!(region.change(ROLE, &name, &new, &properties(9_000, 9_000)).unwrap_err().code, "LimitExceeded");
+}
+
+/// A user's own tags are none of the stack's.
+#[test]
+fn an_update_takes_back_only_the_tags_that_the_stack_gave() {
+    let mut region = region();
+    let of = |tags: Json| {
+        let mut properties = role_properties();
+        properties["Tags"] = tags;
+        properties
+    };
+    let first = of(json!([{"Key": "cost", "Value": "1"}, {"Key": "stage", "Value": "test"}]));
+    let name = region.make(ROLE, &first).unwrap();
+    let input = s::TagRoleRequest { role_name: name.clone(), tags: vec![tag("mine", "m"), tag("Owner", "me")] };
+    region.call::<ops::TagRole>(input).unwrap();
+    region.stack_tags.remove("team");
+    // Keys are the same in any case.
+    let second = of(json!([{"Key": "owner", "Value": "stack"}, {"Key": "stage", "Value": "live"}]));
+    region.change(ROLE, &name, &first, &second).unwrap();
+    let tags = &iam::find_role(region.state(), &name).unwrap().tags;
+    let shown: Vec<_> = tags.iter().filter(|(key, _)| !key.starts_with("aws:")).map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    assert_eq!(shown, [("mine", "m"), ("owner", "stack"), ("stage", "live")]);
 }

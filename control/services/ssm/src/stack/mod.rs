@@ -32,8 +32,9 @@ impl StackResource for ParameterResource {
 
     /// Writes a new version, unless only tags changed. What the template no longer says goes back to its default.
     fn update(&self, tx: &mut Tx, cx: &Cx, id: &str, old: &Json, request: &ResourceRequest) -> Result<(), Fault> {
-        parameter::find(tx, id)?;
-        let tags = all_tags(request)?;
+        let present = parameter::find(tx, id)?;
+        let mut tags = request.kept_tags(&present.tags, |key| old["Tags"].get(key).is_some());
+        tags.extend(all_tags(request)?);
         tags::check_count(&tags)?;
         tx.update::<Parameter>(&id.to_string(), |p| p.tags = tags);
         if without_tags(old) == without_tags(request.properties) {
