@@ -80,7 +80,7 @@ pub(crate) fn from_user(sent: Vec<s::Tag>) -> Result<Tags, Fault> {
     Ok(tags)
 }
 
-fn check_count(tags: &Tags) -> Result<(), Fault> {
+pub(crate) fn check_count(tags: &Tags) -> Result<(), Fault> {
     let own = tags.keys().filter(|key| !key.starts_with(RESERVED_PREFIX)).count();
     if own > TAGS_MAX {
         return Err(invalid(format!("A resource can have at most {TAGS_MAX} tags.")));

@@ -1,6 +1,6 @@
 //! `AWS::CloudWatch::Alarm`: a metric alarm as part of a stack. `Ref` gives its name.
 
-use base::{Fault, Tags};
+use base::Fault;
 use kernel::{Cx, Progress, ResourceRequest, StackResource, State, Tx};
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -131,11 +131,11 @@ impl Properties {
         }
     }
 
-    fn put(self, tx: &mut Tx, cx: &Cx, name: &str, of_stack: &Tags) -> Result<(), Fault> {
+    fn put(self, tx: &mut Tx, cx: &Cx, name: &str, old: &Json, request: &ResourceRequest) -> Result<(), Fault> {
         let tags = self.tags.clone();
         let alarm = alarm::operations::alarm_of(cx, self.input(name.to_string()))?;
         alarm::put(tx, cx, alarm)?;
-        put_tags(tx, cx, name, tags, of_stack)
+        put_tags(tx, cx, name, tags, old, request)
     }
 }
 
@@ -151,12 +151,12 @@ impl StackResource for Alarm {
     fn create(&self, tx: &mut Tx, cx: &Cx, request: &ResourceRequest) -> Result<String, Fault> {
         let properties: Properties = read(request.properties)?;
         let name = super::new_name(tx, cx, properties.alarm_name.clone(), request, NAME_CHARS_MAX)?;
-        properties.put(tx, cx, &name, request.tags)?;
+        properties.put(tx, cx, &name, &Json::Null, request)?;
         Ok(name)
     }
 
-    fn update(&self, tx: &mut Tx, cx: &Cx, physical_id: &str, _: &Json, request: &ResourceRequest) -> Result<(), Fault> {
-        read::<Properties>(request.properties)?.put(tx, cx, physical_id, request.tags)
+    fn update(&self, tx: &mut Tx, cx: &Cx, physical_id: &str, old: &Json, request: &ResourceRequest) -> Result<(), Fault> {
+        read::<Properties>(request.properties)?.put(tx, cx, physical_id, old, request)
     }
 
     fn delete(&self, tx: &mut Tx, cx: &Cx, physical_id: &str) -> Result<Progress, Fault> {

@@ -1,6 +1,6 @@
 //! `AWS::CloudWatch::CompositeAlarm`: a composite alarm as part of a stack. `Ref` gives its name.
 
-use base::{Fault, Tags};
+use base::Fault;
 use kernel::{Cx, Progress, ResourceRequest, StackResource, State, Tx};
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -31,7 +31,7 @@ struct Properties {
 }
 
 impl Properties {
-    fn put(self, tx: &mut Tx, cx: &Cx, name: &str, of_stack: &Tags) -> Result<(), Fault> {
+    fn put(self, tx: &mut Tx, cx: &Cx, name: &str, old: &Json, request: &ResourceRequest) -> Result<(), Fault> {
         let input = s::PutCompositeAlarmInput {
             actions_enabled: self.actions_enabled,
             alarm_actions: self.alarm_actions,
@@ -47,7 +47,7 @@ impl Properties {
         };
         let alarm = alarm::operations::composite_of(tx, cx, input)?;
         alarm::put(tx, cx, alarm)?;
-        put_tags(tx, cx, name, self.tags, of_stack)
+        put_tags(tx, cx, name, self.tags, old, request)
     }
 }
 
@@ -63,12 +63,12 @@ impl StackResource for CompositeAlarm {
     fn create(&self, tx: &mut Tx, cx: &Cx, request: &ResourceRequest) -> Result<String, Fault> {
         let properties: Properties = read(request.properties)?;
         let name = super::new_name(tx, cx, properties.alarm_name.clone(), request, NAME_CHARS_MAX)?;
-        properties.put(tx, cx, &name, request.tags)?;
+        properties.put(tx, cx, &name, &Json::Null, request)?;
         Ok(name)
     }
 
-    fn update(&self, tx: &mut Tx, cx: &Cx, physical_id: &str, _: &Json, request: &ResourceRequest) -> Result<(), Fault> {
-        read::<Properties>(request.properties)?.put(tx, cx, physical_id, request.tags)
+    fn update(&self, tx: &mut Tx, cx: &Cx, physical_id: &str, old: &Json, request: &ResourceRequest) -> Result<(), Fault> {
+        read::<Properties>(request.properties)?.put(tx, cx, physical_id, old, request)
     }
 
     fn delete(&self, tx: &mut Tx, cx: &Cx, physical_id: &str) -> Result<Progress, Fault> {

@@ -3,7 +3,7 @@
 mod alarm;
 mod composite;
 
-use base::{Fault, Tags};
+use base::Fault;
 use kernel::{Cx, Progress, Registry, ResourceRequest, State, Tx};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -38,12 +38,16 @@ fn new_name(state: &State, cx: &Cx, own: Option<String>, request: &ResourceReque
     Ok(name)
 }
 
-/// The alarm's own tags and the stack's.
-fn put_tags(tx: &mut Tx, cx: &Cx, name: &str, own: Vec<Tag>, of_stack: &Tags) -> Result<(), Fault> {
+/// The alarm's own tags and the stack's. Those that a user has added to one with the properties `old` stay.
+fn put_tags(tx: &mut Tx, cx: &Cx, name: &str, own: Vec<Tag>, old: &Json, request: &ResourceRequest) -> Result<(), Fault> {
     let own = tags::from_user(own.into_iter().map(|t| s::Tag { key: t.key, value: t.value }).collect())?;
-    let mut all = of_stack.clone();
+    let arn = crate::alarm::arn(cx, name);
+    let was_own = |key: &str| old["Tags"].as_array().is_some_and(|tags| tags.iter().any(|tag| tag["Key"] == key));
+    let mut all = request.kept_tags(&tags::of(tx, &arn), was_own);
+    all.extend(request.tags.clone());
     all.extend(own);
-    tags::set(tx, &crate::alarm::arn(cx, name), all);
+    tags::check_count(&all)?;
+    tags::set(tx, &arn, all);
     Ok(())
 }
 

@@ -209,6 +209,25 @@ fn a_stack_makes_changes_and_deletes_alarms() {
     assert_eq!(gone(&mut region, ALARM, &name), Ok(Progress::Ready), "what does not exist is deleted");
 }
 
+/// A user's own tags are none of the stack's.
+#[test]
+fn an_update_takes_back_only_the_tags_that_the_stack_gave() {
+    const COMPOSITE: &str = "AWS::CloudWatch::CompositeAlarm";
+    let tag = |key: &str, value: &str| s::Tag { key: key.into(), value: value.into() };
+    let mut region = Region::new();
+    let of = |tags: Json| json!({"AlarmName": "both", "AlarmRule": "FALSE", "Tags": tags});
+    let first = of(json!([{"Key": "team", "Value": "blue"}, {"Key": "cost", "Value": "1"}]));
+    region.stack_tags = base::Tags::from([("stage".to_string(), "test".to_string())]);
+    let name = region.make(COMPOSITE, &first).unwrap();
+    let resource_arn = region.alarm(&name).arn.clone();
+    let tags = vec![tag("mine", "m")];
+    region.call::<ops::TagResource>(s::TagResourceInput { resource_arn: resource_arn.clone(), tags }).unwrap();
+    region.stack_tags.clear();
+    region.change(COMPOSITE, &name, &first, &of(json!([{"Key": "team", "Value": "red"}]))).unwrap();
+    let shown = region.call::<ops::ListTagsForResource>(s::ListTagsForResourceInput { resource_arn }).unwrap().tags;
+    assert_eq!(shown, [tag("mine", "m"), tag("team", "red")]);
+}
+
 #[test]
 fn dashboards_have_tags_too() {
     let mut region = Region::new();
