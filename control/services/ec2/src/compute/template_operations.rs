@@ -7,6 +7,7 @@ use kernel::{Cx, State, Tx, page};
 use shapes::ec2 as s;
 
 use super::error::ComputeError;
+use super::image::resolve_image;
 use super::launch_shapes::{of_template, template_answer};
 use super::launch_template::{
     LaunchTemplate, LaunchTemplateVersion, TemplateName, VersionKey, create_template, create_version, delete_template,
@@ -77,7 +78,7 @@ pub(crate) fn create_another(
     };
     let template = tx.get::<LaunchTemplate>(&key.0).ok_or(Error::Internal)?;
     let version = tx.get::<LaunchTemplateVersion>(&key).ok_or(Error::Internal)?;
-    let launch_template_version = Some(version_shape(template, version));
+    let launch_template_version = Some(version_shape(tx, template, version, input.resolve_alias)?);
     unless_dry(input.dry_run, s::CreateLaunchTemplateVersionResult { launch_template_version, ..Default::default() })
 }
 
@@ -192,7 +193,8 @@ pub(crate) fn describe_versions(
     // The newest first, as AWS lists them.
     let order = |(_, v): &(&LaunchTemplate, &LaunchTemplateVersion)| format!("{}/{:020}", v.template, u64::MAX - v.number);
     let page = page(passed, order, input.next_token.as_deref(), max, || Error::BadToken.into())?;
-    let launch_template_versions = page.items.iter().map(|(template, version)| version_shape(template, version)).collect();
+    let shapes = page.items.iter().map(|(template, version)| version_shape(tx, template, version, input.resolve_alias));
+    let launch_template_versions = shapes.collect::<Result<_, _>>()?;
     unless_dry(input.dry_run, s::DescribeLaunchTemplateVersionsResult { launch_template_versions, next_token: page.next_token })
 }
 
@@ -249,8 +251,18 @@ fn shape(state: &State, template: &LaunchTemplate) -> s::LaunchTemplate {
     }
 }
 
-fn version_shape(template: &LaunchTemplate, version: &LaunchTemplateVersion) -> s::LaunchTemplateVersion {
-    s::LaunchTemplateVersion {
+/// With `ResolveAlias` the image that a `resolve:ssm:` stands for now.
+fn version_shape(
+    state: &State,
+    template: &LaunchTemplate,
+    version: &LaunchTemplateVersion,
+    resolve_alias: Option<bool>,
+) -> Result<s::LaunchTemplateVersion, Error> {
+    let mut data = version.data.clone();
+    if let Some(image) = data.image_id.as_mut().filter(|i| resolve_alias == Some(true) && i.starts_with("resolve:")) {
+        *image = resolve_image(state, image)?.id.to_string();
+    }
+    Ok(s::LaunchTemplateVersion {
         launch_template_id: Some(template.id.to_string()),
         launch_template_name: Some(template.name.clone()),
         version_number: i64::try_from(version.number).ok(),
@@ -258,7 +270,7 @@ fn version_shape(template: &LaunchTemplate, version: &LaunchTemplateVersion) -> 
         create_time: Some(version.created_at),
         created_by: Some(version.created_by.clone()),
         default_version: Some(version.number == template.default_version),
-        launch_template_data: Some(template_answer(version.data.clone())),
+        launch_template_data: Some(template_answer(data)),
         ..Default::default()
-    }
+    })
 }

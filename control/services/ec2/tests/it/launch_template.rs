@@ -48,6 +48,37 @@ fn a_page_has_one_to_two_hundred() {
 }
 
 #[test]
+fn an_image_by_a_parameter_is_shown_as_an_id_on_request() {
+    let mut region = Region::new();
+    let parameter = shapes::ssm::PutParameterRequest {
+        name: "/image".into(),
+        value: "ami-host".into(),
+        r#type: Some("String".into()),
+        ..Default::default()
+    };
+    region.call::<shapes::ssm::ops::PutParameter>(parameter).unwrap();
+    let mut template = create("web");
+    template.launch_template_data.image_id = Some("resolve:ssm:/image".into());
+    region.call::<ops::CreateLaunchTemplate>(template).unwrap();
+    let image = |version: s::LaunchTemplateVersion| version.launch_template_data.unwrap().image_id.unwrap();
+    let shown = |region: &mut Region, resolve_alias| {
+        let launch_template_name = Some("web".into());
+        let input = s::DescribeLaunchTemplateVersionsRequest { launch_template_name, resolve_alias, ..Default::default() };
+        let answer = region.call::<ops::DescribeLaunchTemplateVersions>(input)?;
+        Ok::<_, Fault>(image(answer.launch_template_versions.into_iter().next().unwrap()))
+    };
+    assert_eq!(shown(&mut region, None).unwrap(), "resolve:ssm:/image");
+    assert_eq!(shown(&mut region, Some(true)).unwrap(), "ami-host");
+    let next =
+        s::CreateLaunchTemplateVersionRequest { source_version: Some("1".into()), resolve_alias: Some(true), ..another("web") };
+    let made = region.call::<ops::CreateLaunchTemplateVersion>(next).unwrap().launch_template_version.unwrap();
+    assert_eq!(image(made), "ami-host");
+    assert_eq!(shown(&mut region, None).unwrap(), "resolve:ssm:/image", "what it keeps is the parameter");
+    region.call::<shapes::ssm::ops::DeleteParameter>(shapes::ssm::DeleteParameterRequest { name: "/image".into() }).unwrap();
+    assert!(shown(&mut region, Some(false)).is_ok() && shown(&mut region, Some(true)).is_err());
+}
+
+#[test]
 fn groups_beside_those_of_the_templates_interface_are_refused() {
     let mut region = Region::new();
     let group = |region: &mut Region, name: &str| {
