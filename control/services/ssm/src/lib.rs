@@ -10,6 +10,7 @@ mod public;
 mod stack;
 mod tags;
 
+use base::Scope;
 use kernel::{Registry, State};
 use shapes::ssm::ops;
 
@@ -33,8 +34,8 @@ pub fn register(registry: &mut Registry) {
     public::register(registry);
 }
 
-/// The value of a plain parameter: the newest one of `NAME`, or that of `NAME:VERSION`. A SecureString has none here,
-/// as in CloudFormation's `resolve:ssm:`.
-pub fn resolve(state: &State, name: &str) -> Option<String> {
-    find(state, name).ok().filter(|p| p.kind != ParameterType::SecureString).map(|p| p.value.clone())
+/// The value of a plain parameter: the newest one of `NAME` or its ARN, or that of `NAME:VERSION`. A SecureString has none
+/// here, as in CloudFormation's `resolve:ssm:`.
+pub fn resolve(state: &State, scope: &Scope, name: &str) -> Option<String> {
+    parameter::find_asked(state, scope, name).ok().filter(|p| p.kind != ParameterType::SecureString).map(|p| p.value.clone())
 }

@@ -7,7 +7,7 @@ use shapes::ssm as s;
 use crate::error::Error;
 use crate::filter::{Asker, Filters, below, trimmed};
 use crate::name::{self, parent};
-use crate::parameter::{self, DEFAULT_KEY, NewValue, Parameter, ParameterType, WantedTier, find};
+use crate::parameter::{self, DEFAULT_KEY, NewValue, Parameter, ParameterType, WantedTier, find_asked};
 use crate::tags;
 
 const DESCRIBED_MAX: usize = 50;
@@ -65,7 +65,7 @@ fn check_key(key: Option<&str>, kind: Option<ParameterType>) -> Result<(), Error
 }
 
 pub(crate) fn get(tx: &mut Tx, cx: &Cx, input: s::GetParameterRequest) -> Result<s::GetParameterResult, Fault> {
-    let parameter = find(tx, &input.name)?;
+    let parameter = find_asked(tx, &cx.scope, &input.name)?;
     Ok(s::GetParameterResult { parameter: Some(answer(&cx.scope, parameter, &input.name, Secrets::of(input.with_decryption))) })
 }
 
@@ -80,7 +80,7 @@ pub(crate) fn get_several(tx: &mut Tx, cx: &Cx, input: s::GetParametersRequest) 
         if input.names[..index].contains(name) {
             return Err(Error::Invalid(format!("The request names {name} twice.")).into());
         }
-        match find(tx, name) {
+        match find_asked(tx, &cx.scope, name) {
             Ok(parameter) => result.parameters.push(answer(&cx.scope, parameter, name, secrets)),
             Err(_) => result.invalid_parameters.push(name.clone()),
         }

@@ -148,21 +148,26 @@ impl WantedTier {
     }
 }
 
-/// The parameter that a name, `NAME:VERSION` or an ARN stands for.
+/// The parameter that a name or `NAME:VERSION` stands for.
 pub fn find<'a>(state: &'a State, asked: &str) -> Result<&'a Parameter, Error> {
     let (name, selector) = name::split_selector(asked);
-    let parameter = by_name(state, name).ok_or_else(|| Error::NotFound(asked.into()))?;
+    selected(asked, state.get::<Parameter>(&name.to_string()), selector)
+}
+
+/// The parameter that a name, `NAME:VERSION` or an ARN of this account stands for.
+pub(crate) fn find_asked<'a>(state: &'a State, scope: &Scope, asked: &str) -> Result<&'a Parameter, Error> {
+    let (arn, selector) = name::split_selector(asked);
+    let Some(bare) = name::of_arn(arn) else { return find(state, asked) };
+    let by_name = |name: String| state.get::<Parameter>(&name).filter(|p| p.arn(scope) == arn);
+    selected(asked, by_name(format!("/{bare}")).or_else(|| by_name(bare.to_string())), selector)
+}
+
+fn selected<'a>(asked: &str, found: Option<&'a Parameter>, selector: Option<&str>) -> Result<&'a Parameter, Error> {
+    let parameter = found.ok_or_else(|| Error::NotFound(asked.into()))?;
     match selector {
         None => Ok(parameter),
         Some(version) if version.parse() == Ok(parameter.version) => Ok(parameter),
-        Some(other) => Err(Error::VersionNotFound { name: name.into(), selector: other.into() }),
-    }
-}
-
-fn by_name<'a>(state: &'a State, name: &str) -> Option<&'a Parameter> {
-    match name::of_arn(name) {
-        None => state.get::<Parameter>(&name.to_string()),
-        Some(bare) => state.get::<Parameter>(&format!("/{bare}")).or_else(|| state.get::<Parameter>(&bare.to_string())),
+        Some(other) => Err(Error::VersionNotFound { name: name::split_selector(asked).0.into(), selector: other.into() }),
     }
 }
 

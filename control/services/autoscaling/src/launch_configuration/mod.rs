@@ -50,7 +50,7 @@ pub fn create_configuration(tx: &mut Tx, cx: &Cx, name: &str, data: LaunchData) 
             return Err(Error::Invalid(text));
         }
     }
-    ec2::check_data(tx, &data)?;
+    ec2::check_data(tx, cx, &data)?;
     let uuid = cx.rng().uuid();
     tx.put(LaunchConfiguration {
         arn: cx.scope.arn("autoscaling", format_args!("launchConfiguration:{uuid}:launchConfigurationName/{name}")),

@@ -144,7 +144,7 @@ impl Program {
         let schema = schema_of(tx.registry(), &resource.type_name);
         let schema = schema.ok_or_else(|| format!("Unrecognized resource type {}", resource.type_name))?;
         let raw = raw.unwrap_or_else(|| Json::Object(serde_json::Map::new()));
-        let raw = dynamic::resolve(raw, &|name| ssm::resolve(tx, name))?;
+        let raw = dynamic::resolve(raw, &|name| ssm::resolve(tx, surroundings.scope(), name))?;
         schema.coerce(&raw).map_err(|e| format!("Properties validation failed for resource {logical_id} with message: {e}"))
     }
 

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
+use base::Scope;
 use kernel::{Cx, State, Tx};
 use serde_json::{Value as Json, json};
 use template::{Environment, ParameterLookup, Template};
@@ -39,6 +40,10 @@ impl<'a> Surroundings<'a> {
         if let Some(unknown) = &mut self.unknown {
             unknown.insert(logical.into());
         }
+    }
+
+    pub(super) fn scope(&self) -> &'a Scope {
+        &self.cx.scope
     }
 
     /// The exports that were asked for.
@@ -130,7 +135,7 @@ pub(super) struct Account<'a> {
 
 impl ParameterLookup for Account<'_> {
     fn ssm(&self, name: &str) -> Option<String> {
-        ssm::resolve(self.state, name)
+        ssm::resolve(self.state, &self.cx.scope, name)
     }
 
     fn exists(&self, aws_type: &str, id: &str) -> bool {

@@ -1,7 +1,7 @@
 //! Machine images: the row, the host's own image, registration. The bytes of an imported image live in a directory
 //! on the host, which the command line fills; this module only knows that directory's name.
 
-use base::{ImageId, Tags, Time};
+use base::{ImageId, Scope, Tags, Time};
 use kernel::{Cx, Row, State, Tx};
 use serde::{Deserialize, Serialize};
 
@@ -73,9 +73,9 @@ pub fn find_image(state: &State, id: &str) -> Result<Image, Error> {
 }
 
 /// The image that a launch names: an id, or `resolve:ssm:NAME` for a parameter that holds one.
-pub fn resolve_image(state: &State, name: &str) -> Result<Image, Error> {
+pub fn resolve_image(state: &State, scope: &Scope, name: &str) -> Result<Image, Error> {
     let Some(parameter) = name.strip_prefix("resolve:ssm:") else { return find_image(state, name) };
-    let value = ssm::resolve(state, parameter).ok_or_else(|| ComputeError::NoImageParameter(parameter.into()))?;
+    let value = ssm::resolve(state, scope, parameter).ok_or_else(|| ComputeError::NoImageParameter(parameter.into()))?;
     find_image(state, &value)
 }
 

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use base::{InstanceId, ReservationId, SecurityGroupId, SubnetId, Tags, VolumeId};
+use base::{InstanceId, ReservationId, Scope, SecurityGroupId, SubnetId, Tags, VolumeId};
 use kernel::{Cx, State, Tx};
 
 use super::catalogue::InstanceType;
@@ -77,16 +77,16 @@ pub fn launch_data(
 }
 
 /// Whether a launch from this data would be refused for what it names; the error says why.
-pub fn check_data(state: &State, data: &LaunchData) -> Result<(), Error> {
+pub fn check_data(state: &State, cx: &Cx, data: &LaunchData) -> Result<(), Error> {
     data.validate()?;
-    plan_machine(state, data).map(|_| ())
+    plan_machine(state, &cx.scope, data).map(|_| ())
 }
 
 /// Whether a launch from this template version would be refused for what it names; the error says why.
-pub fn check_launch(state: &State, _: &Cx, template: &TemplateName, version: Option<&str>) -> Result<(), Error> {
+pub fn check_launch(state: &State, cx: &Cx, template: &TemplateName, version: Option<&str>) -> Result<(), Error> {
     let (_, data) = template_data(state, template, version)?;
     data.validate()?;
-    plan_machine(state, &data).map(|_| ())
+    plan_machine(state, &cx.scope, &data).map(|_| ())
 }
 
 /// The template's id, the version's number and its data.
@@ -129,7 +129,7 @@ struct Machine {
 pub(crate) fn run(tx: &mut Tx, cx: &Cx, request: Request) -> Result<Vec<InstanceId>, Error> {
     request.data.validate()?;
     check_counts(tx, &request)?;
-    let machine = plan_machine(tx, &request.data)?;
+    let machine = plan_machine(tx, &cx.scope, &request.data)?;
     let subnet = choose_subnet(tx, &request)?;
     let groups = find_groups(tx, &request.data, &subnet)?;
     let interface_data = request.data.network_interfaces.first();
@@ -183,10 +183,10 @@ fn check_counts(state: &State, request: &Request) -> Result<(), Error> {
     Ok(())
 }
 
-fn plan_machine(state: &State, data: &LaunchData) -> Result<Machine, Error> {
+fn plan_machine(state: &State, scope: &Scope, data: &LaunchData) -> Result<Machine, Error> {
     let image =
         data.image_id.as_deref().ok_or_else(|| Error::Missing("The request must contain the parameter ImageId".into()))?;
-    let image = resolve_image(state, image)?;
+    let image = resolve_image(state, scope, image)?;
     let type_name = data.instance_type.as_deref().unwrap_or(TYPE_DEFAULT);
     let instance_type = InstanceType::find(type_name).ok_or_else(|| ComputeError::NoInstanceType(type_name.into()))?;
     if instance_type.family.architecture != image.architecture {

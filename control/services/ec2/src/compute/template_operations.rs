@@ -78,7 +78,7 @@ pub(crate) fn create_another(
     };
     let template = tx.get::<LaunchTemplate>(&key.0).ok_or(Error::Internal)?;
     let version = tx.get::<LaunchTemplateVersion>(&key).ok_or(Error::Internal)?;
-    let launch_template_version = Some(version_shape(tx, template, version, input.resolve_alias)?);
+    let launch_template_version = Some(version_shape(tx, &cx.scope, template, version, input.resolve_alias)?);
     unless_dry(input.dry_run, s::CreateLaunchTemplateVersionResult { launch_template_version, ..Default::default() })
 }
 
@@ -167,7 +167,7 @@ pub(crate) fn describe_templates(
 /// Versions of one template; or, without a template, the `$Latest` or `$Default` ones of all.
 pub(crate) fn describe_versions(
     tx: &mut Tx,
-    _: &Cx,
+    cx: &Cx,
     input: s::DescribeLaunchTemplateVersionsRequest,
 ) -> Result<s::DescribeLaunchTemplateVersionsResult, Fault> {
     check_count(&input.versions)?;
@@ -193,7 +193,8 @@ pub(crate) fn describe_versions(
     // The newest first, as AWS lists them.
     let order = |(_, v): &(&LaunchTemplate, &LaunchTemplateVersion)| format!("{}/{:020}", v.template, u64::MAX - v.number);
     let page = page(passed, order, input.next_token.as_deref(), max, || Error::BadToken.into())?;
-    let shapes = page.items.iter().map(|(template, version)| version_shape(tx, template, version, input.resolve_alias));
+    let shapes =
+        page.items.iter().map(|(template, version)| version_shape(tx, &cx.scope, template, version, input.resolve_alias));
     let launch_template_versions = shapes.collect::<Result<_, _>>()?;
     unless_dry(input.dry_run, s::DescribeLaunchTemplateVersionsResult { launch_template_versions, next_token: page.next_token })
 }
@@ -254,13 +255,14 @@ fn shape(state: &State, template: &LaunchTemplate) -> s::LaunchTemplate {
 /// With `ResolveAlias` the image that a `resolve:ssm:` stands for now.
 fn version_shape(
     state: &State,
+    scope: &Scope,
     template: &LaunchTemplate,
     version: &LaunchTemplateVersion,
     resolve_alias: Option<bool>,
 ) -> Result<s::LaunchTemplateVersion, Error> {
     let mut data = version.data.clone();
     if let Some(image) = data.image_id.as_mut().filter(|i| resolve_alias == Some(true) && i.starts_with("resolve:")) {
-        *image = resolve_image(state, image)?.id.to_string();
+        *image = resolve_image(state, scope, image)?.id.to_string();
     }
     Ok(s::LaunchTemplateVersion {
         launch_template_id: Some(template.id.to_string()),

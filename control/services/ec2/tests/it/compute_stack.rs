@@ -327,7 +327,7 @@ fn images_are_resolved_through_parameters() {
 
     let deregister = s::DeregisterImageRequest { image_id: image, ..Default::default() };
     region.call::<ops::DeregisterImage>(deregister).unwrap();
-    assert_eq!(ssm::resolve(region.state(), "/allod/images/web server"), None);
+    assert_eq!(ssm::resolve(region.state(), region.kernel.scope(), "/allod/images/web server"), None);
     assert!(of(&mut region, INSTANCE).create(&named).is_err());
 }
 

@@ -28,8 +28,13 @@ fn a_parameter_is_put_read_overwritten_and_deleted() {
     assert_eq!(region.call::<ops::PutParameter>(two).unwrap().version, Some(2));
     assert_eq!(get(&mut region, "/web/db:2").unwrap().selector.as_deref(), Some(":2"));
     assert_eq!(code(get(&mut region, "/web/db:1")), "ParameterVersionNotFound");
-    assert_eq!(get(&mut region, &shown.arn.unwrap()).unwrap().value.as_deref(), Some("two"));
-    assert_eq!(ssm::resolve(region.state(), "/web/db:2").as_deref(), Some("two"));
+    let arn = shown.arn.unwrap();
+    assert_eq!(get(&mut region, &arn).unwrap().value.as_deref(), Some("two"));
+    assert_eq!(get(&mut region, &format!("{arn}:2")).unwrap().value.as_deref(), Some("two"));
+    for (own, foreign) in [("000000000000", "111111111111"), ("eu-central-1", "us-east-1"), ("aws", "aws-cn")] {
+        assert_eq!(code(get(&mut region, &arn.replacen(own, foreign, 1))), "ParameterNotFound", "{foreign}");
+    }
+    assert_eq!(ssm::resolve(region.state(), region.kernel.scope(), "/web/db:2").as_deref(), Some("two"));
 
     region.reopen();
     assert_eq!(get(&mut region, "/web/db").unwrap().version, Some(2));
@@ -39,7 +44,7 @@ fn a_parameter_is_put_read_overwritten_and_deleted() {
         code(region.call::<ops::DeleteParameter>(s::DeleteParameterRequest { name: "/web/db".into() })),
         "ParameterNotFound"
     );
-    assert_eq!(ssm::resolve(region.state(), "/web/db"), None);
+    assert_eq!(ssm::resolve(region.state(), region.kernel.scope(), "/web/db"), None);
 }
 
 #[test]
@@ -99,7 +104,7 @@ fn a_secret_shows_itself_only_when_asked_to() {
     assert!(!hidden.contains("hunter2"), "{hidden}");
     let open = s::GetParameterRequest { name: "/db/password".into(), with_decryption: Some(true) };
     assert_eq!(region.call::<ops::GetParameter>(open).unwrap().parameter.unwrap().value.as_deref(), Some("hunter2"));
-    assert_eq!(ssm::resolve(region.state(), "/db/password"), None);
+    assert_eq!(ssm::resolve(region.state(), region.kernel.scope(), "/db/password"), None);
     let plainly = s::PutParameterRequest { overwrite: Some(true), ..plain("/db/password", "x") };
     assert_eq!(code(region.call::<ops::PutParameter>(plainly)), "HierarchyTypeMismatchException");
 }
@@ -234,7 +239,7 @@ fn the_region_names_images_for_all_to_read() {
     let shown = get(&mut region, name).unwrap();
     assert_eq!(shown.value.as_deref(), Some("ami-host"));
     assert_eq!(shown.arn, Some(format!("arn:aws:ssm:eu-central-1::parameter{name}")));
-    assert_eq!(ssm::resolve(region.state(), name).as_deref(), Some("ami-host"));
+    assert_eq!(ssm::resolve(region.state(), region.kernel.scope(), name).as_deref(), Some("ami-host"));
     assert!(by_path(&mut region, "/aws/service/ami-amazon-linux-latest", false).len() > 20);
     assert!(by_path(&mut region, "/", true).is_empty());
     assert!(described(&mut region, &[]).unwrap().is_empty());
@@ -256,5 +261,5 @@ fn the_region_names_images_for_all_to_read() {
         Ok(())
     });
     removed.unwrap();
-    assert_eq!(ssm::resolve(region.state(), image), None);
+    assert_eq!(ssm::resolve(region.state(), region.kernel.scope(), image), None);
 }
