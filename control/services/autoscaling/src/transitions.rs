@@ -36,6 +36,7 @@ pub struct Change {
     pub termination_policies: Option<Vec<TerminationPolicy>>,
     pub protects_new: Option<bool>,
     pub capacity_rebalance: Option<bool>,
+    /// Empty takes it away.
     pub context: Option<String>,
     /// `Some(None)` takes it away.
     pub default_instance_warmup_s: Option<Option<u32>>,
@@ -43,6 +44,7 @@ pub struct Change {
     pub maintenance: Option<Option<MaintenancePolicy>>,
     /// Seconds; 0 takes it away.
     pub max_instance_lifetime_s: Option<u32>,
+    /// Empty is the default one.
     pub service_linked_role: Option<String>,
 }
 
@@ -127,9 +129,7 @@ fn new_group(cx: &Cx, name: GroupName, size: u32) -> Group {
         suspended: BTreeMap::new(),
         tags: BTreeMap::new(),
         context: None,
-        service_linked_role: cx
-            .scope
-            .global_arn("iam", "role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"),
+        service_linked_role: default_role(cx),
         replacing: 0,
         max_instance_lifetime_s: None,
         deleting: false,
@@ -409,12 +409,16 @@ fn lay_over(state: &State, cx: &Cx, group: &mut Group, change: Change) -> Result
         group.max_instance_lifetime_s = lifetime(seconds)?;
     }
     if let Some(context) = change.context {
-        group.context = Some(context);
+        group.context = Some(context).filter(|c| !c.is_empty());
     }
     if let Some(role) = change.service_linked_role {
-        group.service_linked_role = role;
+        group.service_linked_role = if role.is_empty() { default_role(cx) } else { role };
     }
     Ok(())
+}
+
+fn default_role(cx: &Cx) -> String {
+    cx.scope.global_arn("iam", "role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling")
 }
 
 /// "Replace Auto Scaling instances based on maximum instance lifetime": a day to a year, or 0 for none.

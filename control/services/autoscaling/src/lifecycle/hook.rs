@@ -125,7 +125,7 @@ pub struct HookChange {
     pub transition: Option<String>,
     pub heartbeat_s: Option<i64>,
     pub default_result: Option<String>,
-    /// Empty takes it away.
+    /// Empty takes it away, here and below.
     pub target: Option<String>,
     pub role: Option<String>,
     pub metadata: Option<String>,
@@ -138,6 +138,7 @@ impl HookChange {
         self.default_result.get_or_insert_with(|| HookResult::Abandon.as_str().into());
         self.metadata.get_or_insert_default();
         self.target.get_or_insert_default();
+        self.role.get_or_insert_default();
         self
     }
 }
@@ -173,7 +174,7 @@ pub fn put_hook(tx: &mut Tx, cx: &Cx, group: &str, name: &str, change: HookChang
         }
         hook.metadata = (!metadata.is_empty()).then_some(metadata);
     }
-    hook.role = change.role.or(hook.role);
+    hook.role = change.role.or(hook.role).filter(|role| !role.is_empty());
     if let Some(target) = change.target {
         hook.target = target_of(target)?;
         if let Some(target) = &hook.target {

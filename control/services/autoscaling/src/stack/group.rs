@@ -127,10 +127,10 @@ impl Properties {
             termination_policies: Some(policies.unwrap_or_else(|| vec![TerminationPolicy::Default])),
             protects_new: Some(self.new_instances_protected_from_scale_in),
             capacity_rebalance: Some(self.capacity_rebalance),
-            context: self.context.clone(),
+            context: Some(self.context.clone().unwrap_or_default()),
             default_instance_warmup_s: Some(groups::warmup(self.default_instance_warmup)?.flatten()),
             maintenance: Some(self.parts.maintenance()?),
-            service_linked_role: self.service_linked_role.clone(),
+            service_linked_role: Some(self.service_linked_role.clone().unwrap_or_default()),
         })
     }
 

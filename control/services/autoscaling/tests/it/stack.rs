@@ -413,23 +413,25 @@ fn an_update_is_not_failed_by_launches_before_it() {
 }
 
 #[test]
-fn a_hook_has_its_defaults_again_once_its_group_says_nothing_else() {
+fn what_a_template_says_no_more_of_a_group_and_its_hooks_has_its_default_again() {
     let mut stack = Stack::new();
     let plain = json!({"LifecycleHookName": "in", "LifecycleTransition": "autoscaling:EC2_INSTANCE_LAUNCHING"});
     let mut full = plain.clone();
     (full["HeartbeatTimeout"], full["DefaultResult"]) = (json!(60), json!("CONTINUE"));
-    full["NotificationMetadata"] = json!("a note");
+    (full["NotificationMetadata"], full["RoleARN"]) = (json!("a note"), json!("arn:role"));
+    (stack.properties["Context"], stack.properties["ServiceLinkedRoleARN"]) = (json!("c"), json!("arn:own"));
     stack.properties["LifecycleHookSpecificationList"] = json!([full]);
     (stack.properties["MinSize"], stack.properties["DesiredCapacity"]) = (json!(0), json!(0));
     stack.create().unwrap();
     let shown = |stack: &mut Stack| {
         let input = s::DescribeLifecycleHooksType { auto_scaling_group_name: "g".into(), ..Default::default() };
         let hook = stack.region.call::<ops::DescribeLifecycleHooks>(input).unwrap().lifecycle_hooks.remove(0);
-        (hook.heartbeat_timeout.unwrap(), hook.default_result.unwrap(), hook.notification_metadata)
+        (hook.heartbeat_timeout.unwrap(), hook.default_result.unwrap(), hook.notification_metadata, hook.role_arn)
     };
-    assert_eq!(shown(&mut stack), (60, "CONTINUE".into(), Some("a note".into())));
-    stack.update(json!({"LifecycleHookSpecificationList": [plain]})).unwrap();
-    assert_eq!(shown(&mut stack), (3_600, "ABANDON".into(), None));
+    assert_eq!(shown(&mut stack), (60, "CONTINUE".into(), Some("a note".into()), Some("arn:role".into())));
+    stack.update(json!({"LifecycleHookSpecificationList": [plain], "Context": null, "ServiceLinkedRoleARN": null})).unwrap();
+    assert_eq!(shown(&mut stack), (3_600, "ABANDON".into(), None, None));
+    assert!(stack.region.row().context.is_none() && stack.region.row().service_linked_role.contains("AWSServiceRoleFor"));
 }
 
 /// Both decide how many instances a group has for a while, and would take that back from each other for ever.
