@@ -179,6 +179,9 @@ pub(super) fn rollback_stack(tx: &mut Tx, cx: &Cx, input: api::RollbackStackInpu
     ])?;
     let stack = stack::find_alive(tx, &input.stack_name)?.clone();
     let id = stack.id.to_string();
+    if !matches!(stack.status, StackStatus::CreateFailed | StackStatus::UpdateFailed) {
+        return Err(Error::WrongStatus { stack: id, status: stack.status.name(), verb: "rolled back" }.into());
+    }
     stack::begin_rollback(tx, cx, stack, "User Initiated")?;
     Ok(api::RollbackStackOutput { stack_id: Some(id), ..Default::default() })
 }

@@ -298,3 +298,21 @@ fn a_wait_condition_takes_as_many_signals_as_it_may_count() {
     }
     assert_eq!(region.rest(&id, &mut |_| {}), "CREATE_COMPLETE");
 }
+
+/// "RollbackStack": from CREATE_FAILED or UPDATE_FAILED; CancelUpdateStack turns one back that is under way.
+#[test]
+fn only_what_has_failed_is_rolled_back() {
+    let mut region = Region::new();
+    let back = |region: &mut Region| {
+        region.call::<ops::RollbackStack>(s::RollbackStackInput { stack_name: "web".into(), ..Default::default() })
+    };
+    let id = region.create(&json!({"Resources": {"A": thing("a", "ok")}}));
+    assert!(back(&mut region).is_err());
+    assert_eq!(region.rest(&id, &mut |_| {}), "CREATE_COMPLETE");
+    assert!(back(&mut region).is_err());
+    region.update(&json!({"Resources": {"A": thing("b", "ok")}}), None).unwrap();
+    assert_eq!(region.stack(&id).status.name(), "UPDATE_IN_PROGRESS");
+    let refusal = back(&mut region).unwrap_err();
+    assert!(refusal.code == "ValidationError" && refusal.message.contains("UPDATE_IN_PROGRESS"), "{}", refusal.message);
+    assert_eq!(region.rest(&id, &mut |_| {}), "UPDATE_COMPLETE");
+}
