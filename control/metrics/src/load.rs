@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use crate::bytes::{Reader, read_sample};
 use crate::keep::{Keep, Place};
-use crate::log::{ADDED, ENTRY_BYTES, Entry, FORGOTTEN, Kept, Log, SERIES, body_name, frames, index_of, log_name};
+use crate::log::{
+    ADDED, ENTRY_BYTES, Entry, FORGOTTEN, Kept, Log, SERIES, WHOLE, body_name, frames, index_of, log_name, names_name,
+};
 use crate::series::{CLOSED, CLOSED_WHOLE, COMPLETE, Dead, NEXT, PUT, SET, TAKEN, TIERS};
 use crate::tier::{Body, Chunk};
 use crate::{Metric, Store};
@@ -21,7 +23,7 @@ pub(crate) fn load(store: &mut Store, keep: Box<dyn Keep>) -> io::Result<()> {
     let mut log = Log::new(keep);
     let files = log.keep.list()?;
     let size = |name: &str| files.iter().find(|(n, _)| n == name).map_or(0, |(_, size)| *size);
-    names(store, &mut log, size(SERIES))?;
+    names(store, &mut log, &files)?;
     let records = newest_log(&mut log, &files)?;
     let began = match &records {
         Some(records) if log.no > 0 => frames(records).0.first().map_or(0, |(batch, _)| *batch),
@@ -104,9 +106,29 @@ fn read_frames(keep: &mut dyn Keep, name: &str, size_bytes: u64) -> io::Result<V
     Ok(bytes)
 }
 
-fn names(store: &mut Store, log: &mut Log, size_bytes: u64) -> io::Result<()> {
-    let bytes = read_frames(log.keep.as_mut(), SERIES, size_bytes)?;
-    for (batch, records) in frames(&bytes).0 {
+/// Reads the newest file of names that is whole at its beginning, or the only one; others were not yet or no longer needed.
+fn names(store: &mut Store, log: &mut Log, files: &[(String, u64)]) -> io::Result<()> {
+    let number = |name: &str| if name == SERIES { Some(0) } else { name.strip_prefix(SERIES)?.strip_prefix('-')?.parse().ok() };
+    let mut all: Vec<(u32, u64)> = files.iter().filter_map(|(name, size)| Some((number(name)?, *size))).collect();
+    all.sort_unstable_by(|a, b| b.cmp(a));
+    let mut newest = None;
+    for (at, (no, size_bytes)) in all.iter().enumerate() {
+        let name = names_name(*no);
+        if newest.is_some() {
+            log.keep.remove(&name)?;
+            continue;
+        }
+        let bytes = read_frames(log.keep.as_mut(), &name, *size_bytes)?;
+        let is_whole = frames(&bytes).0.iter().any(|(_, records)| records.first() == Some(&WHOLE));
+        if *no > 0 && !is_whole && at + 1 < all.len() {
+            tracing::warn!(file = name, "a file of names of metrics was not finished; the one before it is read");
+            log.keep.remove(&name)?;
+            continue;
+        }
+        (log.names_no, log.names_bytes) = (*no, bytes.len() as u64);
+        newest = Some(bytes);
+    }
+    for (batch, records) in frames(&newest.unwrap_or_default()).0 {
         log.batch = log.batch.max(batch + 1);
         let mut reader = Reader(records);
         while !reader.is_empty() && name(store, &mut reader).is_some() {}
@@ -123,10 +145,8 @@ fn name(store: &mut Store, reader: &mut Reader) -> Option<()> {
             let count = reader.varint().filter(|n| *n <= DIMENSIONS_MAX)?;
             let dimensions = (0..count).map(|_| Some((reader.text()?, reader.text()?))).collect::<Option<_>>()?;
             let metric = Metric { namespace, name, dimensions };
-            // Numbers that are missing belong to names that were lost: nobody can ask for them.
-            while store.series.len() < id as usize {
-                store.series.push(None);
-            }
+            // Numbers that are missing belong to names that are gone or lost: nobody can ask for them.
+            give_numbers(store, id);
             let first = store.by_metric.get(&metric).copied();
             let id = store.add(&metric, &unit);
             let mut at = first;
@@ -143,9 +163,17 @@ fn name(store: &mut Store, reader: &mut Reader) -> Option<()> {
                 store.forget(&metric);
             }
         }
+        WHOLE => give_numbers(store, id),
         _ => return None,
     }
     Some(())
+}
+
+/// All numbers below `next` were given.
+fn give_numbers(store: &mut Store, next: u32) {
+    while store.series.len() < next as usize {
+        store.series.push(None);
+    }
 }
 
 /// Reads an index as far as it counts: until the batch with which the log began.

@@ -16,6 +16,12 @@ use crate::{Metric, bytes};
 pub(crate) const SERIES: &str = "series";
 pub(crate) const ADDED: u8 = 1;
 pub(crate) const FORGOTTEN: u8 = 2;
+/// Ends what a file of names begins with, in a frame of its own; its number is the next one.
+pub(crate) const WHOLE: u8 = 3;
+/// A file of names is ended when it is this long and has grown as a log may.
+const NAMES_BYTES_MAX: u64 = 1 << 20;
+/// So many bytes of names lie in one frame at most.
+const NAMES_FRAME_BYTES: usize = 1 << 20;
 
 /// A log is ended when it is this long, or this many times as long as what it began with.
 const LOG_BYTES_MAX: u64 = 4 << 20;
@@ -49,6 +55,10 @@ pub(crate) struct Log {
     /// By granularity and span.
     pub files: BTreeMap<(u8, u32), Kept>,
     names: Vec<u8>,
+    /// Of the file of names.
+    pub names_no: u32,
+    pub names_bytes: u64,
+    names_began_bytes: u64,
     /// Records were dropped: only a new log makes that good.
     incomplete: bool,
     failing: bool,
@@ -58,6 +68,11 @@ pub(crate) struct Log {
 
 pub(crate) fn log_name(no: u32) -> String {
     format!("log-{no:08}")
+}
+
+/// The first file of names has no number.
+pub(crate) fn names_name(no: u32) -> String {
+    if no == 0 { SERIES.into() } else { format!("{SERIES}-{no:08}") }
 }
 
 pub(crate) fn body_name(tier: u8, span: u32) -> String {
@@ -154,6 +169,25 @@ impl Entry {
     }
 }
 
+fn note_name(out: &mut Vec<u8>, id: u32, metric: &Metric, unit: &str) {
+    out.push(ADDED);
+    put_varint(out, id.into());
+    put_text(out, unit);
+    put_text(out, &metric.namespace);
+    put_text(out, &metric.name);
+    put_varint(out, metric.dimensions.len() as u64);
+    for (name, value) in &metric.dimensions {
+        put_text(out, name);
+        put_text(out, value);
+    }
+}
+
+/// Gives how many bytes that is.
+fn append(keep: &mut dyn Keep, name: &str, bytes: &[u8]) -> io::Result<u64> {
+    keep.append(name, bytes)?;
+    Ok(bytes.len() as u64)
+}
+
 type AllSeries = [Option<Box<Series>>];
 
 impl Log {
@@ -166,6 +200,9 @@ impl Log {
             began_bytes: 0,
             files: BTreeMap::new(),
             names: Vec::new(),
+            names_no: 0,
+            names_bytes: 0,
+            names_began_bytes: 0,
             incomplete: false,
             failing: false,
             wait: 0,
@@ -174,17 +211,7 @@ impl Log {
     }
 
     pub(crate) fn note_series(&mut self, id: u32, metric: &Metric, unit: &str) {
-        let out = &mut self.names;
-        out.push(ADDED);
-        put_varint(out, id.into());
-        put_text(out, unit);
-        put_text(out, &metric.namespace);
-        put_text(out, &metric.name);
-        put_varint(out, metric.dimensions.len() as u64);
-        for (name, value) in &metric.dimensions {
-            put_text(out, name);
-            put_text(out, value);
-        }
+        note_name(&mut self.names, id, metric, unit);
     }
 
     pub(crate) fn note_forgotten(&mut self, id: u32) {
@@ -233,7 +260,7 @@ impl Log {
 
     fn write(&mut self, series: &mut AllSeries, notes: &mut Vec<u8>, dead: &mut Vec<Dead>) -> io::Result<()> {
         if !self.names.is_empty() {
-            self.keep.append(SERIES, &frame(self.batch, &self.names))?;
+            self.names_bytes += append(&mut *self.keep, &names_name(self.names_no), &frame(self.batch, &self.names))?;
             self.names.clear();
         }
         if !notes.is_empty() && !self.incomplete {
@@ -248,7 +275,34 @@ impl Log {
             self.incomplete = false;
             notes.clear();
         }
+        if self.names_bytes > NAMES_BYTES_MAX.max(self.names_began_bytes * LOG_GROWTH_MAX) {
+            self.start_names_anew(series)?;
+        }
         Ok(())
+    }
+
+    /// Begins a file of names with those that are in use: else it would hold those of every instance there ever was. It counts
+    /// once it is whole.
+    fn start_names_anew(&mut self, series: &AllSeries) -> io::Result<()> {
+        let (old, new) = (names_name(self.names_no), names_name(self.names_no + 1));
+        self.keep.remove(&new)?;
+        let (mut size_bytes, mut records) = (0, Vec::new());
+        for (id, series) in series.iter().enumerate().filter_map(|(id, s)| Some((id as u32, s.as_ref()?))) {
+            note_name(&mut records, id, &series.metric, &series.unit);
+            if records.len() > NAMES_FRAME_BYTES {
+                size_bytes += append(&mut *self.keep, &new, &frame(self.batch, &records))?;
+                records.clear();
+            }
+        }
+        let mut bytes = frame(self.batch, &records);
+        records = vec![WHOLE];
+        put_varint(&mut records, series.len() as u64);
+        bytes.extend(frame(self.batch, &records));
+        size_bytes += append(&mut *self.keep, &new, &bytes)?;
+        self.keep.sync(&new)?;
+        self.names_no += 1;
+        (self.names_bytes, self.names_began_bytes) = (size_bytes, size_bytes);
+        self.keep.remove(&old)
     }
 
     /// Writes closed chunks to their files and begins a log with what is open. The new log is what makes the chunks count:

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use base::Time;
-use metrics::{FileKeep, Keep, MemoryKeep, Metric, Resolution, Store};
+use metrics::{FileKeep, Keep, MemoryKeep, Metric, Resolution, Sample, Store};
 
 const START_MS: i64 = 1_800_000_000_000;
 
@@ -124,4 +124,47 @@ fn a_full_disk_is_made_good_later_however_much_came_in_meanwhile() {
             assert_eq!(count(&reopened, n), count(&store, n));
         }
     }
+}
+
+fn size_of_names(keep: &MemoryKeep) -> u64 {
+    let all = keep.list().unwrap();
+    all.iter().filter(|(name, _)| name.starts_with("series")).map(|(_, size)| *size).sum()
+}
+
+#[test]
+fn names_of_metrics_that_are_gone_take_no_room_for_ever() {
+    let keep = MemoryKeep::default();
+    let mut store = Store::open(Box::new(keep.clone())).unwrap();
+    let long = "x".repeat(200);
+    let of = |round: i64, n: u32| Metric::new(&long, &format!("{round}"), &[("Number", &n.to_string())]);
+    let stays = metric(1);
+    let (metrics, rounds, minutes) = (2_000, 12, 500 * 1_440);
+    for round in 0..rounds {
+        store.put(&stays, "Percent", Resolution::Standard, at(round * minutes), &Sample::value(1.0));
+        for n in 0..metrics {
+            store.put(&of(round, n), "Percent", Resolution::Standard, at(round * minutes), &Sample::value(1.0));
+        }
+        kernel::Store::keep(&mut store);
+        // Each sweep moves what is old one granularity on.
+        for hour in 1..8 {
+            store.advance(at(round * minutes + 470 * 1_440 + hour * 60));
+            kernel::Store::keep(&mut store);
+        }
+        if round % 5 == 2 {
+            store = Store::open(Box::new(keep.clone())).unwrap();
+        }
+    }
+    assert!(store.metrics().count() <= 1, "{}", store.metrics().count());
+    let of_a_round = u64::from(metrics) * 230;
+    assert!(size_of_names(&keep) < of_a_round * 6, "{} bytes", size_of_names(&keep));
+    store.put(&stays, "Percent", Resolution::Standard, at(rounds * minutes), &Sample::value(1.0));
+    kernel::Store::keep(&mut store);
+    // As after the end of the process while another file was begun: neither what is not finished nor what is over counts.
+    keep.clone().append("series-00000099", b"torn").unwrap();
+    keep.clone().append("series", b"over").unwrap();
+    let before = size_of_names(&keep);
+    let reopened = Store::open(Box::new(keep.clone())).unwrap();
+    assert_eq!(size_of_names(&keep), before - 8);
+    assert_eq!(reopened.metrics().collect::<Vec<_>>(), store.metrics().collect::<Vec<_>>());
+    assert_eq!(count(&reopened, 1), 1.0);
 }
