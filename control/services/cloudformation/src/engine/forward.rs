@@ -214,7 +214,10 @@ impl Forward<'_> {
         }
         let tags = tags_of(stack, &wanted.logical_id);
         signal::forget(tx, &member.key());
-        let made = tx.attempt(|tx| resource.create(tx, cx, &request(stack, wanted, &properties, &tags)));
+        let made = tx.attempt(|tx| {
+            let made = resource.create(tx, cx, &request(stack, wanted, &properties, &tags));
+            made.map_err(|fault| fault_text(&fault)).and_then(|id| unless_owned(tx, &member, id))
+        });
         match made {
             Ok(id) => {
                 member.physical = Some(Physical { id, properties, tags: stack.wish.tags.clone() });
@@ -222,8 +225,8 @@ impl Forward<'_> {
                 member = set_member(tx, cx, stack, member, status, Some("Resource creation Initiated".into()));
                 self.wait(tx, cx, stack, member, wanted);
             }
-            Err(fault) => {
-                let reason = custom_name(&member, &properties).unwrap_or_else(|| fault_text(&fault));
+            Err(reason) => {
+                let reason = custom_name(&member, &properties).unwrap_or(reason);
                 self.fail(tx, cx, stack, member, reason);
             }
         }
@@ -365,6 +368,20 @@ fn is_failed(member: &Member) -> bool {
 }
 
 /// A refusal as CloudFormation words it in an event.
+/// Refuses what another resource of a stack is already: some services give what is there, and it would go with either of them.
+fn unless_owned(tx: &Tx, member: &Member, id: String) -> Result<String, String> {
+    let is_other = |m: &&Member| m.type_name == member.type_name && m.key() != member.key();
+    let is_there = |m: &Member| {
+        !matches!(m.status, MemberStatus::DeleteComplete | MemberStatus::DeleteSkipped)
+            && tx.get::<Stack>(&m.stack).is_some_and(Stack::is_alive)
+    };
+    let owner = tx.rows_where::<Member>("physical", &id).filter(is_other).find(|m| is_there(m)).map(|m| m.stack.clone());
+    match owner {
+        Some(stack) => Err(format!("{id} already exists in stack {stack}")),
+        None => Ok(id),
+    }
+}
+
 pub(super) fn fault_text(fault: &base::Fault) -> String {
     format!("{} (Status Code: {}; Error Code: {})", fault.message, fault.http, fault.code)
 }

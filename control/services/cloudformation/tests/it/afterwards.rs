@@ -316,3 +316,26 @@ fn only_what_has_failed_is_rolled_back() {
     assert!(refusal.code == "ValidationError" && refusal.message.contains("UPDATE_IN_PROGRESS"), "{}", refusal.message);
     assert_eq!(region.rest(&id, &mut |_| {}), "UPDATE_COMPLETE");
 }
+
+/// As at AWS: what a service gives instead of making another, such as a subnet's association with the same table, would go with
+/// either of its owners.
+#[test]
+fn what_another_resource_owns_is_not_taken_over() {
+    let named = json!({"Type": "Test::Thing", "Properties": {"Value": "a", "Key": "named-1", "Mode": "ok"}});
+    let mut region = Region::new();
+    let id = region.create(&json!({"Resources": {"A": named}}));
+    assert_eq!(region.rest(&id, &mut |_| {}), "CREATE_COMPLETE");
+    // Another logical id for the same thing.
+    region.update(&json!({"Resources": {"B": named}}), None).unwrap();
+    assert_eq!(region.rest(&id, &mut |_| {}), "UPDATE_ROLLBACK_COMPLETE");
+    assert_eq!(region.things().iter().map(|t| t.logical_id.as_str()).collect::<Vec<_>>(), ["A"]);
+    let input = s::DescribeStackEventsInput { stack_name: id.to_string(), ..Default::default() };
+    let events = region.call::<ops::DescribeStackEvents>(input).unwrap().stack_events;
+    let text = format!("named-1 already exists in stack {id}");
+    assert!(events.iter().any(|e| e.resource_status_reason.as_ref().is_some_and(|r| r.contains(&text))), "{events:?}");
+    // What is gone may come again.
+    delete(&mut region);
+    assert_eq!(region.rest(&id, &mut |_| {}), "DELETE_COMPLETE");
+    let id = region.create(&json!({"Resources": {"B": named}}));
+    assert_eq!(region.rest(&id, &mut |_| {}), "CREATE_COMPLETE");
+}
