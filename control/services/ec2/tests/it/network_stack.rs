@@ -290,6 +290,41 @@ fn what_a_service_lets_go_of_is_waited_for() {
 }
 
 #[test]
+fn an_attachment_lets_go_of_its_own_gateway_only() {
+    let mut region = Region::new();
+    let (vpc, _) = vpc_and_subnet(&mut region);
+    let [own, users, next] = [0, 1, 2].map(|_| create(&mut region, "InternetGateway", json!({})).unwrap());
+    let attached = |gateway: &str| json!({ "VpcId": vpc, "InternetGatewayId": gateway });
+    let attachment = create(&mut region, "VPCGatewayAttachment", attached(&own)).unwrap();
+    let detach = |region: &mut Region, id: &str| {
+        let input = s::DetachInternetGatewayRequest { internet_gateway_id: id.into(), vpc_id: vpc.clone(), dry_run: None };
+        region.call::<ops::DetachInternetGateway>(input).unwrap();
+    };
+    let attach = |region: &mut Region, id: &str| {
+        let input = s::AttachInternetGatewayRequest { internet_gateway_id: id.into(), vpc_id: vpc.clone(), dry_run: None };
+        region.call::<ops::AttachInternetGateway>(input).unwrap();
+    };
+    let has = |region: &Region| {
+        let mut all = region.state().rows::<ec2::network::InternetGateway>();
+        all.find(|g| g.vpc.as_deref() == Some(&vpc)).map(|g| g.id.to_string())
+    };
+    detach(&mut region, &own);
+    attach(&mut region, &users);
+    let taken = update(&mut region, "VPCGatewayAttachment", &attachment, attached(&own), attached(&next));
+    assert!(taken.is_err());
+    assert_eq!(delete(&mut region, "VPCGatewayAttachment", &attachment), Ok(Progress::Ready));
+    assert_eq!(has(&region), Some(users.clone()));
+    // Its own, whoever has attached that again.
+    detach(&mut region, &users);
+    let attachment = create(&mut region, "VPCGatewayAttachment", attached(&own)).unwrap();
+    update(&mut region, "VPCGatewayAttachment", &attachment, attached(&own), attached(&next)).unwrap();
+    detach(&mut region, &next);
+    attach(&mut region, &next);
+    assert_eq!(delete(&mut region, "VPCGatewayAttachment", &attachment), Ok(Progress::Ready));
+    assert_eq!(has(&region), None);
+}
+
+#[test]
 fn gateways_and_routes_change_in_place() {
     let mut region = Region::new();
     let (vpc, _) = vpc_and_subnet(&mut region);

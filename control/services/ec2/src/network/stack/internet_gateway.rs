@@ -1,8 +1,8 @@
 //! `AWS::EC2::InternetGateway` and `AWS::EC2::VPCGatewayAttachment`.
 
 use base::{Fault, InternetGatewayId, VpcId};
-use kernel::{Cx, Progress, ResourceRequest, StackResource, State, Tx};
-use serde::Deserialize;
+use kernel::{Cx, Progress, ResourceRequest, Row, StackResource, State, Tx};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 use super::{tags_of, update_tags};
@@ -69,6 +69,32 @@ fn vpc_of(physical_id: &str) -> VpcId {
     physical_id.rsplit('|').next().unwrap_or_default().into()
 }
 
+/// Which gateway a stack has attached to a VPC, for the attachment's id does not tell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Attached {
+    vpc: VpcId,
+    gateway: InternetGatewayId,
+}
+
+impl Row for Attached {
+    const TABLE: &'static str = "ec2.stack-gateway-attachment";
+    type Key = VpcId;
+
+    fn key(&self) -> VpcId {
+        self.vpc.clone()
+    }
+}
+
+/// Lets the VPC's gateway go when it is the one that the stack has attached; what its user has attached instead stays.
+fn let_go(tx: &mut Tx, vpc: &VpcId) -> Result<(), Error> {
+    let own = tx.get::<Attached>(vpc).map(|a| a.gateway.clone());
+    let present = of_vpc(tx, vpc).map(|g| g.id.clone());
+    match present.filter(|present| own.as_ref().is_none_or(|own| own == present)) {
+        Some(gateway) => detach(tx, &gateway, vpc),
+        None => Ok(()),
+    }
+}
+
 pub(super) struct AttachmentType;
 
 impl StackResource for AttachmentType {
@@ -82,8 +108,9 @@ impl StackResource for AttachmentType {
 
     fn create(&self, tx: &mut Tx, _: &Cx, request: &ResourceRequest) -> Result<String, Fault> {
         let properties: Properties = read(request.properties)?;
-        let vpc = VpcId::from(properties.vpc_id.as_str());
-        attach(tx, &properties.gateway()?, &vpc)?;
+        let (vpc, gateway) = (VpcId::from(properties.vpc_id.as_str()), properties.gateway()?);
+        attach(tx, &gateway, &vpc)?;
+        tx.put(Attached { vpc: vpc.clone(), gateway });
         Ok(format!("{ATTACHMENT_KIND}|{vpc}"))
     }
 
@@ -91,21 +118,18 @@ impl StackResource for AttachmentType {
     fn update(&self, tx: &mut Tx, _: &Cx, physical_id: &str, _: &Json, request: &ResourceRequest) -> Result<(), Fault> {
         let vpc = vpc_of(physical_id);
         let wanted = read::<Properties>(request.properties)?.gateway()?;
-        let present = of_vpc(tx, &vpc).map(|g| g.id.clone());
-        if present.as_ref() == Some(&wanted) {
-            return Ok(());
+        if of_vpc(tx, &vpc).is_none_or(|g| g.id != wanted) {
+            let_go(tx, &vpc)?;
+            attach(tx, &wanted, &vpc)?;
         }
-        if let Some(present) = present {
-            detach(tx, &present, &vpc)?;
-        }
-        Ok(attach(tx, &wanted, &vpc)?)
+        tx.put(Attached { vpc, gateway: wanted });
+        Ok(())
     }
 
     fn delete(&self, tx: &mut Tx, _: &Cx, physical_id: &str) -> Result<Progress, Fault> {
         let vpc = vpc_of(physical_id);
-        if let Some(gateway) = of_vpc(tx, &vpc).map(|g| g.id.clone()) {
-            detach(tx, &gateway, &vpc)?;
-        }
+        let_go(tx, &vpc)?;
+        tx.remove::<Attached>(&vpc);
         Ok(Progress::Ready)
     }
 

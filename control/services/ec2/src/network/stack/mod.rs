@@ -1,5 +1,5 @@
 //! The CloudFormation types of the network half ("AWS CloudFormation Template Reference Guide", Amazon EC2). Each reads
-//! its properties and calls the same transitions as the API; it owns no rows.
+//! its properties and calls the same transitions as the API; it owns no rows but which gateway a stack has attached to a VPC.
 
 mod internet_gateway;
 mod route;
@@ -24,6 +24,7 @@ use crate::error::Error;
 use crate::stack::{all_tags, read, retag};
 
 pub(super) fn register(registry: &mut Registry) {
+    registry.table::<internet_gateway::Attached>();
     registry.resource(vpc::VpcType);
     registry.resource(subnet::SubnetType);
     registry.resource(internet_gateway::GatewayType);
