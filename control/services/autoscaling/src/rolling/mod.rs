@@ -209,7 +209,8 @@ pub(crate) fn signal(tx: &mut Tx, name: &GroupName, unique_id: &str, success: bo
     if update.signals.len() >= SIGNALS_MAX || unique_id.chars().count() > UNIQUE_ID_CHARS_MAX {
         return Err(Error::LimitExceeded(format!("An update takes at most {SIGNALS_MAX} signals")));
     }
-    if update.overdue.contains(&InstanceId::from(unique_id)) {
+    let instance = InstanceId::from(unique_id);
+    if [&update.obsolete, &update.spared, &update.overdue].iter().any(|none| none.contains(&instance)) {
         return Ok(true);
     }
     tx.update::<RollingUpdate>(name, |u| {
