@@ -201,6 +201,8 @@ impl ast::Visitor for Features {
     fn visit_class_set_item_pre(&mut self, item: &ast::ClassSetItem) -> Result<(), &'static str> {
         match item {
             ast::ClassSetItem::Unicode(_) => Err(UNICODE_CLASSES),
+            // Elsewhere `[` is a plain character here, and the first `]` ends the class.
+            ast::ClassSetItem::Bracketed(_) => Err("character classes in character classes"),
             _ => Ok(()),
         }
     }
