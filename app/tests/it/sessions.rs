@@ -1,5 +1,10 @@
 //! Sessions through the JSON API.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, prlimit};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Application, start_alone};
@@ -106,4 +111,28 @@ fn behind_tls_the_cookie_is_secure() {
     let application = start_alone();
     let answer = application.ask("GET", "/", &[("X-Forwarded-Proto", "https")], "");
     assert!(answer.cookie.is_some_and(|cookie| cookie.ends_with("; Secure")));
+}
+
+/// A connection that is there is served whatever others take: nothing more is opened for a session.
+#[test]
+fn a_session_begins_without_a_free_descriptor() {
+    let application = start_alone();
+    let mut stream = TcpStream::connect(application.address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let mut health = Vec::new();
+    while !health.ends_with(b"ok\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        health.push(byte[0]);
+    }
+    let pid = application.pid();
+    // The lowest number that is free is no number that it may have.
+    let taken = |number: &u64| std::fs::exists(format!("/proc/{}/fd/{number}", pid.as_raw_nonzero())).unwrap();
+    let least = (0..).find(|number| !taken(number));
+    prlimit(Some(pid), Resource::Nofile, Rlimit { current: least, maximum: least }).unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("set-cookie: "), "{answer}");
 }
