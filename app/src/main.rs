@@ -50,6 +50,7 @@ fn main() -> ExitCode {
 /// Listens first and learns the identity meanwhile, so that health checks find an answer at once.
 fn run(options: Options) -> Result<(), String> {
     let address = SocketAddr::new(options.address, options.port);
+    serve::raise_limit();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(work::threads_max())

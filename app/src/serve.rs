@@ -11,6 +11,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
@@ -21,6 +22,13 @@ use crate::log;
 
 /// A pause after the system has refused to accept (no free descriptor, say), so that it is not asked without end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Takes as many descriptors as the process may have, for [`CONNECTIONS_MAX`]: what it has at first is often fewer. Where
+/// that fails there is room for fewer connections.
+pub fn raise_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).ok();
+}
 
 pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let listener = std::net::TcpListener::bind(address)?;

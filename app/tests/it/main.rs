@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod connections;
 mod identity;
 mod pages;
 mod sessions;

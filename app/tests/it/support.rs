@@ -45,7 +45,17 @@ impl Answer {
 
 /// Starts it with these variables on a free port of the loopback.
 pub fn start(environment: &[(&str, &str)]) -> Application {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_web-tier"));
+    launch(Command::new(env!("CARGO_BIN_EXE_web-tier")), environment)
+}
+
+/// Starts it without a metadata service, by a shell that has first done this.
+pub fn start_after(shell: &str) -> Application {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", &format!("{shell}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_web-tier")]);
+    launch(command, &ALONE)
+}
+
+fn launch(mut command: Command, environment: &[(&str, &str)]) -> Application {
     command.args(["--address", "127.0.0.1", "--port", "0"]).env_clear().envs(environment.iter().copied());
     let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
@@ -57,9 +67,12 @@ pub fn start(environment: &[(&str, &str)]) -> Application {
     Application { address, log: Mutex::new(log), process, agent: config.build().into() }
 }
 
+const ALONE: [(&str, &str); 3] =
+    [("AWS_EC2_METADATA_DISABLED", "true"), ("INSTANCE_ID", "i-test"), ("AVAILABILITY_ZONE", "eu-test-1a")];
+
 /// Starts it without a metadata service.
 pub fn start_alone() -> Application {
-    start(&[("AWS_EC2_METADATA_DISABLED", "true"), ("INSTANCE_ID", "i-test"), ("AVAILABILITY_ZONE", "eu-test-1a")])
+    start(&ALONE)
 }
 
 impl Application {
