@@ -52,15 +52,12 @@ pub fn router(application: Arc<Application>) -> Router {
         .with_state(application)
 }
 
-/// Gives a request its session's id, and a client without one a cookie.
+/// Gives a request its session's id, and the client a cookie: anew each time, for it lasts as long as a session that is not
+/// used again.
 async fn session(mut request: Request, next: Next) -> Result<Response, Problem> {
     let cookies = request.headers().get_all(header::COOKIE).iter();
     let known = cookies.filter_map(|value| value.to_str().ok()).find_map(find_cookie);
-    if let Some(id) = known {
-        request.extensions_mut().insert(id);
-        return Ok(next.run(request).await);
-    }
-    let id = SessionId::generate().map_err(|_| Problem::no_session())?;
+    let id = known.map_or_else(SessionId::generate, Ok).map_err(|_| Problem::no_session())?;
     let cookie = set_cookie(&id, is_https(request.headers()));
     request.extensions_mut().insert(id);
     let mut response = next.run(request).await;
