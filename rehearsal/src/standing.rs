@@ -8,7 +8,7 @@ use world::{Action, LoadBalancer};
 pub(crate) struct Face {
     /// Zones of its nodes.
     pub(crate) zones: Vec<String>,
-    /// Where the listener with the lowest port sends requests, by weight; empty when it answers itself.
+    /// Where the listener with the lowest port that forwards sends requests, by weight; empty when all answer themselves.
     pub(crate) forward: Vec<(TargetGroupArn, u32)>,
     pub(crate) idle_timeout_ms: u64,
     pub(crate) has_listener: bool,
@@ -16,16 +16,20 @@ pub(crate) struct Face {
 
 impl Face {
     pub(crate) fn of(balancer: &LoadBalancer) -> Self {
-        let first = balancer.listeners.iter().min_by_key(|l| l.port);
-        let forward = match first.map(|l| &l.default_action) {
-            Some(Action::Forward { groups, .. }) => groups.iter().map(|g| (g.group.clone(), g.weight)).collect(),
-            _ => Vec::new(),
-        };
+        let mut listeners: Vec<_> = balancer.listeners.iter().collect();
+        listeners.sort_unstable_by_key(|l| l.port);
+        // Users follow a redirect to another listener, and where no listener forwards by itself, its rules do.
+        let (by_default, by_rule) = (listeners.iter().map(|l| &l.default_action), listeners.iter().flat_map(|l| &l.rules));
+        let mut actions = by_default.chain(by_rule.map(|rule| &rule.action));
+        let forward = actions.find_map(|action| match action {
+            Action::Forward { groups, .. } => Some(groups.iter().map(|g| (g.group.clone(), g.weight)).collect()),
+            _ => None,
+        });
         Self {
             zones: balancer.nodes.iter().map(|n| n.zone.clone()).collect(),
-            forward,
+            forward: forward.unwrap_or_default(),
             idle_timeout_ms: balancer.idle_timeout_ms,
-            has_listener: first.is_some(),
+            has_listener: !listeners.is_empty(),
         }
     }
 

@@ -154,7 +154,7 @@ impl Load {
         index
     }
 
-    /// Requests are shared out evenly over the load balancers, and in each by the weights of its first listener.
+    /// Requests are shared out evenly over the load balancers, and in each by the weights of its first listener that forwards.
     fn face_all(&mut self, model: &Model) {
         self.pools.iter_mut().for_each(|p| p.share = 0.0);
         self.balancers.values_mut().for_each(|b| b.fixed_share = 0.0);

@@ -96,6 +96,31 @@ fn the_web_tier_follows_its_load_and_comes_back() {
     assert!(p.bill.instances_usd < p.bill.peak_fleet.1);
 }
 
+/// Users follow redirects, and are there for what is forwarded: neither is the instances' load any less for it.
+#[test]
+fn the_load_goes_to_where_requests_are_forwarded() {
+    let forward = "- {Type: forward, TargetGroupArn: !Ref TargetGroup}";
+    let redirect = "- {Type: redirect, RedirectConfig: {Port: '8080', StatusCode: HTTP_301}}";
+    let nothing = "- {Type: fixed-response, FixedResponseConfig: {StatusCode: '404'}}";
+    let second = |port: &str, actions: &str| {
+        let listener = "Type: AWS::ElasticLoadBalancingV2::Listener, Properties: {LoadBalancerArn: !Ref LoadBalancer";
+        format!("\n  Second: {{{listener}, Protocol: HTTP, Port: {port}, DefaultActions: [{}]}}}}\n", &actions[2..])
+    };
+    let rule = format!(
+        "\n  Rule: {{Type: AWS::ElasticLoadBalancingV2::ListenerRule, Properties: {{ListenerArn: !Ref Listener, Priority: 1, \
+         Conditions: [{{Field: path-pattern, Values: ['/*']}}], Actions: [{}]}}}}\n",
+        &forward[2..]
+    );
+    for (first, more) in [(redirect, second("8080", forward)), (nothing, rule)] {
+        let template = web_tier::TEMPLATE.replacen(forward, first, 1).replacen("\nOutputs:", &format!("{more}\nOutputs:"), 1);
+        // The group's load balancer must be in use by its target group before it has instances.
+        let last = if more.contains("Second") { "Second" } else { "Rule" };
+        let template = template.replacen("DependsOn: Listener", &format!("DependsOn: {last}"), 1);
+        let p = run(&Scenario { template, length: HOUR / 6, ..scenario("constant:100") });
+        assert!(p.totals.failed == 0.0 && (p.totals.cpu - 0.5).abs() < 1e-6, "{more}: {:?}", p.totals);
+    }
+}
+
 #[test]
 fn what_makes_no_sense_is_told() {
     let good = scenario("constant:1");
