@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use region::autoscaling::{Member, members_by_type};
+use region::ec2::{Instance, InstanceState};
 use region::elb;
 
 use crate::load::Tally;
@@ -41,6 +43,19 @@ impl Hours {
             prices::capacity_units(a_second / REQUESTS_PER_CONNECTION, tally.inside, a_second * 3_600.0 * REQUEST_GIGABYTES);
         self.capacity_units += units * hours;
     }
+}
+
+/// How many instances of each type there are that cost now.
+pub(crate) fn instances_by_type(region: &Rehearsal) -> BTreeMap<&str, usize> {
+    let state = region.state();
+    let mut all: BTreeMap<&str, usize> = members_by_type(state).collect();
+    for stopped in state.rows_where::<Instance>("state", InstanceState::Stopped.as_str()) {
+        let of_group = state.get::<Member>(&stopped.id).and_then(|member| all.get_mut(member.instance_type.as_str()));
+        if let Some(count) = of_group {
+            *count -= 1;
+        }
+    }
+    all
 }
 
 pub(crate) fn balancers(region: &Rehearsal) -> usize {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use base::{GroupName, Time};
 use kernel::Settings;
-use region::autoscaling::{Activity, Group, in_service, members_by_type};
+use region::autoscaling::{Activity, Group, in_service};
 use region::cloudformation::StackStatus;
 use region::cloudwatch::alarm::Watched;
 use region::cloudwatch::{Alarm, AlarmState};
@@ -70,7 +70,7 @@ pub struct Point {
     pub capacity: f64,
     pub in_service: usize,
     pub desired: u32,
-    /// Instances that run, are coming up or ending: those that cost.
+    /// Instances that run, are coming up or ending: those that cost, which stopped ones do not.
     pub instances: usize,
     /// Processor use of the serving instances, 0 to 1.
     pub cpu: f64,
@@ -381,7 +381,7 @@ impl Writer {
         let tally = region.take_tally();
         self.notes.look(region);
         let mut instances = 0;
-        for (instance_type, count) in members_by_type(region.state()) {
+        for (instance_type, count) in bill::instances_by_type(region) {
             instances += count;
             self.hours.add_instances(instance_type, count, tally.seconds);
         }

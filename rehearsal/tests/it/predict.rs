@@ -121,6 +121,23 @@ fn the_load_goes_to_where_requests_are_forwarded() {
     }
 }
 
+/// "Warm pools for Amazon EC2 Auto Scaling": what is stopped costs its disk alone.
+#[test]
+fn stopped_instances_of_a_warm_pool_cost_no_hours() {
+    let with_pool = |state: &str| {
+        let pool = format!(
+            "\n  Pool: {{Type: AWS::AutoScaling::WarmPool, Properties: {{AutoScalingGroupName: !Ref Group, MinSize: 3, \
+             PoolState: {state}}}}}\n\nOutputs:"
+        );
+        run(&Scenario { template: web_tier::TEMPLATE.replacen("\nOutputs:", &pool, 1), ..scenario("constant:100") })
+    };
+    for (state, instances) in [("Stopped", 2), ("Running", 5)] {
+        let p = with_pool(state);
+        assert!(p.points.iter().all(|x| x.instances == instances), "{state}: {:?}", p.points[30]);
+        assert!((p.bill.instance_hours - instances as f64).abs() < 1e-9, "{state}: {:?}", p.bill);
+    }
+}
+
 #[test]
 fn what_makes_no_sense_is_told() {
     let good = scenario("constant:1");
