@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use base::InstanceId;
 use region::autoscaling::{Member, members_by_type};
 use region::ec2::{Instance, InstanceState};
 use region::elb;
@@ -45,8 +46,15 @@ impl Hours {
     }
 }
 
+/// Instances of a stack that are in no group: those that it has when it has settled.
+pub(crate) fn alone(region: &Rehearsal) -> Vec<InstanceId> {
+    let state = region.state();
+    let all = state.rows::<Instance>().filter(|i| !i.is_ending() && i.requester.is_none());
+    all.filter(|i| state.get::<Member>(&i.id).is_none()).map(|i| i.id.clone()).collect()
+}
+
 /// How many instances of each type there are that cost now.
-pub(crate) fn instances_by_type(region: &Rehearsal) -> BTreeMap<&str, usize> {
+pub(crate) fn instances_by_type<'a>(region: &'a Rehearsal, alone: &[InstanceId]) -> BTreeMap<&'a str, usize> {
     let state = region.state();
     let mut all: BTreeMap<&str, usize> = members_by_type(state).collect();
     for stopped in state.rows_where::<Instance>("state", InstanceState::Stopped.as_str()) {
@@ -54,6 +62,10 @@ pub(crate) fn instances_by_type(region: &Rehearsal) -> BTreeMap<&str, usize> {
         if let Some(count) = of_group {
             *count -= 1;
         }
+    }
+    let is_over = |i: &Instance| matches!(i.state(), InstanceState::Stopped | InstanceState::Terminated);
+    for instance in alone.iter().filter_map(|id| state.get::<Instance>(id)).filter(|i| !is_over(i)) {
+        *all.entry(&instance.instance_type).or_default() += 1;
     }
     all
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use base::{GroupName, Time};
+use base::{GroupName, InstanceId, Time};
 use kernel::Settings;
 use region::autoscaling::{Activity, Group, in_service};
 use region::cloudformation::StackStatus;
@@ -68,7 +68,9 @@ pub struct Point {
     /// Requests a second that users sent, and those that the targets in use could have done.
     pub load: f64,
     pub capacity: f64,
+    /// Those of groups, and those of none that serve.
     pub in_service: usize,
+    /// Of groups.
     pub desired: u32,
     /// Instances that run, are coming up or ending: those that cost, which stopped ones do not.
     pub instances: usize,
@@ -223,7 +225,7 @@ pub fn predict(scenario: &Scenario, progress: &mut dyn FnMut(f64)) -> Result<Pre
     }
     region.take_tally();
     let cpu_target = cpu_target(&mut region);
-    let mut writer = Writer { notes: notes.begun(), ..Writer::default() };
+    let mut writer = Writer { notes: notes.begun(), alone: bill::alone(&region), ..Writer::default() };
     let until = scenario.from + scenario.length;
     while region.now() < until {
         region.run_for(POINT.min(Duration::from_millis(until.ms_since(region.now()))));
@@ -368,6 +370,8 @@ impl Notes {
 #[derive(Default)]
 struct Writer {
     notes: Notes,
+    /// Instances of no group.
+    alone: Vec<InstanceId>,
     points: Vec<Point>,
     totals: Totals,
     times: Times,
@@ -381,11 +385,12 @@ impl Writer {
         let tally = region.take_tally();
         self.notes.look(region);
         let mut instances = 0;
-        for (instance_type, count) in bill::instances_by_type(region) {
+        for (instance_type, count) in bill::instances_by_type(region, &self.alone) {
             instances += count;
             self.hours.add_instances(instance_type, count, tally.seconds);
         }
         let groups = region.state().rows::<Group>();
+        let alone = self.alone.iter().filter(|id| region.model().serves(id)).count();
         let in_service: usize = groups.clone().map(|g| in_service(region.state(), &g.name)).sum();
         let (desired, most) = groups.fold((0, 0), |(d, m), g| (d + g.desired_capacity, m + g.max_size));
         let seconds = tally.seconds.max(1.0);
@@ -402,7 +407,7 @@ impl Writer {
             at: region.now() - Duration::from_secs_f64(tally.seconds),
             load: tally.offered / seconds,
             capacity: tally.capacity / seconds,
-            in_service,
+            in_service: in_service + alone,
             desired,
             instances,
             cpu: share(tally.cpu_s, tally.cores_s),

@@ -138,6 +138,16 @@ fn stopped_instances_of_a_warm_pool_cost_no_hours() {
     }
 }
 
+/// Instances that are in no group serve and cost too.
+#[test]
+fn instances_of_no_group_are_on_the_bill() {
+    let template = include_str!("../../../stacks/instance.yaml");
+    let p = run(&Scenario { template: template.into(), parameters: Vec::new(), ..scenario("constant:50") });
+    assert!(p.totals.failed == 0.0 && (p.totals.cpu - 0.5).abs() < 1e-6, "{:?}", p.totals);
+    assert!(p.points.iter().all(|x| (x.instances, x.in_service) == (1, 1)), "{:?}", p.points[0]);
+    assert!((p.bill.instance_hours - 1.0).abs() < 1e-9 && p.bill.peak_fleet.0 == 1, "{:?}", p.bill);
+}
+
 #[test]
 fn what_makes_no_sense_is_told() {
     let good = scenario("constant:1");
