@@ -32,10 +32,12 @@ pub fn check(file: &File, findings: &mut Vec<Finding>) {
         findings.push(Finding::of(file, "is a test binary of its own: put it into tests/it"));
     }
     let pure = file.path.starts_with("control/") && file.path.contains("/src/");
-    let mut in_tests = file.path.contains("/tests/");
+    let (mut in_tests, mut for_tests) = (file.path.contains("/tests/") || file.path.ends_with("tests.rs"), false);
     for (number, line) in (1..).zip(file.text.lines()) {
-        in_tests |= line.contains("#[cfg(test)]");
         let code = line.trim_start();
+        // A module of tests is a file's end; any other item for them ends somewhere before, and some modules are other files.
+        in_tests |= for_tests && code.starts_with("mod ") && !code.ends_with(';');
+        for_tests = code.starts_with("#[cfg(test)]") || (for_tests && code.starts_with("#["));
         let is_comment = code.starts_with("//");
         let columns = line.chars().count();
         if is_comment && columns > COLUMNS_MAX {
@@ -80,7 +82,8 @@ fn impurity(file: &File, number: usize, code: &str, findings: &mut Vec<Finding>)
 
 /// Whether the line sleeps for anything else than a short, plainly written time.
 fn sleeps_long(code: &str) -> bool {
-    let Some((before, rest)) = code.split_once("thread::sleep(") else {
+    // A thread's, or a task's of tokio.
+    let Some((before, rest)) = code.split_once("::sleep(") else {
         return false;
     };
     let is_quoted = before.contains('"');
@@ -88,7 +91,7 @@ fn sleeps_long(code: &str) -> bool {
         return false;
     }
     let number = rest.split_once("from_millis(").map(|(_, n)| n.split(')').next().unwrap_or_default());
-    number.is_none_or(|n| n.parse::<u64>().is_ok_and(|ms| ms > POLL_MS_MAX))
+    number.is_none_or(|n| n.replace('_', "").parse::<u64>().is_ok_and(|ms| ms > POLL_MS_MAX))
 }
 
 fn is_unsafe(code: &str) -> bool {
@@ -115,8 +118,13 @@ mod tests {
             ("a/src/x.rs", format!("    {}\n", concat!("todo", "!()")), "unfinished"),
             ("a/tests/it/x.rs", "thread::sleep(Duration::from_secs(1));\n".into(), "a test sleeps"),
             ("a/tests/it/x.rs", "thread::sleep(Duration::from_millis(500));\n".into(), "a test sleeps"),
+            ("a/tests/it/x.rs", "thread::sleep(Duration::from_millis(2_100));\n".into(), "a test sleeps"),
+            ("a/tests/it/x.rs", "tokio::time::sleep(Duration::from_secs(1)).await;\n".into(), "a test sleeps"),
             ("control/x/src/x.rs", "let now = Instant::now();\n".into(), "in control/"),
             ("control/x/src/x.rs", "use std::fs::File;\n".into(), "std::fs in control/"),
+            ("control/x/src/x.rs", "#[cfg(test)]\nmod tests;\nuse std::fs::File;\n".into(), "std::fs in control/"),
+            ("control/x/src/x.rs", "#[cfg(test)]\nfn y() {}\nuse std::fs::File;\n".into(), "std::fs in control/"),
+            ("a/src/x/tests.rs", "thread::sleep(PAUSE);\n".into(), "a test sleeps"),
             ("front/x/src/x.rs", "unsafe { x() }\n".into(), "data/ only"),
         ] {
             let got = findings(path, &text);
@@ -133,6 +141,9 @@ mod tests {
             ("a/tests/it/x.rs", "thread::sleep(LONG); // slow on purpose\n"),
             ("control/kernel/src/x.rs", "use std::fs::File;\n"),
             ("control/x/src/x.rs", "#[cfg(test)]\nmod tests { use std::fs; }\n"),
+            ("control/x/src/x.rs", "#[cfg(test)]\n#[allow(x)]\nmod tests {\n    use std::fs;\n}\n"),
+            ("a/src/x.rs", "#[cfg(test)]\nfn x() {}\nfn y() {\n    tokio::time::sleep(PAUSE).await;\n}\n"),
+            ("control/x/src/x_tests.rs", "use std::fs;\n"),
             ("data/x/src/x.rs", "unsafe { x() }\n"),
         ] {
             assert_eq!(findings(path, text), Vec::<String>::new(), "{path} {text}");

@@ -104,7 +104,7 @@ fn requests_that_are_answered_at_once_keep_their_connection() {
         for _ in 0..10 {
             let got = client.ask(client.request("GET", "/").body(()).unwrap(), None).await;
             assert_eq!(got.unwrap().status, 418);
-            tokio::time::sleep(Duration::from_millis(300)).await;
+            tokio::time::sleep(Duration::from_millis(300)).await; // slow on purpose
         }
     });
 }

@@ -98,7 +98,7 @@ fn a_client_that_only_listens_is_not_late_and_one_that_does_nothing_is() {
                 return;
             }
             for _ in 0..10 {
-                tokio::time::sleep(Duration::from_millis(250)).await;
+                tokio::time::sleep(Duration::from_millis(250)).await; // slow on purpose
                 stream.send_data("news ".into(), false).unwrap();
             }
             let piece = call.body.data().await.unwrap().unwrap();

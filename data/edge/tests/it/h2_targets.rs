@@ -338,7 +338,7 @@ fn a_target_that_says_nothing_is_late() {
             "/drops" => {
                 let mut stream = call.respond.send_response(Response::new(()), false).unwrap();
                 for _ in 0..8 {
-                    tokio::time::sleep(Duration::from_millis(300)).await;
+                    tokio::time::sleep(Duration::from_millis(300)).await; // slow on purpose
                     stream.send_data("drop".into(), false).unwrap();
                 }
                 stream.send_data(Bytes::new(), true).unwrap();

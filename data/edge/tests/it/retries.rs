@@ -135,7 +135,7 @@ fn connections_of_a_rush_that_is_over_give_way() {
     }
     clients.iter_mut().for_each(|client| assert_eq!(client.answer(false).status, 200));
     // So long that none of them is taken for what cannot be repeated.
-    std::thread::sleep(Duration::from_millis(2_100));
+    std::thread::sleep(Duration::from_millis(2_100)); // slow on purpose
     let before = origin.connections();
     for _ in 0..20 {
         assert_eq!(clients[0].send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi").answer(false).text(), "taken");
