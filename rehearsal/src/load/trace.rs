@@ -8,6 +8,7 @@ use base::Time;
 /// Most lines of a recorded file.
 pub const LINES_MAX: usize = 5_000_000;
 const DAY_S: f64 = 86_400.0;
+const MINUTE_MS: i64 = 60_000;
 /// Longest time that is read, a thousand years.
 const TIME_S_MAX: f64 = 365_250.0 * DAY_S;
 /// Most requests a second that are read.
@@ -182,10 +183,13 @@ impl Trace {
         Ok(Self { shape: Shape::Recorded { clock, points, length_s } })
     }
 
-    /// The first moment of a recorded file that tells moments.
+    /// The first whole minute of a recorded file that tells moments: a run begins with one, and before the first moment there
+    /// is the load of the last.
     pub fn begins(&self) -> Option<Time> {
         match &self.shape {
-            Shape::Recorded { clock: Clock::Moments(first), .. } => Some(*first),
+            Shape::Recorded { clock: Clock::Moments(first), .. } => {
+                Some(Time::from_unix_ms(first.unix_ms().saturating_add(MINUTE_MS - 1).div_euclid(MINUTE_MS) * MINUTE_MS))
+            }
             _ => None,
         }
     }
@@ -391,6 +395,10 @@ mod tests {
         for text in ["2026-01-01T02:00+02:00", "2026-01-01 02:00:00+02:00", "2025-12-31T19:00:00-05:00", "2026-01-01"] {
             assert_eq!(super::parse_moment(text), Some(Time::from_unix_ms(MIDNIGHT)), "{text}");
         }
+        // A run begins with a whole minute, and so within the file; an hour before it there is the load of the beginning.
+        let within = read("2025-12-31T23:59:10Z,3\n2026-01-01T00:02:00Z,9");
+        assert_eq!(within.begins(), Some(Time::from_unix_ms(MIDNIGHT)));
+        check(&within, &[(-3_600, 3.0), (0, 3.0), (119, 3.0), (120, 9.0)]);
         assert_eq!(read("0,1\n30,2").length().unwrap().as_secs(), 60);
     }
 
