@@ -145,7 +145,9 @@ impl Trace {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let mut cells = line.split([',', ';', '\t']).map(|cell| cell.trim().trim_matches('"'));
+            // Beside another mark, or between quotes, a comma is a part of a number, which is then none that is read.
+            let mark = [';', '\t'].into_iter().find(|mark| line.contains(*mark)).unwrap_or(',');
+            let mut cells = line.split(mark).map(|cell| unquoted(cell.trim()));
             let (Some(time), Some(value)) = (cells.next(), cells.next()) else {
                 return Err(at("a time and a value are expected, with a comma between them".into()));
             };
@@ -231,6 +233,10 @@ impl Trace {
             }
         }
     }
+}
+
+fn unquoted(cell: &str) -> &str {
+    cell.strip_prefix('"').and_then(|cell| cell.strip_suffix('"')).unwrap_or(cell)
 }
 
 fn day_s(now: Time) -> f64 {
@@ -412,6 +418,9 @@ mod tests {
             ("0,1\n60,-3\n", "2: -3 is no number of requests"),
             ("0,1\n60,NaN\n", "2: NaN is no number of requests"),
             ("0,1\n60,1e300\n", "2: 1000"),
+            ("0,1\n60,\"1,200\"\n", "2: \"\\\"1\" is no number"),
+            ("0;1\n60;12,5\n", "2: \"12,5\" is no number"),
+            ("0\t1\n60\t12,5\n", "2: \"12,5\" is no number"),
             ("0,1\n1e300,3\n", "2: \"1e300\" is no time"),
             ("0,1\nnoon,3\n", "2: \"noon\" is no time"),
             ("0,1\n00:01,3\n", "2: \"00:01\" is written in another way"),
