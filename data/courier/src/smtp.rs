@@ -75,7 +75,8 @@ fn parts(url: &str) -> Result<(&str, Option<&str>, &str), String> {
     let (scheme, rest) = url.split_once("://").ok_or(FORMS)?;
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let (credentials, place) = authority.rsplit_once('@').map_or((None, authority), |(c, place)| (Some(c), place));
-    let host = place.rsplit_once(':').map_or(place, |(host, _)| host);
+    // An IPv6 address has colons of its own, between brackets.
+    let host = place.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')).map_or(place, |(host, _)| host);
     if matches!(scheme, "smtp" | "smtps") && !host.is_empty() { Ok((scheme, credentials, host)) } else { Err(FORMS.into()) }
 }
 
@@ -110,6 +111,8 @@ mod tests {
             ("smtp://mail.example", "smtp://mail.example?tls=opportunistic"),
             ("smtp://me:secret@localhost:25", "smtp://me:secret@localhost:25"),
             ("smtp://me:secret@[::1]:25", "smtp://me:secret@[::1]:25"),
+            ("smtp://me:secret@[::1]", "smtp://me:secret@[::1]"),
+            ("smtp://me:secret@[2001:db8::1]", "smtp://me:secret@[2001:db8::1]?tls=required"),
             ("smtps://me:secret@mail.example", "smtps://me:secret@mail.example"),
         ] {
             assert_eq!(with_tls(url).as_deref(), Ok(expected));
