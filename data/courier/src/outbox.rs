@@ -36,9 +36,12 @@ impl Outbox {
     /// Writes a letter whole or not at all, over an earlier one of the same name.
     pub(crate) fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let new = self.directory.join(format!("{name}.new"));
-        let mut out = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-        out.write_all(bytes)?;
-        fs::rename(&new, self.directory.join(format!("{name}{ENDING}")))?;
+        let written = write(&new, bytes).and_then(|()| fs::rename(&new, self.directory.join(format!("{name}{ENDING}"))));
+        if let Err(e) = written {
+            // A piece of a letter is no letter, and on a full disk the room is wanted.
+            fs::remove_file(&new).ok();
+            return Err(e);
+        }
         let names = names(&self.directory)?;
         for old in &names[..names.len().saturating_sub(OUTBOX_MAX)] {
             // Another thread may have been first.
@@ -49,6 +52,10 @@ impl Outbox {
         }
         Ok(())
     }
+}
+
+fn write(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file)?.write_all(bytes)
 }
 
 /// Names of all letters, oldest first.

@@ -78,6 +78,19 @@ fn the_outbox_keeps_the_newest_letters() {
     assert!(kept[0].name.as_str() >= "0000000000000001", "{}", kept[0].name);
 }
 
+/// What could not be written whole leaves nothing behind.
+#[test]
+fn a_letter_that_cannot_be_put_leaves_no_piece_of_it() {
+    let mut rig = Rig::new(None);
+    let outbox = rig.paths.outbox();
+    // Nothing can take the place of a directory that is not empty.
+    std::fs::create_dir_all(outbox.join("0000000000000001.eml/in-the-way")).unwrap();
+    let refused = rig.carry(&mail("0000000000000001", "ops@example.com", MessageForm::Text)).unwrap();
+    assert!(refused.contains("the outbox: ") && !Delivery::read_refusal(&refused).1, "{refused}");
+    let left: Vec<_> = std::fs::read_dir(&outbox).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["0000000000000001.eml"]);
+}
+
 /// Speaks SMTP, notes what it is told, and answers DATA with this.
 fn sink(data_answer: &'static str) -> (Server, Arc<Mutex<Vec<String>>>) {
     let said: Arc<Mutex<Vec<String>>> = Arc::default();
