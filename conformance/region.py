@@ -169,12 +169,15 @@ def get(address, path="/", host=None, port=80, timeout=10):
 
 
 class Load:
-    """Steady GET requests from a few threads, on kept connections, until told to stop. Bounded in time."""
+    """Steady GET requests from a few threads, on kept connections, until told to stop. Bounded in time.
 
-    def __init__(self, addresses, host, path="/health", threads=4, seconds=60):
+    That no request failed says something only where requests were sent all the while: otherwise the end fails.
+    """
+
+    def __init__(self, addresses, host, path="/health", threads=4, seconds=240):
         self.addresses, self.host, self.path = addresses, host, path
         self.stop = threading.Event()
-        self.done, self.failures = [], []
+        self.done, self.failures, self.broken = [], [], []
         self.deadline = time.monotonic() + seconds
         self.threads = [threading.Thread(target=self.run, args=(i,), daemon=True) for i in range(threads)]
 
@@ -183,12 +186,22 @@ class Load:
             thread.start()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
+        ended = [thread.name for thread in self.threads if not thread.is_alive()]
         self.stop.set()
         for thread in self.threads:
             thread.join(15)
+        if kind is None:
+            assert not ended, f"of the load {len(ended)} threads had ended before: {self.broken}"
+            assert self.done or self.failures, "no request was sent"
 
     def run(self, number):
+        try:
+            self.send(number)
+        except Exception as e:
+            self.broken.append(repr(e))
+
+    def send(self, number):
         connection = None
         while not self.stop.is_set() and time.monotonic() < self.deadline:
             began = time.monotonic()

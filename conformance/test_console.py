@@ -42,7 +42,7 @@ def first_pixel(png):
 
 def test_the_console_shows_the_stack_at_work(region, web_tier, client):
     fronts, host = region.front()
-    with Load(fronts, host, seconds=60) as load:
+    with Load(fronts, host) as load:
         wait_for("load", lambda: len(load.done) > 50)
         page = browse(region, "--dump-dom")
     assert ">Live<" in page, page[-3000:]

@@ -104,7 +104,7 @@ def test_desired_capacity_grows_and_shrinks_under_load_without_a_failure(region,
     autoscaling = client("autoscaling")
     name = autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"][0]["AutoScalingGroupName"]
     fronts, host = region.front()
-    with Load(fronts, host, seconds=120) as load:
+    with Load(fronts, host) as load:
         autoscaling.set_desired_capacity(AutoScalingGroupName=name, DesiredCapacity=4)
         wait_for("four healthy targets", lambda: len(healthy_targets(client)) == 4)
         zones = collections.Counter(i["AvailabilityZone"] for i in in_service(client))

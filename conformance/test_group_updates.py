@@ -81,7 +81,7 @@ def test_a_rolling_update_fails_no_request(region, client, rolling):
     before = ids()
     balancer = next(b["name"] for b in region.status()["load_balancers"] if b["dns_name"].startswith("rolling"))
     fronts, host = region.front(balancer)
-    with Load(fronts, host, seconds=240) as load:
+    with Load(fronts, host, seconds=360) as load:
         cloudformation.update_stack(StackName="rolling", TemplateBody=template("two"), **arguments)
         assert ended(cloudformation, "rolling") == "UPDATE_COMPLETE", reasons(cloudformation, "rolling")
         time.sleep(2)
@@ -115,7 +115,7 @@ def test_an_instance_refresh_fails_no_request(region, client, web_tier):
     balancer = next(b["name"] for b in region.status()["load_balancers"] if b["dns_name"].startswith("web-tier"))
     fronts, host = region.front(balancer)
     preferences = {"MinHealthyPercentage": 100, "MaxHealthyPercentage": 150, "InstanceWarmup": 1}
-    with Load(fronts, host, seconds=240) as load:
+    with Load(fronts, host, seconds=360) as load:
         autoscaling.start_instance_refresh(AutoScalingGroupName=name, Preferences=preferences)
 
         def over():
