@@ -24,8 +24,10 @@ impl Periods {
     pub fn set(&mut self, every_ms: u64, now: Time) {
         let every_ms = i64::try_from(every_ms).unwrap_or(SPAN_MS_MAX).min(SPAN_MS_MAX);
         if every_ms != self.every_ms {
-            *self = Self { every_ms, begin: now };
-            self.begin = self.floor(now);
+            // What is counted by now was counted since the period under way began, however long that was to be.
+            let since = if self.every_ms > 0 { self.begin } else { now };
+            *self = Self { every_ms, begin: since };
+            self.begin = self.floor(now).min(since);
         }
     }
 
@@ -119,6 +121,18 @@ mod tests {
         assert_eq!(periods.ended(at(14_010)), Some((at(11_000), at(14_000))), "missed ends make one longer report");
         periods.set(1_000, at(14_500));
         assert_eq!(periods.ended(at(15_000)), Some((at(14_000), at(15_000))), "the same length begins nothing anew");
+    }
+
+    #[test]
+    fn another_length_loses_no_time_that_was_counted_in() {
+        let mut periods = Periods::default();
+        periods.set(60_000, at(60_000));
+        periods.set(1_000, at(100_500));
+        assert_eq!((periods.wait_ms(at(100_500)), periods.under_way()), (Some(0), Some((at(60_000), at(61_000)))));
+        assert_eq!(periods.ended(at(100_500)), Some((at(60_000), at(100_000))), "what was counted since then");
+        assert_eq!((periods.wait_ms(at(100_500)), periods.ended(at(101_000))), (Some(500), Some((at(100_000), at(101_000)))));
+        periods.set(60_000, at(101_500));
+        assert_eq!(periods.ended(at(120_000)), Some((at(60_000), at(120_000))));
     }
 
     #[test]
