@@ -189,6 +189,17 @@ impl Rehearsal {
         self.kernel.digest()
     }
 
+    /// How many rows of each table the journal holds.
+    pub fn kept(&self) -> BTreeMap<String, usize> {
+        let journal = self.disk.journal.lock().expect("no one panics while holding it");
+        let mut tables = BTreeMap::new();
+        for key in journal.rows.keys() {
+            let table = key.split('\0').next().unwrap_or_default();
+            *tables.entry(table.to_string()).or_default() += 1;
+        }
+        tables
+    }
+
     /// Calls an operation as the root user. When its writes cannot be made durable, the answer is 503, as that of
     /// `serve`.
     pub fn call<O: Operation>(&mut self, input: O::Input) -> Result<O::Output, Fault> {

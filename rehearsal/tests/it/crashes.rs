@@ -42,6 +42,7 @@ fn at_every_commit(disturb: fn(&mut Rehearsal, u64), prepare: fn(&mut Life), act
         disturb(&mut life.region, at);
         act(&mut life);
         let reached = life.region.commits >= at;
+        life.region.fail_at = None;
         check(&mut life);
         if !reached {
             assert!(nth > 4, "only {nth} commits: too few to have tested anything");
@@ -139,16 +140,43 @@ fn the_rollback_of_an_update_survives_a_crash_at_every_commit() {
     at_every_commit(crash, |life| create(life, &[]), update_in_vain, as_before);
 }
 
+/// Asks again where the journal could not be written, as clients do: the request itself is the first commit.
+fn until_taken(life: &mut Life, mut ask: impl FnMut(&mut Rehearsal) -> Result<(), base::Fault>) {
+    if let Err(fault) = ask(&mut life.region) {
+        assert_eq!(fault.http, 503, "{fault}");
+        ask(&mut life.region).unwrap();
+    }
+    web_tier::settle(&mut life.region, STACK, LIMIT);
+}
+
 #[test]
 fn creation_survives_a_full_disk_at_every_commit() {
-    // The first commit is the request itself, which then is refused and may be repeated.
-    let create = |life: &mut Life| {
-        let outcome = web_tier::create(&mut life.region, STACK, TEMPLATE, &[]);
-        if let Err(fault) = outcome {
-            assert_eq!(fault.http, 503, "{fault}");
-            web_tier::create(&mut life.region, STACK, TEMPLATE, &[]).unwrap();
-        }
-        web_tier::settle(&mut life.region, STACK, LIMIT);
-    };
+    let create = |life: &mut Life| until_taken(life, |r| web_tier::create(r, STACK, TEMPLATE, &[]));
     at_every_commit(fail_journal, nothing, create, created);
+}
+
+#[test]
+fn deletion_survives_a_full_disk_at_every_commit() {
+    let delete = |life: &mut Life| until_taken(life, |r| web_tier::delete(r, STACK));
+    at_every_commit(fail_journal, |life| create(life, &[]), delete, deleted);
+}
+
+#[test]
+fn an_update_that_replaces_survives_a_full_disk_at_every_commit() {
+    let update = |life: &mut Life| {
+        let template = TEMPLATE.replace("Port: 8080", "Port: 8081");
+        until_taken(life, |r| web_tier::update(r, STACK, &template, &[("InstanceType", "t3.small")]));
+    };
+    at_every_commit(fail_journal, |life| create(life, &[]), update, updated);
+}
+
+#[test]
+fn rollbacks_survive_a_full_disk_at_every_commit() {
+    let in_vain = |life: &mut Life| {
+        life.region.faults.broken_boot = 1_000;
+        until_taken(life, |r| web_tier::create(r, STACK, TEMPLATE, &[]));
+    };
+    at_every_commit(fail_journal, nothing, in_vain, rolled_back);
+    let update = |life: &mut Life| until_taken(life, |r| web_tier::update(r, STACK, TEMPLATE, &[("VpcCidr", "10.9.0.0/16")]));
+    at_every_commit(fail_journal, |life| create(life, &[]), update, as_before);
 }
