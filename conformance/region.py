@@ -16,9 +16,11 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
 def binary(name):
-    """The path of a built program."""
-    if name == "allod" and os.environ.get("ALLOD_BIN"):
-        return pathlib.Path(os.environ["ALLOD_BIN"])
+    """The path of a built program: beside the `allod` that ALLOD_BIN names, which was built with it, where it is there."""
+    if given := os.environ.get("ALLOD_BIN"):
+        path = pathlib.Path(given) if name == "allod" else pathlib.Path(given).with_name(name)
+        if name == "allod" or path.exists():
+            return path
     for profile in ("release", "debug"):
         path = ROOT / "target" / profile / name
         if path.exists():
