@@ -1,7 +1,10 @@
 //! The world as users' requests meet it: load balancers with where they send requests, and instances as their targets.
 
 use base::{LoadBalancerArn, TargetGroupArn};
-use world::{Action, LoadBalancer};
+use world::{Action, BalancerKind, LoadBalancer};
+
+/// "Network Load Balancer listeners, Idle timeout": 350 s unless a listener says otherwise.
+const NETWORK_IDLE_TIMEOUT_MS: u64 = 350_000;
 
 /// A load balancer as users' requests see it.
 #[derive(Clone, Debug)]
@@ -28,7 +31,10 @@ impl Face {
         Self {
             zones: balancer.nodes.iter().map(|n| n.zone.clone()).collect(),
             forward: forward.unwrap_or_default(),
-            idle_timeout_ms: balancer.idle_timeout_ms,
+            idle_timeout_ms: match balancer.kind {
+                BalancerKind::Application => balancer.idle_timeout_ms,
+                BalancerKind::Network => listeners.first().and_then(|l| l.tcp_idle_timeout_ms).unwrap_or(NETWORK_IDLE_TIMEOUT_MS),
+            },
             has_listener: !listeners.is_empty(),
         }
     }

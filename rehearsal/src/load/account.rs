@@ -154,27 +154,35 @@ impl Tick<'_> {
         let variability =
             if self.direct > 0.0 { Variability::dealt(self.demand, 1) } else { Variability::dealt(self.demand, takers) };
         let mut now = step(&batch.station, variability, batch.inside, arriving, dt, batch.last.utilisation);
-        let lost = self.refuse(batch, &mut now, pools);
+        let timeout_s = batch.roles.iter().map(|r| pools[r.pool].timeout_s).fold(f64::INFINITY, f64::min);
+        let mut lost = self.refuse(batch, timeout_s, &mut now);
         (batch.inside, batch.last) = (now.inside, now);
         batch.spent += Spent { cpu_us: now.done * self.demand.cpu_us * dt, requests: now.done * dt };
-        self.tell(batch, &rates, lost, pools, tally);
-        let done = now.done * dt * count;
-        if done <= 0.0 {
-            return;
-        }
-        self.spread.each(&batch.station, variability, &now, |seconds, share| {
+        let (done, mut late) = (now.done * dt * count, 0.0);
+        // Those who would have waited too long for their turn are gone already.
+        let patience_s = timeout_s + now.wait_s;
+        let each = |seconds: f64, share: f64| {
+            // The work is done, and nobody waits for its answer any more.
+            if seconds > patience_s {
+                late += share;
+                return;
+            }
             let bucket = Histogram::bucket_of(seconds * 1e6);
             tally.times_us.add(bucket, share * done);
             for (place, role) in batch.roles.iter().enumerate() {
                 let part = if batch.roles.len() == 1 { 1.0 } else { batch.share(&rates, place) };
                 pools[role.pool].account.times_us.add(bucket, share * done * part);
             }
-        });
+        };
+        if done > 0.0 {
+            self.spread.each(&batch.station, variability, &now, each);
+        }
+        lost.late += now.done * dt * late;
+        self.tell(batch, &rates, lost, now.done * dt * (1.0 - late), pools, tally);
     }
 
     /// Takes away what one instance cannot let wait, or could only answer after the load balancer has given up.
-    fn refuse(&self, batch: &Batch, now: &mut super::Step, pools: &[Pool]) -> Failures {
-        let timeout_s = batch.roles.iter().map(|r| pools[r.pool].timeout_s).fold(f64::INFINITY, f64::min);
+    fn refuse(&self, batch: &Batch, timeout_s: f64, now: &mut super::Step) -> Failures {
         let waiting = now.inside - batch.station.servers * now.utilisation;
         let (room, patience) = (f64::from(self.demand.queue_max), batch.station.rate * timeout_s);
         let over = waiting - room.min(patience);
@@ -190,17 +198,18 @@ impl Tick<'_> {
         }
     }
 
-    fn tell(&self, batch: &Batch, rates: &[f64], lost: Failures, pools: &mut [Pool], tally: &mut Tally) {
+    /// Counts what one instance of a batch has lost and answered, for all of them.
+    fn tell(&self, batch: &Batch, rates: &[f64], lost: Failures, answered: f64, pools: &mut [Pool], tally: &mut Tally) {
         let (count, dt, now) = (batch.count as f64, self.dt, &batch.last);
         for (place, role) in batch.roles.iter().enumerate() {
             let share = batch.share(rates, place) * count;
             let account = &mut pools[role.pool].account;
-            account.done += now.done * dt * share;
+            account.done += answered * share;
             account.failures.broken += lost.broken * share;
             account.failures.late += lost.late * share;
             account.inside += now.inside * share;
         }
-        tally.done += now.done * dt * count;
+        tally.done += answered * count;
         tally.failures.broken += lost.broken * count;
         tally.failures.late += lost.late * count;
         tally.cpu_s += now.done * self.demand.cpu_us / 1e6 * dt * count;

@@ -96,6 +96,28 @@ fn the_web_tier_follows_its_load_and_comes_back() {
     assert!(p.bill.instances_usd < p.bill.peak_fleet.1);
 }
 
+/// "HTTP 504: Gateway timeout": the load balancer gives up on a target that has not answered within its idle timeout, 60 s.
+#[test]
+fn answers_beyond_the_idle_timeout_are_none() {
+    let demand = Demand { service_us: 40e6, cpu_us: 1_000.0, concurrency: 1_000, queue_max: 1_000, variation: 1.0 };
+    let p = run(&Scenario { demand, ..scenario("constant:2") });
+    // Of a log-normal distribution with this variation 18 % are beyond one and a half times its mean.
+    let share = p.totals.late / p.totals.requests;
+    assert!((0.14..0.22).contains(&share) && p.totals.failed == p.totals.late, "{share}: {:?}", p.totals);
+    assert!(p.totals.p99_ms <= 60_000.0, "{:?}", p.totals);
+    let instances = run(&Scenario {
+        template: include_str!("../../../stacks/instance.yaml").into(),
+        parameters: Vec::new(),
+        demand,
+        ..scenario("constant:2")
+    });
+    assert!(
+        instances.totals.failed == 0.0 && instances.totals.p99_ms > 60_000.0,
+        "nobody gives up on it: {:?}",
+        instances.totals
+    );
+}
+
 /// Users follow redirects, and are there for what is forwarded: neither is the instances' load any less for it.
 #[test]
 fn the_load_goes_to_where_requests_are_forwarded() {
