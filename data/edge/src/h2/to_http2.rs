@@ -237,7 +237,9 @@ impl<K: Sink> Answering<'_, K> {
         let response = self.final_head(&mut response).await?;
         let (head, mut body) = response.into_parts();
         let status = head.status.as_u16();
-        let framing = if self.attempt.plan.to_head || body.is_end_stream() { Framing::None } else { Framing::UntilClose };
+        // What comes with an answer that has no content (RFC 9110, 6.4.1) is passed over.
+        let is_bodiless = self.attempt.plan.to_head || matches!(status, 204 | 304) || body.is_end_stream();
+        let framing = if is_bodiless { Framing::None } else { Framing::UntilClose };
         self.pass_head(head.status, &head.headers, framing)?;
         self.begun.set(true);
         self.seat.served();

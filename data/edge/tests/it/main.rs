@@ -21,6 +21,7 @@ mod flow_takeover;
 mod flow_weights;
 mod grpc;
 mod h2;
+mod h2_answers;
 mod h2_burdens;
 mod h2_ends;
 mod h2_frames;

@@ -1,0 +1,39 @@
+//! Answers of targets by HTTP/2 that no proxy may pass on as they are (RFC 9110; RFC 9113, 8).
+
+#![allow(clippy::unwrap_used)]
+
+use bytes::Bytes;
+use http::Response;
+use world::ProtocolVersion;
+
+use crate::h2_peers::{Call, Got, H2Origin, Setup, wait};
+use crate::h2_targets::Scene;
+
+/// What a client gets of an answer, and of the next one on the same connections.
+#[track_caller]
+fn got<F: Future<Output = ()> + Send + 'static>(answer: impl Fn(Call) -> F + Send + Sync + 'static) -> Got {
+    let mut scene = Scene::new(ProtocolVersion::Http2);
+    let _origin = H2Origin::healthy(scene.rig.target_at(0), Setup::default(), answer);
+    scene.serve(&[0]);
+    let client = scene.client();
+    let asked = wait(client.ask(client.request("GET", "/").body(()).unwrap(), None)).unwrap();
+    let again = wait(client.ask(client.request("GET", "/").body(()).unwrap(), None)).unwrap();
+    assert_eq!(again.status, asked.status);
+    asked
+}
+
+fn head(status: u16, headers: &[(&str, &str)]) -> Response<()> {
+    headers.iter().fold(Response::builder().status(status), |head, (name, value)| head.header(*name, *value)).body(()).unwrap()
+}
+
+#[test]
+fn an_answer_that_has_no_content_is_passed_on_without_it() {
+    for status in [204, 304] {
+        let got = got(move |mut call| async move {
+            let mut stream = call.respond.send_response(head(status, &[]), false).unwrap();
+            // The edge may have ended the stream when it saw the head.
+            let _ = stream.send_data(Bytes::from_static(b"content"), true);
+        });
+        assert_eq!((got.status, got.text()), (status, ""));
+    }
+}
