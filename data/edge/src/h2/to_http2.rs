@@ -273,6 +273,10 @@ impl<K: Sink> Answering<'_, K> {
         if headers.len() > HEADERS_MAX {
             return Err(Fault::Garbage(HttpError::TooLarge("the number of headers")));
         }
+        // "RFC 9113, 8.6: HTTP/2 removes support for the 101 (Switching Protocols) informational status code".
+        if status == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(Fault::Garbage(HttpError::Syntax("a change of protocol")));
+        }
         // As many bytes as they would be on lines, with colon and space, and CR LF.
         let lines = || headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 2);
         if lines().sum::<usize>() + 2 * headers.len() > ANSWER_HEAD_BYTES_MAX || lines().any(|line| line > LINE_BYTES_MAX) {

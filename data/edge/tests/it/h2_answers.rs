@@ -37,3 +37,12 @@ fn an_answer_that_has_no_content_is_passed_on_without_it() {
         assert_eq!((got.status, got.text()), (status, ""));
     }
 }
+
+#[test]
+fn a_change_of_protocol_is_no_answer_by_http2() {
+    let got = got(|mut call| async move {
+        call.respond.send_informational(head(101, &[])).unwrap();
+        call.answer(200, "switched");
+    });
+    assert_eq!(got.status, 502);
+}
