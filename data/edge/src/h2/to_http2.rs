@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use ::h2::client::ResponseFuture;
 use ::h2::{Reason, RecvStream, SendStream};
-use ::http::header::{DATE, HeaderName, SERVER, TE};
+use ::http::header::{CONTENT_LENGTH, DATE, HeaderName, SERVER, TE};
 use ::http::uri::{Scheme, Uri};
 use ::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use bytes::Bytes;
@@ -276,6 +276,9 @@ impl<K: Sink> Answering<'_, K> {
         // "RFC 9113, 8.6: HTTP/2 removes support for the 101 (Switching Protocols) informational status code".
         if status == StatusCode::SWITCHING_PROTOCOLS {
             return Err(Fault::Garbage(HttpError::Syntax("a change of protocol")));
+        }
+        if headers.get_all(CONTENT_LENGTH).iter().nth(1).is_some() {
+            return Err(Fault::Garbage(HttpError::Syntax("two lengths")));
         }
         // As many bytes as they would be on lines, with colon and space, and CR LF.
         let lines = || headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 2);

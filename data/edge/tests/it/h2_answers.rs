@@ -46,3 +46,13 @@ fn a_change_of_protocol_is_no_answer_by_http2() {
     });
     assert_eq!(got.status, 502);
 }
+
+#[test]
+fn an_answer_with_two_lengths_is_not_understood() {
+    let got = got(|mut call| async move {
+        let head = head(200, &[("content-length", "2"), ("content-length", "2")]);
+        let mut stream = call.respond.send_response(head, false).unwrap();
+        let _ = stream.send_data(Bytes::from_static(b"ok"), true);
+    });
+    assert_eq!(got.status, 502);
+}
