@@ -132,7 +132,7 @@ impl Drop for Incoming {
 }
 
 /// What of trailers may go on: nothing that says how a message is carried, framed or routed (RFC 9110, 6.5.1).
-fn passable(trailers: HeaderMap) -> HeaderMap {
+pub fn passable(trailers: HeaderMap) -> HeaderMap {
     let fields = trailers.iter().filter(|(name, _)| Known::of(name.as_str().as_bytes()) == Known::Other);
     fields.map(|(name, value)| (name.clone(), value.clone())).collect()
 }

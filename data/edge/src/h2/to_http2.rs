@@ -15,6 +15,7 @@ use ::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use bytes::Bytes;
 
 use super::exchange::{Answered, Attempt, Connecting, Fault, Sink, Source, SourceError, is_bare, unless_gone};
+use super::incoming::passable;
 use super::outgoing::{NoSeat, Patience, Seat, seat};
 use crate::clock::{elapsed, now_ms};
 use crate::http::HttpError;
@@ -327,7 +328,7 @@ impl<K: Sink> Answering<'_, K> {
             }
         }
         let trailers = unless_gone(self.sink, poll_fn(|cx| body.poll_trailers(cx))).await?;
-        let trailers = trailers.map_err(|_| Fault::Broken)?;
+        let trailers = trailers.map_err(|_| Fault::Broken)?.map(passable).filter(|trailers| !trailers.is_empty());
         Ok(self.idle.for_client(self.sink.end(trailers)).await?)
     }
 }

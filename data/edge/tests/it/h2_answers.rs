@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use bytes::Bytes;
-use http::Response;
+use http::{HeaderMap, Response};
 use world::ProtocolVersion;
 
 use crate::h2_peers::{Call, Got, H2Origin, Setup, wait};
@@ -55,4 +55,17 @@ fn an_answer_with_two_lengths_is_not_understood() {
         let _ = stream.send_data(Bytes::from_static(b"ok"), true);
     });
     assert_eq!(got.status, 502);
+}
+
+#[test]
+fn trailers_go_on_unless_they_frame_or_route() {
+    let got = got(|mut call| async move {
+        let mut stream = call.respond.send_response(head(200, &[]), false).unwrap();
+        stream.send_data(Bytes::from_static(b"ok"), false).unwrap();
+        let names = [("content-length", "9"), ("host", "other"), ("x-sum", "1")];
+        let trailers = names.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+        stream.send_trailers(HeaderMap::from_iter(trailers)).unwrap();
+    });
+    let trailers = got.trailers.as_ref().unwrap();
+    assert_eq!((got.text(), trailers.len(), trailers.get("x-sum").unwrap().as_bytes()), ("ok", 1, &b"1"[..]));
 }
