@@ -22,6 +22,7 @@ use crate::http::HttpError;
 use crate::http::fields::Headers;
 use crate::http::head::{parse_answer, whole_head};
 use crate::http::scan::HeadScan;
+use crate::proxy::answer::INFORMATIONAL_MAX;
 use crate::stream::Stream;
 use crate::tls::outgoing::Speaks;
 
@@ -148,18 +149,33 @@ async fn ask_http1(subject: &Subject, connector: &Connector) -> io::Result<(Code
     );
     connection.write_all(request.as_bytes()).await?;
     let mut answer = Vec::with_capacity(1024);
-    let mut scan = HeadScan::of_answer();
+    let (mut scan, mut informational) = (HeadScan::of_answer(), 0);
     loop {
-        if connection.read_buf(&mut answer).await? == 0 {
-            return Err(ErrorKind::UnexpectedEof.into());
-        }
         if let Some(span) = scan.advance(&answer).map_err(invalid)? {
-            return Ok((Code::Counts(status_of(&answer[span.begin..span.end])?), Rest::Http1(connection)));
+            let status = status_of(&answer[span.begin..span.end])?;
+            if !goes_ahead(status) {
+                return Ok((Code::Counts(status), Rest::Http1(connection)));
+            }
+            informational += 1;
+            if informational > INFORMATIONAL_MAX {
+                return Err(ErrorKind::InvalidData.into());
+            }
+            answer.drain(..span.end);
+            scan = HeadScan::of_answer();
+            continue;
         }
         if answer.len() > ANSWER_BYTES_MAX {
             return Err(ErrorKind::InvalidData.into());
         }
+        if connection.read_buf(&mut answer).await? == 0 {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
     }
+}
+
+/// Whether the answer is still to come behind one with this status (RFC 9110, 15.2).
+fn goes_ahead(status: u16) -> bool {
+    (100..200).contains(&status) && status != 101
 }
 
 fn status_of(head: &[u8]) -> io::Result<u16> {

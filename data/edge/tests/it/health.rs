@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
@@ -90,6 +91,20 @@ fn reasons_tell_silence_from_refusal() {
     rig.apply(balancer);
     rig.serve.await_health(0, &unhealthy(TargetReason::Timeout));
     rig.serve.await_health(1, &unhealthy(TargetReason::FailedHealthChecks));
+}
+
+#[test]
+fn informational_answers_are_none_to_a_check() {
+    let mut rig = Rig::start();
+    let _hinting = Origin::start(rig.target_at(0), |_, stream| {
+        let _ = stream.write_all(b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
+        reply(stream, 200, "")
+    });
+    let _switching = Origin::start(rig.target_at(1), |_, stream| reply(stream, 101, ""));
+    let balancer = rig.balancer(&[0, 1]);
+    rig.apply(balancer);
+    rig.serve.await_health(0, &TargetHealth::Healthy);
+    rig.serve.await_health(1, &unhealthy(TargetReason::ResponseCodeMismatch { status: 101 }));
 }
 
 #[test]
