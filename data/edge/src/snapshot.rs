@@ -56,6 +56,15 @@ impl Door {
         if tls.is_some() { &self.secure } else { &self.sites }
     }
 
+    /// Whether those who came by plain text, as all did, find nobody any more who speaks it.
+    pub fn falls_silent(&self, later: &Door) -> bool {
+        self.secure.is_empty() && !self.sites.is_empty() && later.speaks_tls_only()
+    }
+
+    pub fn speaks_tls_only(&self) -> bool {
+        self.sites.is_empty() && !self.secure.is_empty()
+    }
+
     /// The listener that serves this host. A connection whose client named a listener in its greeting reaches that one and no
     /// other, so that what was agreed there, clients' certificates too, holds for all its requests.
     pub fn site(&self, tls: Option<&Agreed>, host: Option<&str>) -> Option<&Arc<Site>> {

@@ -8,7 +8,7 @@ use super::Caller;
 use crate::clock::{now_ms, unix_seconds};
 use crate::h2::grpc::{self, RequestProtocol};
 use crate::http::HttpError;
-use crate::http::answer::{OwnAnswer, write, write_page, write_with_page};
+use crate::http::answer::{OwnAnswer, write, write_page, write_plain_to_https, write_with_page};
 use crate::http::desync::{Treatment, of_refused, treat};
 use crate::http::fields::Headers;
 use crate::http::forward::{PLAIN, RequestRules, TraceId, host_and_path, write_request};
@@ -133,6 +133,10 @@ pub fn decide(worker: &Worker, caller: &Caller, request: &Request<'_, '_>) -> Pl
         return Plan::Answer(page(worker, request, 503, None, false));
     };
     let tls = caller.tls.as_deref();
+    if tls.is_none() && door.speaks_tls_only() {
+        // Its listener has changed while the connection was kept.
+        return Plan::Answer(plain_to_https(worker, request));
+    }
     let Some(site) = door.site(tls, host_and_path(request).0) else {
         return Plan::Answer(unknown_host(worker, request, door.sites(tls), keep_alive && request.is_whole));
     };
@@ -378,6 +382,13 @@ fn page(worker: &Worker, request: &Request<'_, '_>, status: u16, site: Option<&A
     let headers = site.map_or(&PLAIN, |site| &site.headers.answers);
     worker.date.with(|date| write_page(&mut text, status, date, !keep_alive, request.method == "HEAD", headers));
     own(status, site, text, request, keep_alive)
+}
+
+/// Plain text where only TLS is spoken.
+fn plain_to_https(worker: &Worker, request: &Request<'_, '_>) -> Own {
+    let mut text = worker.buffers.text();
+    worker.date.with(|date| write_plain_to_https(&mut text, date));
+    own(400, None, text, request, false)
 }
 
 /// Several load balancers share this address and none has the name that was called.

@@ -232,8 +232,12 @@ impl Worker {
             }
             stays
         });
-        if before.doors.keys().any(|at| !snapshot.doors.contains_key(at)) {
-            self.watches.close_idle(|at| !snapshot.doors.contains_key(&at));
+        let is_over = |at: &SocketAddr| match (before.doors.get(at), snapshot.doors.get(at)) {
+            (_, None) => true,
+            (door, Some(later)) => door.is_some_and(|door| door.falls_silent(later)),
+        };
+        if before.doors.keys().any(is_over) {
+            self.watches.close_idle(|at| is_over(&at));
         }
         self.pool.retain(|target| snapshot.targets.contains(&target));
         self.links.retain(|target| snapshot.targets.contains(&target));

@@ -5,8 +5,8 @@
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, mpsc};
 
 use edge::FrontReport;
 use rustls::{ClientConfig, version};
@@ -75,6 +75,34 @@ fn plain_text_on_a_secure_port_is_told_what_is_wrong() {
     let answer = get(rig.door(), "/");
     assert_eq!(answer.status, 400);
     assert!(answer.text().contains("The plain HTTP request was sent to HTTPS port"), "{}", answer.text());
+}
+
+#[test]
+fn a_listener_that_becomes_secure_keeps_no_plain_connection() {
+    let mut rig = Rig::start();
+    let (release, released) = mpsc::channel();
+    let released = Mutex::new(released);
+    let origin = Origin::healthy(rig.target_at(0), move |got, stream| {
+        if got.path() == "/wait" {
+            released.lock().unwrap().recv().unwrap();
+        }
+        reply(stream, 200, "served")
+    });
+    rig.serve_with(&[0]);
+    let (mut idle, mut busy) = (Client::connect(rig.door()), Client::connect(rig.door()));
+    assert_eq!(idle.get("/").status, 200);
+    busy.send("GET /wait HTTP/1.1\r\nHost: test\r\n\r\n");
+    eventually("the target has the request", || origin.got().iter().any(|got| got.path() == "/wait").then_some(()));
+    let mut balancer = rig.balancer(&[0]);
+    secure(&mut balancer, vec![Authority::new().issue("own", &[NAME])], ClientCertificates::Off);
+    rig.apply(balancer);
+    assert!(idle.is_closed());
+    release.send(()).unwrap();
+    assert_eq!(busy.answer(false).text(), "served");
+    let answer = busy.get("/");
+    assert_eq!(answer.status, 400);
+    assert!(answer.text().contains("The plain HTTP request was sent to HTTPS port"), "{}", answer.text());
+    assert!(busy.is_closed());
 }
 
 #[test]
