@@ -211,8 +211,9 @@ pub fn split_port(host: &str) -> (&str, Option<&str>) {
     let digits = host.bytes().rev().take_while(u8::is_ascii_digit).count();
     let (name, port) = host.split_at(host.len() - digits);
     match name.strip_suffix(':') {
-        Some(name) if digits > 0 => (name, Some(port)),
-        _ => (host, None),
+        // "RFC 3986, 3.2.3: port = *DIGIT": an empty one is none.
+        Some(name) => (name, Some(port).filter(|port| !port.is_empty())),
+        None => (host, None),
     }
 }
 

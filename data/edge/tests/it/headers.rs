@@ -25,6 +25,7 @@ fn the_target_learns_who_called() {
     assert_eq!(got.header("X-Forwarded-For"), Some("127.0.0.1"));
     assert_eq!((got.header("X-Forwarded-Proto"), got.header("X-Forwarded-Port")), (Some("http"), Some("8080")));
     assert_eq!(got.header("Host"), Some("a:8080"), "the port is not a default one");
+    assert_eq!(forwarded(&rig, &origin, "Host: a:\r\n").header("Host"), Some("a:8080"), "an empty port is none");
     let root = got.header("X-Amzn-Trace-Id").unwrap().strip_prefix("Root=1-").unwrap().to_string();
     let (time, id) = root.split_once('-').unwrap();
     assert_eq!((time.len(), id.len()), (8, 24), "{root}");
