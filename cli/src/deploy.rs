@@ -1,5 +1,7 @@
 //! `allod up` and the deletion of a stack: what `aws cloudformation deploy` does, with live progress.
 
+use std::collections::BTreeSet;
+use std::io::{self, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,10 +12,13 @@ use crate::Failure;
 use crate::arguments::{Output, Up};
 use crate::client::{ApiError, Client, read_text};
 use crate::image::text;
+use crate::looking::failing;
 use crate::output::out;
 
 /// How often a stack's events are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How often it is looked whether the stack waits in vain.
+const CHECK_EVERY: Duration = Duration::from_secs(2);
 const UNCHANGED: &str = "unchanged";
 /// A stack that waits for its user, who has made a change set for it.
 const UNDER_REVIEW: &str = "REVIEW_IN_PROGRESS";
@@ -176,6 +181,8 @@ fn events_after(client: &Client, id: &str, seen: Option<&str>) -> Result<Vec<Jso
 
 /// Shows a stack's events as they come, until the stack is done.
 fn follow(client: &Client, id: &str, mut seen: Option<String>, progress: Progress) -> Result<(), Failure> {
+    let mut told = BTreeSet::new();
+    let mut checked = Instant::now();
     loop {
         let status = describe(client, id)?.map(|s| text(&s, "StackStatus"));
         // Read after the status, so that the events before the end are never missed.
@@ -188,7 +195,22 @@ fn follow(client: &Client, id: &str, mut seen: Option<String>, progress: Progres
         if status.is_none_or(|s| !s.ends_with("_IN_PROGRESS")) {
             return Ok(());
         }
+        if checked.elapsed() >= CHECK_EVERY {
+            tell_failing(client, &mut told);
+            checked = Instant::now();
+        }
         thread::sleep(LOOK_EVERY);
+    }
+}
+
+/// A stack waits for a process that does not start, and so does its user, who is told why, once.
+fn tell_failing(client: &Client, told: &mut BTreeSet<String>) {
+    let Ok(status) = client.ask("/_allod/status", &json!({})) else { return };
+    for (process, why) in failing(&status) {
+        if told.insert(process.to_string()) {
+            let text = format!("`allod {process}`, which the stack may need, does not start: {why}: `allod logs {process}`");
+            let _ = writeln!(io::stderr(), "allod: warning: {text}");
+        }
     }
 }
 

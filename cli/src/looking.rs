@@ -71,6 +71,9 @@ pub fn status(paths: &RunPaths, output: Output) -> Result<(), Failure> {
     lost_notifications(&status["notifications"]);
     out!("\nConsole  {}\nAPI      {}  (region {})", text(&status, "console"), text(&status, "endpoint"), text(&status, "region"));
     edge(&status["edge"]);
+    for (process, why) in failing(&status) {
+        out!("Missing  `allod {process}` does not start: {why}: `allod logs {process}`");
+    }
     let metrics = &status["metrics"];
     out!("Metrics  {}  (for a Prometheus, with the bearer token {})", text(metrics, "url"), text(metrics, "bearer_token"));
     Ok(())
@@ -97,12 +100,17 @@ fn failed_zones(balancer: &Json) {
 /// The process that users' requests go through.
 fn edge(edge: &Json) {
     match edge["pid"].as_u64() {
-        None => out!("Edge     starting, or its log tells why not: `allod logs edge`"),
+        None => out!("Edge     starting"),
         Some(pid) => out!("Edge     {}  (process {pid})", text(edge, "version")),
     }
     if edge["outdated"] == true {
         out!("         another binary is installed by now: `allod restart edge` changes to it, and no request fails");
     }
+}
+
+/// The region's processes that do not start, and why.
+pub fn failing(status: &Json) -> impl Iterator<Item = (&str, &str)> {
+    status["failing"].as_object().into_iter().flatten().map(|(process, why)| (process.as_str(), why.as_str().unwrap_or_default()))
 }
 
 /// What subscribers of topics never got.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use ::authority::Authority;
 use courier::{Courier, CourierOptions, SmtpServer};
-use server::{ExecutorProcess, ExecutorThread, Options};
+use server::{ExecutorProcess, ExecutorThread, Options, last_line};
 use tracing_subscriber::EnvFilter;
 use world::{ENDPOINT_NETWORKS_MAX, EndpointNetworks, Executor, RunPaths};
 
@@ -42,7 +42,8 @@ pub fn serve(paths: &RunPaths, arguments: &Serve) -> Result<(), Failure> {
     log_to_stderr();
     let executor = |executor, socket, name: &'static str| {
         let paths = paths.clone();
-        ExecutorProcess { executor, socket, prepare: None, start: Box::new(move || start_detached(&paths, name)) }
+        let log = paths.logs().join(format!("{name}.log"));
+        ExecutorProcess { executor, socket, log, prepare: None, start: Box::new(move || start_detached(&paths, name)) }
     };
     let sockets_paths = paths.clone();
     let edge = ExecutorProcess {
@@ -164,16 +165,11 @@ fn serve_in_background(paths: &RunPaths, arguments: &Serve) -> Result<(), Failur
         }
         if let Some(status) = child.try_wait()? {
             let why = last_line(&paths.logs().join("serve.log"));
-            return Err(Failure::new(format!("the region ended ({status}): {}", why.trim_start_matches("allod: "))));
+            return Err(Failure::new(format!("the region ended ({status}): {why}")));
         }
         if Instant::now() >= deadline {
             return Err(Failure::new("the region does not answer: `allod logs serve` tells why"));
         }
         thread::sleep(Duration::from_millis(5));
     }
-}
-
-pub fn last_line(log: &Path) -> String {
-    let text = fs::read_to_string(log).unwrap_or_default();
-    text.lines().next_back().unwrap_or("its log is empty").to_string()
 }

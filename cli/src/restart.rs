@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use edge::FrontReport;
 use rustix::process::geteuid;
+use server::last_line;
 use world::RunPaths;
 
 use crate::Failure;
 use crate::output::out;
-use crate::region::{last_line, start_detached};
+use crate::region::start_detached;
 
 /// How long the new edge may take until it serves.
 const TAKE_OVER_MAX: Duration = Duration::from_secs(30);
@@ -30,7 +31,6 @@ pub fn edge(paths: &RunPaths) -> Result<(), Failure> {
         }
         if let Some(status) = new.try_wait()? {
             let why = last_line(&paths.logs().join("edge.log"));
-            let why = why.trim_start_matches("allod: ");
             return Err(Failure::new(format!("the new edge ended ({status}), the old one goes on: {why}")));
         }
         if Instant::now() >= deadline {

@@ -72,7 +72,7 @@ fn cfn_lint(root: &Path) -> Result<(), String> {
 /// Unmodified clients against the region that was just built. Needs root.
 fn conformance(root: &Path) -> Result<(), String> {
     let mut pytest = Command::new(client(root, "pytest"));
-    pytest.args(["-q", "-p", "no:cacheprovider", "conformance"]).env("ALLOD_BIN", root.join("target/debug/allod"));
+    pytest.args(["-q", "-rs", "-p", "no:cacheprovider", "conformance"]).env("ALLOD_BIN", root.join("target/debug/allod"));
     let venv = root.join("target/venv/bin");
     let path = std::env::var_os("PATH").unwrap_or_default();
     let all = std::iter::once(venv).chain(std::env::split_paths(&path).map(|p| p.to_path_buf()));

@@ -1,9 +1,12 @@
 //! The connections to the executors: starts a process that is not there (host and edge), or a thread of this one (courier),
 //! speaks `world::Frame` with it, and starts it again when it dies. It knows nothing of what they do.
 
-use std::io;
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 use std::process::Child;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -18,6 +21,8 @@ use crate::control::{Control, FRAMES_MAX};
 pub struct ExecutorProcess {
     pub executor: Executor,
     pub socket: PathBuf,
+    /// Where it writes why it ends.
+    pub log: PathBuf,
     /// What must be there before it is; done once, when the data directory is ours.
     pub prepare: Option<Box<dyn Fn() -> io::Result<()> + Send + Sync>>,
     /// Starts the process, detached from ours.
@@ -42,6 +47,42 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 const HEALTHY: Duration = Duration::from_secs(10);
 /// How often it is looked whether a process that another one has replaced is gone.
 const REAP_EVERY: Duration = Duration::from_secs(1);
+
+/// How much of the end of a log is looked at for its last line.
+const LINE_MAX: u64 = 4 * 1024;
+
+/// The processes that do not start, and why: until they do, what they look after stays as it is.
+#[derive(Clone, Default)]
+pub(crate) struct Failing(Arc<Mutex<BTreeMap<Executor, String>>>);
+
+impl Failing {
+    fn say(&self, executor: Executor, outcome: Result<(), &io::Error>) {
+        let mut failing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match outcome {
+            Ok(()) => failing.remove(&executor),
+            Err(e) => failing.insert(executor, e.to_string()),
+        };
+    }
+
+    pub(crate) fn all(&self) -> BTreeMap<Executor, String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The last line of a process's log, which tells why it ended.
+pub fn last_line(log: &Path) -> String {
+    let read = || -> io::Result<Vec<u8>> {
+        let mut file = File::open(log)?;
+        let from = file.metadata()?.len().saturating_sub(LINE_MAX);
+        file.seek(SeekFrom::Start(from))?;
+        let mut end = Vec::new();
+        file.take(LINE_MAX).read_to_end(&mut end)?;
+        Ok(end)
+    };
+    let end = read().unwrap_or_default();
+    let line = String::from_utf8_lossy(&end).lines().next_back().unwrap_or("its log is empty").to_string();
+    line.trim_start_matches("allod: ").to_string()
+}
 
 /// The processes of one executor that were started here.
 #[derive(Default)]
@@ -81,7 +122,7 @@ fn has_ended(child: &mut Child) -> bool {
 }
 
 /// Keeps one executor running and connected, for ever.
-pub(crate) async fn keep(process: ExecutorProcess, control: Control) {
+pub(crate) async fn keep(process: ExecutorProcess, control: Control, failing: Failing) {
     if let Some(Err(e)) = process.prepare.as_ref().map(|prepare| prepare()) {
         tracing::warn!(executor = ?process.executor, %e, "it is started without what should be there before it");
     }
@@ -89,7 +130,9 @@ pub(crate) async fn keep(process: ExecutorProcess, control: Control) {
     let mut pause = PAUSE_MIN;
     loop {
         let begun = Instant::now();
-        match connect(&process, &mut children).await {
+        let connected = connect(&process, &mut children).await;
+        failing.say(process.executor, connected.as_ref().map(|_| ()));
+        match connected {
             Ok(stream) => {
                 children.answers(stream.peer_cred().ok().and_then(|peer| peer.pid()));
                 let conversing = converse(process.executor, &control, stream);
@@ -156,7 +199,7 @@ async fn connect(process: &ExecutorProcess, children: &mut Children) -> io::Resu
         }
         children.reap();
         if children.current.is_none() {
-            return Err(io::Error::other("it ended before it listened; its log tells why"));
+            return Err(io::Error::other(last_line(&process.log)));
         }
     }
 }

@@ -21,6 +21,7 @@ use world::RunPaths;
 use crate::ConsoleOutput;
 use crate::control::Control;
 use crate::endpoint::Endpoint;
+use crate::executors::Failing;
 use crate::identity::Credentials;
 use crate::large::Large;
 use crate::{api, local};
@@ -54,6 +55,8 @@ pub(crate) struct Region {
     /// Period of the region's own metrics in seconds.
     pub(crate) metric_period_s: u32,
     pub(crate) stop: Arc<Notify>,
+    /// Processes that do not start.
+    pub(crate) failing: Failing,
     pub(crate) large: Large,
 }
 

@@ -36,7 +36,7 @@ use world::{EndpointNetworks, RunPaths};
 
 pub use control::wall_clock;
 pub use endpoint::{Endpoint, read_endpoint};
-pub use executors::{ExecutorProcess, ExecutorThread};
+pub use executors::{ExecutorProcess, ExecutorThread, last_line};
 pub use identity::{Credentials, read_credentials};
 pub use lock::is_running;
 
@@ -147,6 +147,7 @@ async fn serve(options: Options) -> Result<(), StartError> {
     let registry = kernel.registry().clone();
     let (control, thread) = control::Control::start(kernel, Duration::from_secs(metric_period_s.into()))?;
     let stop = Arc::new(Notify::new());
+    let failing = executors::Failing::default();
     let region = Arc::new(http::Region {
         control: control.clone(),
         registry,
@@ -158,13 +159,14 @@ async fn serve(options: Options) -> Result<(), StartError> {
         console_output: options.console_output,
         metric_period_s,
         stop: stop.clone(),
+        failing: failing.clone(),
         large: large::Large::default(),
     });
     for thread in options.threads {
         tokio::spawn(executors::keep_thread(thread, control.clone()));
     }
     for process in options.executors {
-        tokio::spawn(executors::keep(process, control.clone()));
+        tokio::spawn(executors::keep(process, control.clone(), failing.clone()));
     }
     endpoint::write(paths, &endpoint)?;
     tracing::info!(endpoint = endpoint.url, region = endpoint.region, "the region answers");

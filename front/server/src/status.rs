@@ -40,6 +40,7 @@ pub(crate) async fn status(region: &Region) -> Result<Json, Fault> {
         },
         "stacks": ask.stacks().await?,
         "edge": front.edge(),
+        "failing": region.failing.all(),
         "load_balancers": ask.load_balancers(&front).await?,
         "groups": ask.groups().await?,
         "instances": ask.instances().await?,

@@ -188,6 +188,7 @@ fn what_an_executor_reported_to_a_full_disk_is_heard_again() {
         prepare: None,
         executor: Executor::Host,
         socket,
+        log: directory.path().join("host.log"),
         start: Box::new(|| Err(std::io::Error::other("it runs in the test"))),
     };
     let rig = Rig::start_with(directory.path(), vec![process]);

@@ -1,8 +1,13 @@
 //! What the page of everything tells.
 
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
-use crate::rig::Rig;
+use server::ExecutorProcess;
+use world::Executor;
+
+use crate::rig::{PATIENCE, Rig};
 
 const TEMPLATE: &str =
     "%7B%22Resources%22%3A%7B%22A%22%3A%7B%22Type%22%3A%22AWS%3A%3ACloudFormation%3A%3AWaitConditionHandle%22%7D%7D%7D";
@@ -21,6 +26,34 @@ fn every_stack_is_told() {
     let answer = rig.exchange(&rig.signed("allod", "/_allod/status", &[], b"{}"));
     let status: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
     assert_eq!(status["stacks"].as_array().unwrap().len(), STACKS);
+}
+
+#[test]
+fn a_process_that_does_not_start_is_told_with_the_reason() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("host.log");
+    let told = log.clone();
+    let process = ExecutorProcess {
+        prepare: None,
+        executor: Executor::Host,
+        socket: directory.path().join("host.sock"),
+        log,
+        start: Box::new(move || {
+            std::fs::write(&told, "begun\nallod: no cgroups here\n")?;
+            Command::new("false").spawn()
+        }),
+    };
+    let rig = Rig::start_with(directory.path(), vec![process]);
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let answer = rig.exchange(&rig.signed("allod", "/_allod/status", &[], b"{}"));
+        let status: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+        if status["failing"] == serde_json::json!({"host": "no cgroups here"}) {
+            break;
+        }
+        assert_eq!(status["failing"], serde_json::json!({}));
+        assert!(Instant::now() < deadline, "{}", answer.body);
+    }
 }
 
 /// What goes while the page is put together is not told, and the rest is.
