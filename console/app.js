@@ -358,7 +358,8 @@ async function refresh() {
     }
     lastAnswer = new Date();
     contact("Live", "good");
-    notice("");
+    const failing = Object.entries(status.failing ?? {});
+    notice(failing.map(([process, why]) => `"allod ${process}" does not start: ${why}. "allod logs ${process}" tells more.`).join(" "));
   } catch (error) {
     explain(error);
   } finally {
