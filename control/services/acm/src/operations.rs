@@ -56,7 +56,9 @@ pub(crate) fn describe(
 pub(crate) fn get(tx: &mut Tx, _: &Cx, input: s::GetCertificateRequest) -> Result<s::GetCertificateResponse, Fault> {
     let certificate = find(tx, &input.certificate_arn)?;
     let Some(contents) = &certificate.contents else { return Err(Error::InProgress(input.certificate_arn).into()) };
-    Ok(s::GetCertificateResponse { certificate: Some(contents.certificate.clone()), certificate_chain: contents.chain.clone() })
+    // One that was imported alone is its own chain: Ansible's acm_certificate relies on what it has seen AWS answer.
+    let chain = contents.chain.as_ref().unwrap_or(&contents.certificate);
+    Ok(s::GetCertificateResponse { certificate: Some(contents.certificate.clone()), certificate_chain: Some(chain.clone()) })
 }
 
 pub(crate) fn delete(tx: &mut Tx, cx: &Cx, input: s::DeleteCertificateRequest) -> Result<(), Fault> {

@@ -20,6 +20,11 @@ fn invalid(text: String) -> Error {
     Error::Coded("InvalidLoadBalancerAction", text)
 }
 
+/// What was given as the order of the one action: AWS shows it again, and nothing where nothing was given.
+pub(crate) fn order_of(actions: &[s::Action]) -> Option<i64> {
+    actions.first()?.order
+}
+
 /// The one action that ends a rule, as the edge can compile it. Those before it would authenticate users, which this region
 /// does not do.
 pub(crate) fn of_shapes(actions: Vec<s::Action>) -> Result<Action, Error> {
@@ -183,12 +188,11 @@ pub(crate) fn groups_of(action: &Action) -> impl Iterator<Item = &TargetGroupArn
 }
 
 /// The action as AWS shows it.
-pub(crate) fn to_shape(action: &Action) -> s::Action {
-    match action {
+pub(crate) fn to_shape(action: &Action, order: Option<i64>) -> s::Action {
+    let shape = match action {
         Action::Forward { groups, sticky_ms } => forward_shape(groups, *sticky_ms),
         Action::FixedResponse { status, content_type, body } => s::Action {
             r#type: "fixed-response".into(),
-            order: Some(1),
             fixed_response_config: Some(s::FixedResponseActionConfig {
                 message_body: (!body.is_empty()).then(|| body.clone()),
                 status_code: status.to_string(),
@@ -198,7 +202,6 @@ pub(crate) fn to_shape(action: &Action) -> s::Action {
         },
         Action::Redirect { protocol, host, port, path, query, status } => s::Action {
             r#type: "redirect".into(),
-            order: Some(1),
             redirect_config: Some(s::RedirectActionConfig {
                 protocol: Some(protocol.clone()),
                 port: Some(port.clone()),
@@ -209,7 +212,8 @@ pub(crate) fn to_shape(action: &Action) -> s::Action {
             }),
             ..Default::default()
         },
-    }
+    };
+    s::Action { order, ..shape }
 }
 
 fn forward_shape(groups: &[WeightedGroup], sticky_ms: Option<u64>) -> s::Action {
@@ -223,7 +227,6 @@ fn forward_shape(groups: &[WeightedGroup], sticky_ms: Option<u64>) -> s::Action 
     };
     s::Action {
         r#type: "forward".into(),
-        order: Some(1),
         target_group_arn: (groups.len() == 1).then(|| groups[0].group.to_string()),
         forward_config: Some(s::ForwardActionConfig {
             target_groups: groups.iter().map(tuple).collect(),
@@ -257,7 +260,7 @@ mod tests {
             Some(s::ForwardActionConfig { target_group_stickiness_config: Some(stickiness), ..Default::default() });
         for shape in [forward_to("arn:tg"), sticky, redirect_to(https), redirect_to(no_query)] {
             let Ok(action) = of_shapes(vec![shape.clone()]) else { panic!("{shape:?} is refused") };
-            assert_eq!(of_shapes(vec![to_shape(&action)]), Ok(action));
+            assert_eq!(of_shapes(vec![to_shape(&action, None)]), Ok(action));
         }
     }
 

@@ -33,6 +33,9 @@ pub struct Listener {
     #[serde(default)]
     pub tls: Option<Tls>,
     pub default_action: Action,
+    /// The order that its action was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<i64>,
     /// Attributes that differ from their defaults.
     #[serde(default)]
     pub attributes: BTreeMap<String, String>,
@@ -117,7 +120,7 @@ impl Given {
             }
         }
         if self.actions.is_empty() {
-            self.actions = vec![action::to_shape(&old.default_action)];
+            self.actions = vec![action::to_shape(&old.default_action, old.order)];
         }
         self
     }
@@ -152,6 +155,7 @@ pub(crate) fn port(value: i64) -> Result<u16, Error> {
 /// create multiple listeners with the same settings, each call succeeds").
 pub(crate) fn create(tx: &mut Tx, cx: &Cx, balancer: &str, given: Given, tags: Tags) -> Result<ListenerArn, Error> {
     let balancer = load_balancer::find(tx, balancer)?.clone();
+    let order = action::order_of(&given.actions);
     let (port, protocol, tls, default_action) = settings(tx, &balancer, given, None)?;
     if let Some(old) = at_port(tx, &balancer.arn, port) {
         let is_secure_so = match (&old.tls, &tls) {
@@ -170,7 +174,8 @@ pub(crate) fn create(tx: &mut Tx, cx: &Cx, balancer: &str, given: Given, tags: T
     let resource = format!("listener/{}/{}", balancer.full_name(), cx.rng().hex(16));
     let arn = ListenerArn::from(cx.scope.arn("elasticloadbalancing", resource));
     let load_balancer = balancer.arn.clone();
-    tx.put(Listener { arn: arn.clone(), load_balancer, port, protocol, tls, default_action, attributes: BTreeMap::new() });
+    let attributes = BTreeMap::new();
+    tx.put(Listener { arn: arn.clone(), load_balancer, port, protocol, tls, default_action, order, attributes });
     quota::check_added(tx, cx, &balancer.arn, &before)?;
     tags::add(tx, &arn, tags)?;
     Ok(arn)
@@ -186,6 +191,7 @@ pub(crate) fn modify(tx: &mut Tx, cx: &Cx, arn: &str, given: Given) -> Result<()
 pub(crate) fn set(tx: &mut Tx, cx: &Cx, arn: &str, given: Given) -> Result<(), Error> {
     let mut listener = find(tx, arn)?.clone();
     let balancer = load_balancer::find(tx, &listener.load_balancer)?.clone();
+    listener.order = action::order_of(&given.actions);
     let (port, protocol, tls, action) = settings(tx, &balancer, given, Some(&listener))?;
     if at_port(tx, &listener.load_balancer, port).is_some_and(|other| other.arn != listener.arn) {
         return Err(Error::DuplicateListener(balancer.arn));

@@ -25,6 +25,9 @@ pub struct Rule {
     pub conditions: Vec<Condition>,
     pub transforms: Vec<Transform>,
     pub action: Action,
+    /// The order that its action was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<i64>,
 }
 
 impl Row for Rule {
@@ -53,7 +56,7 @@ impl Rule {
             rule_arn: Some(self.arn.clone()),
             priority: Some(self.priority.to_string()),
             conditions: self.conditions.iter().map(condition::to_shape).collect(),
-            actions: vec![action::to_shape(&self.action)],
+            actions: vec![action::to_shape(&self.action, self.order)],
             is_default: Some(false),
             transforms: self.transforms.iter().map(transform::to_shape).collect(),
         }
@@ -94,6 +97,7 @@ pub(crate) fn create(tx: &mut Tx, cx: &Cx, input: s::CreateRuleInput, tags: Tags
     let priority = priority(input.priority)?;
     let conditions = condition::of_shapes(input.conditions)?;
     let transforms = transform::of_shapes(input.transforms)?;
+    let order = action::order_of(&input.actions);
     let action = action::of_shapes(input.actions)?;
     if tx.rows_where::<Rule>("listener", &listener.arn).any(|r| r.priority == priority) {
         return Err(Error::PriorityInUse(priority));
@@ -107,7 +111,7 @@ pub(crate) fn create(tx: &mut Tx, cx: &Cx, input: s::CreateRuleInput, tags: Tags
     let arn = format!("{head}/{}", cx.rng().hex(16));
     let before = listener::groups_of(tx, &balancer.arn);
     let load_balancer = balancer.arn.clone();
-    tx.put(Rule { arn: arn.clone(), listener: listener.arn, load_balancer, priority, conditions, transforms, action });
+    tx.put(Rule { arn: arn.clone(), listener: listener.arn, load_balancer, priority, conditions, transforms, action, order });
     quota::check_added(tx, cx, &balancer.arn, &before)?;
     tags::add(tx, &arn, tags)?;
     Ok(arn)
@@ -126,11 +130,12 @@ pub(crate) fn modify(tx: &mut Tx, cx: &Cx, input: s::ModifyRuleInput) -> Result<
         (false, true) => {}
     }
     if !input.actions.is_empty() {
+        let order = action::order_of(&input.actions);
         let action = action::of_shapes(input.actions)?;
         let balancer = load_balancer::find(tx, &rule.load_balancer)?.clone();
         let protocol = listener::find(tx, &rule.listener)?.protocol;
         listener::check_groups(tx, &balancer, protocol, &action)?;
-        rule.action = action;
+        (rule.action, rule.order) = (action, order);
     }
     let balancer = rule.load_balancer.clone();
     let before = listener::groups_of(tx, &balancer);

@@ -112,5 +112,6 @@ fn keys_never_leave() {
     assert_eq!(refusal, format!("ValidationException 400: Certificate ARN: {arn} is not a private certificate"));
     let get = s::GetCertificateRequest { certificate_arn: arn };
     let got = region.call::<ops::GetCertificate>(get).unwrap();
+    assert_eq!(got.certificate_chain, got.certificate, "one that came alone is its own chain");
     assert!(!format!("{got:?} {:?}", region.state().rows::<acm::Certificate>().next()).contains("PRIVATE KEY"));
 }

@@ -165,6 +165,9 @@ impl Described for Vpc {
     const KIND: Kind = Kind::Vpc;
     const FILTERS: &'static [&'static str] = &[
         "cidr",
+        // As of subnets; of VPCs the API Reference lists only the first, and Ansible asks by the second.
+        "cidr-block",
+        "cidrBlock",
         "cidr-block-association.association-id",
         "cidr-block-association.cidr-block",
         "cidr-block-association.state",
@@ -178,7 +181,7 @@ impl Described for Vpc {
 
     fn values(&self, _: &State, scope: &Scope, name: &str, add: &mut dyn FnMut(&str)) {
         match name {
-            "cidr" | "cidr-block-association.cidr-block" => add(&self.cidr.to_string()),
+            "cidr" | "cidr-block" | "cidrBlock" | "cidr-block-association.cidr-block" => add(&self.cidr.to_string()),
             "cidr-block-association.association-id" => add(&self.cidr_association()),
             "cidr-block-association.state" => add("associated"),
             "dhcp-options-id" => add("default"),

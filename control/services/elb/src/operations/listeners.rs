@@ -52,7 +52,7 @@ fn shape(state: &State, listener: &Listener) -> s::Listener {
         protocol: Some(protocol::name(listener.protocol).into()),
         certificates: tls.map(|tls| tls.certificate_shapes(state)).unwrap_or_default(),
         ssl_policy: tls.map(|tls| tls.policy.clone()),
-        default_actions: vec![action::to_shape(&listener.default_action)],
+        default_actions: vec![action::to_shape(&listener.default_action, listener.order)],
         alpn_policy: tls.and_then(|tls| tls.alpn.clone()).into_iter().collect(),
         mutual_authentication: tls.filter(|_| is_https).and_then(Tls::mutual_shape),
     }

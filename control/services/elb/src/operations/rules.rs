@@ -23,7 +23,7 @@ fn default_shape(listener: &Listener) -> s::Rule {
     s::Rule {
         rule_arn: Some(listener.default_rule_arn()),
         priority: Some("default".into()),
-        actions: vec![action::to_shape(&listener.default_action)],
+        actions: vec![action::to_shape(&listener.default_action, listener.order)],
         is_default: Some(true),
         ..Default::default()
     }

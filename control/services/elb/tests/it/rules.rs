@@ -60,6 +60,24 @@ fn rules_are_shown_and_planned_in_order_of_priority() {
     assert_eq!(web.region.call::<ops::DescribeRules>(input).unwrap().rules.len(), 4);
 }
 
+/// Ansible compares what is shown with what it gave.
+#[test]
+fn an_order_is_shown_where_one_was_given() {
+    let mut web = Web::new();
+    let rule = web.rule(1, "/a");
+    let orders = |web: &mut Web| web.describe().iter().map(|r| r.actions[0].order).collect::<Vec<_>>();
+    assert_eq!(orders(&mut web), [None, None]);
+    let actions = vec![s::Action { order: Some(7), ..forward(&web.group) }];
+    let modify = s::ModifyRuleInput { rule_arn: rule, actions: actions.clone(), ..Default::default() };
+    web.region.call::<ops::ModifyRule>(modify).unwrap();
+    let modify = s::ModifyListenerInput { listener_arn: web.listener.clone(), default_actions: actions, ..Default::default() };
+    web.region.call::<ops::ModifyListener>(modify).unwrap();
+    assert_eq!(orders(&mut web), [Some(7), Some(7)]);
+    let modify = s::ModifyListenerInput { listener_arn: web.listener.clone(), port: Some(81), ..Default::default() };
+    let shown = web.region.call::<ops::ModifyListener>(modify).unwrap().listeners.remove(0);
+    assert_eq!(shown.default_actions[0].order, Some(7));
+}
+
 #[test]
 fn what_describe_shows_makes_the_same_rule_again() {
     let mut web = Web::new();
