@@ -9,8 +9,12 @@ use models::{Service, Structure, Type};
 
 use crate::route::{Protocol, Route};
 
+/// Structures that hold what was given and no more: a list that was not is left out, there and in what they hold. Anywhere else
+/// it is an empty element.
+const SPARSE: [&str; 1] = ["ResponseLaunchTemplateData"];
+
 pub(crate) fn answer(route: &Route, value: &Value, request_id: &str) -> Vec<u8> {
-    let mut xml = Xml { text: String::with_capacity(1_024), service: route.service };
+    let mut xml = Xml { text: String::with_capacity(1_024), service: route.service, is_sparse: false };
     let name = &route.operation.name;
     let namespace = route.service.xml_namespace.as_deref().unwrap_or_default();
     let output = route.operation.output.as_ref().and_then(|o| route.service.structure(o));
@@ -61,6 +65,7 @@ pub(crate) fn ec2_fault(fault: &Fault, request_id: &str) -> Vec<u8> {
 struct Xml {
     text: String,
     service: &'static Service,
+    is_sparse: bool,
 }
 
 impl Xml {
@@ -92,6 +97,7 @@ impl Xml {
     fn member(&mut self, name: &str, shape: &Type, value: &Value) {
         match (shape, value) {
             (Type::List { flat: true, item, .. }, Value::List(items)) => items.iter().for_each(|i| self.member(name, item, i)),
+            (Type::List { .. }, Value::List(items)) if items.is_empty() && self.is_sparse => {}
             (Type::List { item_name, item, .. }, Value::List(items)) => {
                 let item_name = item_name.as_deref().unwrap_or("member");
                 self.open(Some(name));
@@ -111,11 +117,14 @@ impl Xml {
                 self.close(Some(name).filter(|_| !flat));
             }
             (Type::Structure(structure), value) => {
+                let around = self.is_sparse;
+                self.is_sparse |= SPARSE.contains(&structure.as_str());
                 self.open(Some(name));
                 if let Some(structure) = self.service.structure(structure) {
                     self.members(structure, value);
                 }
                 self.close(Some(name));
+                self.is_sparse = around;
             }
             (_, value) => self.element(name, &scalar(value)),
         }

@@ -162,6 +162,30 @@ fn answers_have_awss_form() {
     assert_eq!(answer.body(), br#"{"__type":"ParameterNotFound","message":"no"}"#);
 }
 
+/// What a launch template was not given is not shown as empty: Ansible compares it with what it gave.
+#[test]
+fn lists_that_a_launch_template_was_not_given_are_left_out() {
+    let (parts, body) = post(&format!("{EC2}DescribeLaunchTemplateVersions"), None);
+    let route = route(&parts, &body).unwrap();
+    let of = |name: &str, given: &[(&str, Value)]| {
+        let members = &route.service.structure(name).unwrap().members;
+        let value = |m: &models::Member| match given.iter().find(|(name, _)| *name == m.name) {
+            Some((_, value)) => value.clone(),
+            None if matches!(m.shape, models::Type::List { .. }) => Value::List(Vec::new()),
+            None => Value::Null,
+        };
+        Value::Struct(members.iter().map(value).collect())
+    };
+    let monitoring = of("LaunchTemplatesMonitoring", &[("Enabled", Value::Bool(true))]);
+    let data = of("ResponseLaunchTemplateData", &[("Monitoring", monitoring)]);
+    let version = of("LaunchTemplateVersion", &[("LaunchTemplateData", data)]);
+    let versions = ("LaunchTemplateVersions", Value::List(vec![version]));
+    let answer = encode(&route, Ok(&of("DescribeLaunchTemplateVersionsResult", &[versions])), "r-1");
+    let text = String::from_utf8(answer.into_body()).unwrap();
+    let data = "<item><launchTemplateData><monitoring><enabled>true</enabled></monitoring></launchTemplateData></item>";
+    assert!(text.contains(data), "{text}");
+}
+
 proptest! {
     #[test]
     fn random_bytes_are_refused_or_read_but_never_crash(body in proptest::collection::vec(any::<u8>(), 0..400), json in any::<bool>()) {
