@@ -323,21 +323,26 @@ fn check_target(state: &State, group: &TargetGroup, id: &str) -> Result<(), Erro
     Ok(())
 }
 
-/// Takes targets out of a group; without a port every registration of the id. What is not registered is out already.
+/// Takes targets out of a group; one without a port has the group's ("If you specified a port override when you registered a
+/// target, you must specify both the target ID and the port when you deregister it"). What is not registered is out already.
 pub(crate) fn deregister(tx: &mut Tx, cx: &Cx, group: &str, targets: &[(String, Option<u16>)]) -> Result<(), Error> {
     let group = target_group::find(tx, group)?.clone();
     for (id, port) in targets {
-        let rows = tx.rows_where::<Registration>("target", id);
-        let matches = |r: &&Registration| r.group == group.arn && port.is_none_or(|p| p == r.target.port);
-        let keys: Vec<String> = rows.filter(matches).map(Row::key).collect();
-        for key in keys {
-            let until = cx.now + std::time::Duration::from_millis(group.deregistration_delay_ms());
-            tx.update::<Registration>(&key, |r| {
-                r.draining_until.get_or_insert(until);
-            });
-        }
+        drain(tx, cx, &group, id, |at| at == port.unwrap_or(group.port));
     }
     Ok(())
+}
+
+/// Lets a target finish what it has at these of its ports.
+fn drain(tx: &mut Tx, cx: &Cx, group: &TargetGroup, id: &str, leaves: impl Fn(u16) -> bool) {
+    let rows = tx.rows_where::<Registration>("target", id);
+    let keys: Vec<String> = rows.filter(|r| r.group == group.arn && leaves(r.target.port)).map(Row::key).collect();
+    let until = cx.now + std::time::Duration::from_millis(group.deregistration_delay_ms());
+    for key in keys {
+        tx.update::<Registration>(&key, |r| {
+            r.draining_until.get_or_insert(until);
+        });
+    }
 }
 
 /// Registers an instance at the group's port.
@@ -345,9 +350,11 @@ pub fn register_instance(tx: &mut Tx, cx: &Cx, group: &TargetGroupArn, id: &Inst
     register(tx, cx, group, &[(id.to_string(), None)])
 }
 
-/// Deregisters an instance: it finishes what it has within the deregistration delay.
+/// Deregisters an instance at all of its ports: it finishes what it has within the deregistration delay.
 pub fn deregister_instance(tx: &mut Tx, cx: &Cx, group: &TargetGroupArn, id: &InstanceId) -> Result<(), Error> {
-    deregister(tx, cx, group, &[(id.to_string(), None)])
+    let group = target_group::find(tx, group)?.clone();
+    drain(tx, cx, &group, id, |_| true);
+    Ok(())
 }
 
 /// The health of an instance in a group; none when it is not registered there, or its deregistration is complete: "it can be

@@ -112,6 +112,34 @@ fn a_target_that_comes_or_goes_is_all_that_is_told() {
     assert_eq!(scene.told().len(), 4, "nobody says anything");
 }
 
+/// "If you specified a port override when you registered a target, you must specify both the target ID and the port when you
+/// deregister it" (DeregisterTargets).
+#[test]
+fn a_target_that_is_named_without_its_port_has_the_groups() {
+    let mut scene = Scene::new();
+    let id = scene.address(0, 10);
+    let target = |port: Option<i64>| s::TargetDescription { id: id.clone(), port, ..Default::default() };
+    let group = scene.group.clone();
+    let register = |port| s::RegisterTargetsInput { target_group_arn: group.clone(), targets: vec![target(port)] };
+    let deregister = |port| s::DeregisterTargetsInput { target_group_arn: group.clone(), targets: vec![target(port)] };
+    let active = |scene: &Scene| {
+        let told = scene.told().into_iter().map(|told| told.target);
+        let mut ports: Vec<u16> = told.filter(|t| t.key.id == id && t.mode == TargetMode::Active).map(|t| t.key.port).collect();
+        ports.sort_unstable();
+        ports
+    };
+    for port in [8080, 8081] {
+        scene.region.call::<ops::RegisterTargets>(register(Some(port))).unwrap();
+    }
+    assert_eq!(active(&scene), [80, 8080, 8081]);
+    scene.region.call::<ops::DeregisterTargets>(deregister(None)).unwrap();
+    assert_eq!(active(&scene), [8080, 8081]);
+    scene.region.call::<ops::DeregisterTargets>(deregister(None)).unwrap();
+    assert_eq!(active(&scene), [8080, 8081], "it is out already");
+    scene.region.call::<ops::DeregisterTargets>(deregister(Some(8081))).unwrap();
+    assert_eq!(active(&scene), [8080]);
+}
+
 /// "ELB User Guide, Deregistration delay": the deregistration of a target with nothing under way completes at once, and its state
 /// is draining until the delay is over all the same.
 #[test]
