@@ -3,7 +3,7 @@ use kernel::{Cx, Progress, ResourceRequest, StackResource, State, Tx};
 use serde_json::{Value as Json, json};
 use shapes::elbv2 as s;
 
-use super::{attribute_changes, attributes, served_listener, shape::FromJson, tags_of};
+use super::{attribute_changes, attributes, retag, served_listener, shape::FromJson, tags_of};
 use crate::attribute;
 use crate::listener::{self, Given};
 
@@ -40,11 +40,13 @@ impl StackResource for Type {
     fn update(&self, tx: &mut Tx, cx: &Cx, physical_id: &str, old: &Json, request: &ResourceRequest) -> Result<(), Fault> {
         let input = s::CreateListenerInput::from_json(request.properties);
         listener::set(tx, cx, physical_id, Given::of_create(&input))?;
-        let (old, new) = (attributes(old, "ListenerAttributes"), attributes(request.properties, "ListenerAttributes"));
+        let names = "ListenerAttributes";
+        let (was, is) = (attributes(old, names), attributes(request.properties, names));
         let row = listener::find(tx, physical_id)?;
         let default = |name: &str| attribute::default_of_listener(row.protocol, name).map(str::to_string);
-        let changes = attribute_changes(&old, &new, default);
-        Ok(listener::set_attributes(tx, physical_id, &changes)?)
+        let changes = attribute_changes(&was, &is, default);
+        listener::set_attributes(tx, physical_id, &changes)?;
+        Ok(retag(tx, physical_id, old, request)?)
     }
 
     fn delete(&self, tx: &mut Tx, _: &Cx, physical_id: &str) -> Result<Progress, Fault> {

@@ -3,7 +3,7 @@ use kernel::{Cx, Progress, ResourceRequest, StackResource, State, Tx};
 use serde_json::{Value as Json, json};
 use shapes::elbv2 as s;
 
-use super::{served_listener, shape::FromJson, tags_of};
+use super::{retag, served_listener, shape::FromJson, tags_of};
 use crate::rule::{self, Rule};
 
 /// `AWS::ElasticLoadBalancingV2::ListenerRule`.
@@ -31,7 +31,7 @@ impl StackResource for Type {
         true
     }
 
-    fn update(&self, tx: &mut Tx, cx: &Cx, physical_id: &str, _: &Json, request: &ResourceRequest) -> Result<(), Fault> {
+    fn update(&self, tx: &mut Tx, cx: &Cx, physical_id: &str, old: &Json, request: &ResourceRequest) -> Result<(), Fault> {
         let wanted = s::CreateRuleInput::from_json(request.properties);
         rule::set_priorities(tx, &[(physical_id.into(), wanted.priority)])?;
         let modify = s::ModifyRuleInput {
@@ -41,7 +41,8 @@ impl StackResource for Type {
             reset_transforms: Some(wanted.transforms.is_empty()),
             transforms: wanted.transforms,
         };
-        Ok(rule::modify(tx, cx, modify)?)
+        rule::modify(tx, cx, modify)?;
+        Ok(retag(tx, physical_id, old, request)?)
     }
 
     fn delete(&self, tx: &mut Tx, _: &Cx, physical_id: &str) -> Result<Progress, Fault> {
