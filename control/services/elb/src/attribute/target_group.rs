@@ -128,6 +128,9 @@ pub(crate) fn set_of_target_group(group: &mut TargetGroup, wanted: &[(String, St
 /// What does not go together.
 fn wrong(group: &TargetGroup) -> Option<Cow<'static, str>> {
     let of = |name: &str| target_group(group, name);
+    if let Some(text) = wrong_thresholds(group) {
+        return Some(text.into());
+    }
     let is_sticky = of("stickiness.enabled") == "true";
     if !is_http(group.protocol) {
         if of("preserve_client_ip.enabled") == "true" {
@@ -170,4 +173,13 @@ fn wrong(group: &TargetGroup) -> Option<Cow<'static, str>> {
         return Some(format!("'{cookie}' is not a name that an application's cookie may have").into());
     }
     None
+}
+
+/// "If you specify thresholds for both actions, the threshold for DNS failover must be greater than or equal to the threshold for
+/// routing failover" ("Target group health"). A default is not specified.
+fn wrong_thresholds(group: &TargetGroup) -> Option<String> {
+    [(DNS_COUNT.0, ROUTING_COUNT.0), (DNS_PERCENT.0, ROUTING_PERCENT.0)].into_iter().find_map(|(dns, routing)| {
+        let of = |name: &str| group.attributes.get(name)?.parse::<u64>().ok();
+        (of(dns)? < of(routing)?).then(|| format!("'{dns}' must be greater than or equal to '{routing}'"))
+    })
 }

@@ -128,6 +128,39 @@ fn numbers_among_attributes_are_plain_decimals() {
     }
 }
 
+/// "If you specify thresholds for both actions, the threshold for DNS failover must be greater than or equal to the threshold for
+/// routing failover" ("Target group health").
+#[test]
+fn dns_fails_over_no_later_than_routing() {
+    let mut region = Region::new();
+    for protocol in ["HTTP", "TCP"] {
+        let group = region.group(&format!("of-{}", protocol.to_lowercase()), protocol);
+        let both = |part: &str, dns: &str, routing: &str| {
+            let name = |which: &str| format!("target_group_health.{which}.minimum_healthy_targets.{part}");
+            modify(&group, &[(&name("dns_failover"), dns), (&name("unhealthy_state_routing"), routing)])
+        };
+        for (part, dns, routing, is_right) in [
+            ("count", "2", "3", false),
+            ("percentage", "30", "50", false),
+            ("count", "3", "3", true),
+            ("count", "3", "2", true),
+            ("count", "off", "2", true),
+            // The default, which names no threshold for DNS.
+            ("count", "1", "2", true),
+            ("count", "1", "1", true),
+            ("percentage", "50", "30", true),
+            ("percentage", "off", "30", true),
+        ] {
+            if is_right {
+                region.call::<ops::ModifyTargetGroupAttributes>(both(part, dns, routing)).unwrap();
+                continue;
+            }
+            let refusal = region.refusal::<ops::ModifyTargetGroupAttributes>(both(part, dns, routing));
+            assert!(refusal.starts_with("InvalidConfigurationRequest 400"), "{protocol} {part} {dns} {routing} {refusal}");
+        }
+    }
+}
+
 #[test]
 fn groups_of_flows_have_attributes_of_their_own() {
     let mut region = Region::new();
