@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use world::Protocol;
 
@@ -52,6 +52,24 @@ const HTTPS_REQUESTS: [Known; 8] = [
     ("routing.http.request.x_amzn_tls_cipher_suite.header_name", "X-Amzn-Tls-Cipher-Suite", NAME),
 ];
 
+/// Names that requests carry to targets anyway: what is renamed to one of them would say something else.
+const TAKEN: [&str; 14] = [
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "x-amzn-trace-id",
+    "x-forwarded-for",
+    "x-forwarded-port",
+    "x-forwarded-proto",
+];
+
 const TCP: [Known; 1] = [("tcp.idle_timeout.seconds", "350", Takes::Number(60, 6_000))];
 
 /// All that listeners of the protocol have.
@@ -88,6 +106,23 @@ pub(crate) fn set_of_listener(listener: &mut Listener, wanted: &[(String, String
     let is_frame = |text: &str| matches!(text, "DENY" | "SAMEORIGIN") || text.starts_with("ALLOW-FROM ");
     if value(9).is_some_and(|text| !is_frame(text)) {
         return Err(Error::Validation(format!("'{}' must be DENY, SAMEORIGIN or ALLOW-FROM with an address", ANSWERS[9].0)));
+    }
+    check_names(listener)
+}
+
+/// No two of the load balancer's headers have one name, and none has another header's.
+fn check_names(listener: &Listener) -> Result<(), Error> {
+    if listener.protocol != Protocol::Https {
+        return Ok(());
+    }
+    let mut names: BTreeSet<String> = TAKEN.iter().map(|name| (*name).to_string()).collect();
+    for (attribute, default, _) in &HTTPS_REQUESTS {
+        let name = listener.attributes.get(*attribute).map_or(*default, String::as_str);
+        if !names.insert(name.to_ascii_lowercase()) {
+            return Err(Error::Validation(format!(
+                "'{attribute}' cannot be '{name}': requests have another header of this name"
+            )));
+        }
     }
     Ok(())
 }

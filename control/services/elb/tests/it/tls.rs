@@ -251,3 +251,40 @@ fn groups_of_tls_listeners_have_no_stickiness() {
     assert!(region.refusal::<ops::ModifyTargetGroupAttributes>(modify(&plain, &sticks)).contains("'TLS'"));
     region.listener(&flow, "TCP", 80, forward(&sticky));
 }
+
+/// A renamed header is one of the load balancer's own beside those that say where the request came from and where it ends.
+#[test]
+fn renamed_headers_take_no_name_that_is_in_use() {
+    let mut region = Region::new();
+    let (web, group) = (region.balancer_arn("web", "application"), region.group("web", "HTTP"));
+    let certificate = certificate(&mut region, "www.example.com");
+    let listener = create(&mut region, secure(&web, "HTTPS", &group, &certificate)).listener_arn.unwrap();
+    let set = |names: &[(&str, &str)]| s::ModifyListenerAttributesInput {
+        listener_arn: listener.clone(),
+        attributes: names
+            .iter()
+            .map(|(key, value)| s::ListenerAttribute {
+                key: Some(format!("routing.http.request.x_amzn_{key}.header_name")),
+                value: Some((*value).to_string()),
+            })
+            .collect(),
+    };
+    for names in [
+        &[("tls_version", "Host")][..],
+        &[("tls_version", "content-length")],
+        &[("tls_version", "Transfer-Encoding")],
+        &[("mtls_clientcert", "Connection")],
+        &[("tls_version", "X-Forwarded-For")],
+        &[("tls_version", "X-Amzn-Trace-Id")],
+        &[("tls_version", "X-Tls"), ("tls_cipher_suite", "x-tls")],
+        &[("tls_version", "x-amzn-tls-cipher-suite")],
+        &[("tls_version", "X Tls")],
+    ] {
+        let refusal = region.refusal::<ops::ModifyListenerAttributes>(set(names));
+        assert!(refusal.starts_with("ValidationError 400"), "{names:?} {refusal}");
+    }
+    let swapped = [("tls_version", "X-Amzn-Tls-Cipher-Suite"), ("tls_cipher_suite", "X-Amzn-Tls-Version")];
+    for names in [&[("tls_version", "Custom-Tls")][..], &[("tls_version", "x-amzn-tls-version")], &swapped] {
+        region.call::<ops::ModifyListenerAttributes>(set(names)).unwrap();
+    }
+}
