@@ -8,7 +8,7 @@ use crate::listener::Listener;
 
 const VALUE_CHARS_MAX: usize = 1_024;
 const NAME_CHARS_MAX: usize = 40;
-const TEXT: Takes = Takes::Text(VALUE_CHARS_MAX);
+const TEXT: Takes = Takes::HeaderValue(VALUE_CHARS_MAX);
 const NAME: Takes = Takes::HeaderName(NAME_CHARS_MAX);
 
 /// Headers of answers: attribute and the header that it stands for ("HTTP header modification for your Application Load
@@ -33,7 +33,7 @@ const HTTP: [Known; 11] = [
     (ANSWERS[3].0, "", TEXT),
     (ANSWERS[4].0, "", Takes::OneOf(&["", "true"])),
     (ANSWERS[5].0, "", TEXT),
-    (ANSWERS[6].0, "", Takes::Text(5)),
+    (ANSWERS[6].0, "", Takes::HeaderValue(5)),
     (ANSWERS[7].0, "", TEXT),
     (ANSWERS[8].0, "", Takes::OneOf(&["", "nosniff"])),
     (ANSWERS[9].0, "", TEXT),
@@ -97,7 +97,15 @@ pub(crate) fn default_of_listener(protocol: Protocol, name: &str) -> Option<&'st
 
 pub(crate) fn set_of_listener(listener: &mut Listener, wanted: &[(String, String)]) -> Result<(), Error> {
     let whose = format!("listeners with protocol '{}'", crate::protocol::name(listener.protocol));
-    set(&known(listener.protocol), &mut listener.attributes, wanted, &whose)?;
+    let known = known(listener.protocol);
+    // "Setting an empty value for any attribute will cause the Application Load Balancer to revert to the default behavior"
+    // ("HTTP header modification for your Application Load Balancer: Limitations").
+    let given = |(name, value): &(String, String)| match default_of(&known, name) {
+        Some(default) if value.is_empty() && name.starts_with("routing.http.") => (name.clone(), default.to_string()),
+        _ => (name.clone(), value.clone()),
+    };
+    let wanted: Vec<_> = wanted.iter().map(given).collect();
+    set(&known, &mut listener.attributes, &wanted, &whose)?;
     let value = |index: usize| listener.attributes.get(ANSWERS[index].0).map(String::as_str);
     let max_age = value(6).is_none_or(|age| plain_number::<u32>(age).is_some_and(|age| age <= 86_400));
     if !max_age {

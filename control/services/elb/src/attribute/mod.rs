@@ -33,6 +33,9 @@ enum Takes {
     DefaultOnly,
     /// Printable ASCII of so many characters at most; empty takes it away.
     Text(usize),
+    /// A header's value, likewise: AWS takes no quotation marks and no dollar signs ("HTTP header modification for your
+    /// Application Load Balancer: Limitations").
+    HeaderValue(usize),
     /// A header's name of so many characters at most.
     HeaderName(usize),
 }
@@ -109,6 +112,10 @@ impl Takes {
             }
             Takes::OneOf(values) => (values.contains(&value), format!("one of {}", values.join(", "))),
             Takes::Text(max) => (value.len() <= max && is_printable(), format!("at most {max} printable ASCII characters")),
+            Takes::HeaderValue(max) => (
+                value.len() <= max && is_printable() && !value.contains(['"', '$']),
+                format!("at most {max} printable ASCII characters without '\"' and '$'"),
+            ),
             Takes::HeaderName(max) => {
                 let is_token = value.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
                 (!value.is_empty() && value.len() <= max && is_token, format!("a header's name of at most {max} characters"))

@@ -186,10 +186,17 @@ fn attributes_depend_on_the_protocol_and_reach_the_plan() {
         (&tcp, "tcp.idle_timeout.seconds", "060"),
         (&http, "routing.http.request.x_amzn_tls_version.header_name", "X-Tls"),
         (&http, hsts, "a\r\nb: c"),
+        // "Special characters: _ :;.,\/'?!(){}[]@<>=-+*#&`|~^%".
+        (&http, hsts, "max-age=\"60\""),
+        (&http, "routing.http.response.content_security_policy.header_value", "default-src $self"),
+        (&tcp, "tcp.idle_timeout.seconds", ""),
     ] {
         let refusal = region.refusal::<ops::ModifyListenerAttributes>(modify(listener, &[(name, value)]));
         assert!(refusal.contains(" 400: "), "{name} {refusal}");
     }
+    region.call::<ops::ModifyListenerAttributes>(modify(&http, &wanted.map(|(name, _)| (name, "")))).unwrap();
+    let planned = region.plan(&web).listeners.remove(0);
+    assert!(planned.server_header && planned.answer_headers.is_empty(), "an empty value takes all back");
 }
 
 #[test]

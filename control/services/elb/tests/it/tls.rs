@@ -287,4 +287,7 @@ fn renamed_headers_take_no_name_that_is_in_use() {
     for names in [&[("tls_version", "Custom-Tls")][..], &[("tls_version", "x-amzn-tls-version")], &swapped] {
         region.call::<ops::ModifyListenerAttributes>(set(names)).unwrap();
     }
+    // "Setting an empty value for any attribute will cause the Application Load Balancer to revert to the default behavior."
+    region.call::<ops::ModifyListenerAttributes>(set(&[("tls_version", ""), ("tls_cipher_suite", "")])).unwrap();
+    assert!(region.plan(&web).listeners[0].request_header_names.is_empty());
 }
