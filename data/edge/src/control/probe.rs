@@ -20,7 +20,7 @@ use crate::flow::preface;
 use crate::h2::{grpc, outgoing};
 use crate::http::HttpError;
 use crate::http::fields::Headers;
-use crate::http::head::{parse_answer, whole_head};
+use crate::http::head::{check_start, parse_answer, whole_head};
 use crate::http::scan::HeadScan;
 use crate::proxy::answer::INFORMATIONAL_MAX;
 use crate::stream::Stream;
@@ -151,6 +151,7 @@ async fn ask_http1(subject: &Subject, connector: &Connector) -> io::Result<(Code
     let mut answer = Vec::with_capacity(1024);
     let (mut scan, mut informational) = (HeadScan::of_answer(), 0);
     loop {
+        check_start(&answer).map_err(invalid)?;
         if let Some(span) = scan.advance(&answer).map_err(invalid)? {
             let status = status_of(&answer[span.begin..span.end])?;
             if !goes_ahead(status) {

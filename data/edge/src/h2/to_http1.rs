@@ -13,7 +13,7 @@ use crate::connector::{Stalls, bear};
 use crate::http::HttpError;
 use crate::http::body::{ChunkLine, Decoded, Decoder};
 use crate::http::fields::{Headers, Known};
-use crate::http::head::{Framing, parse_answer, whole_head};
+use crate::http::head::{Framing, check_start, parse_answer, whole_head};
 use crate::http::scan::{HeadScan, HeadSpan};
 use crate::proxy::answer::INFORMATIONAL_MAX;
 use crate::proxy::forward::connection;
@@ -241,10 +241,9 @@ impl<R: AsyncRead + Unpin, K: Sink> Answering<'_, R, K> {
     async fn read_head(&mut self) -> Result<HeadSpan, Fault> {
         let mut scan = HeadScan::of_answer();
         loop {
-            match scan.advance(self.buffer.filled()).map_err(Fault::Garbage)? {
-                Some(HeadSpan { begin: 1.., .. }) => return Err(Fault::Garbage(HttpError::Syntax("an empty line"))),
-                Some(span) => return Ok(span),
-                None => {}
+            check_start(self.buffer.filled()).map_err(Fault::Garbage)?;
+            if let Some(span) = scan.advance(self.buffer.filled()).map_err(Fault::Garbage)? {
+                return Ok(span);
             }
             if self.buffer.is_real() && self.buffer.space().is_empty() {
                 if self.buffer.capacity() >= LARGE_BYTES {

@@ -271,9 +271,16 @@ struct StatusLine<'b> {
     reason: &'b [u8],
 }
 
+/// What every answer begins with: version and status.
+const START: usize = "HTTP/1.1 200".len();
+
+/// Fails where an answer cannot begin so, of whose head not all may be there: what speaks another protocol may say no more.
+pub fn check_start(bytes: &[u8]) -> Result<(), HttpError> {
+    read_status_line(&bytes[..bytes.len().min(START)]).map(|_| ())
+}
+
 /// Reads it, and tells its length.
 fn read_status_line(bytes: &[u8]) -> Result<Option<(StatusLine<'_>, usize)>, HttpError> {
-    const START: usize = "HTTP/1.1 200".len();
     let (http11, digits, rest) = match bytes {
         [b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor @ (b'0' | b'1'), b' ', a, b, c, rest @ ..] => {
             (*minor == b'1', [*a, *b, *c], rest)

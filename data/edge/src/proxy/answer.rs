@@ -12,8 +12,8 @@ use crate::http::HttpError;
 use crate::http::body::{Decoder, Encoding};
 use crate::http::fields::{Header, Headers, Known};
 use crate::http::forward::{AnswerRules, write_answer};
-use crate::http::head::{Framing, parse_answer};
-use crate::http::scan::{HeadScan, HeadSpan};
+use crate::http::head::{Framing, check_start, parse_answer};
+use crate::http::scan::HeadScan;
 use crate::stream::Bare;
 use crate::worker::Worker;
 use crate::worker::buffer::{Buffer, LARGE_BYTES};
@@ -125,18 +125,15 @@ impl<R: AsyncRead + Unpin + Bare, W: AsyncWrite + Unpin + Bare> AnswerPath<'_, R
             if !came.is_empty() {
                 let scan = match &mut scan {
                     Some(scan) => scan,
-                    None => match self.make(came) {
-                        Ok(Some(made)) => return Ok(made),
-                        _ => scan.insert(HeadScan::of_answer()),
+                    None => match self.make(came).map_err(AnswerError::Garbage)? {
+                        Some(made) => return Ok(made),
+                        None => scan.insert(HeadScan::of_answer()),
                     },
                 };
-                match scan.advance(came).map_err(AnswerError::Garbage)? {
-                    Some(HeadSpan { begin: 1.., .. }) => return Err(AnswerError::Garbage(HttpError::Syntax("an empty line"))),
-                    Some(span) => {
-                        let made = self.make(&came[..span.end]).map_err(AnswerError::Garbage)?;
-                        return made.ok_or(AnswerError::Garbage(HttpError::Syntax("a head that does not end")));
-                    }
-                    None => {}
+                check_start(came).map_err(AnswerError::Garbage)?;
+                if let Some(span) = scan.advance(came).map_err(AnswerError::Garbage)? {
+                    let made = self.make(&came[..span.end]).map_err(AnswerError::Garbage)?;
+                    return made.ok_or(AnswerError::Garbage(HttpError::Syntax("a head that does not end")));
                 }
             }
             if self.buffer.is_real() && self.buffer.space().is_empty() {

@@ -49,6 +49,30 @@ fn a_target_that_closes_or_babbles_is_a_bad_gateway() {
     assert_eq!((client.get("/size").status, client.get("/second").status), (502, 502), "the client's connection goes on");
 }
 
+/// What speaks another protocol says so with its first bytes, and then waits: nobody waits with it.
+#[test]
+fn a_target_that_speaks_no_http_is_a_bad_gateway_at_once() {
+    let mut rig = Rig::start();
+    let _origin = Origin::healthy(rig.target_at(0), |got, stream| {
+        let said: &[&[u8]] = match got.path() {
+            "/ssh" => &[b"SSH-2.0-x\r\n"],
+            "/smtp" => &[b"220 mail ESMTP\r\n"],
+            "/pieces" => &[b"HTTP", b"/0.9 200 OK"],
+            "/header" => &[b"HTTP/1.1 200 OK\r\nX-A: 1\r\nno header\r\n"],
+            _ => &[b"\0"],
+        };
+        said.iter().for_each(|piece| stream.write_all(piece).unwrap());
+        Then::Keep
+    });
+    rig.serve_with(&[0]);
+    for path in ["/ssh", "/smtp", "/pieces", "/header", "/zero"] {
+        let answer = get(rig.door(), path);
+        assert_eq!((answer.status, answer.header("Server")), (502, Some("awselb/2.0")), "{path}");
+    }
+    let chunked = "POST /ssh HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n";
+    assert_eq!(Client::connect(rig.door()).send(chunked).answer(false).status, 502, "a request that is streamed, too");
+}
+
 /// "ELB User Guide, Quotas": 32 K of all headers of an answer, 16 K of one.
 #[test]
 fn an_answer_with_too_large_a_head_is_a_bad_gateway() {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use world::{HealthCheckPort, TargetHealth, TargetReason};
 
 use crate::client::get;
-use crate::origin::{Origin, reply};
+use crate::origin::{Origin, Then, reply};
 use crate::rig::{Rig, eventually};
 
 fn unhealthy(reason: TargetReason) -> TargetHealth {
@@ -91,6 +91,18 @@ fn reasons_tell_silence_from_refusal() {
     rig.apply(balancer);
     rig.serve.await_health(0, &unhealthy(TargetReason::Timeout));
     rig.serve.await_health(1, &unhealthy(TargetReason::FailedHealthChecks));
+}
+
+#[test]
+fn what_speaks_no_http_fails_its_checks_at_once() {
+    let mut rig = Rig::start();
+    let _banner = Origin::start(rig.target_at(0), |_, stream| {
+        stream.write_all(b"SSH-2.0-x\r\n").unwrap();
+        Then::Keep
+    });
+    let balancer = rig.balancer(&[0]);
+    rig.apply(balancer);
+    rig.serve.await_health(0, &unhealthy(TargetReason::FailedHealthChecks));
 }
 
 #[test]
