@@ -26,8 +26,6 @@ use crate::proxy::answer::INFORMATIONAL_MAX;
 use crate::stream::Stream;
 use crate::tls::outgoing::Speaks;
 
-/// Head of a check's answer that is read.
-const ANSWER_BYTES_MAX: usize = 16 * 1024;
 /// What follows the head is read for so long, so that the application is not cut off while it writes.
 const REST_MAX: Duration = Duration::from_millis(500);
 const REST_BYTES_MAX: usize = 1024 * 1024;
@@ -164,9 +162,6 @@ async fn ask_http1(subject: &Subject, connector: &Connector) -> io::Result<(Code
             answer.drain(..span.end);
             scan = HeadScan::of_answer();
             continue;
-        }
-        if answer.len() > ANSWER_BYTES_MAX {
-            return Err(ErrorKind::InvalidData.into());
         }
         if connection.read_buf(&mut answer).await? == 0 {
             return Err(ErrorKind::UnexpectedEof.into());

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
@@ -15,6 +16,19 @@ use crate::rig::{Rig, eventually};
 
 fn unhealthy(reason: TargetReason) -> TargetHealth {
     TargetHealth::Unhealthy { reason, draining: false }
+}
+
+/// How many bytes lie at the other end of a connection within this machine.
+fn unread(stream: &TcpStream) -> usize {
+    let hex = |at: SocketAddr| match at {
+        SocketAddr::V4(at) => format!("{:08X}:{:04X}", u32::from(*at.ip()).swap_bytes(), at.port()),
+        SocketAddr::V6(at) => panic!("{at}"),
+    };
+    let ends = format!("{} {} ", hex(stream.peer_addr().unwrap()), hex(stream.local_addr().unwrap()));
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let line = table.lines().find(|line| line.contains(&ends)).unwrap_or_else(|| panic!("{ends} is not in {table}"));
+    let queues = line.split_ascii_whitespace().nth(4).unwrap();
+    usize::from_str_radix(queues.split_once(':').unwrap().1, 16).unwrap()
 }
 
 /// A target that answers everything with the status of the moment.
@@ -103,6 +117,24 @@ fn what_speaks_no_http_fails_its_checks_at_once() {
     let balancer = rig.balancer(&[0]);
     rig.apply(balancer);
     rig.serve.await_health(0, &unhealthy(TargetReason::FailedHealthChecks));
+}
+
+/// "ELB User Guide, Quotas": 32 K of all headers of an answer, 16 K of one.
+#[test]
+fn answers_to_checks_may_be_as_long_as_those_to_requests() {
+    let mut rig = Rig::start();
+    let _long = Origin::start(rig.target_at(0), |_, stream| {
+        stream.write_all(format!("HTTP/1.1 200 OK\r\nX-A: {}", "a".repeat(16_000)).as_bytes()).unwrap();
+        eventually("that is read", || (unread(stream) == 0).then_some(()));
+        stream.write_all(format!("\r\nX-B: {}", "b".repeat(4_000)).as_bytes()).unwrap();
+        eventually("that is read", || (unread(stream) == 0).then_some(()));
+        stream.write_all(b"\r\nContent-Length: 0\r\n\r\n").unwrap();
+        Then::Keep
+    });
+    let balancer = rig.balancer(&[0]);
+    rig.apply(balancer);
+    rig.serve.await_health(0, &TargetHealth::Healthy);
+    assert_eq!(get(rig.door(), "/").status, 200);
 }
 
 #[test]
