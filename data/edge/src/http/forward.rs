@@ -293,6 +293,26 @@ pub fn goes_on(header: &Header<'_>, answer: &Answer<'_, '_>, listener: &AnswerHe
     }
 }
 
+/// "The server MUST send an Upgrade header field in a 426 response to indicate the required protocol(s)" (RFC 9110, 15.5.22).
+fn requires_upgrade(header: &Header<'_>, answer: &Answer<'_, '_>) -> bool {
+    answer.status == 426 && header.known == Known::Upgrade
+}
+
+fn write_upgrades(out: &mut Vec<u8>, answer: &Answer<'_, '_>) {
+    answer.headers.iter().filter(|header| requires_upgrade(header, answer)).for_each(|header| push_header(out, header));
+}
+
+/// What the answer says of its connection, which names `Upgrade` too where that is sent (RFC 9110, 7.8).
+fn connection(answer: &Answer<'_, '_>, close: bool) -> &'static str {
+    let upgrades = answer.status == 426 && answer.headers.iter().any(|header| requires_upgrade(header, answer));
+    match (upgrades, close) {
+        (false, false) => "Connection: keep-alive\r\n",
+        (false, true) => "Connection: close\r\n",
+        (true, false) => "Connection: upgrade, keep-alive\r\n",
+        (true, true) => "Connection: upgrade, close\r\n",
+    }
+}
+
 /// Writes the head of a target's answer as the client gets it.
 pub fn write_answer(out: &mut Vec<u8>, answer: &Answer<'_, '_>, rules: &AnswerRules<'_>) {
     push(out, &["HTTP/1.1 "]);
@@ -314,7 +334,8 @@ pub fn write_answer(out: &mut Vec<u8>, answer: &Answer<'_, '_>, rules: &AnswerRu
         if rules.chunked {
             push(out, &["Transfer-Encoding: chunked\r\n"]);
         }
-        push(out, &[if rules.close { "Connection: close\r\n" } else { "Connection: keep-alive\r\n" }]);
+        push(out, &[connection(answer, rules.close)]);
+        write_upgrades(out, answer);
     } else if let Some(protocol) = rules.switching {
         push(out, &["Connection: upgrade\r\nUpgrade: ", protocol, "\r\n"]);
     }

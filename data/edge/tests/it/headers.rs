@@ -84,6 +84,30 @@ fn headers_of_one_hop_end_here() {
     assert_eq!(client.get("/").status, 200, "the client's connection is kept");
 }
 
+/// "The server MUST send an Upgrade header field in a 426 response to indicate the required protocol(s)" (RFC 9110, 15.5.22), which
+/// `Connection` then names (RFC 9110, 7.8).
+#[test]
+fn who_must_upgrade_is_told_to_what() {
+    let mut rig = Rig::start();
+    let _origin = Origin::healthy(rig.target_at(0), |got, stream| {
+        let status = if got.path() == "/426" { "426 Upgrade Required" } else { "200 OK" };
+        let head = format!("HTTP/1.1 {status}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nContent-Length: 0\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        Then::Keep
+    });
+    rig.serve_with(&[0]);
+    let mut client = Client::connect(rig.door());
+    let answer = client.get("/426");
+    let told = (answer.status, answer.header("Upgrade"), answer.header("Connection"));
+    assert_eq!(told, (426, Some("websocket"), Some("upgrade, keep-alive")), "{}", answer.head);
+    assert_eq!(answer.head.matches("Connection").count(), 1, "{}", answer.head);
+    let answer = client.get("/");
+    assert_eq!((answer.header("Upgrade"), answer.header("Connection")), (None, Some("keep-alive")), "{}", answer.head);
+    let answer = client.send("GET /426 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").answer(false);
+    let told = (answer.header("Upgrade"), answer.header("Connection"));
+    assert_eq!(told, (Some("websocket"), Some("upgrade, close")), "{}", answer.head);
+}
+
 #[test]
 fn connection_cannot_take_away_what_the_load_balancer_says() {
     let mut rig = Rig::start();
