@@ -7,7 +7,7 @@ use std::sync::Arc;
 use world::HttpAttributes;
 
 use crate::flow;
-use crate::http::forward::{ListenerHeaders, split_port};
+use crate::http::forward::{AnswerHeaders, ListenerHeaders, PLAIN, split_port};
 use crate::log::SiteLog;
 use crate::metrics::ZoneCounters;
 use crate::route::Route;
@@ -63,6 +63,13 @@ impl Door {
 
     pub fn speaks_tls_only(&self) -> bool {
         self.sites.is_empty() && !self.secure.is_empty()
+    }
+
+    /// What answers get here that are to no request: as the listener wants that alone may have been called.
+    pub fn answer_headers(&self, tls: Option<&Agreed>) -> &AnswerHeaders {
+        // Plain text where only TLS is spoken was for the one who speaks that.
+        let called = if tls.is_none() && self.speaks_tls_only() { site_for(&self.secure, None) } else { self.site(tls, None) };
+        called.map_or(&PLAIN, |site| &site.headers.answers)
     }
 
     /// The listener that serves this host. A connection whose client named a listener in its greeting reaches that one and no

@@ -1,6 +1,6 @@
 //! The answers that the load balancer gives by itself, in the words of an ALB.
 
-use super::forward::{AnswerHeaders, PLAIN};
+use super::forward::AnswerHeaders;
 use super::text::{push, push_number};
 
 /// What one of the load balancer's own answers says.
@@ -20,14 +20,14 @@ pub struct OwnAnswer<'a> {
 }
 
 /// Writes the answer to plain text where only TLS is spoken.
-pub fn write_plain_to_https(out: &mut Vec<u8>, date: &str) {
+pub fn write_plain_to_https(out: &mut Vec<u8>, date: &str, headers: &AnswerHeaders) {
     let why = "The plain HTTP request was sent to HTTPS port";
     let body = format!(
         "<html>\r\n<head><title>400 {why}</title></head>\r\n<body>\r\n<center><h1>400 Bad Request</h1></center>\r\n\
          <center>{why}</center>\r\n</body>\r\n</html>\r\n"
     );
     let (content_type, body) = ("text/html", body.as_bytes());
-    let (close, location, to_head, headers) = (true, None, false, &PLAIN);
+    let (close, location, to_head) = (true, None, false);
     write(out, date, &OwnAnswer { status: 400, content_type, body, close, location, to_head, headers });
 }
 

@@ -354,15 +354,14 @@ async fn refuse(worker: &Worker, client: &mut Client, error: Option<HttpError>) 
         }
     }
     let mut text = worker.buffers.text();
-    let snapshot = worker.snapshot.borrow().clone();
-    let sites = snapshot.doors.get(&client.caller.at).map(|door| door.sites(client.caller.tls.as_deref()));
-    let site = sites.and_then(|sites| sites.first());
-    let headers = site.filter(|_| client.open.is_some()).map_or(&PLAIN, |site| &site.headers.answers);
+    let (snapshot, tls) = (worker.snapshot.borrow().clone(), client.caller.tls.as_deref());
+    let door = snapshot.doors.get(&client.caller.at);
+    let headers = door.map_or(&PLAIN, |door| door.answer_headers(tls));
     worker.date.with(|date| write_page(&mut text, status, date, true, false, headers));
     // Late clients had their reading side shut, not their writing side.
-    let log = site.filter(|_| client.open.is_some());
-    let log =
-        log.and_then(|site| access::begin_refused(worker, &client.caller, site, error, || Said::read(client.buffer.filled())));
+    let log = door
+        .and_then(|door| door.site(tls, None))
+        .and_then(|site| access::begin_refused(worker, &client.caller, site, error, || Said::read(client.buffer.filled())));
     let line = log.map(|log| {
         log.refused(status);
         Line::begin(&log, client)

@@ -11,7 +11,7 @@ use crate::http::HttpError;
 use crate::http::answer::{OwnAnswer, write, write_page, write_plain_to_https, write_with_page};
 use crate::http::desync::{Treatment, of_refused, treat};
 use crate::http::fields::Headers;
-use crate::http::forward::{PLAIN, RequestRules, TraceId, host_and_path, write_request};
+use crate::http::forward::{AnswerHeaders, PLAIN, RequestRules, TraceId, host_and_path, write_request};
 use crate::http::head::{Answer, Framing, Request, parse_request, whole_head};
 use crate::http::said::Said;
 use crate::log::access::{self, Entry, Notes};
@@ -135,7 +135,7 @@ pub fn decide(worker: &Worker, caller: &Caller, request: &Request<'_, '_>) -> Pl
     let tls = caller.tls.as_deref();
     if tls.is_none() && door.speaks_tls_only() {
         // Its listener has changed while the connection was kept.
-        return Plan::Answer(plain_to_https(worker, request));
+        return Plan::Answer(plain_to_https(worker, request, door.answer_headers(tls)));
     }
     let Some(site) = door.site(tls, host_and_path(request).0) else {
         return Plan::Answer(unknown_host(worker, request, door.sites(tls), keep_alive && request.is_whole));
@@ -361,18 +361,17 @@ fn blocked(worker: &Worker, site: &Arc<Site>) -> Own {
 pub fn refusal<'b>(worker: &Worker, caller: &Caller, error: HttpError, said: impl FnOnce() -> Option<Said<'b>>) -> Own {
     tracing::debug!(client = %caller.address, "refused: {error}");
     let mut text = worker.buffers.text();
-    worker.date.with(|date| write_page(&mut text, error.status(), date, true, false, &PLAIN));
     let (status, by, framing, close) = (error.status(), By::Itself, Framing::UntilClose, true);
-    let snapshot = worker.snapshot.borrow();
-    let log = match snapshot.doors.get(&caller.at).map(|door| door.sites(caller.tls.as_deref())) {
-        Some([site]) => {
-            if of_refused(error).is_some() {
-                site.counters.worker(worker.index).count(Event::NonCompliant, 1);
-            }
-            access::begin_refused(worker, caller, site, Some(error), said)
+    let (snapshot, tls) = (worker.snapshot.borrow(), caller.tls.as_deref());
+    let door = snapshot.doors.get(&caller.at);
+    let headers = door.map_or(&PLAIN, |door| door.answer_headers(tls));
+    worker.date.with(|date| write_page(&mut text, status, date, true, false, headers));
+    let log = door.and_then(|door| door.site(tls, None)).and_then(|site| {
+        if of_refused(error).is_some() {
+            site.counters.worker(worker.index).count(Event::NonCompliant, 1);
         }
-        _ => None,
-    };
+        access::begin_refused(worker, caller, site, Some(error), said)
+    });
     // Where its body ends is not known.
     Own { status, by, site: None, text, framing, close, log }
 }
@@ -385,9 +384,9 @@ fn page(worker: &Worker, request: &Request<'_, '_>, status: u16, site: Option<&A
 }
 
 /// Plain text where only TLS is spoken.
-fn plain_to_https(worker: &Worker, request: &Request<'_, '_>) -> Own {
+fn plain_to_https(worker: &Worker, request: &Request<'_, '_>, headers: &AnswerHeaders) -> Own {
     let mut text = worker.buffers.text();
-    worker.date.with(|date| write_plain_to_https(&mut text, date));
+    worker.date.with(|date| write_plain_to_https(&mut text, date, headers));
     own(400, None, text, request, false)
 }
 

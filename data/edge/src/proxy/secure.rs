@@ -7,6 +7,7 @@ use tokio::net::TcpStream;
 
 use super::{Caller, Client, linger};
 use crate::http::answer::write_plain_to_https;
+use crate::http::forward::PLAIN;
 use crate::log::connection;
 use crate::metrics::Event;
 use crate::stream::Stream;
@@ -76,15 +77,18 @@ pub async fn begin(worker: &Worker, front: &Front, watch: Watch, socket: TcpStre
 
 /// Where HTTP is spoken too, goes on with it; elsewhere says what is wrong, as an ALB does.
 async fn plain(worker: &Worker, mut client: Client, bytes: &[u8]) -> Option<Client> {
-    let is_served = worker.snapshot.borrow().doors.get(&client.caller.at).is_some_and(|door| !door.sites.is_empty());
-    if is_served {
+    let snapshot = worker.snapshot.borrow().clone();
+    let door = snapshot.doors.get(&client.caller.at);
+    if door.is_some_and(|door| !door.sites.is_empty()) {
         client.buffer = worker.buffers.small();
         client.buffer.space()[..bytes.len()].copy_from_slice(bytes);
         client.buffer.filled_by(bytes.len());
         return Some(client);
     }
     let mut text = Vec::new();
-    worker.date.with(|date| write_plain_to_https(&mut text, date));
+    let headers = door.map_or(&PLAIN, |door| door.answer_headers(None));
+    worker.date.with(|date| write_plain_to_https(&mut text, date, headers));
+    drop(snapshot);
     let sent = client.stream.socket().try_write(&text);
     if !matches!(sent, Err(e) if e.kind() != ErrorKind::WouldBlock) {
         linger(&mut client.stream, &client.watch).await;

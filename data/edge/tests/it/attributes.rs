@@ -66,8 +66,24 @@ fn answers_get_the_headers_of_their_listener() {
     assert_eq!(answer.head.matches("X-Frame-Options").count(), 1, "{}", answer.head);
     assert_eq!((answer.header("X-Frame-Options"), answer.header("Strict-Transport-Security")), (Some("DENY"), Some("max-age=1")));
     assert_eq!(client.get("/named").header("Server"), Some("mine"), "only the load balancer's name is left out");
-    let own = client.send("GET / HTTP/1.1\r\nHost: a b\r\n\r\n").answer(false);
-    assert_eq!((own.status, own.header("Server"), own.header("X-Frame-Options")), (400, Some("awselb/2.0"), None));
+    // "The Application Load Balancer adds the header with the configured value to all responses" ("HTTP header modification for
+    // your Application Load Balancer: Add response headers"), its own among them.
+    let own = |status: u16, bytes: &str| {
+        let mut client = Client::connect(rig.door());
+        let answer = client.send(bytes).answer(false);
+        assert_eq!(
+            (answer.status, answer.header("Server"), answer.header("X-Frame-Options")),
+            (status, None, Some("DENY")),
+            "{bytes}"
+        );
+    };
+    own(400, "GET / HTTP/1.1\r\nHost: a b\r\n\r\n");
+    own(400, "GET / HTTP/1.1\r\n\r\n");
+    own(400, "no request\r\n\r\n");
+    own(414, &format!("GET /{} HTTP/1.1\r\n", "a".repeat(17_000)));
+    own(463, &format!("GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {}1.1.1.1\r\n\r\n", "1.1.1.1, ".repeat(30)));
+    own(405, "TRACE / HTTP/1.1\r\nHost: a\r\n\r\n");
+    own(505, "GET / HTTP/2.0\r\nHost: a\r\n\r\n");
 }
 
 #[test]

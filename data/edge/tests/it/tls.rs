@@ -73,8 +73,14 @@ fn plain_text_on_a_secure_port_is_told_what_is_wrong() {
     let _origin = Origin::named(rig.target_at(0), "zero");
     start_secure(&mut rig, vec![Authority::new().issue("own", &[NAME])], ClientCertificates::Off);
     let answer = get(rig.door(), "/");
-    assert_eq!(answer.status, 400);
+    assert_eq!((answer.status, answer.header("Server")), (400, Some("awselb/2.0")));
     assert!(answer.text().contains("The plain HTTP request was sent to HTTPS port"), "{}", answer.text());
+    let mut balancer = rig.balancer(&[0]);
+    secure(&mut balancer, vec![Authority::new().issue("own", &[NAME])], ClientCertificates::Off);
+    balancer.listeners[0].server_header = false;
+    rig.apply(balancer);
+    let answer = get(rig.door(), "/");
+    assert_eq!((answer.status, answer.header("Server")), (400, None), "{}", answer.head);
 }
 
 #[test]
