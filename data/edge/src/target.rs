@@ -35,6 +35,8 @@ pub enum Standing {
     Healthy,
     /// Gets requests only when no target of its group is healthy.
     Unhealthy,
+    /// Likewise, and its flows have time to end.
+    Lingering,
     /// Deregistered.
     Draining,
 }
@@ -92,12 +94,9 @@ impl Target {
     }
 
     pub fn standing(&self) -> Standing {
-        match self.standing.load(Ordering::Acquire) {
-            0 => Standing::Initial,
-            1 => Standing::Healthy,
-            2 => Standing::Unhealthy,
-            _ => Standing::Draining,
-        }
+        use Standing::{Draining, Healthy, Initial, Lingering, Unhealthy};
+        let all = [Initial, Healthy, Unhealthy, Lingering];
+        all.get(usize::from(self.standing.load(Ordering::Acquire))).copied().unwrap_or(Draining)
     }
 
     pub fn set_standing(&self, standing: Standing) {
@@ -354,7 +353,7 @@ impl Eligible<'_> {
     }
 
     fn takes_standing(&self, standing: Standing) -> bool {
-        standing == Standing::Healthy || (self.open && standing == Standing::Unhealthy)
+        standing == Standing::Healthy || (self.open && matches!(standing, Standing::Unhealthy | Standing::Lingering))
     }
 }
 

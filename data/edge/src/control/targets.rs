@@ -392,6 +392,7 @@ fn standing_of(health: &TargetHealth) -> Standing {
     match health {
         TargetHealth::Initial => Standing::Initial,
         TargetHealth::Healthy => Standing::Healthy,
+        TargetHealth::Unhealthy { draining: true, .. } => Standing::Lingering,
         TargetHealth::Unhealthy { .. } => Standing::Unhealthy,
         TargetHealth::Draining | TargetHealth::Drained => Standing::Draining,
     }

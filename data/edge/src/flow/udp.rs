@@ -22,7 +22,7 @@ use super::preface::{self, PREFACE_BYTES_MAX};
 use super::{Kind, Site};
 use crate::clock::now_ms;
 use crate::snapshot::Snapshot;
-use crate::target::{InFlight, Target};
+use crate::target::{InFlight, Standing, Target};
 use crate::worker::Worker;
 
 /// Flows of one worker; each has a descriptor.
@@ -178,7 +178,8 @@ impl Datagrams {
     fn begin(&self, worker: &Rc<Worker>, key: (SocketAddr, SocketAddr), (number, door): (usize, Rc<UdpSocket>), onward: Onward) {
         let onward = Rc::new(onward);
         let answers = spawn_local(answer(onward.clone(), door, key.1)).abort_handle();
-        self.flows.borrow_mut().insert(key, Flow { onward, door: number, answers });
+        let before = self.flows.borrow_mut().insert(key, Flow { onward, door: number, answers });
+        drop(before);
         if !self.sweeps.replace(true) {
             spawn_local(sweep(Rc::downgrade(worker)));
         }
@@ -218,15 +219,19 @@ impl Datagrams {
         drop(gone);
     }
 
+    fn has(&self, key: &(SocketAddr, SocketAddr)) -> bool {
+        self.flows.borrow().contains_key(key)
+    }
+
     /// Flows that there are, each with a socket.
     pub fn count(&self) -> usize {
         self.flows.borrow().len()
     }
 
-    /// Sends a datagram on; false when it belongs to no flow yet.
-    fn forward(&self, key: &(SocketAddr, SocketAddr), bytes: &[u8]) -> bool {
+    /// Sends a datagram on; false when it belongs to no flow yet, or to one whose target takes none.
+    fn forward(&self, key: &(SocketAddr, SocketAddr), bytes: &[u8], takes: impl Fn(&Target) -> bool) -> bool {
         let flows = self.flows.borrow();
-        let Some(Flow { onward, .. }) = flows.get(key) else { return false };
+        let Some(Flow { onward, .. }) = flows.get(key).filter(|flow| takes(flow.onward.flight.target())) else { return false };
         onward.last_ms.set(now_ms());
         // What is not taken is lost, which UDP allows; a target that is away is for health checks to find. Nobody waits, so the
         // runtime, which has not yet heard of a new socket, is not asked.
@@ -282,24 +287,27 @@ async fn receive(worker: Rc<Worker>, at: SocketAddr, number: usize, door: Rc<Udp
 
 fn take(worker: &Rc<Worker>, key: (SocketAddr, SocketAddr), (number, door): (usize, &Rc<UdpSocket>), bytes: &[u8]) {
     let (at, client) = key;
-    if worker.datagrams.forward(&key, bytes) {
+    if worker.datagrams.forward(&key, bytes, |target| target.standing() != Standing::Unhealthy) {
         return;
     }
     let Some(site) = worker.snapshot.borrow().datagrams.get(&at).cloned() else { return };
-    if let Some(onward) = open(worker, &site, client, at) {
+    // Datagrams are lost on an unhealthy target for as long as their client sends them: nobody there ends the flow.
+    let is_better = |chosen: &Chosen<'_>| !chosen.fails_open || !worker.datagrams.has(&key);
+    let chosen = choose(&site, client, at, now_ms(), &[]).filter(is_better);
+    if let Some(onward) = chosen.and_then(|chosen| open(worker, &site, chosen, (at, client))) {
         worker.datagrams.begin(worker, key, (number, door.clone()), onward);
-        worker.datagrams.forward(&key, bytes);
     }
+    worker.datagrams.forward(&key, bytes, |_| true);
 }
 
-/// Begins a flow, if there is a target and room for it.
-fn open(worker: &Worker, site: &Site, client: SocketAddr, at: SocketAddr) -> Option<Onward> {
+/// Begins a flow to a target, if there is room for it.
+fn open(worker: &Worker, site: &Site, chosen: Chosen<'_>, (at, client): (SocketAddr, SocketAddr)) -> Option<Onward> {
     let line = |node: usize| site.counters[node].worker(worker.index);
     if worker.datagrams.count() >= FLOWS_MAX || worker.is_full_of_datagrams() {
         line(home(site)).rejected();
         return None;
     }
-    let Chosen { share, node, flight, fails_open } = choose(site, client, at, now_ms(), &[])?;
+    let Chosen { share, node, flight, fails_open } = chosen;
     let target = flight.target();
     let socket = match worker.connector.datagrams(&target.from, target.address) {
         Ok(socket) => socket,

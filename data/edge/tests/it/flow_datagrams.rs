@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use world::{Protocol, Stickiness, TargetHealth};
+use world::{FlowAttributes, Protocol, Stickiness, TargetHealth, TargetReason};
 
 use crate::draining::in_ms;
-use crate::flow_peers::{Asker, Caller, Datagrams, PATIENCE, network, node};
+use crate::flow_peers::{Asker, Caller, Datagrams, PATIENCE, Speaker, network, node};
 use crate::rig::{Rig, eventually};
 
 fn start(rig: &mut Rig, targets: &[u8], protocol: Protocol, change: impl FnOnce(&mut world::LoadBalancer)) -> Vec<Datagrams> {
@@ -116,6 +116,38 @@ fn a_flow_to_a_target_that_becomes_unhealthy_goes_to_another() {
     let first = name(&asker.ask("once"));
     peers[if first == "zero" { 0 } else { 1 }].twin.kill();
     eventually("another one answers", || (name(&asker.ask("again")) != first).then_some(()));
+}
+
+/// Flows of UDP are never cut, but where a target is unhealthy "the next packet will get routed to a new target"; to the same one
+/// as before where there is no healthy one, and while it has time to end what it has.
+#[test]
+fn datagrams_leave_an_unhealthy_target_for_a_healthy_one() {
+    for unhealthy_draining_ms in [0, 60_000] {
+        let mut rig = Rig::start();
+        let mut peers = start(&mut rig, &[0, 1], Protocol::Udp, |balancer| {
+            let group = &mut balancer.target_groups[0];
+            group.flow = FlowAttributes { unhealthy_draining_ms, ..FlowAttributes::default() };
+        });
+        let asker = Asker::new(rig.door());
+        let first = name(&asker.ask("once"));
+        let (ill, well) = if first == "zero" { (0, 1) } else { (1, 0) };
+        peers[ill].twin.kill();
+        let draining = unhealthy_draining_ms > 0;
+        rig.serve.await_health(ill as u8, &TargetHealth::Unhealthy { reason: TargetReason::FailedHealthChecks, draining });
+        if draining {
+            assert_eq!(name(&asker.ask("still")), first);
+            continue;
+        }
+        let second = name(&asker.ask("again"));
+        assert_ne!(second, first);
+        peers[well].twin.kill();
+        rig.serve.await_health(well as u8, &TargetHealth::Unhealthy { reason: TargetReason::FailedHealthChecks, draining });
+        assert_eq!(name(&asker.ask("nobody is well")), second);
+        let at = rig.target_at(ill as u8);
+        peers[ill].twin = Speaker::echo(at, "back");
+        rig.serve.await_health(ill as u8, &TargetHealth::Healthy);
+        assert_eq!(name(&asker.ask("one is well again")), first);
+    }
 }
 
 #[test]
