@@ -187,6 +187,11 @@ pub(crate) fn groups_of(action: &Action) -> impl Iterator<Item = &TargetGroupArn
     groups.iter().map(|g| &g.group)
 }
 
+/// Whether it divides requests among groups without keeping a client at the one that it drew.
+pub(crate) fn divides(action: &Action) -> bool {
+    matches!(action, Action::Forward { groups, sticky_ms: None } if groups.len() > 1)
+}
+
 /// The action as AWS shows it.
 pub(crate) fn to_shape(action: &Action, order: Option<i64>) -> s::Action {
     let shape = match action {

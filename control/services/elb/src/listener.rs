@@ -142,6 +142,9 @@ fn settings(
         return Err(Error::Coded("InvalidLoadBalancerAction", text.into()));
     }
     check_groups(state, balancer, protocol, &action)?;
+    if old.is_none_or(|old| old.default_action != action) {
+        target_group::check_divided(state, &action)?;
+    }
     Ok((port, protocol, tls, action))
 }
 

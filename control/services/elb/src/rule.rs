@@ -9,7 +9,7 @@ use world::{Action, BalancerKind, Condition, Transform};
 use crate::arn::Named;
 use crate::error::Error;
 use crate::listener::{self, Listener};
-use crate::{action, condition, load_balancer, quota, tags, transform};
+use crate::{action, condition, load_balancer, quota, tags, target_group, transform};
 
 /// "Quotas for your Application Load Balancers": rules a load balancer, not counting default rules.
 pub(crate) const RULES_MAX: usize = 100;
@@ -107,6 +107,7 @@ pub(crate) fn create(tx: &mut Tx, cx: &Cx, input: s::CreateRuleInput, tags: Tags
         return Err(Error::TooMany("TooManyRules", text));
     }
     listener::check_groups(tx, &balancer, listener.protocol, &action)?;
+    target_group::check_divided(tx, &action)?;
     let head = listener.arn.replacen(":listener/", ":listener-rule/", 1);
     let arn = format!("{head}/{}", cx.rng().hex(16));
     let before = listener::groups_of(tx, &balancer.arn);
@@ -135,6 +136,9 @@ pub(crate) fn modify(tx: &mut Tx, cx: &Cx, input: s::ModifyRuleInput) -> Result<
         let balancer = load_balancer::find(tx, &rule.load_balancer)?.clone();
         let protocol = listener::find(tx, &rule.listener)?.protocol;
         listener::check_groups(tx, &balancer, protocol, &action)?;
+        if rule.action != action {
+            target_group::check_divided(tx, &action)?;
+        }
         (rule.action, rule.order) = (action, order);
     }
     let balancer = rule.load_balancer.clone();

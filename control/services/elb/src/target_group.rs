@@ -4,7 +4,7 @@ use base::{LoadBalancerArn, Tags, TargetGroupArn, VpcId};
 use kernel::{Cx, Row, State, Tx};
 use serde::{Deserialize, Serialize};
 use shapes::elbv2 as s;
-use world::{Algorithm, Protocol, ProtocolVersion, Stickiness};
+use world::{Action, Algorithm, Protocol, ProtocolVersion, Stickiness};
 
 use crate::arn::Named;
 use crate::error::{Error, refuse};
@@ -12,9 +12,10 @@ use crate::health_check::{Change, HealthCheck, Probed, change_of_health_check};
 use crate::listener::{self, Listener};
 use crate::load_balancer::LoadBalancer;
 use crate::plan::is_cross_zone;
+use crate::protocol::is_http;
 use crate::rule::Rule;
 use crate::target::Registration;
-use crate::{attribute, protocol, quota, tags};
+use crate::{action, attribute, protocol, quota, tags};
 
 /// "Quotas for your Application Load Balancers": target groups a region.
 pub(crate) const TARGET_GROUPS_MAX: usize = 3_000;
@@ -254,6 +255,32 @@ pub(crate) fn check_sticky(listener: Protocol, group: &TargetGroup) -> Result<()
     Err(Error::Unsupported(text))
 }
 
+/// A client that may come to another group with each request is kept at no target (AWS, of CreateRule: "You must enable group
+/// stickiness on a rule if you enabled target stickiness on one of its target groups").
+pub(crate) fn check_divided(state: &State, action: &Action) -> Result<(), Error> {
+    let is_sticky =
+        |arn| state.get::<TargetGroup>(arn).is_some_and(|g: &TargetGroup| is_http(g.protocol) && g.stickiness().is_some());
+    if !action::divides(action) || !action::groups_of(action).any(is_sticky) {
+        return Ok(());
+    }
+    let text = "You must enable group stickiness on a rule if you enabled target stickiness on one of its target groups";
+    Err(Error::Coded("InvalidLoadBalancerAction", text.into()))
+}
+
+/// Likewise, of a group that becomes sticky.
+fn check_becomes_sticky(state: &State, group: &TargetGroup) -> Result<(), Error> {
+    let mut listeners = state.rows_where::<Listener>("group", &group.arn).map(|l| &l.default_action);
+    let mut rules = state.rows_where::<Rule>("group", &group.arn).map(|r| &r.action);
+    if !is_http(group.protocol) || !(listeners.any(action::divides) || rules.any(action::divides)) {
+        return Ok(());
+    }
+    Err(Error::Unsupported(format!(
+        "This target group appears behind a rule with group stickiness disabled ({}). You must enable group stickiness before \
+         enabling target stickiness",
+        group.arn
+    )))
+}
+
 /// Changes attributes; none when one of them is wrong.
 pub(crate) fn set_attributes(tx: &mut Tx, cx: &Cx, arn: &str, wanted: &[(String, String)]) -> Result<(), Error> {
     let mut group = find(tx, arn)?.clone();
@@ -261,6 +288,9 @@ pub(crate) fn set_attributes(tx: &mut Tx, cx: &Cx, arn: &str, wanted: &[(String,
     attribute::set_of_target_group(&mut group, wanted)?;
     if tx.rows_where::<Listener>("group", arn).any(|listener| listener.protocol == Protocol::Tls) {
         check_sticky(Protocol::Tls, &group)?;
+    }
+    if old.stickiness().is_none() && group.stickiness().is_some() {
+        check_becomes_sticky(tx, &group)?;
     }
     tx.put(group.clone());
     let Some(balancer) = load_balancer_of(tx, &group.arn).and_then(|arn| tx.get::<LoadBalancer>(&arn)) else { return Ok(()) };

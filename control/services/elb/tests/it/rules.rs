@@ -4,6 +4,7 @@ use shapes::elbv2 as s;
 use shapes::elbv2::ops;
 
 use crate::region::{Region, forward, path};
+use crate::target_groups::modify;
 
 struct Web {
     region: Region,
@@ -250,4 +251,50 @@ fn rules_have_tags_and_survive_a_crash() {
     let described = web.region.call::<ops::DescribeTags>(s::DescribeTagsInput { resource_arns: vec![rule] }).unwrap();
     assert_eq!(described.tag_descriptions[0].tags.len(), 1);
     assert_eq!(web.priorities(), ["1", "default"]);
+}
+
+/// AWS: "You must enable group stickiness on a rule if you enabled target stickiness on one of its target groups", whichever comes
+/// last.
+#[test]
+fn clients_of_sticky_targets_are_kept_at_their_group_too() {
+    let Web { mut region, listener, balancer, group } = Web::new();
+    let other = region.group("other", "HTTP");
+    let divide = |sticky: bool, groups: &[&String]| {
+        let tuple = |arn: &&String| s::TargetGroupTuple { target_group_arn: Some((*arn).clone()), weight: Some(1) };
+        let stickiness = s::TargetGroupStickinessConfig { enabled: Some(sticky), duration_seconds: sticky.then_some(60) };
+        let config = s::ForwardActionConfig {
+            target_groups: groups.iter().map(tuple).collect(),
+            target_group_stickiness_config: Some(stickiness),
+        };
+        s::Action { r#type: "forward".into(), forward_config: Some(config), ..Default::default() }
+    };
+    let rule = |priority, action| Region::rule_input(&listener, priority, path(&["/a"]), action);
+    let both = [&group, &other];
+    let made = region.call::<ops::CreateRule>(rule(1, divide(false, &both))).unwrap().rules.remove(0).rule_arn.unwrap();
+    let stick = |value| modify(&group, &[("stickiness.enabled", value)]);
+    let refusal = region.refusal::<ops::ModifyTargetGroupAttributes>(stick("true"));
+    let expected = format!(
+        "InvalidConfigurationRequest 400: This target group appears behind a rule with group stickiness disabled ({group})"
+    );
+    assert!(refusal.starts_with(&expected), "{refusal}");
+    let change = |action| s::ModifyRuleInput { rule_arn: made.clone(), actions: vec![action], ..Default::default() };
+    region.call::<ops::ModifyRule>(change(divide(true, &both))).unwrap();
+    region.call::<ops::ModifyTargetGroupAttributes>(stick("true")).unwrap();
+    let freely = || divide(false, &both);
+    let expected = "InvalidLoadBalancerAction 400: You must enable group stickiness on a rule if you enabled target stickiness";
+    for refusal in [
+        region.refusal::<ops::ModifyRule>(change(freely())),
+        region.refusal::<ops::CreateRule>(rule(2, freely())),
+        region.refusal::<ops::CreateListener>(Region::listener_input(&balancer, "HTTP", 81, freely())),
+        region.refusal::<ops::ModifyListener>(s::ModifyListenerInput {
+            listener_arn: listener.clone(),
+            default_actions: vec![freely()],
+            ..Default::default()
+        }),
+    ] {
+        assert!(refusal.starts_with(expected), "{refusal}");
+    }
+    region.call::<ops::CreateRule>(rule(3, divide(false, &[&group]))).unwrap();
+    region.call::<ops::ModifyTargetGroupAttributes>(stick("false")).unwrap();
+    region.call::<ops::ModifyRule>(change(freely())).unwrap();
 }
