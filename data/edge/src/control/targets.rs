@@ -291,7 +291,8 @@ impl Targets {
                     return (Some(set_health(&mut self.groups, &key, member, over)), Some(number));
                 }
                 if member.health != TargetHealth::Draining {
-                    return (None, None);
+                    let cut = matches!(member.health, TargetHealth::Unhealthy { .. }) && member.target.cuts_when_unhealthy();
+                    return (None, cut.then_some(number));
                 }
                 let cut = !member.target.keeps_flows();
                 if cut {

@@ -205,6 +205,32 @@ fn connections_to_an_unhealthy_target_have_time_to_end_where_that_is_wanted() {
     assert!(caller.was_reset());
 }
 
+#[test]
+fn connections_to_an_unhealthy_target_have_no_more_time_than_is_wanted_last() {
+    const LONG_MS: u64 = 360_000_000;
+    for (before_ms, cut) in [(LONG_MS, true), (LONG_MS, false), (0, true)] {
+        let mut rig = Rig::start();
+        let wanted = |balancer: &mut world::LoadBalancer, cut: bool, ms: u64| {
+            let flow = &mut balancer.target_groups[0].flow;
+            (flow.cut_when_unhealthy, flow.unhealthy_draining_ms) = (cut, ms);
+        };
+        let mut speakers = start(&mut rig, &[0, 1], |balancer| wanted(balancer, false, before_ms));
+        let mut caller = eventually("a caller of target 0", || Some(Caller::call(rig.door())).filter(|c| c.name == "zero"));
+        let unhealthy = |draining| TargetHealth::Unhealthy { reason: TargetReason::FailedHealthChecks, draining };
+        speakers[0].close();
+        rig.serve.await_health(0, &unhealthy(before_ms > 0));
+        caller.echo("it goes on").unwrap();
+        let mut balancer = network(&rig, &[0, 1], Protocol::Tcp);
+        wanted(&mut balancer, cut, 0);
+        rig.apply(balancer);
+        rig.serve.await_health(0, &unhealthy(false));
+        match cut {
+            true => assert!(caller.was_reset()),
+            false => caller.echo("nothing ends it").unwrap(),
+        }
+    }
+}
+
 /// "[...] unless the unhealthy target triggers the load balancer to fail open": new connections go there too.
 #[test]
 fn connections_to_the_last_target_outlive_its_health() {

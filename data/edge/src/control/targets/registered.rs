@@ -9,7 +9,7 @@ use std::sync::Arc;
 use base::{LoadBalancerArn, TargetGroupArn};
 use world::{LoadBalancer, Observation, RegisteredTarget, Slot, SlotKind, TargetGroup, TargetHealth, TargetMode};
 
-use super::{MemberKey, Subject, Targets, check_address, end_flows, interface_towards};
+use super::{MemberKey, Subject, Targets, check_address, end_flows, interface_towards, set_health};
 use crate::clock::wall;
 use crate::control::store::{StoredHealth, StoredTarget};
 use crate::target::{Standing, Target};
@@ -157,11 +157,28 @@ impl Targets {
             self.groups.changed(&key);
         }
         let Some(member) = self.members.get_mut(&key) else { return };
+        let had = (member.target.cuts_when_unhealthy(), member.flows_last_ms);
         member.target.set_flows(group.protocol, group.flow);
         member.flows_last_ms = group.flow.unhealthy_draining_ms;
-        // An edge that takes over gives them their time anew.
-        if matches!(member.health, TargetHealth::Unhealthy { draining: true, .. }) && member.flows_end.is_none() {
-            end_flows(&self.events, &key, member);
+        let has = (member.target.cuts_when_unhealthy(), member.flows_last_ms);
+        match &member.health {
+            // They have all the time that they want.
+            TargetHealth::Unhealthy { reason, draining: true } if has == (false, 0) => {
+                let over = TargetHealth::Unhealthy { reason: reason.clone(), draining: false };
+                member.stop_ending_flows();
+                changed.reports.push(set_health(&mut self.groups, &key, member, over));
+            }
+            // An edge that takes over gives them their time anew, and so does a change of it.
+            TargetHealth::Unhealthy { draining: true, .. } if member.flows_end.is_none() || had != has => {
+                end_flows(&self.events, &key, member);
+            }
+            // Those that were let be have none, "unless the unhealthy target triggers the load balancer to fail open".
+            TargetHealth::Unhealthy { .. }
+                if !had.0 && has.0 && !self.groups.of(&key).is_some_and(|g| g.fails_open(&member.zone)) =>
+            {
+                end_flows(&self.events, &key, member);
+            }
+            _ => {}
         }
         if std::mem::replace(&mut member.mode, wanted.mode) != wanted.mode {
             self.groups.changed(&key);
