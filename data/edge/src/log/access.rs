@@ -103,7 +103,7 @@ pub fn begin(
     push_said(&mut text, caller, site, &said);
     push_tls(&mut text, caller.tls.as_deref());
     push(&mut text, &[" ", notes.group.as_deref().unwrap_or("-"), " \""]);
-    let came = request.headers.iter().find(|h| h.known == Known::TraceId).map(|h| h.value);
+    let came = request.headers.iter().rfind(|h| h.known == Known::TraceId).map(|h| h.value);
     let mut traced = Vec::with_capacity(64);
     push_trace(&mut traced, came, trace.as_bytes());
     push_safe(&mut text, &traced);

@@ -88,7 +88,8 @@ fn requests_are_logged_with_all_fields_of_the_user_guide() {
         "POST /a/b?c=\"d\" HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: \"me\" 1.0\r\nContent-Length: 4\r\n\r\nabcd";
     let answer = client.send(request).answer(false);
     let answered = answer.head.len() + answer.body.len();
-    let second = client.send("GET / HTTP/1.0\r\nX-Amzn-Trace-Id: Root=1-x;a=b\r\nConnection: keep-alive\r\n\r\n").answer(false);
+    let traced = "X-Amzn-Trace-Id: Root=1-w\r\nX-Amzn-Trace-Id: Root=1-x;a=b\r\n";
+    let second = client.send(format!("GET / HTTP/1.0\r\n{traced}Connection: keep-alive\r\n\r\n")).answer(false);
     assert_eq!((answer.status, second.status), (201, 201));
     let from = client.stream.local_addr().unwrap().to_string();
     let lines = written(&mut rig, balancer, "some/prefix/AWSLogs/000000000000/elasticloadbalancing/eu-central-1", 2);
@@ -109,6 +110,7 @@ fn requests_are_logged_with_all_fields_of_the_user_guide() {
     let line = &lines[1];
     assert_eq!(line[12], format!("GET http://{NAME}:{PORT}/ HTTP/1.0"));
     assert!(line[17].starts_with("Self=1-") && line[17].ends_with(";Root=1-x;a=b"), "{line:?}");
+    assert_eq!(origin.got()[1].header("X-Amzn-Trace-Id"), Some(line[17].as_str()), "what the target gets");
     assert_eq!(line[29], lines[0][29], "the same connection");
 }
 
