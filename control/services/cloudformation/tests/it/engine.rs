@@ -166,3 +166,26 @@ fn what_shares_the_fate_of_a_broken_part_finds_its_way_back() {
     let events = region.call::<ops::DescribeStackEvents>(input).unwrap().stack_events;
     assert!(events.iter().any(|e| e.resource_status_reason.as_deref() == Some("B broke")), "{events:?}");
 }
+
+/// A listener has no tags among its properties, and gets those of its stack all the same.
+#[test]
+fn other_tags_of_a_stack_reach_all_that_it_hands_them_to() {
+    let mut region = Region::new();
+    let one = |kind: &str| json!({"Type": kind, "Properties": {"Value": "v", "Key": "k", "Mode": "ok"}});
+    let template = json!({"Resources": {"Part": one("Test::Part"), "Thing": one("Test::Thing")}});
+    let id = region.create(&template);
+    assert_eq!(region.rest(&id, &mut |_| {}), "CREATE_COMPLETE");
+    let input = s::UpdateStackInput {
+        stack_name: "web".into(),
+        template_body: Some(template.to_string()),
+        tags: vec![s::Tag { key: "team".into(), value: "blue".into() }],
+        ..Default::default()
+    };
+    region.call::<ops::UpdateStack>(input).unwrap();
+    assert_eq!(region.rest(&id, &mut |_| {}), "UPDATE_COMPLETE");
+    let input = s::DescribeStackEventsInput { stack_name: "web".into(), ..Default::default() };
+    let events = region.call::<ops::DescribeStackEvents>(input).unwrap().stack_events;
+    let updated = |e: &s::StackEvent| e.resource_status.as_deref() == Some("UPDATE_COMPLETE");
+    let names: Vec<_> = events.into_iter().filter(updated).filter_map(|e| e.logical_resource_id).collect();
+    assert_eq!(names, ["web", "Part"]);
+}

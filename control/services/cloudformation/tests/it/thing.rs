@@ -168,6 +168,10 @@ impl StackResource for PartType {
         }
     }
 
+    fn has_stack_tags(&self) -> bool {
+        true
+    }
+
     fn shares_fate(&self) -> bool {
         true
     }
