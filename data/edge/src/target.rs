@@ -37,6 +37,8 @@ pub enum Standing {
     Unhealthy,
     /// Likewise, and its flows have time to end.
     Lingering,
+    /// Not registered any more, and nobody has deregistered it: such as one whose instance was stopped.
+    Gone,
     /// Deregistered.
     Draining,
 }
@@ -94,8 +96,8 @@ impl Target {
     }
 
     pub fn standing(&self) -> Standing {
-        use Standing::{Draining, Healthy, Initial, Lingering, Unhealthy};
-        let all = [Initial, Healthy, Unhealthy, Lingering];
+        use Standing::{Draining, Gone, Healthy, Initial, Lingering, Unhealthy};
+        let all = [Initial, Healthy, Unhealthy, Lingering, Gone];
         all.get(usize::from(self.standing.load(Ordering::Acquire))).copied().unwrap_or(Draining)
     }
 

@@ -219,8 +219,9 @@ impl Datagrams {
         drop(gone);
     }
 
-    fn has(&self, key: &(SocketAddr, SocketAddr)) -> bool {
-        self.flows.borrow().contains_key(key)
+    /// How the target of a flow is, where there is one.
+    fn standing_of(&self, key: &(SocketAddr, SocketAddr)) -> Option<Standing> {
+        self.flows.borrow().get(key).map(|flow| flow.onward.flight.target().standing())
     }
 
     /// Flows that there are, each with a socket.
@@ -287,12 +288,14 @@ async fn receive(worker: Rc<Worker>, at: SocketAddr, number: usize, door: Rc<Udp
 
 fn take(worker: &Rc<Worker>, key: (SocketAddr, SocketAddr), (number, door): (usize, &Rc<UdpSocket>), bytes: &[u8]) {
     let (at, client) = key;
-    if worker.datagrams.forward(&key, bytes, |target| target.standing() != Standing::Unhealthy) {
+    let is_lost = |standing| matches!(standing, Standing::Unhealthy | Standing::Gone);
+    if worker.datagrams.forward(&key, bytes, |target| !is_lost(target.standing())) {
         return;
     }
     let Some(site) = worker.snapshot.borrow().datagrams.get(&at).cloned() else { return };
-    // Datagrams are lost on an unhealthy target for as long as their client sends them: nobody there ends the flow.
-    let is_better = |chosen: &Chosen<'_>| !chosen.fails_open || !worker.datagrams.has(&key);
+    // Datagrams are lost on such a target for as long as their client sends them: nobody there ends the flow.
+    let stays = worker.datagrams.standing_of(&key) == Some(Standing::Unhealthy);
+    let is_better = |chosen: &Chosen<'_>| !chosen.fails_open || !stays;
     let chosen = choose(&site, client, at, now_ms(), &[]).filter(is_better);
     if let Some(onward) = chosen.and_then(|chosen| open(worker, &site, chosen, (at, client))) {
         worker.datagrams.begin(worker, key, (number, door.clone()), onward);

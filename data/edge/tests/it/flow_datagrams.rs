@@ -150,6 +150,29 @@ fn datagrams_leave_an_unhealthy_target_for_a_healthy_one() {
     }
 }
 
+/// One whose instance was stopped, which nobody has deregistered: "Target.InvalidState", and unused.
+#[test]
+fn datagrams_leave_a_target_that_is_gone_at_once() {
+    for others_are_well in [true, false] {
+        let mut rig = Rig::start();
+        let mut peers = start(&mut rig, &[0, 1], Protocol::Udp, |balancer| {
+            balancer.target_groups[0].flow = FlowAttributes::default();
+        });
+        let asker = Asker::new(rig.door());
+        let first = name(&asker.ask("once"));
+        let (gone, stays) = if first == "zero" { (0, 1) } else { (1, 0) };
+        if !others_are_well {
+            peers[stays].twin.kill();
+            let reason = TargetReason::FailedHealthChecks;
+            rig.serve.await_health(stays as u8, &TargetHealth::Unhealthy { reason, draining: false });
+        }
+        let mut balancer = network(&rig, &[stays as u8], Protocol::Udp);
+        balancer.target_groups[0].flow = FlowAttributes::default();
+        rig.apply(balancer);
+        assert_ne!(name(&asker.ask("again")), first, "{gone}");
+    }
+}
+
 #[test]
 fn a_client_stays_with_its_target_where_that_is_wanted_and_after_a_restart() {
     let mut rig = Rig::start();

@@ -116,7 +116,9 @@ impl Targets {
         let mut gone = Vec::new();
         for group in self.groups.retain(balancer, stays) {
             let keys: Vec<MemberKey> = self.members_of(balancer, &group).map(|(key, _)| key.clone()).collect();
-            gone.extend(keys.iter().filter_map(|key| self.remove(key)).inspect(|target| leave(target)));
+            let of_group = keys.iter().filter_map(|key| self.remove(key));
+            // What goes on there goes on.
+            gone.extend(of_group.inspect(|target| target.set_standing(Standing::Draining)).inspect(|target| leave(target)));
         }
         gone
     }
@@ -201,7 +203,8 @@ impl Targets {
         }
         self.groups.count(key, &member.zone, Some(&member.health), None);
         self.groups.changed(key);
-        member.target.set_standing(Standing::Draining);
+        let is_let_be = member.target.is_let_be();
+        member.target.set_standing(if is_let_be { Standing::Draining } else { Standing::Gone });
         Some(member.target.clone())
     }
 
