@@ -226,6 +226,21 @@ fn refuse_lost_groups(data: &LaunchData) -> Result<(), Error> {
     Ok(())
 }
 
+/// Whoever asks for a subnet or an address beside a network interface, be it the template's, has to say it in the interface
+/// (API Reference, RunInstances). Auto Scaling lays its group's subnet over the interface's.
+pub(crate) fn refuse_two_places(data: &LaunchData, subnet: Option<&SubnetId>, address: Option<Ipv4Addr>) -> Result<(), Error> {
+    let beside = match (subnet, address) {
+        (Some(_), _) => "subnet ID",
+        (None, Some(_)) => "private IP address",
+        (None, None) => return Ok(()),
+    };
+    if data.network_interfaces.is_empty() {
+        return Ok(());
+    }
+    let text = format!("Network interfaces and an instance-level {beside} may not be specified on the same request");
+    Err(Error::InvalidCombination(text))
+}
+
 /// Templates made for other images name the root device otherwise.
 fn is_root(device: &str) -> bool {
     matches!(device, ROOT_DEVICE | "/dev/sda1" | "xvda")

@@ -9,7 +9,7 @@ use shapes::ec2 as s;
 use super::answers::{reservation_answer, reservation_of};
 use super::error::ComputeError;
 use super::instance::{ClientToken, Instance};
-use super::launch::{Request, run, template_data};
+use super::launch::{Request, refuse_two_places, run, template_data};
 use super::launch_data::LaunchData;
 use super::launch_shapes;
 use super::launch_template::TemplateName;
@@ -71,18 +71,9 @@ fn request(state: &State, input: s::RunInstancesRequest, token: Option<ClientTok
             (Some(used), data)
         }
     };
-    Ok(Request {
-        data: own.over(under),
-        template,
-        subnet,
-        zone: None,
-        address,
-        least,
-        most,
-        tags: Tags::new(),
-        token,
-        requester: None,
-    })
+    let data = own.over(under);
+    refuse_two_places(&data, subnet.as_ref(), address)?;
+    Ok(Request { data, template, subnet, zone: None, address, least, most, tags: Tags::new(), token, requester: None })
 }
 
 fn count(parameter: &str, count: i64) -> Result<u32, Error> {

@@ -101,6 +101,30 @@ fn groups_beside_those_of_the_templates_interface_are_refused() {
     region.call::<ops::RunInstances>(launch(&[])).unwrap();
 }
 
+/// AWS refuses them so; only Auto Scaling lays its subnet over the interface's.
+#[test]
+fn a_subnet_or_address_beside_the_templates_interface_is_refused() {
+    let mut region = Region::new();
+    let subnet = region.default_subnet("eu-central-1a").to_string();
+    let mut template = create("web");
+    template.launch_template_data.network_interfaces = vec![s::LaunchTemplateInstanceNetworkInterfaceSpecificationRequest {
+        description: Some("first".into()),
+        ..Default::default()
+    }];
+    region.call::<ops::CreateLaunchTemplate>(template).unwrap();
+    let launch = |subnet: Option<&String>, address: Option<&str>| s::RunInstancesRequest {
+        launch_template: Some(s::LaunchTemplateSpecification { launch_template_name: Some("web".into()), ..Default::default() }),
+        subnet_id: subnet.cloned(),
+        private_ip_address: address.map(Into::into),
+        min_count: 1,
+        max_count: 1,
+        ..Default::default()
+    };
+    assert_eq!(code(region.call::<ops::RunInstances>(launch(Some(&subnet), None))), "InvalidParameterCombination");
+    assert_eq!(code(region.call::<ops::RunInstances>(launch(None, Some("172.31.0.9")))), "InvalidParameterCombination");
+    region.call::<ops::RunInstances>(launch(None, None)).unwrap();
+}
+
 #[test]
 fn a_zone_by_its_id_is_not_passed_over() {
     let mut region = Region::new();

@@ -11,7 +11,7 @@ use super::instance_update;
 use super::launch_data::of_instance;
 use crate::Kind;
 use crate::compute::instance::{Cause, Instance, InstanceState, TemplateUse, Why};
-use crate::compute::launch::{Request, run, template_data};
+use crate::compute::launch::{Request, refuse_two_places, run, template_data};
 use crate::compute::launch_data::{LaunchData, Tag};
 use crate::compute::launch_template::TemplateName;
 use crate::compute::power;
@@ -67,8 +67,10 @@ impl StackResource for InstanceResource {
         let own = of_instance(request.properties)?;
         refuse_two_interfaces(&properties, &own)?;
         let (template, under) = properties.template(tx)?;
+        let data = own.over(under);
+        refuse_two_places(&data, properties.subnet_id.as_ref(), properties.private_ip_address)?;
         let launch = Request {
-            data: own.over(under),
+            data,
             template,
             subnet: properties.subnet_id,
             zone: None,
