@@ -23,7 +23,8 @@ const SLEEP_MAX: Duration = Duration::from_secs(5);
 const STOOD_STILL: Duration = Duration::from_millis(150);
 /// How often due work and the journal itself are tried while the journal cannot be written.
 const JOURNAL_RETRY: Duration = Duration::from_millis(250);
-/// Frames that may wait for an executor; one that reads no faster is cut off and told everything anew.
+/// Frames that may wait for an executor, those that greet it counted as one; one that reads no faster is cut off and told
+/// everything anew.
 pub(crate) const FRAMES_MAX: usize = 65_536;
 
 /// A request as the control thread sees it.
@@ -47,7 +48,7 @@ enum Work {
     Connected {
         executor: Executor,
         applied: Vec<(Slot, u64)>,
-        frames: mpsc::Sender<Frame>,
+        frames: mpsc::Sender<Vec<Frame>>,
     },
     Stop,
 }
@@ -123,7 +124,7 @@ impl Control {
         &self,
         executor: Executor,
         applied: Vec<(Slot, u64)>,
-        frames: mpsc::Sender<Frame>,
+        frames: mpsc::Sender<Vec<Frame>>,
     ) -> Result<(), Fault> {
         self.send_patiently(Work::Connected { executor, applied, frames }).await
     }
@@ -159,7 +160,7 @@ struct Loop {
     kernel: Kernel,
     inbox: Receiver<Work>,
     report_every: Duration,
-    executors: BTreeMap<Executor, mpsc::Sender<Frame>>,
+    executors: BTreeMap<Executor, mpsc::Sender<Vec<Frame>>>,
     /// Answers that wait for the commit.
     answers: Vec<Release>,
     /// While the journal cannot be written: when it is tried again. Requests that write try it themselves, those that
@@ -306,22 +307,22 @@ impl Loop {
     fn send(&mut self, effect: Effect) {
         let executor = effect.slot.kind.executor();
         let Some(frames) = self.executors.get(&executor) else { return };
-        if frames.try_send(Frame::Effect(effect)).is_err() {
+        if frames.try_send(vec![Frame::Effect(effect)]).is_err() {
             tracing::warn!(?executor, "the executor reads too slowly or is gone; it will be told everything anew");
             self.executors.remove(&executor);
         }
     }
 
-    /// Tells an executor that has just connected what it lacks, and what may exist.
-    fn synchronise(&mut self, executor: Executor, applied: &[(Slot, u64)], frames: mpsc::Sender<Frame>) {
+    /// Tells an executor that has just connected what it lacks, and what may exist: in one piece, for it may be more than may
+    /// wait, and cut off it would lack as much again.
+    fn synchronise(&mut self, executor: Executor, applied: &[(Slot, u64)], frames: mpsc::Sender<Vec<Frame>>) {
         let lacking = self.kernel.lacking(executor, applied);
         let effects = lacking.effects.into_iter().map(Frame::Effect);
         let report = Frame::Report { every_ms: u64::try_from(self.report_every.as_millis()).unwrap_or(u64::MAX) };
-        let sent = effects.chain([report, Frame::Sync { slots: lacking.slots }]).all(|frame| frames.try_send(frame).is_ok());
-        if sent {
+        let greeting = effects.chain([report, Frame::Sync { slots: lacking.slots }]).collect();
+        // It may be gone again.
+        if frames.try_send(greeting).is_ok() {
             self.executors.insert(executor, frames);
-        } else {
-            tracing::error!(?executor, "the executor cannot take all that it lacks");
         }
     }
 }
@@ -333,15 +334,56 @@ mod tests {
 
     use base::Scope;
     use kernel::{Kernel, MemoryJournal, Randomness, Settings};
+    use tokio::sync::mpsc;
+    use world::{Executor, Frame, RegisteredTarget, Target, TargetKey, TargetMode, Want};
 
-    use super::{Control, STOOD_STILL, Watch, wall_clock};
+    use super::{Control, FRAMES_MAX, STOOD_STILL, Watch, wall_clock};
+
+    fn start() -> (Control, std::thread::JoinHandle<()>) {
+        let (scope, journal) = (Scope::new("eu-central-1", "000000000000"), Box::new(MemoryJournal::default()));
+        let kernel = Kernel::open(region::services, journal, scope, Settings::default(), Randomness::repeatable(7)).unwrap();
+        Control::start(kernel, Duration::from_secs(60)).unwrap()
+    }
+
+    fn target(n: usize) -> Want {
+        let key = TargetKey { id: n.to_string(), port: 80 };
+        let (address, zone) = (std::net::Ipv4Addr::LOCALHOST, String::new());
+        let target = Target { key, generation: 1, address, zone, mode: TargetMode::Active };
+        Want::Target(RegisteredTarget { load_balancer: "lb".into(), group: "group".into(), target })
+    }
+
+    /// Load balancers have up to 1,000 targets in each of 100 groups.
+    #[test]
+    fn an_executor_is_told_more_than_may_wait_for_it() {
+        let (control, thread) = start();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let told: Vec<Frame> = runtime.block_on(async {
+            let wish = |tx: &mut kernel::Tx, _: &kernel::Cx| {
+                for want in (0..FRAMES_MAX).map(target) {
+                    tx.want(want.slot(), Some(want));
+                }
+                Ok(())
+            };
+            control.run(wish).await.unwrap();
+            let (frames, mut outbox) = mpsc::channel(FRAMES_MAX);
+            control.connected(Executor::Edge, Vec::new(), frames).await.unwrap();
+            control.stop();
+            let mut told = Vec::new();
+            while let Some(frames) = outbox.recv().await {
+                told.extend(frames);
+            }
+            told
+        });
+        // Of targets of nothing the region lets go at once: those are told of too.
+        assert!(told.iter().filter(|frame| matches!(frame, Frame::Effect(_))).count() >= FRAMES_MAX);
+        assert!(told.iter().any(|frame| matches!(frame, Frame::Sync { .. })));
+        thread.join().unwrap();
+    }
 
     /// As an operation that panics.
     #[test]
     fn a_look_that_panics_is_an_internal_failure_and_others_go_on() {
-        let (scope, journal) = (Scope::new("eu-central-1", "000000000000"), Box::new(MemoryJournal::default()));
-        let kernel = Kernel::open(region::services, journal, scope, Settings::default(), Randomness::repeatable(7)).unwrap();
-        let (control, thread) = Control::start(kernel, Duration::from_secs(60)).unwrap();
+        let (control, thread) = start();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let failed = control.read(|_| if true { panic!("a bug") } else { 0 }).await.unwrap_err();

@@ -213,7 +213,12 @@ async fn converse(executor: Executor, control: &Control, stream: UnixStream) -> 
     }
 }
 
-async fn listen(executor: Executor, control: &Control, mut read: OwnedReadHalf, frames: mpsc::Sender<Frame>) -> io::Result<()> {
+async fn listen(
+    executor: Executor,
+    control: &Control,
+    mut read: OwnedReadHalf,
+    frames: mpsc::Sender<Vec<Frame>>,
+) -> io::Result<()> {
     let mut reader = FrameReader::default();
     let mut buffer = vec![0; 16 * 1024];
     let mut frames = Some(frames);
@@ -243,9 +248,11 @@ async fn listen(executor: Executor, control: &Control, mut read: OwnedReadHalf, 
     }
 }
 
-async fn speak(mut write: OwnedWriteHalf, mut outbox: mpsc::Receiver<Frame>) -> io::Result<()> {
-    while let Some(frame) = outbox.recv().await {
-        write.write_all(&frame.encode().map_err(io::Error::other)?).await?;
+async fn speak(mut write: OwnedWriteHalf, mut outbox: mpsc::Receiver<Vec<Frame>>) -> io::Result<()> {
+    while let Some(frames) = outbox.recv().await {
+        for frame in frames {
+            write.write_all(&frame.encode().map_err(io::Error::other)?).await?;
+        }
     }
     // The control thread has dropped its end, or never got it: listen until the executor is connected anew.
     Err(io::Error::other("it was cut off"))
