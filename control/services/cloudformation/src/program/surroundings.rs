@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use template::{Environment, ParameterLookup, Template};
 
 use crate::export::Export;
-use crate::state::{Member, Stack, Wish};
+use crate::state::{Member, Stack, StackStatus, Wish};
 
 /// What AWS shows in a change set for a value that only its execution will tell.
 pub(super) const KNOWN_AFTER_APPLY: &str = "{{changeSet:KNOWN_AFTER_APPLY}}";
@@ -101,10 +101,12 @@ impl Environment for Surroundings<'_> {
         zones(self.cx, region)
     }
 
+    /// What goes with its stack is not there any more: the stack was let go because nobody used it.
     fn import(&self, name: &str) -> Result<String, String> {
         self.imports.borrow_mut().insert(name.into());
-        let export = self.tx.get::<Export>(&name.to_string()).map(|e| e.value.clone());
-        export.ok_or_else(|| format!("No export named {name} found."))
+        let goes = |e: &&Export| self.tx.get::<Stack>(&e.stack).is_some_and(|s| s.status == StackStatus::DeleteInProgress);
+        let export = self.tx.get::<Export>(&name.to_string()).filter(|e| !goes(e));
+        export.map(|e| e.value.clone()).ok_or_else(|| format!("No export named {name} found."))
     }
 }
 

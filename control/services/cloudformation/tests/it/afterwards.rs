@@ -189,6 +189,27 @@ fn the_pages_of_imports_join_to_the_whole() {
     assert_eq!(told, names);
 }
 
+/// "You can't delete a stack if another stack references one of its outputs": nor may one begin to meanwhile.
+#[test]
+fn what_a_stack_exports_that_is_being_deleted_is_not_imported() {
+    let mut region = Region::new();
+    let create = |region: &mut Region, name: &str, template: &Json| {
+        let input =
+            s::CreateStackInput { stack_name: name.into(), template_body: Some(template.to_string()), ..Default::default() };
+        base::StackId::from(region.call::<ops::CreateStack>(input).unwrap().stack_id.unwrap().as_str())
+    };
+    let exporting =
+        json!({"Resources": {"A": thing("it stays", "ok")}, "Outputs": {"O": {"Value": "v", "Export": {"Name": "e"}}}});
+    let importing = json!({"Resources": {"A": {"Type": "Test::Thing", "Properties": {"Value": {"Fn::ImportValue": "e"}, "Key": "k", "Mode": "ok"}}}});
+    let exporter = create(&mut region, "exports", &exporting);
+    assert_eq!(region.rest(&exporter, &mut |_| {}), "CREATE_COMPLETE");
+    region.call::<ops::DeleteStack>(s::DeleteStackInput { stack_name: "exports".into(), ..Default::default() }).unwrap();
+    assert_eq!(region.stack(&exporter).status.name(), "DELETE_IN_PROGRESS");
+    let importer = create(&mut region, "imports", &importing);
+    assert_eq!(region.rest(&importer, &mut |_| {}), "ROLLBACK_COMPLETE");
+    assert_eq!(region.rest(&exporter, &mut |_| {}), "DELETE_COMPLETE");
+}
+
 #[test]
 fn a_change_in_place_waits_for_no_signals_after_a_replacement_whose_update_failed() {
     let mut region = Region::new();
