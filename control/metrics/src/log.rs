@@ -26,7 +26,7 @@ const NAMES_FRAME_BYTES: usize = 1 << 20;
 /// A log is ended when it is this long, or this many times as long as what it began with.
 const LOG_BYTES_MAX: u64 = 4 << 20;
 const LOG_GROWTH_MAX: u64 = 4;
-/// Records that wait while nothing can be written; beyond that they are dropped, for a new log will hold all.
+/// Records, and names, that wait while nothing can be written; beyond that they are dropped, for a new file will hold all.
 const WAITING_BYTES_MAX: usize = 4 << 20;
 /// After a failure so many calls go by before the next try.
 const RETRY_CALLS: u32 = 16;
@@ -59,6 +59,8 @@ pub(crate) struct Log {
     pub names_no: u32,
     pub names_bytes: u64,
     names_began_bytes: u64,
+    /// Names were dropped: only a new file of names makes that good.
+    names_incomplete: bool,
     /// Records were dropped: only a new log makes that good.
     incomplete: bool,
     failing: bool,
@@ -203,6 +205,7 @@ impl Log {
             names_no: 0,
             names_bytes: 0,
             names_began_bytes: 0,
+            names_incomplete: false,
             incomplete: false,
             failing: false,
             wait: 0,
@@ -232,7 +235,7 @@ impl Log {
 
     /// Writes what is new. A failure is logged once; what could not be written is written later.
     pub(crate) fn keep(&mut self, series: &mut AllSeries, notes: &mut Vec<u8>, dead: &mut Vec<Dead>) {
-        if notes.is_empty() && self.names.is_empty() && !self.incomplete {
+        if notes.is_empty() && self.names.is_empty() && !self.incomplete && !self.names_incomplete {
             return;
         }
         if self.wait > 0 {
@@ -256,10 +259,16 @@ impl Log {
             notes.clear();
             self.incomplete = true;
         }
+        if self.names.len() > WAITING_BYTES_MAX {
+            self.names.clear();
+            self.names_incomplete = true;
+        }
     }
 
     fn write(&mut self, series: &mut AllSeries, notes: &mut Vec<u8>, dead: &mut Vec<Dead>) -> io::Result<()> {
-        if !self.names.is_empty() {
+        if self.names_incomplete {
+            self.start_names_anew(series)?;
+        } else if !self.names.is_empty() {
             self.names_bytes += append(&mut *self.keep, &names_name(self.names_no), &frame(self.batch, &self.names))?;
             self.names.clear();
         }
@@ -302,6 +311,8 @@ impl Log {
         self.keep.sync(&new)?;
         self.names_no += 1;
         (self.names_bytes, self.names_began_bytes) = (size_bytes, size_bytes);
+        self.names_incomplete = false;
+        self.names.clear();
         self.keep.remove(&old)
     }
 
@@ -426,5 +437,63 @@ impl Log {
             self.remove_file(tier, span)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::io;
+
+    use super::{Log, WAITING_BYTES_MAX};
+    use crate::keep::{Keep, MemoryKeep};
+    use crate::{Metric, Store};
+
+    /// A disk that is full.
+    struct Full;
+
+    impl Keep for Full {
+        fn list(&self) -> io::Result<Vec<(String, u64)>> {
+            Ok(Vec::new())
+        }
+        fn append(&mut self, _: &str, _: &[u8]) -> io::Result<u64> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+        fn sync(&mut self, _: &str) -> io::Result<()> {
+            Ok(())
+        }
+        fn read(&self, _: &str, _: u64, _: usize) -> io::Result<Vec<u8>> {
+            Err(io::ErrorKind::UnexpectedEof.into())
+        }
+        fn cut(&mut self, _: &str, _: u64) -> io::Result<()> {
+            Ok(())
+        }
+        fn remove(&mut self, _: &str) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Metrics come and go with instances, however long nothing can be written.
+    #[test]
+    fn names_that_wait_for_room_on_the_disk_are_bounded() {
+        let (mut store, keep) = (Store::default(), MemoryKeep::default());
+        store.log = Some(Log::new(Box::new(Full)));
+        store.notes = Some(Vec::new());
+        let of = |n: u32| Metric::new("Own", &"x".repeat(200), &[("Number", &n.to_string())]);
+        store.id(&of(0), "Percent").unwrap();
+        for n in 1..30_000 {
+            store.id(&of(n), "Percent").unwrap();
+            let metric = store.order.get(&of(n)).cloned().unwrap();
+            store.forget(&metric);
+            if n % 200 == 0 {
+                kernel::Store::keep(&mut store);
+                assert!(store.log.as_ref().unwrap().names.len() <= WAITING_BYTES_MAX);
+            }
+        }
+        store.log.as_mut().unwrap().keep = Box::new(keep.clone());
+        (0..=super::RETRY_CALLS).for_each(|_| kernel::Store::keep(&mut store));
+        let reopened = Store::open(Box::new(keep)).unwrap();
+        assert_eq!(reopened.metrics().collect::<Vec<_>>(), [&of(0)]);
+        assert_eq!(reopened.series.len(), store.series.len(), "no number is given twice");
     }
 }
