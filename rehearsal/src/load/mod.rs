@@ -58,6 +58,8 @@ struct Pool {
     group: TargetGroupArn,
     /// Share of all requests that comes here.
     share: f64,
+    /// No group of the load balancer has a weight: it answers what comes here with 503, as the edge does.
+    closed: bool,
     timeout_s: f64,
     active: u64,
     healthy: u64,
@@ -143,6 +145,7 @@ impl Load {
         self.pools.push(Pool {
             group: group.clone(),
             share: 0.0,
+            closed: false,
             timeout_s: 60.0,
             active: 0,
             healthy: 0,
@@ -165,7 +168,12 @@ impl Load {
             for (group, weight) in &face.forward {
                 let index = self.pool(arn, group);
                 self.pools[index].share = part * f64::from(*weight) / f64::from(weights.max(1));
+                self.pools[index].closed = weights == 0;
                 self.pools[index].timeout_s = face.idle_timeout_ms as f64 / 1e3;
+            }
+            if let (0, Some((group, _))) = (weights, face.forward.first()) {
+                let index = self.pool(arn, group);
+                self.pools[index].share = part;
             }
             let balancer = self.balancers.entry(arn.clone()).or_default();
             balancer.zones.clone_from(&face.zones);
@@ -225,7 +233,7 @@ impl Load {
             balancer.fixed += rate * balancer.fixed_share * dt;
             self.tally.done += rate * balancer.fixed_share * dt;
         }
-        for pool in self.pools.iter_mut().filter(|p| p.share > 0.0 && p.active == 0) {
+        for pool in self.pools.iter_mut().filter(|p| p.share > 0.0 && p.takers() == 0) {
             pool.account.failures.nobody += rate * pool.share * dt;
             self.tally.failures.nobody += rate * pool.share * dt;
         }
@@ -246,7 +254,11 @@ impl Pool {
     /// How many targets share its requests: the healthy ones, or all where none is ("Elastic Load Balancing, Health checks
     /// for Application Load Balancer target groups": fail open).
     fn takers(&self) -> u64 {
-        if self.healthy > 0 { self.healthy } else { self.active }
+        match (self.closed, self.healthy) {
+            (true, _) => 0,
+            (false, 0) => self.active,
+            (false, healthy) => healthy,
+        }
     }
 
     /// Requests a second that a target in this part gets of `rate` in all.

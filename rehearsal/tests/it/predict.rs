@@ -143,6 +143,16 @@ fn the_load_goes_to_where_requests_are_forwarded() {
     }
 }
 
+/// Neither lost nor carried by the instances: the load balancer answers with 503.
+#[test]
+fn what_has_no_weight_anywhere_fails() {
+    let forward = "{Type: forward, TargetGroupArn: !Ref TargetGroup}";
+    let nowhere = "{Type: forward, ForwardConfig: {TargetGroups: [{TargetGroupArn: !Ref TargetGroup, Weight: 0}]}}";
+    let template = web_tier::TEMPLATE.replacen(forward, nowhere, 1);
+    let p = run(&Scenario { template, length: HOUR / 6, ..scenario("constant:100") });
+    assert!((p.totals.nobody - p.totals.requests).abs() < 1e-3 && p.totals.cpu == 0.0, "{:?}", p.totals);
+}
+
 /// "Warm pools for Amazon EC2 Auto Scaling": what is stopped costs its disk alone.
 #[test]
 fn stopped_instances_of_a_warm_pool_cost_no_hours() {
