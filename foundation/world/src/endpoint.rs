@@ -61,6 +61,11 @@ impl IpNetwork {
         Self { address: IpAddr::V6(Ipv6Addr::new(a, b, 0, 0, 0, 0, 0, 0)), bits }
     }
 
+    /// A block of IPv4 in IPv6's clothes.
+    fn is_mapped(&self) -> bool {
+        matches!(self.address, IpAddr::V6(a) if a.to_ipv4_mapped().is_some())
+    }
+
     pub fn contains(&self, address: IpAddr) -> bool {
         self.address.is_ipv4() == address.is_ipv4() && first(address, self.bits) == self.address
     }
@@ -146,9 +151,9 @@ impl EndpointNetworks {
 
     /// Whether an address may be called.
     pub fn check(&self, address: IpAddr) -> Result<(), RefusedAddress> {
-        // An IPv4 address in IPv6's clothes is called as the IPv4 address.
+        // An IPv4 address in IPv6's clothes is called as the IPv4 address: who names `::/0` means no private ones of IPv4.
         let meant = address.to_canonical();
-        if self.0.iter().any(|network| network.contains(meant) || network.contains(address)) {
+        if self.0.iter().any(|network| network.contains(meant) || network.is_mapped() && network.contains(address)) {
             return Ok(());
         }
         special(meant).map_or(Ok(()), |kind| Err(RefusedAddress { address, kind }))
@@ -275,7 +280,11 @@ mod tests {
         for text in ["10.0.255.255", "10.2.0.0", "fd13::1", "169.254.7.8", "192.168.0.1"] {
             assert!(networks.check(address(text)).is_err(), "{text}");
         }
-        assert_eq!(EndpointNetworks::new(["0.0.0.0/0".parse().expect("all")]).check(address("10.0.0.1")), Ok(()));
+        let only = |network: &str| EndpointNetworks::new([network.parse().expect("a network")]);
+        assert_eq!(only("0.0.0.0/0").check(address("10.0.0.1")), Ok(()));
+        assert_eq!(only("::ffff:10.1.0.0/112").check(address("::ffff:10.1.2.3")), Ok(()));
+        assert_eq!(only("::/0").check(address("fe80::1")), Ok(()));
+        assert!(only("::/0").check(address("::ffff:169.254.169.254")).is_err(), "it is called as the address of IPv4");
     }
 
     #[test]
