@@ -35,7 +35,7 @@ impl FromStr for IpNetwork {
         let address: IpAddr = address.parse().map_err(|_| wrong())?;
         let all = if address.is_ipv4() { 32 } else { 128 };
         let bits: u8 = bits.map_or(Ok(all), str::parse).map_err(|_| wrong())?;
-        if bits > all {
+        if text.contains('+') || bits > all {
             return Err(wrong());
         }
         let first = first(address, bits);
@@ -299,6 +299,7 @@ mod tests {
             ("10.1.0/16", "no network"),
             ("10.1.0.0/", "no network"),
             ("10.1.0.0/-1", "no network"),
+            ("10.0.0.0/+8", "no network"),
             ("example.com", "no network"),
             ("", "no network"),
             ("10.1.2.3/16", "10.1.0.0/16 may be meant"),
