@@ -42,15 +42,22 @@ impl Outbox {
             fs::remove_file(&new).ok();
             return Err(e);
         }
+        // The letter is there, whatever becomes of older ones: those come again with the next.
+        self.make_room().inspect_err(|e| tracing::warn!(%e, "older letters stay in the outbox")).ok();
+        Ok(())
+    }
+
+    fn make_room(&self) -> io::Result<()> {
         let names = names(&self.directory)?;
+        let mut outcome = Ok(());
         for old in &names[..names.len().saturating_sub(OUTBOX_MAX)] {
             // Another thread may have been first.
             match fs::remove_file(self.directory.join(format!("{old}{ENDING}"))) {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+                Err(e) if e.kind() != io::ErrorKind::NotFound => outcome = Err(e),
                 _ => {}
             }
         }
-        Ok(())
+        outcome
     }
 }
 

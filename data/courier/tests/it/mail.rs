@@ -78,6 +78,19 @@ fn the_outbox_keeps_the_newest_letters() {
     assert!(kept[0].name.as_str() >= "0000000000000001", "{}", kept[0].name);
 }
 
+#[test]
+fn a_letter_that_was_written_counts_whatever_becomes_of_older_ones() {
+    let mut rig = Rig::new(None);
+    let outbox = rig.paths.outbox();
+    std::fs::create_dir_all(outbox.join("0.eml/cannot-be-removed")).unwrap();
+    for n in 1..OUTBOX_MAX {
+        std::fs::write(outbox.join(format!("1{n:015}.eml")), "").unwrap();
+    }
+    std::fs::write(outbox.join("1.eml"), "").unwrap();
+    assert_eq!(rig.carry(&mail("2000000000000000", "ops@example.com", MessageForm::Text)), None);
+    assert!(outbox.join("2000000000000000.eml").exists() && !outbox.join("1.eml").exists());
+}
+
 /// What could not be written whole leaves nothing behind.
 #[test]
 fn a_letter_that_cannot_be_put_leaves_no_piece_of_it() {
