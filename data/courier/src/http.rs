@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use percent_encoding::percent_decode_str;
 use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::unversioned::transport::DefaultConnector;
@@ -49,6 +50,7 @@ impl Client {
             request = request.header("x-amz-sns-rawdelivery", "true");
         }
         if let Some(credentials) = credentials {
+            let credentials: Vec<u8> = percent_decode_str(credentials).collect();
             request = request.header("Authorization", format!("Basic {}", STANDARD.encode(credentials)));
         }
         match request.send(body) {
@@ -72,7 +74,8 @@ fn judge(status: u16) -> Result<(), Failure> {
     }
 }
 
-/// Name and password in a URL are for the endpoint's basic authentication.
+/// Name and password in a URL are for the endpoint's basic authentication; what cannot stand in a URL is there by its code
+/// (RFC 3986, 3.2.1).
 fn split_credentials(url: &str) -> (String, Option<&str>) {
     let Some((scheme, rest)) = url.split_once("://") else { return (url.into(), None) };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());

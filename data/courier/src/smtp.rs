@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use lettre::message::Mailbox;
 use lettre::{SmtpTransport, Transport};
+use percent_encoding::percent_decode_str;
 
 use crate::failure::Failure;
 
@@ -55,8 +56,10 @@ impl SmtpServer {
         let url = with_tls(url)?;
         let (_, credentials, host) = parts(&url)?;
         let builder = SmtpTransport::from_url(&url).map_err(|_| FORMS.to_string())?;
-        let user = credentials.and_then(|c| c.split(':').next()).map(|user| user.replace("%40", "@"));
-        let user = user.and_then(|user| user.parse().ok()).map(|address| Mailbox::new(Some(SENDER_NAME.into()), address));
+        let user = credentials.and_then(|c| c.split(':').next()).map(percent_decode_str);
+        let user = user
+            .and_then(|user| user.decode_utf8().ok()?.parse().ok())
+            .map(|address| Mailbox::new(Some(SENDER_NAME.into()), address));
         Ok(Self { transport: builder.timeout(Some(STEP_MAX)).build(), host: host.into(), user })
     }
 

@@ -107,7 +107,7 @@ fn a_raw_message_is_sent_alone() {
     let mut sent = notification("1", server.url("/"), MessageForm::Raw);
     if let Destination::Http { content_type, url } = &mut sent.destination {
         *content_type = "application/json".into();
-        *url = url.replace("http://", "http://me:secret@");
+        *url = url.replace("http://", "http://me:sec%72et@");
     }
     assert_eq!(rig.carry(&sent), None);
     let got = seen.lock().unwrap()[0].clone();

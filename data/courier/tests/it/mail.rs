@@ -157,6 +157,7 @@ fn mail_is_from_whom_the_owner_says() {
     for (user, sender, envelope, shown) in [
         ("me:secret@", None, "no-reply@sns.eu-central-1.localhost", "AWS Notifications"),
         ("me%40example.com:secret@", None, "me@example.com", "AWS Notifications"),
+        ("me%2Balerts%40example.com:secret@", None, "me+alerts@example.com", "AWS Notifications"),
         ("me%40example.com:secret@", Some("Alerts <alerts@example.org>"), "alerts@example.org", "Alerts <"),
         ("", Some("alerts@example.org"), "alerts@example.org", "From: alerts@example.org"),
     ] {
