@@ -145,6 +145,7 @@ fn bad_questions_are_refused() {
         vec![expression("e1", "AVG(m1)"), stat("m1", 0, "Sum", 60)],
         vec![aws::MetricDataQuery { id: "m1".into(), ..Default::default() }],
         (0..501).map(|n| stat(&format!("m{n}"), 0, "Sum", 60)).collect(),
+        (0..101).map(|n| expression(&format!("e{n}"), "SEARCH('Load', 'Sum', 60)")).collect(),
     ];
     for queries in cases {
         let text = format!("{:?}", queries[0]);

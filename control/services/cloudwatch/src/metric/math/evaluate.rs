@@ -17,6 +17,8 @@ use crate::metric::statistic;
 /// Most series of one search, and how long a metric is found after its last sample ("Search expression syntax").
 const SEARCH_SERIES_MAX: usize = 500;
 const SEARCH_SILENT: Duration = Duration::from_secs(14 * 86_400);
+/// Most searches of one evaluation: each looks at all metrics, while everything else waits.
+const SEARCHES_MAX: usize = 100;
 /// Of a search that names no period, seconds.
 const SEARCH_PERIOD_S: f64 = 300.0;
 
@@ -47,6 +49,7 @@ pub(super) struct Run<'a> {
     /// Nodes within one another that are being worked out, over the whole chain.
     depth: usize,
     values: usize,
+    searches: usize,
 }
 
 /// What functions need to know of the evaluation.
@@ -118,6 +121,7 @@ impl<'a> Run<'a> {
             chain: Vec::new(),
             depth: 0,
             values: 0,
+            searches: 0,
         }
     }
 
@@ -198,6 +202,10 @@ impl<'a> Run<'a> {
             [Node::Text(text), Node::Text(statistic), Node::Number(period)] => (text, statistic, *period),
             _ => return Err(MathError("SEARCH takes an expression, a statistic and a period".into())),
         };
+        self.searches += 1;
+        if self.searches > SEARCHES_MAX {
+            return Err(MathError(format!("at most {SEARCHES_MAX} searches are made at once")));
+        }
         let search = Search::parse(text)?;
         let good = (1.0..=86_400.0).contains(&period) && period.fract() == 0.0;
         let period_s = if good { period as u32 } else { return Err(MathError(format!("{period} is no period"))) };
