@@ -4,12 +4,14 @@
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use world::{Delivery, Destination, Effect, Frame, FrameReader, Observation, Slot, Want};
 
 use crate::Courier;
+use crate::failure::Failure;
 
 /// Threads that carry.
 const CARRIERS: usize = 32;
@@ -53,7 +55,8 @@ pub(crate) fn open(courier: Courier, stream: UnixStream) -> io::Result<()> {
     let desk = Arc::new(Desk { lines: Mutex::default(), changed: Condvar::new(), out: Mutex::new(stream.try_clone()?) });
     for _ in 0..CARRIERS {
         let (own, courier) = (desk.clone(), courier.clone());
-        let started = thread::Builder::new().name("carrier".into()).spawn(move || carry(&own, &courier));
+        let started =
+            thread::Builder::new().name("carrier".into()).spawn(move || carry(&own, |delivery| courier.carry(delivery)));
         if let Err(e) = started {
             desk.close();
             return Err(e);
@@ -209,11 +212,12 @@ fn place(destination: &Destination) -> String {
     }
 }
 
-/// The life of a carrier.
-fn carry(desk: &Desk, courier: &Courier) {
+/// The life of a carrier. An attempt that panics has failed, and the carrier goes on: what it holds of its line is given back.
+fn carry(desk: &Desk, attempt: impl Fn(&Delivery) -> Result<(), Failure>) {
     while let Some(job) = desk.next() {
         let is_wanted = desk.lock().is_wanted(&job);
-        let outcome = if is_wanted { courier.carry(&job.delivery) } else { Ok(()) };
+        let attempted = catch_unwind(AssertUnwindSafe(|| if is_wanted { attempt(&job.delivery) } else { Ok(()) }));
+        let outcome = attempted.unwrap_or_else(|_| Err(Failure::for_now("the courier failed")));
         let is_wanted = desk.lock().done(&job);
         desk.changed.notify_one();
         if !is_wanted {
@@ -231,5 +235,63 @@ fn carry(desk: &Desk, courier: &Courier) {
         if desk.tell(&Frame::Observation(observation)).is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::collections::BTreeMap;
+    use std::io::Read;
+    use std::os::unix::net::UnixStream;
+    use std::sync::{Condvar, Mutex};
+    use std::time::Duration;
+
+    use world::{Delivery, Destination, Effect, Frame, FrameReader, MessageForm, MessageKind, Observation, Want};
+
+    use super::{Desk, carry};
+
+    fn effect(version: u64) -> Effect {
+        let delivery = Delivery {
+            id: version.to_string(),
+            attempt: 1,
+            destination: Destination::Email { address: "ops@example.com".into() },
+            form: MessageForm::Text,
+            kind: MessageKind::Notification,
+            message_id: String::new(),
+            topic_arn: String::new(),
+            subscription_arn: None,
+            subject: None,
+            message: String::new(),
+            published_at: base::Time::ZERO,
+            attributes: BTreeMap::new(),
+            link: String::new(),
+            token: None,
+            certificate_url: String::new(),
+        };
+        let want = Want::Delivery(Box::new(delivery));
+        Effect { slot: want.slot(), version, want: Some(want) }
+    }
+
+    #[test]
+    fn an_attempt_that_panics_is_refused_and_others_go_on() {
+        let (out, mut told) = UnixStream::pair().unwrap();
+        told.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let desk = Desk { lines: Mutex::default(), changed: Condvar::new(), out: Mutex::new(out) };
+        // More than one place may keep busy at once: each must be given back.
+        (1..=6).for_each(|version| desk.take(effect(version)).unwrap());
+        std::thread::scope(|scope| {
+            let carrier = scope.spawn(|| carry(&desk, |delivery| if delivery.id == "6" { Ok(()) } else { panic!("a bug") }));
+            let (mut reader, mut buffer, mut answers) = (FrameReader::default(), [0; 4096], Vec::new());
+            while answers.len() < 6 && !carrier.is_finished() {
+                let n = told.read(&mut buffer).unwrap();
+                reader.push(&buffer[..n]);
+                while let Some(Frame::Observation(answer)) = reader.next_frame().unwrap() {
+                    answers.push(matches!(answer, Observation::Applied { .. }));
+                }
+            }
+            desk.close();
+            assert_eq!(answers, [false, false, false, false, false, true]);
+        });
     }
 }
