@@ -47,10 +47,10 @@ pub struct Users {
 struct Shared {
     done: Cell<u64>,
     ends: Cell<bool>,
-    /// Moments at which requests of a paced load were due.
-    due: RefCell<VecDeque<Instant>>,
+    /// Moments at which requests of a paced load were due, and whether they count: not those of the warm-up.
+    due: RefCell<VecDeque<(Instant, bool)>>,
     released: Notify,
-    /// How long they took from that moment, in microseconds.
+    /// How long those that count took from that moment, in microseconds.
     times_us: RefCell<Vec<f64>>,
 }
 
@@ -87,22 +87,27 @@ impl Users {
     async fn paced(&self, per_second: f64) -> Result<Vec<f64>> {
         let running = self.begin(Pace::Given).await;
         let begin = Instant::now();
-        let mut sent = 0.0;
+        let shared = running.shared.clone();
+        let mut sent = 0_u32;
         while begin.elapsed() < WARM_UP + self.duration {
             sleep(TICK).await;
             let now = Instant::now();
-            while sent < (now - begin).as_secs_f64() * per_second {
-                running.shared.due.borrow_mut().push_back(now);
-                running.shared.released.notify_one();
-                sent += 1.0;
-            }
-            if begin.elapsed() < WARM_UP {
-                running.shared.times_us.borrow_mut().clear();
+            while f64::from(sent) < (now - begin).as_secs_f64() * per_second {
+                shared.due.borrow_mut().push_back((now, now - begin >= WARM_UP));
+                shared.released.notify_one();
+                sent += 1;
             }
         }
-        let times_us = running.shared.times_us.take();
+        // Those that are late at the end are what the slowest hundredth is made of.
+        let all_done = async {
+            while shared.done.get() < u64::from(sent) {
+                sleep(TICK).await;
+            }
+        };
+        let all_done = timeout(END_MAX, all_done).await;
         running.end().await?;
-        Ok(times_us)
+        all_done?;
+        Ok(shared.times_us.take())
     }
 
     async fn begin(&self, pace: Pace) -> Running {
@@ -148,20 +153,20 @@ async fn use_proxy(users: Users, shared: Rc<Shared>, pace: Pace) -> Result<()> {
     while !shared.ends.get() {
         let due = if pace == Pace::Given {
             let next = shared.due.borrow_mut().pop_front();
-            let Some(due) = next else {
+            if next.is_none() {
                 shared.released.notified().await;
                 continue;
-            };
-            due
+            }
+            next
         } else {
-            Instant::now()
+            None
         };
         connection.exchange(&users.request).await?;
         shared.done.set(shared.done.get() + 1);
         if users.fresh {
             connection = Connection::open(users.at, users.tls.as_ref()).await?;
         }
-        if pace == Pace::Given {
+        if let Some((due, true)) = due {
             shared.times_us.borrow_mut().push(due.elapsed().as_secs_f64() * 1e6);
         }
     }
