@@ -84,8 +84,8 @@ fn headers_of_one_hop_end_here() {
     assert_eq!(client.get("/").status, 200, "the client's connection is kept");
 }
 
-/// "The server MUST send an Upgrade header field in a 426 response to indicate the required protocol(s)" (RFC 9110, 15.5.22), which
-/// `Connection` then names (RFC 9110, 7.8).
+/// "The server MUST send an Upgrade header field in a 426 response to indicate the required protocol(s)" (RFC 9110, 15.5.22),
+/// which `Connection` then names (RFC 9110, 7.8).
 #[test]
 fn who_must_upgrade_is_told_to_what() {
     let mut rig = Rig::start();

@@ -253,8 +253,8 @@ fn rules_have_tags_and_survive_a_crash() {
     assert_eq!(web.priorities(), ["1", "default"]);
 }
 
-/// AWS: "You must enable group stickiness on a rule if you enabled target stickiness on one of its target groups", whichever comes
-/// last.
+/// AWS: "You must enable group stickiness on a rule if you enabled target stickiness on one of its target groups", whichever
+/// comes last.
 #[test]
 fn clients_of_sticky_targets_are_kept_at_their_group_too() {
     let Web { mut region, listener, balancer, group } = Web::new();
