@@ -16,7 +16,7 @@ pub use api::{Api, Service};
 pub use connection::{Answer, Connection};
 pub use facts::facts;
 pub use load::{Load, rate};
-pub use process::Process;
+pub use process::{Process, bound};
 pub use region::Region;
 pub use report::{Limit, Measured, Report, ms, percentile, wait_for};
 pub use web_tier::{front, import_web_tier};

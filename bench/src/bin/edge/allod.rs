@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use bench::{Result, fail, wait_for};
+use bench::{Result, bound, fail, wait_for};
 use edge::{EdgeOptions, Sockets};
 use world::{
     Action, Algorithm, BalancerKind, Certificate, ClientCertificates, Effect, FlowAttributes, Frame, FrameReader, HealthCheck,
@@ -26,7 +26,7 @@ const GROUP: &str = "arn:aws:elasticloadbalancing:eu-central-1:000000000000:targ
 
 /// How this program is started as an edge.
 pub fn command(directory: &Path, door: SocketAddr) -> Result<Command> {
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = bound(std::env::current_exe()?);
     command.arg(EDGE).arg(directory).arg(v4(door)?.to_string()).stderr(Stdio::inherit());
     Ok(command)
 }

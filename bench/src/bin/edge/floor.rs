@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 
-use bench::{Result, fail};
+use bench::{Result, bound, fail};
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
@@ -20,7 +20,7 @@ const LISTENER: u64 = u64::MAX;
 
 /// How this program is started as one.
 pub fn command(at: SocketAddr, upstream: SocketAddr) -> Result<Command> {
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = bound(std::env::current_exe()?);
     command.arg(FLOOR).arg(at.to_string()).arg(upstream.to_string()).stderr(Stdio::inherit());
     Ok(command)
 }

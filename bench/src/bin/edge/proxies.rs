@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bench::{Process, Result, fail, wait_for};
+use bench::{Process, Result, bound, fail, wait_for};
 
 use rustls::client::Resumption;
 use rustls::{ClientConfig, RootCertStore};
@@ -220,7 +220,7 @@ fn nginx(directory: &Path, at: SocketAddr, upstream: SocketAddr) -> Result<Comma
     );
     let file = directory.join("nginx.conf");
     fs::write(&file, text)?;
-    let mut command = Command::new(program("nginx")?);
+    let mut command = bound(program("nginx")?);
     command.arg("-c").arg(&file).arg("-p").arg(directory).stderr(Stdio::inherit());
     Ok(command)
 }
@@ -261,7 +261,7 @@ fn haproxy(directory: &Path, at: SocketAddr, upstream: SocketAddr) -> Result<Com
     );
     let file = directory.join("haproxy.cfg");
     fs::write(&file, text)?;
-    let mut command = Command::new(program("haproxy")?);
+    let mut command = bound(program("haproxy")?);
     command.arg("-db").arg("-f").arg(&file).stderr(Stdio::inherit());
     Ok(command)
 }
