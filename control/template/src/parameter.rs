@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use regex::{Regex, RegexBuilder};
+use fancy_regex::{Regex, RegexBuilder};
 use serde_json::Value as Json;
 
 use crate::error::Position;
@@ -248,11 +248,11 @@ impl SectionReader {
 }
 
 /// An `AllowedPattern`, which must match the whole value. `\d`, `\w` and `\s` mean ASCII, as in Java's expressions that
-/// AWS uses. Look-around and back references are refused: they have no bound in time.
+/// AWS uses. Look-around and back references may be in it; how long they are tried is bounded.
 pub(crate) fn pattern(text: &str) -> Result<Regex, String> {
     let ascii = ascii_classes(text);
     let build = |text: &str| {
-        let built = RegexBuilder::new(text).size_limit(PATTERN_BYTES_MAX).build();
+        let built = RegexBuilder::new(text).delegate_size_limit(PATTERN_BYTES_MAX).build();
         built.map_err(|e| e.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_string())
     };
     build(&ascii)?;

@@ -102,8 +102,12 @@ fn constraints(parameter: &Parameter, text: &str) -> Result<(), String> {
     }
     if let Some(allowed) = &parameter.allowed_pattern {
         let regex = pattern(allowed)?;
-        if !items.iter().all(|item| regex.is_match(item)) {
-            return Err(format!("must match pattern {allowed}"));
+        for item in &items {
+            match regex.is_match(item) {
+                Ok(true) => {}
+                Ok(false) => return Err(format!("must match pattern {allowed}")),
+                Err(_) => return Err(format!("takes too long to compare with pattern {allowed}")),
+            }
         }
     }
     let length = text.chars().count() as u64;
@@ -247,6 +251,14 @@ mod tests {
         check("Type: String, AllowedPattern: '[a-z]+|9'", "ab\n", pattern);
         check(r"Type: String, AllowedPattern: '\d+'", "٣", Err(r"Parameter 'P' must match pattern \d+"));
         check(r"Type: String, AllowedPattern: '[\w-]+'", "a-b", Ok(json!("a-b")));
+        let password = r"^(?=.*[A-Z])(?=.*\d)(?!.*(.)\1)[\w-]{4,}$";
+        let declaration = format!("Type: String, AllowedPattern: '{password}'");
+        check(&declaration, "aB-3", Ok(json!("aB-3")));
+        for wrong in ["ab-3", "aBcd", "aBB3", "aB3"] {
+            check(&declaration, wrong, Err(&format!("Parameter 'P' must match pattern {password}")));
+        }
+        let endless = "Parameter 'P' takes too long to compare with pattern (a|a)*(?=c)c";
+        check("Type: String, AllowedPattern: '(a|a)*(?=c)c'", &"a".repeat(60), Err(endless));
         check(r"Type: CommaDelimitedList, AllowedPattern: '\w'", "a,b", Ok(json!(["a", "b"])));
         check("Type: String, MinLength: 2", "é", Err("Parameter 'P' must contain at least 2 characters"));
         check("Type: String, MaxLength: 1", "é", Ok(json!("é")));
@@ -286,7 +298,7 @@ mod tests {
             ("Type: String, AllowedValues: a", "Every AllowedValues member must be a list"),
             ("Type: String, AllowedPattern: '('", "AllowedPattern ( is not a regular expression"),
             ("Type: String, AllowedPattern: 'a)|(b'", "is not a regular expression"),
-            ("Type: String, AllowedPattern: '(?!a)b'", "look-around"),
+            ("Type: String, AllowedPattern: '(?!a'", "AllowedPattern (?!a is not a regular expression"),
             ("Type: String, MinLength: many", "Every MinLength member must be a number, not many."),
             ("Type: String, MinLength: 3, MaxLength: 2", "MinLength is greater than MaxLength"),
             ("Type: Number, MinValue: 3, MaxValue: 2", "MinValue is greater than MaxValue"),

@@ -183,6 +183,8 @@ fn function_tag(tag: &Tag, style: &mut Style, at: Position) -> Result<Option<Str
         };
     }
     if tag.handle == "!" && !tag.suffix.is_empty() {
+        // What is tagged is not guessed at: `!GetAZs` alone has the empty string.
+        *style = Style::Quoted;
         return Ok(Some(tag.suffix.clone()));
     }
     // A lone `!` says that the value is a string.

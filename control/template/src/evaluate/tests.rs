@@ -202,6 +202,7 @@ fn base64_zones_cidr_and_imports() {
     gives("{Fn::Base64: !Sub '#!/bin/sh ${Port}'}", json!("IyEvYmluL3NoIDgwODA="));
     fails("!Base64 {Ref: Subnets}", "every Fn::Base64 object must have a String-typed value.");
     gives("!GetAZs ''", json!(["eu-central-1a", "eu-central-1b"]));
+    gives("!Select [1, !GetAZs ]", json!("eu-central-1b"));
     gives("{Fn::GetAZs: !Ref AWS::Region}", json!(["eu-central-1a", "eu-central-1b"]));
     fails("!GetAZs mars-1", "no region mars-1");
     gives("!Cidr ['10.0.0.0/16', '2', '8']", json!(["10.0.0.0/24", "10.0.1.0/24"]));
