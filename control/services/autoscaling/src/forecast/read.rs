@@ -110,11 +110,12 @@ fn named((kind, label): (String, Option<String>), kinds: &[&str]) -> Result<Name
     if !kinds.contains(&kind.as_str()) {
         return invalid(format!("Invalid PredefinedMetricType '{kind}'. It must be one of {}.", kinds.join(", ")));
     }
-    match (&label, kind.starts_with("ALB")) {
-        (None, true) => invalid(format!("ResourceLabel is required for PredefinedMetricType {kind}.")),
-        (Some(_), false) => invalid(format!("ResourceLabel is not supported for PredefinedMetricType {kind}.")),
-        _ => Ok(Named { kind, label }),
+    // A label of anything else says nothing, and is kept: AWS takes it, and Terraform's modules send one.
+    let named = Named { kind, label };
+    if named.is_of_target_group() && named.label.is_none() {
+        return invalid(format!("ResourceLabel is required for PredefinedMetricType {}.", named.kind));
     }
+    Ok(named)
 }
 
 pub(crate) fn show(predictive: &Predictive) -> s::PredictiveScalingConfiguration {

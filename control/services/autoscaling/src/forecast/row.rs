@@ -62,13 +62,14 @@ pub(super) enum Load {
 }
 
 impl Predictive {
+    /// The target groups whose requests it looks at, each by the label that names its load balancer too.
     pub(crate) fn labels(&self) -> impl Iterator<Item = &str> {
         let named = match &self.source {
             Source::Pair(pair) => [Some(pair), None],
             Source::Apart { scaling, load } => [Some(scaling), Some(load)],
             Source::Customized { scaling, load, .. } => [scaling.named(), load.named()],
         };
-        named.into_iter().flatten().filter_map(|n| n.label.as_deref())
+        named.into_iter().flatten().filter(|n| n.is_of_target_group()).filter_map(|n| n.label.as_deref())
     }
 }
 
@@ -79,6 +80,10 @@ impl Measure {
 }
 
 impl Named {
+    pub(super) fn is_of_target_group(&self) -> bool {
+        self.kind.starts_with("ALB")
+    }
+
     /// The metric whose sum over the group is its load ("PredictiveScalingPredefinedLoadMetric").
     pub(super) fn load(&self, group: &str) -> (Metric, Load) {
         let of_group = |name| Metric::new("AWS/EC2", name, &[("AutoScalingGroupName", group)]);

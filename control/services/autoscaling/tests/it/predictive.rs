@@ -86,6 +86,19 @@ fn a_forecast_covers_two_days_and_alone_changes_nothing() {
 }
 
 #[test]
+fn a_label_beside_a_metric_of_the_group_is_kept_and_says_nothing() {
+    let mut region = region_with_history(3);
+    let mut labelled = policy("ForecastOnly");
+    let specifications = &mut labelled.predictive_scaling_configuration.as_mut().unwrap().metric_specifications;
+    specifications[0].predefined_metric_pair_specification.as_mut().unwrap().resource_label = Some("anything".into());
+    let wanted = specifications.clone();
+    region.call::<ops::PutScalingPolicy>(labelled).unwrap();
+    let shown = region.call::<ops::DescribePolicies>(Default::default()).unwrap().scaling_policies.pop().unwrap();
+    assert_eq!(shown.predictive_scaling_configuration.unwrap().metric_specifications, wanted);
+    assert!(!forecast(&mut region).unwrap().load_forecast[0].values.is_empty());
+}
+
+#[test]
 fn capacity_is_raised_ahead_of_the_hour_within_the_maximum_and_never_lowered() {
     let mut region = region_with_history(2);
     region.call::<ops::PutScalingPolicy>(policy("ForecastAndScale")).unwrap();
