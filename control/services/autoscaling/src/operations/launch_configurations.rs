@@ -79,7 +79,7 @@ fn device(mapping: s::BlockDeviceMapping) -> Result<BlockDevice, Error> {
             volume_type: e.volume_type,
         }),
     });
-    Ok(BlockDevice { device_name: Some(mapping.device_name), ebs: ebs.transpose()? })
+    Ok(BlockDevice { device_name: Some(mapping.device_name), ebs: ebs.transpose()?, ..Default::default() })
 }
 
 pub(crate) fn delete(tx: &mut Tx, _: &Cx, input: s::LaunchConfigurationNameType) -> Result<(), Fault> {

@@ -204,12 +204,12 @@ fn plan_machine(state: &State, scope: &Scope, data: &LaunchData) -> Result<Machi
     refuse_lost_groups(data)?;
     let profile = data.iam_instance_profile.as_ref().map(|p| find_profile(state, p)).transpose()?.flatten();
     let is_extra = |name: &&str| !is_root(name);
-    let mut volumes = data.block_device_mappings.iter().filter(|d| d.ebs.is_some());
+    let mut volumes = data.block_device_mappings.iter().filter(|d| d.is_volume() && d.ebs.is_some());
     if let Some(extra) = volumes.find_map(|d| d.device_name.as_deref().filter(is_extra)) {
         let text = format!("An instance of this region has one volume, its root {ROOT_DEVICE}: '{extra}' cannot be added.");
         return Err(Error::Unsupported(text));
     }
-    let device = data.block_device_mappings.iter().find(|d| d.device_name.as_deref().is_none_or(is_root));
+    let device = data.block_device_mappings.iter().find(|d| d.is_volume() && d.device_name.as_deref().is_none_or(is_root));
     let root = device.and_then(|d| d.ebs.clone()).unwrap_or_default();
     let root_device = device.and_then(|d| d.device_name.clone()).unwrap_or_else(|| ROOT_DEVICE.into());
     Ok(Machine { image, instance_type, profile, root, root_device })

@@ -59,6 +59,16 @@ pub struct LaunchData {
     pub private_dns_name_options: Option<PrivateDnsNameOptions>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub maintenance_options: Option<MaintenanceOptions>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capacity_reservation_specification: Option<CapacityReservation>,
+}
+
+/// There is nothing to reserve here: it is kept as it was said.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields, default)]
+pub struct CapacityReservation {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capacity_reservation_preference: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -133,6 +143,19 @@ pub struct BlockDevice {
     pub device_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ebs: Option<Ebs>,
+    /// Says that the image's device is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_device: Option<String>,
+    /// A disk of the host, such as `ephemeral0`; no type of instance has one here, and AWS passes it over then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub virtual_name: Option<String>,
+}
+
+impl BlockDevice {
+    /// Whether it asks for a volume.
+    pub fn is_volume(&self) -> bool {
+        self.no_device.is_none() && self.virtual_name.is_none()
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -170,6 +193,20 @@ pub struct InterfaceData {
     pub associate_public_ip_address: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delete_on_termination: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection_tracking_specification: Option<ConnectionTracking>,
+}
+
+/// How long idle connections are kept in mind, in seconds. Kept as it was said: the kernel's own times count.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields, default)]
+pub struct ConnectionTracking {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tcp_established_timeout: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub udp_stream_timeout: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub udp_timeout: Option<i64>,
 }
 
 /// How an instance reaches its metadata; what is absent has AWS's default.
@@ -289,6 +326,9 @@ impl LaunchData {
             credit_specification: self.credit_specification.or(under.credit_specification),
             private_dns_name_options: self.private_dns_name_options.or(under.private_dns_name_options),
             maintenance_options: self.maintenance_options.or(under.maintenance_options),
+            capacity_reservation_specification: self
+                .capacity_reservation_specification
+                .or(under.capacity_reservation_specification),
         }
     }
 

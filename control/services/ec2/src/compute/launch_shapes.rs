@@ -4,8 +4,9 @@
 use shapes::ec2 as s;
 
 use super::launch_data::{
-    BlockDevice, CreditSpecification, Ebs, InterfaceData, LaunchData, MaintenanceOptions, MetadataOptions, Monitoring,
-    PlacementData, PrivateDnsNameOptions, ProfileName, ShutdownBehavior, Tag, TagSpecification,
+    BlockDevice, CapacityReservation, ConnectionTracking, CreditSpecification, Ebs, InterfaceData, LaunchData,
+    MaintenanceOptions, MetadataOptions, Monitoring, PlacementData, PrivateDnsNameOptions, ProfileName, ShutdownBehavior, Tag,
+    TagSpecification,
 };
 use crate::error::{Error, refuse};
 
@@ -13,7 +14,6 @@ macro_rules! block_devices {
     ($list:expr) => {
         $list
             .into_iter()
-            .filter(|d| d.no_device.is_none() && d.virtual_name.is_none())
             .map(|d| BlockDevice {
                 device_name: d.device_name,
                 ebs: d.ebs.map(|e| Ebs {
@@ -24,6 +24,8 @@ macro_rules! block_devices {
                     volume_size: e.volume_size,
                     volume_type: e.volume_type,
                 }),
+                no_device: d.no_device,
+                virtual_name: d.virtual_name,
             })
             .collect()
     };
@@ -52,6 +54,11 @@ macro_rules! interfaces {
                     description: i.description,
                     associate_public_ip_address: i.associate_public_ip_address,
                     delete_on_termination: i.delete_on_termination,
+                    connection_tracking_specification: i.connection_tracking_specification.map(|c| ConnectionTracking {
+                        tcp_established_timeout: c.tcp_established_timeout,
+                        udp_stream_timeout: c.udp_stream_timeout,
+                        udp_timeout: c.udp_timeout,
+                    }),
                 })
             })
             .collect::<Result<Vec<_>, Error>>()?
@@ -118,7 +125,7 @@ pub(crate) fn of_run(r: s::RunInstancesRequest) -> Result<LaunchData, Error> {
         ("CpuOptions", r.cpu_options.is_some()),
         (
             "CapacityReservationTarget",
-            r.capacity_reservation_specification.is_some_and(|c| c.capacity_reservation_target.is_some()),
+            r.capacity_reservation_specification.as_ref().is_some_and(|c| c.capacity_reservation_target.is_some()),
         ),
         ("LicenseSpecifications", !r.license_specifications.is_empty()),
         ("HibernationOptions", r.hibernation_options.is_some_and(|h| h.configured == Some(true))),
@@ -147,6 +154,9 @@ pub(crate) fn of_run(r: s::RunInstancesRequest) -> Result<LaunchData, Error> {
         credit_specification: r.credit_specification.map(|c| CreditSpecification { cpu_credits: Some(c.cpu_credits) }),
         private_dns_name_options: dns_options!(r.private_dns_name_options),
         maintenance_options: r.maintenance_options.map(|m| MaintenanceOptions { auto_recovery: m.auto_recovery }),
+        capacity_reservation_specification: r
+            .capacity_reservation_specification
+            .map(|c| CapacityReservation { capacity_reservation_preference: c.capacity_reservation_preference }),
     })
 }
 
@@ -161,7 +171,7 @@ pub(crate) fn of_template(t: s::RequestLaunchTemplateData) -> Result<LaunchData,
         ("CpuOptions", t.cpu_options.is_some()),
         (
             "CapacityReservationTarget",
-            t.capacity_reservation_specification.is_some_and(|c| c.capacity_reservation_target.is_some()),
+            t.capacity_reservation_specification.as_ref().is_some_and(|c| c.capacity_reservation_target.is_some()),
         ),
         ("LicenseSpecifications", !t.license_specifications.is_empty()),
         ("HibernationOptions", t.hibernation_options.is_some_and(|h| h.configured == Some(true))),
@@ -190,6 +200,9 @@ pub(crate) fn of_template(t: s::RequestLaunchTemplateData) -> Result<LaunchData,
         credit_specification: t.credit_specification.map(|c| CreditSpecification { cpu_credits: Some(c.cpu_credits) }),
         private_dns_name_options: dns_options!(t.private_dns_name_options),
         maintenance_options: t.maintenance_options.map(|m| MaintenanceOptions { auto_recovery: m.auto_recovery }),
+        capacity_reservation_specification: t
+            .capacity_reservation_specification
+            .map(|c| CapacityReservation { capacity_reservation_preference: c.capacity_reservation_preference }),
     })
 }
 
@@ -239,6 +252,12 @@ pub(crate) fn template_answer(data: LaunchData) -> s::ResponseLaunchTemplateData
         maintenance_options: data
             .maintenance_options
             .map(|m| s::LaunchTemplateInstanceMaintenanceOptions { auto_recovery: m.auto_recovery }),
+        capacity_reservation_specification: data.capacity_reservation_specification.map(|c| {
+            s::LaunchTemplateCapacityReservationSpecificationResponse {
+                capacity_reservation_preference: c.capacity_reservation_preference,
+                ..Default::default()
+            }
+        }),
         ..Default::default()
     }
 }
@@ -255,7 +274,8 @@ fn block_device_answer(device: BlockDevice) -> s::LaunchTemplateBlockDeviceMappi
             volume_type: e.volume_type,
             ..Default::default()
         }),
-        ..Default::default()
+        no_device: device.no_device,
+        virtual_name: device.virtual_name,
     }
 }
 
@@ -268,6 +288,13 @@ fn interface_answer(interface: InterfaceData) -> s::LaunchTemplateInstanceNetwor
         description: interface.description,
         associate_public_ip_address: interface.associate_public_ip_address,
         delete_on_termination: interface.delete_on_termination,
+        connection_tracking_specification: interface.connection_tracking_specification.map(|c| {
+            s::ConnectionTrackingSpecification {
+                tcp_established_timeout: c.tcp_established_timeout,
+                udp_stream_timeout: c.udp_stream_timeout,
+                udp_timeout: c.udp_timeout,
+            }
+        }),
         ..Default::default()
     }
 }

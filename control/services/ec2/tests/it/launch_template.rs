@@ -125,6 +125,48 @@ fn a_subnet_or_address_beside_the_templates_interface_is_refused() {
     region.call::<ops::RunInstances>(launch(None, None)).unwrap();
 }
 
+/// Nobody's volume comes of them, but a client that asks for the version must find what it gave: Terraform made another at each run.
+#[test]
+fn what_has_no_effect_here_is_shown_as_it_was_given() {
+    let mut region = Region::new();
+    let device = |name: &str, no_device: Option<&str>, virtual_name: Option<&str>| s::LaunchTemplateBlockDeviceMappingRequest {
+        device_name: Some(name.into()),
+        no_device: no_device.map(Into::into),
+        virtual_name: virtual_name.map(Into::into),
+        ..Default::default()
+    };
+    let mut template = create("web");
+    let data = &mut template.launch_template_data;
+    data.block_device_mappings = vec![device("/dev/sdb", Some(""), None), device("/dev/sdc", None, Some("ephemeral0"))];
+    data.network_interfaces = vec![s::LaunchTemplateInstanceNetworkInterfaceSpecificationRequest {
+        connection_tracking_specification: Some(s::ConnectionTrackingSpecificationRequest {
+            udp_timeout: Some(60),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }];
+    data.capacity_reservation_specification = Some(s::LaunchTemplateCapacityReservationSpecificationRequest {
+        capacity_reservation_preference: Some("open".into()),
+        ..Default::default()
+    });
+    region.call::<ops::CreateLaunchTemplate>(template).unwrap();
+    let input = s::DescribeLaunchTemplateVersionsRequest { launch_template_name: Some("web".into()), ..Default::default() };
+    let version = region.call::<ops::DescribeLaunchTemplateVersions>(input).unwrap().launch_template_versions.remove(0);
+    let shown = version.launch_template_data.unwrap();
+    let devices: Vec<_> = shown.block_device_mappings.iter().map(|d| (&d.no_device, &d.virtual_name)).collect();
+    assert_eq!(devices, [(&Some(String::new()), &None), (&None, &Some("ephemeral0".into()))]);
+    let tracking = shown.network_interfaces[0].connection_tracking_specification.as_ref().unwrap();
+    assert_eq!((tracking.udp_timeout, tracking.udp_stream_timeout), (Some(60), None));
+    assert_eq!(shown.capacity_reservation_specification.unwrap().capacity_reservation_preference.as_deref(), Some("open"));
+    let launch = s::RunInstancesRequest {
+        launch_template: Some(s::LaunchTemplateSpecification { launch_template_name: Some("web".into()), ..Default::default() }),
+        min_count: 1,
+        max_count: 1,
+        ..Default::default()
+    };
+    region.call::<ops::RunInstances>(launch).unwrap();
+}
+
 #[test]
 fn a_zone_by_its_id_is_not_passed_over() {
     let mut region = Region::new();

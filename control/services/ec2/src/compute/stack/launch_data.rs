@@ -33,7 +33,6 @@ pub(super) fn of_template(data: &Json) -> Result<LaunchData, Error> {
         data.shift_remove("UserData");
     }
     if let Some(devices) = data.get_mut("BlockDeviceMappings").and_then(Json::as_array_mut) {
-        devices.retain(|d| d.get("NoDevice").is_none() && d.get("VirtualName").is_none());
         objects(devices).filter_map(|d| d.get_mut("Ebs")?.as_object_mut()).for_each(|ebs| without(ebs, IGNORED_EBS));
     }
     if let Some(interfaces) = data.get_mut("NetworkInterfaces").and_then(Json::as_array_mut) {
@@ -138,7 +137,7 @@ mod tests {
         }))
         .unwrap();
         assert_eq!(data.user_data, None);
-        assert_eq!(data.block_device_mappings.len(), 1);
+        assert_eq!(data.block_device_mappings.iter().filter(|d| d.is_volume()).count(), 1);
         assert_eq!(data.block_device_mappings[0].ebs.as_ref().unwrap().volume_size, Some(20));
         assert_eq!(data.network_interfaces[0].groups.len(), 1);
         for bad in [
