@@ -54,7 +54,7 @@ def test_names_and_tokens(stack):
     [
         ({"RoleARN": "arn:aws:iam::000000000000:role/deploy"}, "RoleARN is not supported"),
         ({"NotificationARNs": ["arn:aws:sns:eu-central-1:000000000000:topic"]}, "NotificationARNs is not supported"),
-        ({"RetainExceptOnCreate": True}, "RetainExceptOnCreate is not supported"),
+        ({"DeploymentConfig": {"Mode": "EXPRESS"}}, "DeploymentConfig is not supported"),
         ({"OnFailure": "EXPLODE"}, "Member must satisfy enum value set: [DO_NOTHING, ROLLBACK, DELETE]"),
     ],
 )

@@ -8,7 +8,7 @@ use shapes::cloudformation::ops;
 
 use crate::engine::set_stack;
 use crate::error::Error;
-use crate::operations::{body, on_failure_named, parameters_shape, refuse, tags_shape};
+use crate::operations::{body, is_special, on_failure_named, parameters_shape, refuse, tags_shape};
 use crate::program::{self, Cause, Planned};
 use crate::stack::{self, Request, find_alive};
 use crate::state::{OnFailure, Stack, StackStatus, Wish};
@@ -31,6 +31,9 @@ pub struct ChangeSet {
     pub on_failure: OnFailure,
     pub changes: Vec<Planned>,
     pub executed: bool,
+    /// As it was asked for: a template with nested stacks is refused anyway.
+    #[serde(default)]
+    pub include_nested_stacks: bool,
     /// The stack was updated otherwise since.
     #[serde(default)]
     pub is_obsolete: bool,
@@ -108,14 +111,13 @@ fn create_change_set(tx: &mut Tx, cx: &Cx, input: api::CreateChangeSetInput) -> 
         ("TemplateURL", input.template_url.is_some()),
         ("ChangeSetType IMPORT", input.change_set_type.as_deref() == Some("IMPORT")),
         ("ResourcesToImport", !input.resources_to_import.is_empty()),
-        ("IncludeNestedStacks", input.include_nested_stacks == Some(true)),
         ("ImportExistingResources", input.import_existing_resources == Some(true)),
         ("RollbackConfiguration", input.rollback_configuration.as_ref().is_some_and(|r| !r.rollback_triggers.is_empty())),
         ("NotificationARNs", !input.notification_arns.is_empty()),
         ("ResourceTypes", !input.resource_types.is_empty()),
         ("RoleARN", input.role_arn.is_some()),
         ("DeploymentMode", input.deployment_mode.is_some()),
-        ("DeploymentConfig", input.deployment_config.is_some()),
+        ("DeploymentConfig", is_special(input.deployment_config.as_ref())),
         ("DisableValidation", input.disable_validation == Some(true)),
     ])?;
     let present = tx.rows_where::<Stack>("name", &input.stack_name).next().cloned();
@@ -204,6 +206,7 @@ fn add(
         on_failure,
         changes,
         executed: false,
+        include_nested_stacks: input.include_nested_stacks == Some(true),
         is_obsolete: false,
         failure,
     });
@@ -241,6 +244,7 @@ fn describe_change_set(tx: &mut Tx, _: &Cx, input: api::DescribeChangeSetInput) 
         capabilities: set.capabilities.clone(),
         tags: tags_shape(&set.wish.tags),
         changes: set.changes.iter().map(change).collect(),
+        include_nested_stacks: Some(set.include_nested_stacks),
         ..Default::default()
     })
 }
@@ -270,7 +274,6 @@ fn details(planned: &Planned) -> Vec<api::ResourceChangeDetail> {
 }
 
 fn execute_change_set(tx: &mut Tx, cx: &Cx, input: api::ExecuteChangeSetInput) -> Result<api::ExecuteChangeSetOutput, Fault> {
-    refuse(&[("RetainExceptOnCreate", input.retain_except_on_create == Some(true))])?;
     let set = ChangeSet::find(tx, &input.change_set_name, input.stack_name.as_deref())?.clone();
     if set.execution_status() != "AVAILABLE" {
         let text =
@@ -280,6 +283,7 @@ fn execute_change_set(tx: &mut Tx, cx: &Cx, input: api::ExecuteChangeSetInput) -
     let mut stack = find_alive(tx, &set.stack)?.clone();
     stack.capabilities = set.capabilities.clone();
     stack.on_failure = if input.disable_rollback == Some(true) { OnFailure::DoNothing } else { set.on_failure };
+    stack.retain_except_on_create = input.retain_except_on_create == Some(true);
     stack.client_token = input.client_request_token;
     if stack.status == StackStatus::ReviewInProgress {
         stack.wish = set.wish.clone();
@@ -319,6 +323,7 @@ fn list_change_sets(tx: &mut Tx, _: &Cx, input: api::ListChangeSetsInput) -> Res
         status_reason: c.failure.clone(),
         creation_time: Some(c.created),
         description: c.description.clone(),
+        include_nested_stacks: Some(c.include_nested_stacks),
         ..Default::default()
     };
     Ok(api::ListChangeSetsOutput { summaries: page.items.into_iter().map(summary).collect(), next_token: page.next_token })

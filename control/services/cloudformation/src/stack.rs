@@ -146,6 +146,7 @@ pub fn new(tx: &Tx, cx: &Cx, name: &str, wish: Wish) -> Result<Stack, Error> {
         termination_protection: false,
         client_token: None,
         retained: BTreeSet::new(),
+        retain_except_on_create: false,
         failed: false,
         turned: None,
     })

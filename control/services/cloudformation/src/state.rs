@@ -123,6 +123,9 @@ pub struct Stack {
     /// Resources that a deletion shall leave alone, by the user's wish.
     #[serde(default)]
     pub retained: BTreeSet<String>,
+    /// What the present operation makes goes with its rollback, even what is declared to be retained.
+    #[serde(default)]
+    pub retain_except_on_create: bool,
     /// The present operation has failed; nothing new is begun.
     #[serde(default)]
     pub failed: bool,
@@ -135,6 +138,11 @@ impl Stack {
     /// Whether its name is taken: a deleted stack's is not.
     pub fn is_alive(&self) -> bool {
         self.status != StackStatus::DeleteComplete
+    }
+
+    /// Whether a rollback leaves what the operation has made of a resource.
+    pub fn keeps_on_rollback(&self, member: &Member) -> bool {
+        member.retain_on_rollback && !self.retain_except_on_create
     }
 }
 

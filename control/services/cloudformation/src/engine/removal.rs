@@ -24,7 +24,7 @@ pub(super) fn remove_all(tx: &mut Tx, cx: &Cx, mut stack: Stack) -> Option<Time>
         let needed: BTreeSet<&String> = all.iter().flat_map(|m| &m.needs).collect();
         let mut refused = Vec::new();
         for member in all.iter().filter(|m| !needed.contains(&m.logical_id) && m.status != MemberStatus::DeleteFailed) {
-            let keep = (if rollback { member.retain_on_rollback } else { member.retain_on_delete })
+            let keep = (if rollback { stack.keeps_on_rollback(member) } else { member.retain_on_delete })
                 || stack.retained.contains(&member.logical_id);
             refused.extend(remove_member(tx, cx, &stack, member.clone(), keep, &mut pass));
         }
@@ -201,7 +201,7 @@ impl Cleanup<'_> {
         let needed: BTreeSet<&String> = stale.iter().flat_map(|m| &m.needs).collect();
         let mut refused = Vec::new();
         for member in stale.iter().filter(|m| !needed.contains(&m.logical_id)) {
-            let keep = if self.forward { member.retain_on_delete } else { member.retain_on_rollback };
+            let keep = if self.forward { member.retain_on_delete } else { self.stack.keeps_on_rollback(member) };
             let outcome = remove_member(tx, cx, self.stack, member.clone(), keep, &mut self.pass);
             if tx.get::<Member>(&member.key()).is_some_and(is_done) {
                 tx.remove::<Member>(&member.key());

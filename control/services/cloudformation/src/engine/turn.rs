@@ -50,7 +50,7 @@ pub(super) fn failed(tx: &mut Tx, cx: &Cx, mut stack: Stack, reason: String) {
             stack.failed = false;
             for member in members(tx, &stack.id) {
                 // The deletion is the way back of the creation.
-                tx.put(Member { retain_on_delete: member.retain_on_rollback, ..member });
+                tx.put(Member { retain_on_delete: stack.keeps_on_rollback(&member), ..member });
             }
             set_stack(tx, cx, &mut stack, StackStatus::DeleteInProgress, Some(reason));
         }

@@ -18,8 +18,7 @@ pub(super) fn create_stack(tx: &mut Tx, cx: &Cx, input: api::CreateStackInput) -
         ("NotificationARNs", !input.notification_arns.is_empty()),
         ("ResourceTypes", !input.resource_types.is_empty()),
         ("RoleARN", input.role_arn.is_some()),
-        ("RetainExceptOnCreate", input.retain_except_on_create == Some(true)),
-        ("DeploymentConfig", input.deployment_config.is_some()),
+        ("DeploymentConfig", is_special(input.deployment_config.as_ref())),
         ("DisableValidation", input.disable_validation == Some(true)),
     ])?;
     if let Some(same) = repeated(tx, &input.stack_name, input.client_request_token.as_deref()) {
@@ -43,6 +42,7 @@ pub(super) fn create_stack(tx: &mut Tx, cx: &Cx, input: api::CreateStackInput) -
     let mut stack = stack::new(tx, cx, &input.stack_name, wish)?;
     stack.on_failure = on_failure;
     stack.capabilities = input.capabilities;
+    stack.retain_except_on_create = input.retain_except_on_create == Some(true);
     stack.timeout_minutes = input.timeout_in_minutes;
     stack.termination_protection = input.enable_termination_protection.unwrap_or(false);
     stack.client_token = input.client_request_token;
@@ -63,6 +63,11 @@ pub(crate) fn refuse(parameters: &[(&str, bool)]) -> Result<(), Error> {
         Some((name, _)) => Err(Error::Unsupported(format!("{name} is not supported by this region yet"))),
         None => Ok(()),
     }
+}
+
+/// Whether a deployment is wanted otherwise than `STANDARD`, which CDK names each time.
+pub(crate) fn is_special(config: Option<&api::DeploymentConfig>) -> bool {
+    config.is_some_and(|c| c.mode.as_deref().is_some_and(|mode| mode != "STANDARD") || c.disable_rollback == Some(true))
 }
 
 pub(crate) fn body(template: Option<&str>) -> Result<&str, Error> {
@@ -102,8 +107,7 @@ pub(super) fn update_stack(tx: &mut Tx, cx: &Cx, input: api::UpdateStackInput) -
         ("NotificationARNs", !input.notification_arns.is_empty()),
         ("ResourceTypes", !input.resource_types.is_empty()),
         ("RoleARN", input.role_arn.is_some()),
-        ("RetainExceptOnCreate", input.retain_except_on_create == Some(true)),
-        ("DeploymentConfig", input.deployment_config.is_some()),
+        ("DeploymentConfig", is_special(input.deployment_config.as_ref())),
         ("DisableValidation", input.disable_validation == Some(true)),
     ])?;
     let none = |_| Error::NoStackNamed(input.stack_name.clone());
@@ -128,6 +132,7 @@ pub(super) fn update_stack(tx: &mut Tx, cx: &Cx, input: api::UpdateStackInput) -
     }
     stack.client_token = input.client_request_token;
     stack.capabilities = input.capabilities;
+    stack.retain_except_on_create = input.retain_except_on_create == Some(true);
     stack.on_failure = on_failure(input.disable_rollback, None)?;
     change_set::outdate(tx, &stack.id);
     stack::begin_update(tx, cx, stack, wish)?;
@@ -138,7 +143,7 @@ pub(super) fn delete_stack(tx: &mut Tx, cx: &Cx, input: api::DeleteStackInput) -
     refuse(&[
         ("RoleARN", input.role_arn.is_some()),
         ("DeletionMode", input.deletion_mode.as_deref().is_some_and(|mode| mode != "STANDARD")),
-        ("DeploymentConfig", input.deployment_config.is_some()),
+        ("DeploymentConfig", is_special(input.deployment_config.as_ref())),
     ])?;
     // Deleting what is not there succeeds, as at AWS.
     let Ok(stack) = stack::find_alive(tx, &input.stack_name) else { return Ok(()) };
@@ -172,16 +177,13 @@ pub(super) fn continue_update_rollback(
 }
 
 pub(super) fn rollback_stack(tx: &mut Tx, cx: &Cx, input: api::RollbackStackInput) -> Result<api::RollbackStackOutput, Fault> {
-    refuse(&[
-        ("RoleARN", input.role_arn.is_some()),
-        ("RetainExceptOnCreate", input.retain_except_on_create == Some(true)),
-        ("DeploymentConfig", input.deployment_config.is_some()),
-    ])?;
-    let stack = stack::find_alive(tx, &input.stack_name)?.clone();
+    refuse(&[("RoleARN", input.role_arn.is_some()), ("DeploymentConfig", is_special(input.deployment_config.as_ref()))])?;
+    let mut stack = stack::find_alive(tx, &input.stack_name)?.clone();
     let id = stack.id.to_string();
     if !matches!(stack.status, StackStatus::CreateFailed | StackStatus::UpdateFailed) {
         return Err(Error::WrongStatus { stack: id, status: stack.status.name(), verb: "rolled back" }.into());
     }
+    stack.retain_except_on_create = input.retain_except_on_create == Some(true);
     stack::begin_rollback(tx, cx, stack, "User Initiated")?;
     Ok(api::RollbackStackOutput { stack_id: Some(id), ..Default::default() })
 }

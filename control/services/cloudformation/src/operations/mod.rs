@@ -9,7 +9,7 @@ use shapes::cloudformation::ops;
 
 use crate::change_set;
 
-pub(crate) use change::{body, on_failure_named, refuse};
+pub(crate) use change::{body, is_special, on_failure_named, refuse};
 pub(crate) use look::{parameters_shape, tags_shape};
 
 pub(crate) fn register(registry: &mut Registry) {

@@ -360,3 +360,26 @@ fn what_another_resource_owns_is_not_taken_over() {
     let id = region.create(&json!({"Resources": {"B": named}}));
     assert_eq!(region.rest(&id, &mut |_| {}), "CREATE_COMPLETE");
 }
+
+/// CDK's `rollback` asks for it each time.
+#[test]
+fn a_rollback_leaves_what_is_to_be_retained_unless_told_otherwise() {
+    let kept = |value: &str| {
+        let mut kept = thing(value, "ok");
+        kept["DeletionPolicy"] = json!("Retain");
+        kept
+    };
+    for (except_on_create, left) in [(None, 2), (Some(true), 1)] {
+        let mut region = Region::new();
+        let id = region.create(&json!({"Resources": {"A": kept("a")}}));
+        assert_eq!(region.rest(&id, &mut |_| {}), "CREATE_COMPLETE");
+        let more = json!({"Resources": {"A": kept("a"), "B": kept("b"), "C": thing("c", "refused")}});
+        region.update(&more, Some(true)).unwrap();
+        assert_eq!(region.rest(&id, &mut |_| {}), "UPDATE_FAILED");
+        let input =
+            s::RollbackStackInput { stack_name: "web".into(), retain_except_on_create: except_on_create, ..Default::default() };
+        region.call::<ops::RollbackStack>(input).unwrap();
+        assert_eq!(region.rest(&id, &mut |_| {}), "UPDATE_ROLLBACK_COMPLETE");
+        assert_eq!(region.things().len(), left);
+    }
+}

@@ -112,3 +112,30 @@ fn a_change_set_has_one_template() {
     let fault = region.call::<ops::CreateChangeSet>(create).unwrap_err();
     assert_eq!(fault.message, "Specify either UsePreviousTemplate or a template, but not both");
 }
+
+/// CDK says both of every deployment.
+#[test]
+fn nested_stacks_and_a_standard_deployment_may_be_asked_for() {
+    let mut region = Region::new();
+    let standard = s::DeploymentConfig { mode: Some("STANDARD".into()), disable_rollback: None };
+    let create = s::CreateChangeSetInput {
+        stack_name: "web".into(),
+        change_set_name: "c".into(),
+        change_set_type: Some("CREATE".into()),
+        template_body: Some(template("k", "p", false).to_string()),
+        include_nested_stacks: Some(true),
+        deployment_config: Some(standard.clone()),
+        ..Default::default()
+    };
+    let express = s::DeploymentConfig { mode: Some("EXPRESS".into()), disable_rollback: None };
+    let refused = region
+        .call::<ops::CreateChangeSet>(s::CreateChangeSetInput { deployment_config: Some(express), ..create.clone() })
+        .unwrap_err();
+    assert_eq!(refused.message, "DeploymentConfig is not supported by this region yet");
+    let id = region.call::<ops::CreateChangeSet>(create).unwrap().id.unwrap();
+    let describe = s::DescribeChangeSetInput { change_set_name: id, ..Default::default() };
+    let set = region.call::<ops::DescribeChangeSet>(describe).unwrap();
+    assert_eq!((set.include_nested_stacks, set.status.as_deref()), (Some(true), Some("CREATE_COMPLETE")));
+    let delete = s::DeleteStackInput { stack_name: "web".into(), deployment_config: Some(standard), ..Default::default() };
+    region.call::<ops::DeleteStack>(delete).unwrap();
+}
