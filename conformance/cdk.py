@@ -149,7 +149,24 @@ def cdk_template():
                     "LoadBalancerArn": {"Ref": "LB"},
                     "Port": 80,
                     "Protocol": "HTTP",
+                    "Tags": [{"Key": "team", "Value": "web"}],
                 },
+                "Metadata": path,
+            },
+            "Rule": {
+                "Type": "AWS::ElasticLoadBalancingV2::ListenerRule",
+                "Properties": {
+                    "Actions": [{"FixedResponseConfig": {"StatusCode": "200"}, "Type": "fixed-response"}],
+                    "Conditions": [{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/fixed"]}}],
+                    "ListenerArn": {"Ref": "Listener"},
+                    "Priority": 1,
+                    "Tags": [{"Key": "team", "Value": "web"}],
+                },
+                "Metadata": path,
+            },
+            "Dashboard": {
+                "Type": "AWS::CloudWatch::Dashboard",
+                "Properties": {"DashboardBody": "{\"widgets\":[]}", "Tags": [{"Key": "team", "Value": "web"}]},
                 "Metadata": path,
             },
             "TargetGroup": {

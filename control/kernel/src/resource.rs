@@ -70,11 +70,6 @@ pub trait StackResource: Send + Sync {
         &[]
     }
 
-    /// Whether it takes the stack's tags although it has no property for tags of its own: other ones are a change of it.
-    fn has_stack_tags(&self) -> bool {
-        false
-    }
-
     /// Makes the resource and returns its physical id, which `Ref` gives.
     fn create(&self, tx: &mut Tx, cx: &Cx, request: &ResourceRequest) -> Result<String, Fault>;
 

@@ -209,11 +209,9 @@ impl Program {
     /// What it takes to bring a resource from its old properties to the new ones.
     pub(crate) fn change(&self, tx: &Tx, type_name: &str, old: &Physical, new: &Json, tags: &Tags) -> Change {
         let Some(schema) = schema_of(tx.registry(), type_name) else { return Change::Replace };
-        let resource = || tx.registry().stack_resource(type_name);
-        let has_tags = || schema.has_property("Tags") || resource().is_some_and(|r| r.has_stack_tags());
         match schema.difference(&old.properties, new) {
             // The stack hands its own tags down to everything that can have some.
-            template::Difference::None if old.tags != *tags && has_tags() => Change::InPlace,
+            template::Difference::None if old.tags != *tags && schema.has_property("Tags") => Change::InPlace,
             template::Difference::None => Change::None,
             template::Difference::InPlace => Change::InPlace,
             template::Difference::Replace => Change::Replace,

@@ -167,7 +167,6 @@ fn what_shares_the_fate_of_a_broken_part_finds_its_way_back() {
     assert!(events.iter().any(|e| e.resource_status_reason.as_deref() == Some("B broke")), "{events:?}");
 }
 
-/// A listener has no tags among its properties, and gets those of its stack all the same.
 #[test]
 fn other_tags_of_a_stack_reach_all_that_it_hands_them_to() {
     let mut region = Region::new();

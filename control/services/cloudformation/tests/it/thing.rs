@@ -154,7 +154,7 @@ impl StackResource for PartType {
     }
 
     fn schema(&self) -> &'static str {
-        ThingType.schema()
+        "properties\n  Value string required\n  Key string required replace\n  Wants list string\n  Mode string required\n  Tags json\nattributes\n  Value\n"
     }
 
     fn create(&self, tx: &mut Tx, cx: &Cx, request: &ResourceRequest) -> Result<String, Fault> {
@@ -166,10 +166,6 @@ impl StackResource for PartType {
             Some(broken) => Progress::Failed(format!("{} broke", broken.logical_id)),
             None => Progress::Ready,
         }
-    }
-
-    fn has_stack_tags(&self) -> bool {
-        true
     }
 
     fn shares_fate(&self) -> bool {

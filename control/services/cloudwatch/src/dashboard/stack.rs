@@ -2,11 +2,29 @@
 
 use base::{Fault, Tags};
 use kernel::{Cx, Progress, ResourceRequest, StackResource, State, Tx};
+use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::{Dashboard, delete, put};
+use super::{Dashboard, arn, delete, put};
+use crate::stack::{Tag, put_tags, read};
 
 pub(super) struct DashboardResource;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Properties {
+    dashboard_body: String,
+    dashboard_name: Option<String>,
+    #[serde(default)]
+    tags: Vec<Tag>,
+}
+
+impl Properties {
+    fn put(self, tx: &mut Tx, cx: &Cx, name: &str, old: &Json, request: &ResourceRequest) -> Result<(), Fault> {
+        put(tx, cx, name, self.dashboard_body, Tags::new())?;
+        put_tags(tx, &arn(&cx.scope, name), self.tags, old, request)
+    }
+}
 
 impl StackResource for DashboardResource {
     fn type_name(&self) -> &'static str {
@@ -18,19 +36,17 @@ impl StackResource for DashboardResource {
     }
 
     fn create(&self, tx: &mut Tx, cx: &Cx, request: &ResourceRequest) -> Result<String, Fault> {
-        let name = match request.properties.get("DashboardName").and_then(Json::as_str) {
-            Some(name) => name.to_string(),
-            None => request.physical_name(cx, 255),
-        };
+        let properties: Properties = read(request.properties)?;
+        let name = properties.dashboard_name.clone().unwrap_or_else(|| request.physical_name(cx, 255));
         if tx.find::<Dashboard, str>(&name).is_some() {
             return Err(Fault::client("AlreadyExists", format!("Dashboard {name} already exists")));
         }
-        put(tx, cx, &name, body(request), Tags::new())?;
+        properties.put(tx, cx, &name, &Json::Null, request)?;
         Ok(name)
     }
 
-    fn update(&self, tx: &mut Tx, cx: &Cx, id: &str, _: &Json, request: &ResourceRequest) -> Result<(), Fault> {
-        put(tx, cx, id, body(request), Tags::new()).map(|_| ())
+    fn update(&self, tx: &mut Tx, cx: &Cx, id: &str, old: &Json, request: &ResourceRequest) -> Result<(), Fault> {
+        read::<Properties>(request.properties)?.put(tx, cx, id, old, request)
     }
 
     fn delete(&self, tx: &mut Tx, cx: &Cx, id: &str) -> Result<Progress, Fault> {
@@ -41,8 +57,4 @@ impl StackResource for DashboardResource {
     fn attribute(&self, _: &State, _: &Cx, _: &str, name: &str) -> Result<Json, Fault> {
         Err(Fault::validation(format!("AWS::CloudWatch::Dashboard has no attribute {name}.")))
     }
-}
-
-fn body(request: &ResourceRequest) -> String {
-    request.properties.get("DashboardBody").and_then(Json::as_str).unwrap_or_default().to_string()
 }

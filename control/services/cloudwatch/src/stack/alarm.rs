@@ -135,7 +135,7 @@ impl Properties {
         let tags = self.tags.clone();
         let alarm = alarm::operations::alarm_of(cx, self.input(name.to_string()))?;
         alarm::put(tx, cx, alarm)?;
-        put_tags(tx, cx, name, tags, old, request)
+        put_tags(tx, &alarm::arn(cx, name), tags, old, request)
     }
 }
 

@@ -47,7 +47,7 @@ impl Properties {
         };
         let alarm = alarm::operations::composite_of(tx, cx, input)?;
         alarm::put(tx, cx, alarm)?;
-        put_tags(tx, cx, name, self.tags, old, request)
+        put_tags(tx, &alarm::arn(cx, name), self.tags, old, request)
     }
 }
 

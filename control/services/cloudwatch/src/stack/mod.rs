@@ -20,12 +20,12 @@ pub(crate) fn register(registry: &mut Registry) {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Tag {
+pub(crate) struct Tag {
     key: String,
     value: String,
 }
 
-fn read<P: DeserializeOwned>(properties: &Json) -> Result<P, Fault> {
+pub(crate) fn read<P: DeserializeOwned>(properties: &Json) -> Result<P, Fault> {
     serde_json::from_value(properties.clone()).map_err(|e| Fault::validation(format!("Properties validation failed: {e}")))
 }
 
@@ -38,16 +38,15 @@ fn new_name(state: &State, cx: &Cx, own: Option<String>, request: &ResourceReque
     Ok(name)
 }
 
-/// The alarm's own tags and the stack's. Those that a user has added to one with the properties `old` stay.
-fn put_tags(tx: &mut Tx, cx: &Cx, name: &str, own: Vec<Tag>, old: &Json, request: &ResourceRequest) -> Result<(), Fault> {
+/// A resource's own tags and the stack's. Those that a user has added to one with the properties `old` stay.
+pub(crate) fn put_tags(tx: &mut Tx, arn: &str, own: Vec<Tag>, old: &Json, request: &ResourceRequest) -> Result<(), Fault> {
     let own = tags::from_user(own.into_iter().map(|t| s::Tag { key: t.key, value: t.value }).collect())?;
-    let arn = crate::alarm::arn(cx, name);
     let was_own = |key: &str| old["Tags"].as_array().is_some_and(|tags| tags.iter().any(|tag| tag["Key"] == key));
-    let mut all = request.kept_tags(&tags::of(tx, &arn), was_own);
+    let mut all = request.kept_tags(&tags::of(tx, arn), was_own);
     all.extend(request.tags.clone());
     all.extend(own);
     tags::check_count(&all)?;
-    tags::set(tx, &arn, all);
+    tags::set(tx, arn, all);
     Ok(())
 }
 

@@ -229,6 +229,20 @@ fn an_update_takes_back_only_the_tags_that_the_stack_gave() {
 }
 
 #[test]
+fn a_dashboard_of_a_stack_has_its_own_tags_and_the_stacks() {
+    const DASHBOARD: &str = "AWS::CloudWatch::Dashboard";
+    let mut region = Region::new();
+    let of = |team: &str| json!({"DashboardBody": "{\"widgets\":[]}", "Tags": [{"Key": "team", "Value": team}]});
+    region.stack_tags = base::Tags::from([("stage".to_string(), "test".to_string())]);
+    let name = region.make(DASHBOARD, &of("blue")).unwrap();
+    region.change(DASHBOARD, &name, &of("blue"), &of("red")).unwrap();
+    let resource_arn = format!("arn:aws:cloudwatch::000000000000:dashboard/{name}");
+    let shown = region.call::<ops::ListTagsForResource>(s::ListTagsForResourceInput { resource_arn }).unwrap().tags;
+    let shown: Vec<_> = shown.into_iter().map(|tag| (tag.key, tag.value)).collect();
+    assert_eq!(shown, [("stage".to_string(), "test".to_string()), ("team".into(), "red".into())]);
+}
+
+#[test]
 fn dashboards_have_tags_too() {
     let mut region = Region::new();
     let board = s::PutDashboardInput {

@@ -32,10 +32,6 @@ impl StackResource for Type {
         served_listener(state, physical_id)
     }
 
-    fn has_stack_tags(&self) -> bool {
-        true
-    }
-
     fn shares_fate(&self) -> bool {
         true
     }

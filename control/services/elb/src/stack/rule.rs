@@ -27,10 +27,6 @@ impl StackResource for Type {
         rule.map_or_else(|e| Progress::Failed(e.to_string()), |rule| served_listener(state, &rule.listener))
     }
 
-    fn has_stack_tags(&self) -> bool {
-        true
-    }
-
     fn shares_fate(&self) -> bool {
         true
     }

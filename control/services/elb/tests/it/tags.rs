@@ -126,12 +126,13 @@ fn listeners_and_rules_get_and_lose_the_tags_of_their_stack() {
     let mut region = Region::new();
     let (web, group) = (region.balancer_arn("web", "application"), region.group("web", "HTTP"));
     let forward = serde_json::json!([{"Type": "forward", "TargetGroupArn": group}]);
-    let listener = serde_json::json!({"LoadBalancerArn": web, "Port": 80, "Protocol": "HTTP", "DefaultActions": forward});
+    let listener = serde_json::json!({"LoadBalancerArn": web, "Port": 80, "Protocol": "HTTP", "DefaultActions": forward,
+        "Tags": [{"Key": "own", "Value": "o"}]});
     let of_stack = |key: &str| Tags::from([(key.to_string(), "1".to_string())]);
     region.stack_tags = of_stack("before");
     let listener_arn = region.make("AWS::ElasticLoadBalancingV2::Listener", &listener).unwrap();
     let rule = serde_json::json!({"ListenerArn": listener_arn, "Priority": 1, "Actions": forward,
-        "Conditions": [{"Field": "path-pattern", "Values": ["/a"]}]});
+        "Conditions": [{"Field": "path-pattern", "Values": ["/a"]}], "Tags": [{"Key": "own", "Value": "o"}]});
     let rule_arn = region.make("AWS::ElasticLoadBalancingV2::ListenerRule", &rule).unwrap();
     for (kind, arn, properties) in [("Listener", listener_arn, listener), ("ListenerRule", rule_arn, rule)] {
         region.stack_tags = of_stack("before");
@@ -143,6 +144,6 @@ fn listeners_and_rules_get_and_lose_the_tags_of_their_stack() {
         region.change(&name, &arn, &properties, &properties).unwrap();
         let shown = region.call::<ops::DescribeTags>(s::DescribeTagsInput { resource_arns: vec![arn] }).unwrap();
         let shown: Vec<_> = shown.tag_descriptions[0].tags.iter().map(|tag| tag.key.as_str()).collect();
-        assert_eq!(shown, ["after", "mine"], "{kind}");
+        assert_eq!(shown, ["after", "mine", "own"], "{kind}");
     }
 }
