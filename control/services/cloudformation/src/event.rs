@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use base::{StackId, Time};
 use kernel::{Cx, Row, StackResource, State, Tx};
 use serde::{Deserialize, Serialize};
@@ -89,7 +91,11 @@ fn told(tx: &Tx, type_name: &str, properties: &Json) -> String {
     properties.to_string()
 }
 
+/// A stack's events have times of their own, a millisecond apart where they come at once: clients sort by them, and CDK
+/// would tell the completion of a resource before its beginning.
 fn add(tx: &mut Tx, cx: &Cx, mut event: Event) {
+    let newest = newest_first(tx, &event.stack).next();
+    event.at = newest.map_or(cx.now, |newest| cx.now.max(newest.at + Duration::from_millis(1)));
     event.sequence = tx.next_sequence();
     event.id = cx.rng().uuid();
     if tx.count_where::<Event>("stack", &event.stack) >= EVENTS_MAX {

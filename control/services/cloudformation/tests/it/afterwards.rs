@@ -383,3 +383,15 @@ fn a_rollback_leaves_what_is_to_be_retained_unless_told_otherwise() {
         assert_eq!(region.things().len(), left);
     }
 }
+
+#[test]
+fn no_two_events_of_a_stack_have_the_same_time() {
+    let mut region = Region::new();
+    let id = region.create(&json!({"Resources": {"A": thing("a", "ok"), "B": thing("b", "ok")}}));
+    assert_eq!(region.rest(&id, &mut |_| {}), "CREATE_COMPLETE");
+    let input = s::DescribeStackEventsInput { stack_name: "web".into(), ..Default::default() };
+    let events = region.call::<ops::DescribeStackEvents>(input).unwrap().stack_events;
+    let times: Vec<_> = events.iter().map(|e| e.timestamp).collect();
+    assert_eq!(events.len(), 8);
+    assert!(times.is_sorted_by(|newer, older| newer > older), "{times:?}");
+}
