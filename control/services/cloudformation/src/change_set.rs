@@ -111,7 +111,6 @@ fn create_change_set(tx: &mut Tx, cx: &Cx, input: api::CreateChangeSetInput) -> 
         ("TemplateURL", input.template_url.is_some()),
         ("ChangeSetType IMPORT", input.change_set_type.as_deref() == Some("IMPORT")),
         ("ResourcesToImport", !input.resources_to_import.is_empty()),
-        ("ImportExistingResources", input.import_existing_resources == Some(true)),
         ("RollbackConfiguration", input.rollback_configuration.as_ref().is_some_and(|r| !r.rollback_triggers.is_empty())),
         ("NotificationARNs", !input.notification_arns.is_empty()),
         ("ResourceTypes", !input.resource_types.is_empty()),
@@ -146,6 +145,8 @@ fn create_change_set(tx: &mut Tx, cx: &Cx, input: api::CreateChangeSetInput) -> 
     let request =
         Request { template: &template, parameters: &input.parameters, tags: &input.tags, capabilities: &input.capabilities };
     let mut wish = stack::wish(tx, cx, &request, previous.as_ref())?;
+    // Only now, so that `cdk bootstrap` is told which resources of its template there are not.
+    refuse(&[("ImportExistingResources", input.import_existing_resources == Some(true))])?;
     if let Some(previous) = previous.filter(|_| input.tags.is_empty()) {
         wish.tags = previous.tags;
     }

@@ -139,3 +139,23 @@ fn nested_stacks_and_a_standard_deployment_may_be_asked_for() {
     let delete = s::DeleteStackInput { stack_name: "web".into(), deployment_config: Some(standard), ..Default::default() };
     region.call::<ops::DeleteStack>(delete).unwrap();
 }
+
+/// `cdk bootstrap` asks for imports, but it is its buckets and repositories that stand in the way.
+#[test]
+fn a_template_is_checked_before_imports_are_refused() {
+    let mut region = Region::new();
+    let mut refused = |template: Json| {
+        let create = s::CreateChangeSetInput {
+            stack_name: "web".into(),
+            change_set_name: "c".into(),
+            change_set_type: Some("CREATE".into()),
+            template_body: Some(template.to_string()),
+            import_existing_resources: Some(true),
+            ..Default::default()
+        };
+        region.call::<ops::CreateChangeSet>(create).unwrap_err().message.to_string()
+    };
+    let unknown = refused(json!({"Resources": {"A": {"Type": "AWS::S3::Bucket"}}}));
+    assert!(unknown.contains("Unrecognized resource types: [AWS::S3::Bucket]"), "{unknown}");
+    assert_eq!(refused(template("k", "p", false)), "ImportExistingResources is not supported by this region yet");
+}
