@@ -125,7 +125,7 @@ fn a_subnet_or_address_beside_the_templates_interface_is_refused() {
     region.call::<ops::RunInstances>(launch(None, None)).unwrap();
 }
 
-/// Nobody's volume comes of them, but a client that asks for the version must find what it gave: Terraform made another at each run.
+/// A client that asks for the version must find what it gave, volume or not: Terraform made another version at each run.
 #[test]
 fn what_has_no_effect_here_is_shown_as_it_was_given() {
     let mut region = Region::new();
